@@ -1,0 +1,1 @@
+DROP TABLE health_entry, patient_search, patient, chart_counter;

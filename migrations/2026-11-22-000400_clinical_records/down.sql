@@ -1,0 +1,1 @@
+DROP TABLE addendum, aftercare_note, product_use, session_area, treatment_session, consultation;

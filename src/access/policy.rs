@@ -1,0 +1,96 @@
+//! The policy: Role x Action x Record, as one table to read.
+
+use crate::error::{Error, Result};
+use crate::vocabulary::{Action, RecordKind, StaffRole};
+
+/// What each role may do with each kind of record: r read, c create, u update, a archive and restore, s sign.
+///
+/// Front desk registers patients and sees nothing clinical. Practitioners write and sign clinical records. Auditors
+/// read everything and write nothing. Admins manage staff, locations and the organisation; that alone lets nobody
+/// write or sign a clinical record.
+#[rustfmt::skip]
+const POLICY: &[(RecordKind, [&str; 4])] = &[
+    //                             admin   practitioner  front desk  auditor
+    (RecordKind::Organisation,     ["ru",   "r",         "r",        "r"]),
+    (RecordKind::Location,         ["rcu",  "r",         "r",        "r"]),
+    (RecordKind::Staff,            ["rcu",  "r",         "r",        "r"]),
+    (RecordKind::Patient,          ["rcua", "rcua",      "rcu",      "r"]),
+    (RecordKind::HealthEntry,      ["r",    "rcu",       "",         "r"]),
+    (RecordKind::Consultation,     ["r",    "rcus",      "",         "r"]),
+    (RecordKind::TreatmentSession, ["r",    "rcus",      "",         "r"]),
+    (RecordKind::AftercareNote,    ["r",    "rcus",      "",         "r"]),
+    (RecordKind::Addendum,         ["r",    "rc",        "",         "r"]),
+];
+
+fn letter(action: Action) -> char {
+    match action {
+        Action::Read => 'r',
+        Action::Create => 'c',
+        Action::Update => 'u',
+        Action::Archive | Action::Restore => 'a',
+        Action::Sign => 's',
+    }
+}
+
+/// Whether a role may do this to a kind of record.
+pub fn allows(role: StaffRole, action: Action, record: RecordKind) -> bool {
+    let column = match role {
+        StaffRole::Admin => 0,
+        StaffRole::Practitioner => 1,
+        StaffRole::FrontDesk => 2,
+        StaffRole::Auditor => 3,
+    };
+    POLICY
+        .iter()
+        .find(|(kind, _)| *kind == record)
+        .and_then(|(_, rights)| rights.get(column))
+        .is_some_and(|rights| rights.contains(letter(action)))
+}
+
+/// `Ok`, or FORBIDDEN with who may not do what.
+pub fn check(role: StaffRole, action: Action, record: RecordKind) -> Result<()> {
+    if allows(role, action, record) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("the role {} may not {} a {}", role.words(), action.words(), record.words())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_row_once() {
+        for kind in RecordKind::ALL {
+            assert_eq!(POLICY.iter().filter(|(row, _)| row == kind).count(), 1, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn only_practitioners_sign() {
+        for role in StaffRole::ALL {
+            for kind in RecordKind::ALL {
+                assert!(!allows(*role, Action::Sign, *kind) || *role == StaffRole::Practitioner, "{role:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn auditors_read_everything_and_write_nothing() {
+        for kind in RecordKind::ALL {
+            for action in Action::ALL {
+                assert_eq!(allows(StaffRole::Auditor, *action, *kind), *action == Action::Read, "{action:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_front_desk_sees_nothing_clinical() {
+        use RecordKind::{Addendum, AftercareNote, Consultation, HealthEntry, TreatmentSession};
+        for kind in [HealthEntry, Consultation, TreatmentSession, AftercareNote, Addendum] {
+            for action in Action::ALL {
+                assert!(!allows(StaffRole::FrontDesk, *action, kind));
+            }
+        }
+    }
+}

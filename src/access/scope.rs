@@ -1,0 +1,144 @@
+//! The one door to the data: who asks, and the open transaction.
+//!
+//! Every function that runs SQL takes a `Scope` and gets its connection by naming what it is about to do:
+//! `scope.read(RecordKind::Patient)?`, `scope.write(Action::Update, RecordKind::Patient)?`. Both check the policy. A
+//! transaction in which a write was opened and no ledger entry followed does not commit.
+
+use super::policy;
+use crate::db::{Pool, Transaction};
+use crate::error::{Error, Result};
+use crate::vocabulary::{Action, RecordKind, StaffRole};
+use diesel_async::AsyncPgConnection;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// The organisation they are signed in to.
+    pub org: Uuid,
+    /// Their place in it; none for the program itself (the command line).
+    pub staff: Option<Uuid>,
+    /// Their role; none for the program itself, which may do everything.
+    pub role: Option<StaffRole>,
+}
+
+impl Viewer {
+    /// The program itself, at its owner's command line.
+    pub fn program(org: Uuid) -> Self {
+        Self { org, staff: None, role: None }
+    }
+
+    /// The staff member, where a record needs an author.
+    pub fn author(&self) -> Result<Uuid> {
+        self.staff.ok_or_else(|| Error::Internal("the program itself can't be the author of a record".to_owned()))
+    }
+
+    /// FORBIDDEN unless the role may do this.
+    pub fn check(&self, action: Action, record: RecordKind) -> Result<()> {
+        self.role.map_or(Ok(()), |role| policy::check(role, action, record))
+    }
+}
+
+/// The connection, with the organisation that every statement must name.
+pub struct Door<'a> {
+    /// The organisation: bind it in every statement.
+    pub org: Uuid,
+    /// The connection of the open transaction.
+    pub connection: &'a mut AsyncPgConnection,
+}
+
+/// Who asks, and the open transaction.
+pub struct Scope {
+    viewer: Viewer,
+    request_id: String,
+    transaction: Transaction,
+    writable: bool,
+    unrecorded: Option<(Action, RecordKind)>,
+    last_entry: Option<i64>,
+    seen: BTreeSet<Uuid>,
+}
+
+impl Scope {
+    pub(super) fn new(viewer: Viewer, request_id: String, transaction: Transaction, writable: bool) -> Self {
+        Self { viewer, request_id, transaction, writable, unrecorded: None, last_entry: None, seen: BTreeSet::new() }
+    }
+
+    /// A writing scope of the program itself: the command line's staff and demo commands.
+    pub async fn program(pool: &Pool, org: Uuid) -> Result<Self> {
+        let transaction = pool.write(org).await?;
+        Ok(Self::new(Viewer::program(org), format!("cli-{}", crate::ids::new_id()), transaction, true))
+    }
+
+    /// Who asks.
+    pub fn viewer(&self) -> Viewer {
+        self.viewer
+    }
+
+    /// The organisation.
+    pub fn org(&self) -> Uuid {
+        self.viewer.org
+    }
+
+    /// The id of the request, for the ledger.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The connection, to read records of a kind.
+    pub fn read(&mut self, record: RecordKind) -> Result<Door<'_>> {
+        self.viewer.check(Action::Read, record)?;
+        self.door()
+    }
+
+    /// The connection, to change records of a kind. A ledger entry must follow.
+    pub fn write(&mut self, action: Action, record: RecordKind) -> Result<Door<'_>> {
+        self.viewer.check(action, record)?;
+        if !self.writable {
+            return Err(Error::Internal(format!("a write of {record:?} in a reading scope")));
+        }
+        self.unrecorded = Some((action, record));
+        self.door()
+    }
+
+    /// The connection for the ledger's own statements, which come with no right of their own: what they show has
+    /// been checked by the caller.
+    pub fn ledger(&mut self) -> Result<Door<'_>> {
+        self.door()
+    }
+
+    fn door(&mut self) -> Result<Door<'_>> {
+        Ok(Door { org: self.viewer.org, connection: self.transaction.connection()? })
+    }
+
+    /// Notes that the ledger has the entry of the write that was open.
+    pub fn recorded(&mut self, seq: i64) {
+        self.unrecorded = None;
+        self.last_entry = Some(seq);
+    }
+
+    /// The sequence number of the newest ledger entry of this scope.
+    pub fn last_entry(&self) -> Option<i64> {
+        self.last_entry
+    }
+
+    /// Notes whose data is about to be shown, for the access log.
+    pub fn show(&mut self, patients: impl IntoIterator<Item = Uuid>) {
+        self.seen.extend(patients);
+    }
+
+    /// Commits, and says which patients' data was shown. A write without its ledger entry is taken back.
+    pub async fn commit(self) -> Result<BTreeSet<Uuid>> {
+        if let Some((action, record)) = self.unrecorded {
+            self.transaction.rollback().await;
+            return Err(Error::Internal(format!("{action:?} of a {record:?} left no ledger entry")));
+        }
+        self.transaction.commit().await?;
+        Ok(self.seen)
+    }
+
+    /// Takes everything back.
+    pub async fn rollback(self) {
+        self.transaction.rollback().await;
+    }
+}

@@ -1,0 +1,297 @@
+//! What each command of the command line does.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use crate::access::{Scope, password};
+use crate::config::{
+    AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, LogFormat, ServeSettings,
+    StaffArguments, StaffCommand,
+};
+use crate::organisation::{Staff, store};
+use crate::record::Stamp;
+use crate::server::{Database, Server};
+use crate::vocabulary::StaffRole;
+use crate::{demo, graphql, ids};
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
+
+/// Runs a command; a failure is one line on standard error and a non-zero exit.
+pub fn run(line: CommandLine) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no threads: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        match line.command {
+            Command::Serve(settings) => serve(*settings).await,
+            Command::Migrate(settings) => migrate(settings).await,
+            Command::Schema => {
+                print!("{}", graphql::sdl());
+                Ok(())
+            }
+            Command::Staff(arguments) => staff(arguments).await,
+            Command::Demo(settings) => fill_demo(settings).await,
+            Command::Audit(arguments) => audit(arguments).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("clinic: {message}");
+    ExitCode::FAILURE
+}
+
+fn start_log(filter: &str, format: LogFormat) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+    started.map_err(|error| format!("the log can't start: {error}"))
+}
+
+async fn serve(settings: ServeSettings) -> Result<(), String> {
+    start_log(&settings.log, settings.log_format)?;
+    let stop = stop_signal()?;
+    tokio::pin!(stop);
+    let server = tokio::select! {
+        server = Server::start(&settings) => server?,
+        () = &mut stop => return Ok(()),
+    };
+    greet(&server);
+    stop.await;
+    tracing::info!("stopping: requests under way end first");
+    server.stop().await;
+    Ok(())
+}
+
+/// Resolves at the first Ctrl-C or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signal = |kind| signal(kind).map_err(|error| format!("signals can't be listened to: {error}"));
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {},
+            _ = terminate.recv() => {},
+        }
+    })
+}
+
+fn greet(server: &Server) {
+    let address = server.address();
+    println!("clinic listens on http://{address}/graphql (open it in a browser for the explorer)");
+    if let Some(demo) = &server.demo {
+        println!();
+        println!(
+            "The demo clinic has admin@, practitioner@, frontdesk@ and auditor@demo.clinic, all with the password"
+        );
+        println!("  {}", demo.password);
+        println!();
+        println!("Sign in:");
+        println!("  TOKEN=$(curl -s http://{address}/graphql -H 'content-type: application/json' \\");
+        println!(
+            "    -d '{{\"query\":\"mutation {{ signIn(input: {{email: \\\"practitioner@demo.clinic\\\", password: \\\"{}\\\"}}) {{ token }} }}\"}}' \\",
+            demo.password
+        );
+        println!("    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
+        println!("Ask:");
+        println!(
+            "  curl -s http://{address}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
+        );
+        println!(
+            "    -d '{{\"query\":\"{{ patients(first: 3) {{ nodes {{ displayName birthDate sessions(first: 1) {{ nodes {{ startedAt modality status practitioner {{ displayName }} }} }} }} }} }}\"}}'"
+        );
+    }
+    let _ = std::io::stdout().flush();
+}
+
+async fn migrate(settings: DatabaseSettings) -> Result<(), String> {
+    let mut database = Database::open(&settings).await?;
+    database.close().await;
+    println!("the database is up to date");
+    Ok(())
+}
+
+async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
+    let mut database = Database::open(&settings.database).await?;
+    let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
+    let filled = demo::fill(&database, settings.patients, settings.seed, password).await;
+    database.close().await;
+    let demo = filled?;
+    println!("The demo accounts admin@, practitioner@, frontdesk@ and auditor@demo.clinic have the password");
+    println!("  {}", demo.password);
+    Ok(())
+}
+
+async fn audit(arguments: AuditArguments) -> Result<(), String> {
+    let AuditCommand::Verify = arguments.command;
+    let mut database = Database::open(&arguments.database).await?;
+    let verified = verify_ledgers(&database).await;
+    database.close().await;
+    verified
+}
+
+async fn verify_ledgers(database: &Database) -> Result<(), String> {
+    let pool = database.small_pool()?;
+    let mut broken = 0;
+    for (id, name) in organisations(database).await? {
+        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.public_message())?;
+        let first = crate::ledger::verify(&mut scope).await.map_err(|error| error.public_message())?;
+        scope.rollback().await;
+        match first {
+            None => println!("{name}: the ledger is whole"),
+            Some(seq) => {
+                println!("{name}: entry {seq} is broken");
+                broken += 1;
+            }
+        }
+    }
+    if broken == 0 { Ok(()) } else { Err(format!("{broken} ledgers are broken")) }
+}
+
+/// A password from the terminal, asked twice and not shown; or the first line of standard input.
+fn ask_password() -> Result<String, String> {
+    let password = if std::io::stdin().is_terminal() {
+        let ask = |prompt| rpassword::prompt_password(prompt).map_err(|error| format!("no password was read: {error}"));
+        let first = ask("Password (at least 12 characters): ")?;
+        if first != ask("Again: ")? {
+            return Err("the two passwords differ".to_owned());
+        }
+        first
+    } else {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(|error| format!("no password was read: {error}"))?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    match password::fault(&password) {
+        Some(fault) => Err(format!("the password {fault}")),
+        None => Ok(password),
+    }
+}
+
+async fn staff(arguments: StaffArguments) -> Result<(), String> {
+    let StaffArguments { database, command } = arguments;
+    // What needs no database is checked before one is started.
+    let password = match &command {
+        StaffCommand::Add { role, .. } if StaffRole::parse(role).is_none() => {
+            return Err(format!("--role {role}: must be admin, practitioner, front_desk or auditor"));
+        }
+        StaffCommand::Add { email, .. } if !email.contains('@') => return Err(format!("--email {email}: has no @")),
+        StaffCommand::Add { .. } | StaffCommand::ResetPassword { .. } => Some(ask_password()?),
+        StaffCommand::List | StaffCommand::Disable { .. } => None,
+    };
+    let mut database = Database::open(&database).await?;
+    let done = manage_staff(&database, command, password).await;
+    database.close().await;
+    done
+}
+
+/// Organisations, by the owner's eyes: (id, name).
+pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, String> {
+    let client = crate::db::connect(&database.owner).await?;
+    let rows = client
+        .query("SELECT DISTINCT org_id::text FROM account_membership", &[])
+        .await
+        .map_err(|error| format!("the organisations can't be read: {error}"))?;
+    let pool = database.small_pool()?;
+    let mut found = Vec::new();
+    for row in rows {
+        let id: Uuid = row.get::<_, String>(0).parse().map_err(|_| "an organisation's id can't be read".to_owned())?;
+        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.public_message())?;
+        let name = store::organisation(&mut scope).await.map_err(|error| error.public_message())?.name;
+        scope.rollback().await;
+        found.push((id, name));
+    }
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    Ok(found)
+}
+
+async fn manage_staff(database: &Database, command: StaffCommand, password: Option<String>) -> Result<(), String> {
+    let plain = |error: crate::error::Error| error.public_message();
+    let pool = database.small_pool()?;
+    let known = organisations(database).await?;
+    match command {
+        StaffCommand::Add { email, name, role, organisation } => {
+            let role = StaffRole::parse(&role).ok_or("--role: unknown")?;
+            let hash = password::hash(password.unwrap_or_default()).await.map_err(plain)?;
+            let org = known.iter().find(|(_, known)| *known == organisation).map(|(id, _)| *id);
+            let mut scope = Scope::program(&pool, org.unwrap_or_else(ids::new_id)).await.map_err(plain)?;
+            if org.is_none() {
+                store::found(&mut scope, &organisation).await.map_err(plain)?;
+            }
+            let member = Staff {
+                id: ids::new_id(),
+                account_id: Uuid::nil(),
+                email: email.trim().to_lowercase(),
+                role,
+                display_name: name,
+                licence_number: None,
+                active: true,
+                stamp: Stamp::new(None, ids::now()),
+            };
+            let member = store::add_staff(&mut scope, member, &hash).await.map_err(plain)?;
+            scope.commit().await.map_err(plain)?;
+            println!("{} is {} of {organisation}", member.email, member.role.words());
+            Ok(())
+        }
+        StaffCommand::List => {
+            for (id, organisation) in known {
+                let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
+                let staff = store::all_staff(&mut scope).await.map_err(plain)?;
+                scope.rollback().await;
+                for member in staff {
+                    let state = if member.active { "active" } else { "disabled" };
+                    println!(
+                        "{organisation}\t{}\t{}\t{state}\t{}",
+                        member.email,
+                        member.role.as_str(),
+                        member.display_name
+                    );
+                }
+            }
+            Ok(())
+        }
+        StaffCommand::Disable { email } => {
+            let email = email.trim().to_lowercase();
+            let mut done = 0;
+            for (id, organisation) in known {
+                let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
+                if let Some(member) =
+                    store::staff_by_email(&mut scope, &email).await.map_err(plain)?.filter(|it| it.active)
+                {
+                    let stamp = member.stamp.changed(None, ids::now());
+                    let after = Staff { active: false, stamp, ..member.clone() };
+                    store::save_staff(&mut scope, &after, member.stamp.version).await.map_err(plain)?;
+                    scope.commit().await.map_err(plain)?;
+                    println!("{email} can't sign in to {organisation} any more");
+                    done += 1;
+                } else {
+                    scope.rollback().await;
+                }
+            }
+            if done == 0 { Err(format!("nobody active signs in with {email}")) } else { Ok(()) }
+        }
+        StaffCommand::ResetPassword { email } => {
+            let email = email.trim().to_lowercase();
+            let hash = password::hash(password.unwrap_or_default()).await.map_err(plain)?;
+            for (id, _) in known {
+                let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
+                if let Some(member) = store::staff_by_email(&mut scope, &email).await.map_err(plain)? {
+                    store::set_password(&mut scope, &member, &hash).await.map_err(plain)?;
+                    scope.commit().await.map_err(plain)?;
+                    println!("the password of {email} is set; every sign-in of theirs has ended");
+                    return Ok(());
+                }
+                scope.rollback().await;
+            }
+            Err(format!("nobody signs in with {email}"))
+        }
+    }
+}

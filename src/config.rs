@@ -1,0 +1,339 @@
+//! Every setting: one flag, one environment variable, one default. Secrets never print.
+
+use clap::{Args, Parser, Subcommand};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "clinic", version, about, max_term_width = 100)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API; brings the database up to date first
+    Serve(Box<ServeSettings>),
+    /// Bring the database up to date, and stop
+    Migrate(DatabaseSettings),
+    /// Print the GraphQL schema (SDL)
+    Schema,
+    /// Manage who works in an organisation
+    Staff(StaffArguments),
+    /// Fill a demo organisation with believable patients
+    Demo(DemoSettings),
+    /// Check the evidence
+    Audit(AuditArguments),
+}
+
+/// Which database.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// Postgres to use, as the role that owns the tables; absent, the service runs a private one of its own
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<Secret>,
+
+    /// How the service connects as the role clinic_app; absent, DATABASE_URL with that role and a password derived from it
+    #[arg(long, env = "CLINIC_APP_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub app_database_url: Option<Secret>,
+
+    /// Where the private Postgres keeps its files
+    #[arg(long, env = "CLINIC_DATA_DIR", default_value = ".clinic", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Where the programs of the private Postgres are; absent, they are looked for
+    #[arg(long, env = "CLINIC_POSTGRES_BIN", value_name = "DIR")]
+    pub postgres_bin: Option<PathBuf>,
+
+    /// Let the private Postgres forget commits when the machine loses power: for tests only
+    #[arg(long, env = "CLINIC_UNSAFE_FAST_DATABASE", hide = true)]
+    pub unsafe_fast_database: bool,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSettings {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+
+    /// Fill a demo organisation if there is none, set the demo accounts' password and print it
+    #[arg(long, env = "CLINIC_DEMO")]
+    pub demo: bool,
+
+    /// Password of the demo accounts; absent, one is made and printed
+    #[arg(long, env = "CLINIC_DEMO_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub demo_password: Option<Secret>,
+
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, env = "CLINIC_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+
+    /// Threads that serve requests; absent, one for each core
+    #[arg(long, env = "CLINIC_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+
+    /// Database connections at most
+    #[arg(long, env = "CLINIC_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub pool_size: u16,
+
+    /// How long a request waits for a free connection before it is told UNAVAILABLE
+    #[arg(long, env = "CLINIC_POOL_WAIT", default_value = "1s", value_name = "TIME", value_parser = parse_duration)]
+    pub pool_wait: Duration,
+
+    /// How long one SQL statement may take
+    #[arg(long, env = "CLINIC_STATEMENT_TIMEOUT", default_value = "5s", value_name = "TIME", value_parser = parse_duration)]
+    pub statement_timeout: Duration,
+
+    /// How long a statement waits for a lock
+    #[arg(long, env = "CLINIC_LOCK_TIMEOUT", default_value = "3s", value_name = "TIME", value_parser = parse_duration)]
+    pub lock_timeout: Duration,
+
+    /// How long a request may take; longer than a statement
+    #[arg(long, env = "CLINIC_REQUEST_DEADLINE", default_value = "10s", value_name = "TIME", value_parser = parse_duration)]
+    pub request_deadline: Duration,
+
+    /// How long requests under way get to end when the service stops; longer than a request
+    #[arg(long, env = "CLINIC_SHUTDOWN_TIMEOUT", default_value = "15s", value_name = "TIME", value_parser = parse_duration)]
+    pub shutdown_timeout: Duration,
+
+    /// A sign-in ends after so long without a request
+    #[arg(long, env = "CLINIC_SIGN_IN_IDLE", default_value = "15m", value_name = "TIME", value_parser = parse_duration)]
+    pub sign_in_idle: Duration,
+
+    /// A sign-in ends after so long, whatever happens
+    #[arg(long, env = "CLINIC_SIGN_IN_LIFETIME", default_value = "12h", value_name = "TIME", value_parser = parse_duration)]
+    pub sign_in_lifetime: Duration,
+
+    /// Origins whose pages may call the API, separated by commas, such as https://app.example.com
+    #[arg(long, env = "CLINIC_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
+    pub allowed_origins: Vec<String>,
+
+    /// Take a client's address from the last X-Forwarded-For entry: only behind a proxy that writes it
+    #[arg(long, env = "CLINIC_TRUST_PROXY")]
+    pub trust_proxy: bool,
+
+    /// Largest request body, in bytes
+    #[arg(long, env = "CLINIC_MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES")]
+    pub max_body: usize,
+
+    /// Highest cost of one query (docs/api.md says how it is counted)
+    #[arg(long, env = "CLINIC_MAX_COST", default_value_t = 50_000, value_name = "COST")]
+    pub max_cost: u64,
+
+    /// Refuse introspection queries and the explorer page
+    #[arg(long, env = "CLINIC_NO_INTROSPECTION")]
+    pub no_introspection: bool,
+
+    /// How logs are written
+    #[arg(long, env = "CLINIC_LOG_FORMAT", default_value = "json", value_enum)]
+    pub log_format: LogFormat,
+
+    /// What is logged, such as info or clinic=debug
+    #[arg(long, env = "CLINIC_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line
+    Json,
+    /// For reading
+    Text,
+}
+
+/// Managing staff at the command line.
+#[derive(Debug, Args)]
+pub struct StaffArguments {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StaffCommand,
+}
+
+/// What can be done with staff.
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
+    /// Give somebody a place in an organisation; the password is asked for, or read from standard input
+    Add {
+        /// E-mail to sign in with
+        #[arg(long)]
+        email: String,
+        /// Name that others see
+        #[arg(long)]
+        name: String,
+        /// admin, practitioner, front_desk or auditor
+        #[arg(long)]
+        role: String,
+        /// Name of the organisation; it is founded if there is none of that name
+        #[arg(long, env = "CLINIC_ORGANISATION")]
+        organisation: String,
+    },
+    /// List who works in every organisation
+    List,
+    /// Let somebody sign in no more, from their next request on
+    Disable {
+        /// E-mail they sign in with
+        #[arg(long)]
+        email: String,
+    },
+    /// Set a password and end the sign-ins; the password is asked for, or read from standard input
+    ResetPassword {
+        /// E-mail they sign in with
+        #[arg(long)]
+        email: String,
+    },
+}
+
+/// Checking the evidence.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// What to check.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What can be checked.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Walk the ledger of every organisation and say the first broken entry, if there is one
+    Verify,
+}
+
+/// How to fill the demo organisation.
+#[derive(Debug, Clone, Args)]
+pub struct DemoSettings {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// How many patients
+    #[arg(long, env = "CLINIC_DEMO_PATIENTS", default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    pub patients: u32,
+    /// The same seed gives the same patients
+    #[arg(long, env = "CLINIC_DEMO_SEED", default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Password of the demo accounts; absent, one is made and printed
+    #[arg(long, env = "CLINIC_DEMO_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub demo_password: Option<Secret>,
+}
+
+/// Text that is not shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A length of time: `250ms`, `30s`, `15m` or `12h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time: write 250ms, 30s, 15m or 12h");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (digits, unit) = text.split_at(split);
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    let millis = millis.filter(|millis| (1..=366 * 24 * 3_600_000).contains(millis)).ok_or_else(wrong)?;
+    Ok(Duration::from_millis(millis))
+}
+
+impl ServeSettings {
+    /// Settings that contradict each other, as one line.
+    pub fn check(&self) -> Result<(), String> {
+        if self.statement_timeout >= self.request_deadline {
+            return Err("--statement-timeout must be shorter than --request-deadline".to_owned());
+        }
+        if self.request_deadline >= self.shutdown_timeout {
+            return Err("--request-deadline must be shorter than --shutdown-timeout".to_owned());
+        }
+        if self.sign_in_idle > self.sign_in_lifetime {
+            return Err("--sign-in-idle must not be longer than --sign-in-lifetime".to_owned());
+        }
+        let wrong = self.allowed_origins.iter().find(|origin| {
+            !url::Url::parse(origin)
+                .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == **origin)
+        });
+        match wrong {
+            Some(origin) => {
+                Err(format!("--allowed-origins: {origin:?} is not an origin such as https://app.example.com"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        fn look(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|it| !["help", "version"].contains(&it.get_id().as_str())) {
+                let of_staff = ["email", "name", "role"].contains(&argument.get_id().as_str());
+                assert!(of_staff || argument.get_env().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&CommandLine::command());
+    }
+
+    #[test]
+    fn durations_say_their_unit() {
+        assert_eq!(parse_duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "15", "m", "-1s", "0s", "99999999999999999999h", "10 s", "1d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert_eq!(format!("{:?}", Secret::from("hunter2".to_owned())), "***");
+    }
+}

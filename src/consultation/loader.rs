@@ -1,0 +1,92 @@
+//! Consultations of patients, consultations by id: batched.
+
+use super::filter::Condition;
+use super::{Consultation, Filter, OrderBy, store};
+use crate::error::{Error, SharedError};
+use crate::operation::{Batch, Running};
+use crate::page::{Connection, PageArguments, Window, counter};
+use async_graphql::dataloader::Loader;
+use async_graphql::{Context, Result};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Looks a consultation up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConsultationById(pub Uuid);
+
+/// A window on the consultations of a patient.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ConsultationsOf {
+    patient: Uuid,
+    list: ConsultationList,
+}
+
+/// What siblings share: the same list of another patient.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ConsultationList {
+    condition: Condition,
+    order: OrderBy,
+    window: Window,
+}
+
+impl Loader<ConsultationById> for Batch {
+    type Value = Consultation;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[ConsultationById]) -> Result<HashMap<ConsultationById, Consultation>, SharedError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut scope = self.0.reader().await?;
+        let consultations = store::consultations(&mut scope, &ids).await?;
+        Ok(consultations.into_iter().map(|consultation| (ConsultationById(consultation.id), consultation)).collect())
+    }
+}
+
+impl Loader<ConsultationsOf> for Batch {
+    type Value = Vec<Consultation>;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[ConsultationsOf]) -> Result<HashMap<ConsultationsOf, Self::Value>, SharedError> {
+        let mut lists: HashMap<&ConsultationList, Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            lists.entry(&key.list).or_default().push(key.patient);
+        }
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for (list, patients) in lists {
+            let order = list.order.order();
+            let consultations =
+                store::of_patients(&mut scope, &patients, &list.condition, &order, &list.window).await?;
+            found.extend(
+                consultations
+                    .into_iter()
+                    .map(|(patient, rows)| (ConsultationsOf { patient, list: list.clone() }, rows)),
+            );
+        }
+        Ok(found)
+    }
+}
+
+/// The consultation a record must have.
+pub async fn consultation_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Consultation> {
+    let consultation = ctx.batches()?.load_one(ConsultationById(id)).await?;
+    consultation.ok_or_else(|| Error::Internal("a record without its consultation".to_owned()).into())
+}
+
+/// A page of a patient's consultations: the `consultations` field of a patient.
+pub async fn of_patient(
+    ctx: &Context<'_>,
+    patient: Uuid,
+    filter: Filter,
+    order: OrderBy,
+    arguments: PageArguments,
+) -> Result<Connection<Consultation>> {
+    let condition = filter.read()?;
+    let window = arguments.window(&order.order())?;
+    let list = ConsultationList { condition: condition.clone(), order, window: window.clone() };
+    let rows = ctx.batches()?.load_one(ConsultationsOf { patient, list }).await?.unwrap_or_default();
+    let count = counter(move |operation| {
+        let condition = condition.clone();
+        async move { store::count(&mut *operation.reader().await?, &condition, Some(patient)).await }
+    });
+    Ok(Connection::new(window.page(rows), &order.order(), |consultation| order.key(consultation), count))
+}

@@ -1,0 +1,110 @@
+//! Brings a database up to date, as its owner.
+
+use super::roles;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::time::Duration;
+use tokio_postgres::{Client, Config, NoTls};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+const OLDEST_POSTGRES: i32 = 150_000;
+
+/// What migrating did.
+#[derive(Debug, Clone, Copy)]
+pub struct MigrationOutcome {
+    /// Migrations that ran now.
+    pub applied: usize,
+}
+
+/// Opens a connection of the owner; the error is one line for the person at the terminal.
+pub async fn connect(config: &Config) -> Result<Client, String> {
+    let mut config = config.clone();
+    config.connect_timeout(Duration::from_secs(5)).application_name("clinic migrate");
+    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
+        use std::error::Error;
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        format!("the database can't be reached ({error}{cause}): check DATABASE_URL and that the server is up")
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "owner connection closed");
+        }
+    });
+    Ok(client)
+}
+
+/// Makes the application role, runs the missing migrations and makes this month's and the next months' partitions.
+/// Refuses a database that a newer program has migrated, and a server older than Postgres 15.
+pub async fn migrate(config: &Config) -> Result<MigrationOutcome, String> {
+    let client = connect(config).await?;
+    let version: i32 = client
+        .query_one("SELECT current_setting('server_version_num')::int4", &[])
+        .await
+        .map_err(|error| format!("the server's version can't be read: {error}"))?
+        .get(0);
+    if version < OLDEST_POSTGRES {
+        return Err(format!(
+            "this server is Postgres {}: version 15 or newer is needed; point DATABASE_URL at one, or leave it out for the \
+             embedded one",
+            version / 10_000
+        ));
+    }
+    roles::ensure(&client, config).await?;
+    refuse_newer(&client).await?;
+    let applied = run_missing(config).await?;
+    client
+        .execute(
+            "SELECT ensure_month_partitions((now() - interval '1 month')::date, (now() + interval '3 months')::date)",
+            &[],
+        )
+        .await
+        .map_err(|error| format!("the month partitions can't be made: {error}"))?;
+    Ok(MigrationOutcome { applied })
+}
+
+async fn refuse_newer(client: &Client) -> Result<(), String> {
+    let exists: bool = client
+        .query_one("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL", &[])
+        .await
+        .map_err(|error| format!("the database can't be looked at: {error}"))?
+        .get(0);
+    if !exists {
+        return Ok(());
+    }
+    let known: Vec<String> = MigrationSource::<Pg>::migrations(&MIGRATIONS)
+        .map_err(|error| format!("the built-in migrations can't be read: {error}"))?
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let rows = client
+        .query("SELECT version FROM __diesel_schema_migrations ORDER BY version", &[])
+        .await
+        .map_err(|error| format!("the migrations of the database can't be read: {error}"))?;
+    match rows.iter().map(|row| row.get::<_, String>(0)).find(|version| !known.contains(version)) {
+        Some(version) => Err(format!(
+            "this database is newer than this program (it has migration {version}): start the version of clinic that \
+             migrated it, or a newer one"
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn run_missing(config: &Config) -> Result<usize, String> {
+    let (client, connection) =
+        config.connect(NoTls).await.map_err(|error| format!("the database can't be reached: {error}"))?;
+    let connection = AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| format!("the database can't be reached: {error}"))?;
+    tokio::task::spawn_blocking(move || {
+        let mut wrapper: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
+        let applied = wrapper
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(|error| format!("a migration failed and was taken back: {error}"))?;
+        Ok(applied.len())
+    })
+    .await
+    .map_err(|error| format!("the migrations did not finish: {error}"))?
+}

@@ -1,0 +1,281 @@
+//! The only error type. What a client may see of a failure is decided here and nowhere else.
+//!
+//! `Error` has no `Display` on purpose: `async_graphql` publishes the text of anything that has one.
+
+use async_graphql::{ErrorExtensionValues, Value};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// `Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One fault of an input: where it is and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Path from the arguments down, e.g. `input.areas.0.needleDepthMm`.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Collects every fault of an input, so that all are reported at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a fault at a path.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Fault { path: path.into(), message: message.into() });
+    }
+
+    /// `Ok` when nothing was noted, else `BAD_USER_INPUT` with all of it.
+    pub fn into_result(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::BadUserInput(self.0)) }
+    }
+}
+
+/// Everything that can go wrong, in the words of the contract with clients.
+#[derive(Debug)]
+pub enum Error {
+    /// No valid sign-in came with the request.
+    Unauthenticated(&'static str),
+    /// The signed-in person's role does not allow it.
+    Forbidden(String),
+    /// There is no such record, or it may not be known of.
+    NotFound(String),
+    /// The input has faults.
+    BadUserInput(Vec<Fault>),
+    /// Somebody else changed the record first; its current version, where known.
+    Conflict {
+        /// What happened and what to do.
+        message: String,
+        /// The version that the record has now.
+        current_version: Option<i32>,
+    },
+    /// The record is signed: it takes addenda, no edits.
+    RecordSigned(String),
+    /// An idempotency key came back with another request.
+    IdempotencyMismatch,
+    /// Too many tries; seconds to wait.
+    RateLimited {
+        /// Whole seconds until the next try can succeed.
+        retry_after: u64,
+    },
+    /// The request is larger than this service runs.
+    QueryTooLarge(String),
+    /// The database can't serve the request now.
+    Unavailable,
+    /// A fault of ours; the text is for the log only.
+    Internal(String),
+}
+
+impl Error {
+    /// A single fault as an error.
+    pub fn input(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::BadUserInput(vec![Fault { path: path.into(), message: message.into() }])
+    }
+
+    /// "No patient with the id …": also what one may not know of.
+    pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
+        Self::NotFound(format!("there is no {what} with the id {id}"))
+    }
+
+    /// A lost race on `expectedVersion`.
+    pub fn stale(what: &str, expected: i32, current: i32) -> Self {
+        Self::Conflict {
+            message: format!(
+                "this {what} is at version {current}, not {expected}: somebody changed it. Read it again, \
+                 bring your change in and send it with expectedVersion {current}"
+            ),
+            current_version: Some(current),
+        }
+    }
+
+    /// An edit of a signed record.
+    pub fn signed(what: &str) -> Self {
+        Self::RecordSigned(format!("this {what} is signed and can't be changed: correct it with addAddendum"))
+    }
+
+    /// The stable code a client can act on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::Forbidden(_) => "FORBIDDEN",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::BadUserInput(_) => "BAD_USER_INPUT",
+            Self::Conflict { .. } => "CONFLICT",
+            Self::RecordSigned(_) => "RECORD_SIGNED",
+            Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::QueryTooLarge(_) => "QUERY_TOO_LARGE",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// The sentence a client may read. Never a cause, a statement or a file.
+    pub fn public_message(&self) -> String {
+        match self {
+            Self::Unauthenticated(why) => (*why).to_owned(),
+            Self::Forbidden(text) | Self::NotFound(text) | Self::RecordSigned(text) | Self::QueryTooLarge(text) => {
+                text.clone()
+            }
+            Self::BadUserInput(faults) => match faults.as_slice() {
+                [only] => format!("{}: {}", only.path, only.message),
+                many => format!("{} faults in the input; extensions.fields names each", many.len()),
+            },
+            Self::Conflict { message, .. } => message.clone(),
+            Self::IdempotencyMismatch => {
+                "this Idempotency-Key was used within 24 hours for another request: send a new key".to_owned()
+            }
+            Self::RateLimited { retry_after } => format!("too many tries: wait {retry_after} s"),
+            Self::Unavailable => "the service can't reach its database right now: try again in a second".to_owned(),
+            Self::Internal(_) => {
+                "something went wrong on our side; nothing was saved. The request id finds it in the log".to_owned()
+            }
+        }
+    }
+
+    /// Whether a second try on another connection may help: the first one's connection was gone.
+    pub fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
+
+    fn extend(&self, extensions: &mut ErrorExtensionValues) {
+        extensions.set("code", self.code());
+        match self {
+            Self::BadUserInput(faults) => {
+                let fields = faults.iter().map(|fault| {
+                    let mut entry = async_graphql::indexmap::IndexMap::new();
+                    entry.insert(async_graphql::Name::new("path"), Value::from(fault.path.clone()));
+                    entry.insert(async_graphql::Name::new("message"), Value::from(fault.message.clone()));
+                    Value::Object(entry)
+                });
+                extensions.set("fields", Value::List(fields.collect()));
+            }
+            Self::Conflict { current_version: Some(version), .. } => extensions.set("currentVersion", *version),
+            Self::RateLimited { retry_after } => extensions.set("retryAfter", *retry_after),
+            _ => {}
+        }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// A failure that several fields share: a batched look-up gives every waiting field the same one.
+#[derive(Debug, Clone)]
+pub struct SharedError(std::sync::Arc<Error>);
+
+impl From<Error> for SharedError {
+    fn from(error: Error) -> Self {
+        Self(std::sync::Arc::new(error))
+    }
+}
+
+impl From<SharedError> for async_graphql::Error {
+    fn from(error: SharedError) -> Self {
+        Self::from(error.0.as_ref())
+    }
+}
+
+impl From<&Error> for async_graphql::Error {
+    fn from(error: &Error) -> Self {
+        if let Error::Internal(cause) = error {
+            tracing::error!(cause, "internal error");
+        }
+        let mut extensions = ErrorExtensionValues::default();
+        error.extend(&mut extensions);
+        let mut public = Self::new(error.public_message());
+        public.extensions = Some(extensions);
+        public
+    }
+}
+
+impl From<DieselError> for Error {
+    /// Maps on the kind of the failure, never on a constraint's name (it is unknown behind some poolers and Citus).
+    /// Stores turn the expected ones (a unique name, a missing parent) into field faults before they get here.
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Conflict {
+                message: "a record with this id or name exists already".to_owned(),
+                current_version: None,
+            },
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            | DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
+            | DieselError::BrokenTransactionManager => Self::Unavailable,
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Conflict {
+                message: "another change of the same records came first: send the request again".to_owned(),
+                current_version: None,
+            },
+            DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
+                Self::Internal("a write in a read-only transaction".to_owned())
+            }
+            DieselError::DatabaseError(_, info) => {
+                let text = info.message();
+                // statement_timeout, lock_timeout, shutdown, recovery, out of connections, disk full
+                let passing = [
+                    "canceling statement",
+                    "terminating connection",
+                    "the database system is",
+                    "connection closed",
+                    "too many connections",
+                    "remaining connection slots",
+                    "deadlock detected",
+                    "could not extend file",
+                    "No space left",
+                    "communicating with the server",
+                ];
+                if passing.iter().any(|start| text.contains(start)) {
+                    tracing::warn!(text, "the database refused");
+                    Self::Unavailable
+                } else {
+                    // The message can quote a value; the log gets the statement's table and the kind only.
+                    Self::Internal(format!("database error in table {:?}: {}", info.table_name(), redact(text)))
+                }
+            }
+            DieselError::DeserializationError(cause) => Self::Internal(format!("a row that can't be read: {cause}")),
+            DieselError::SerializationError(cause) => Self::Internal(format!("a value that can't be sent: {cause}")),
+            other => Self::Internal(format!("{other:?}")),
+        }
+    }
+}
+
+/// Cuts quoted values out of a database message before it is logged.
+fn redact(text: &str) -> String {
+    text.split('"').enumerate().map(|(i, part)| if i % 2 == 0 { part } else { "…" }).collect()
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(format!("JSON at line {} column {}: {:?}", error.line(), error.column(), error.classify()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_text_stays_inside() {
+        let shown: async_graphql::Error = Error::Internal("relation \"patient\" does not exist".to_owned()).into();
+        assert!(!shown.message.contains("patient"));
+    }
+
+    #[test]
+    fn database_values_are_cut_from_the_log() {
+        assert_eq!(redact("invalid input syntax for type uuid: \"Anna\""), "invalid input syntax for type uuid: …");
+    }
+
+    #[test]
+    fn one_fault_reads_as_a_sentence_and_many_are_counted() {
+        assert_eq!(Error::input("input.email", "must contain @").public_message(), "input.email: must contain @");
+        let mut faults = Faults::default();
+        faults.add("a", "x");
+        faults.add("b", "y");
+        let error = faults.into_result().expect_err("two faults");
+        assert!(error.public_message().starts_with("2 faults"));
+    }
+}

@@ -1,0 +1,48 @@
+//! The schema's roots, and the gate in front of the executor.
+
+mod addendum;
+pub mod gate;
+mod node;
+mod sign_in;
+
+use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
+use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
+use crate::health::graphql::HealthMutation;
+use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
+use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
+use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
+use async_graphql::{EmptySubscription, MergedObject};
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(node::NodeQuery, OrganisationQuery, PatientQuery, ConsultationQuery, SessionQuery, AftercareQuery);
+
+/// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    sign_in::SignInMutation,
+    OrganisationMutation,
+    PatientMutation,
+    HealthMutation,
+    ConsultationMutation,
+    SessionMutation,
+    AftercareMutation,
+    addendum::AddendumMutation,
+);
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// Builds the schema. With introspection off, `__schema` and `__type` are refused.
+pub fn schema(introspection: bool) -> Schema {
+    let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::ClinicalRecord>();
+    if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+}
+
+/// The schema as SDL: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_enum_items().prefer_single_line_descriptions();
+    let sdl = schema(true).sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}

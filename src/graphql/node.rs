@@ -1,0 +1,167 @@
+//! Any record by its typed id.
+
+use crate::aftercare::{self, AftercareNote};
+use crate::consultation::{self, Consultation};
+use crate::error::Error;
+use crate::health::{self, HealthEntry};
+use crate::ids;
+use crate::ledger::RecordVersion;
+use crate::operation::{Reader, Running};
+use crate::organisation::{self, Location, Organisation, Staff};
+use crate::page::{Connection, parse_any_id};
+use crate::patient::{self, Patient};
+use crate::record::Signature;
+use crate::scalars::DateTime;
+use crate::session::{self, TreatmentSession};
+use crate::signing::{self, Addendum};
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, Interface, Object, Result};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Anything with a typed id.
+#[derive(Interface, Clone)]
+#[graphql(field(name = "id", ty = "ID", desc = "Typed id: the kind, an underscore and 26 characters."))]
+pub enum Node {
+    /// The organisation.
+    Organisation(Organisation),
+    /// A clinic.
+    Location(Location),
+    /// A staff member.
+    Staff(Staff),
+    /// A patient.
+    Patient(Patient),
+    /// An entry of a health history.
+    HealthEntry(HealthEntry),
+    /// A consultation.
+    Consultation(Consultation),
+    /// A treatment session.
+    TreatmentSession(TreatmentSession),
+    /// An aftercare note.
+    AftercareNote(AftercareNote),
+    /// An addendum.
+    Addendum(Addendum),
+}
+
+/// What every signed kind of record shows.
+#[derive(Interface)]
+#[graphql(
+    field(name = "id", ty = "ID", desc = "Typed id."),
+    field(name = "patient", ty = "Result<Patient>", desc = "Whose."),
+    field(name = "version", ty = "i32", desc = "1 at first, one more with each change."),
+    field(name = "created_at", ty = "DateTime", desc = "When it was made."),
+    field(name = "updated_at", ty = "DateTime", desc = "When it was last changed."),
+    field(name = "signature", ty = "Option<Signature>", desc = "The signature; null while it is a draft."),
+    field(
+        name = "addenda",
+        ty = "Result<Connection<Addendum>>",
+        desc = "What was added after it was signed, oldest first.",
+        arg(name = "first", ty = "Option<i32>", desc = "The first so many, at most 100."),
+        arg(name = "after", ty = "Option<String>", desc = "After this cursor.")
+    ),
+    field(
+        name = "history",
+        ty = "Result<Connection<RecordVersion>>",
+        desc = "Every version of this record, newest first.",
+        arg(name = "first", ty = "Option<i32>", desc = "The first so many, at most 100."),
+        arg(name = "after", ty = "Option<String>", desc = "After this cursor.")
+    )
+)]
+pub enum ClinicalRecord {
+    /// A consultation.
+    Consultation(Consultation),
+    /// A treatment session.
+    TreatmentSession(TreatmentSession),
+    /// An aftercare note.
+    AftercareNote(AftercareNote),
+}
+
+/// The most ids of one `nodes` query.
+const MOST_NODES: usize = 100;
+
+/// Records of one kind, in one statement.
+async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::error::Result<Vec<(Uuid, Node)>> {
+    macro_rules! nodes {
+        ($records:expr, $variant:ident) => {
+            $records.into_iter().map(|record| (record.id, Node::$variant(record))).collect()
+        };
+    }
+    Ok(match kind {
+        RecordKind::Organisation => {
+            let own = organisation::store::organisation(scope).await?;
+            ids.iter().filter(|id| **id == own.id).map(|id| (*id, Node::Organisation(own.clone()))).collect()
+        }
+        RecordKind::Location => nodes!(organisation::store::locations(scope, ids).await?, Location),
+        RecordKind::Staff => nodes!(organisation::store::staff(scope, ids).await?, Staff),
+        RecordKind::Patient => nodes!(patient::store::patients(scope, ids).await?, Patient),
+        RecordKind::HealthEntry => nodes!(health::store::entries(scope, ids).await?, HealthEntry),
+        RecordKind::Consultation => nodes!(consultation::store::consultations(scope, ids).await?, Consultation),
+        RecordKind::TreatmentSession => nodes!(session::store::sessions(scope, ids).await?, TreatmentSession),
+        RecordKind::AftercareNote => nodes!(aftercare::store::notes(scope, ids).await?, AftercareNote),
+        RecordKind::Addendum => nodes!(signing::store::addenda(scope, ids).await?, Addendum),
+    })
+}
+
+/// The queries by typed id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Any record by its typed id; null with NOT_FOUND if there is none.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Any typed id.")] id: ID) -> Option<Result<Node>> {
+        let found = async {
+            let (kind, record) = parse_any_id("id", &id)?;
+            let mut scope = ctx.operation()?.reader().await?;
+            let found = load(&mut scope, kind, &[record]).await?.into_iter().next();
+            Ok(found.map(|(_, node)| node).ok_or_else(|| Error::not_found(&kind.words(), id.as_str()))?)
+        };
+        Some(found.await)
+    }
+
+    /// Records by their typed ids, in the order of the ids; null with an error where there is none.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Any typed ids, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node>>>> {
+        if ids.len() > MOST_NODES {
+            return Err(
+                Error::input("ids", format!("has {} ids; at most {MOST_NODES} are looked up", ids.len())).into()
+            );
+        }
+        let mut wanted: BTreeMap<RecordKind, Vec<Uuid>> = BTreeMap::new();
+        for (kind, id) in ids.iter().filter_map(|id| ids::parse_any(id)) {
+            wanted.entry(kind).or_default().push(id);
+        }
+        let mut found: HashMap<Uuid, Node> = HashMap::new();
+        let mut failed: HashMap<RecordKind, Arc<Error>> = HashMap::new();
+        if !wanted.is_empty() {
+            let mut scope = ctx.operation()?.reader().await?;
+            for (kind, records) in wanted {
+                match load(&mut scope, kind, &records).await {
+                    Ok(nodes) => found.extend(nodes),
+                    Err(error) => {
+                        failed.insert(kind, Arc::new(error));
+                    }
+                }
+            }
+        }
+        let nodes = ids.iter().map(|id| {
+            Some(match ids::parse_any(id) {
+                None => Err(Error::input(
+                    "ids",
+                    format!("{} is not an id of this service", id.as_str().chars().take(60).collect::<String>()),
+                )
+                .into()),
+                Some((kind, record)) => match (found.get(&record), failed.get(&kind)) {
+                    (Some(node), _) => Ok(node.clone()),
+                    (None, Some(error)) => Err(async_graphql::Error::from(error.as_ref())),
+                    (None, None) => Err(Error::not_found(&kind.words(), id.as_str()).into()),
+                },
+            })
+        });
+        Ok(nodes.collect())
+    }
+}

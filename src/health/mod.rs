@@ -1,0 +1,87 @@
+//! The health history: conditions, medications, allergies, pregnancy or nursing, prior procedures.
+
+pub mod graphql;
+pub mod loader;
+pub mod store;
+
+use crate::ledger::Record;
+use crate::record::Stamp;
+use crate::vocabulary::{RecordKind, vocabulary};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+vocabulary! {
+    /// What an entry of the health history is about.
+    HealthEntryKind {
+        /// An illness or a state.
+        Condition = "condition",
+        /// A medicine.
+        Medication = "medication",
+        /// An allergy.
+        Allergy = "allergy",
+        /// Pregnant, or nursing a child.
+        PregnancyOrNursing = "pregnancy_or_nursing",
+        /// A procedure done before, here or elsewhere.
+        PriorProcedure = "prior_procedure",
+    }
+}
+
+vocabulary! {
+    /// How much an entry speaks against a treatment.
+    ContraindicationSeverity {
+        /// Not to be treated.
+        Absolute = "absolute",
+        /// To be weighed.
+        Relative = "relative",
+        /// To be kept in mind.
+        Caution = "caution",
+    }
+}
+
+/// An entry of a patient's health history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthEntry {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub patient_id: Uuid,
+    /// What it is about.
+    pub kind: HealthEntryKind,
+    /// A code that rules look for, such as `isotretinoin`.
+    pub code: Option<String>,
+    /// In words.
+    pub text: String,
+    /// How much it speaks against a treatment.
+    pub severity: Option<ContraindicationSeverity>,
+    /// Since when.
+    pub onset_on: Option<NaiveDate>,
+    /// Until when.
+    pub ended_on: Option<NaiveDate>,
+    /// For a medicine: the last dose.
+    pub last_dose_on: Option<NaiveDate>,
+    /// Who said so: the patient, a letter, an examination.
+    pub source: Option<String>,
+    /// The practitioner who verified it.
+    pub verified_by: Option<Uuid>,
+    /// When.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// It was never true: kept, and out of every rule.
+    pub entered_in_error: bool,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl Record for HealthEntry {
+    const KIND: RecordKind = RecordKind::HealthEntry;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}

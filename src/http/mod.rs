@@ -1,0 +1,62 @@
+//! The HTTP face: /graphql, /health, and the explorer page.
+
+mod graphql;
+mod health;
+pub mod request;
+pub mod response;
+
+use crate::config::ServeSettings;
+use crate::graphql::Schema;
+use crate::graphql::gate::DocumentCache;
+use crate::operation::Service;
+use actix_cors::Cors;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::web;
+use request::BodyLimits;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every worker shares.
+pub struct App {
+    /// The schema.
+    pub schema: Schema,
+    /// The gate in front of it, with the parsed documents.
+    pub gate: DocumentCache,
+    /// Sign-in, data, access log.
+    pub service: Arc<Service>,
+    /// Limits on bodies.
+    pub body: BodyLimits,
+    /// How long a request may take.
+    pub deadline: Duration,
+    /// Whether the client's address is what the proxy says.
+    pub trust_proxy: bool,
+    /// Whether the explorer page is served.
+    pub explorer: bool,
+}
+
+/// The routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/graphql").route(web::to(graphql::graphql)))
+        .service(web::resource("/health/live").route(web::get().to(health::live)))
+        .service(web::resource("/health/ready").route(web::get().to(health::ready)))
+        .service(web::resource("/").route(web::get().to(graphql::root)));
+}
+
+/// Cross-origin requests: from the listed origins only. Tokens travel in a header, never in a cookie.
+pub fn cors(settings: &ServeSettings) -> Cors {
+    let mut cors = Cors::default()
+        .allowed_methods(["GET", "POST"])
+        .allowed_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("x-request-id"),
+        ])
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .max_age(600);
+    for origin in &settings.allowed_origins {
+        cors = cors.allowed_origin(origin);
+    }
+    cors
+}

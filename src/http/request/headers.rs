@@ -1,0 +1,168 @@
+//! The headers that the service gives a meaning to.
+
+use actix_web::http::{
+    StatusCode,
+    header::{self, HeaderMap, HeaderName},
+};
+use uuid::Uuid;
+
+use super::RequestRefusal;
+
+/// Names a request, in the log and in the answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// A token has 43 characters; this leaves room for a longer kind and none for mischief.
+const LONGEST_TOKEN: usize = 512;
+
+/// The token of `Authorization: Bearer <token>`; `None` when the header is absent. Whether the token is any good is not
+/// looked at.
+///
+/// # Errors
+/// 401 `UNAUTHENTICATED` when the header is there and says something else.
+pub fn bearer_token(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal> {
+    let mut given = head.get_all(header::AUTHORIZATION);
+    let Some(first) = given.next() else { return Ok(None) };
+    let token = first.to_str().ok().filter(|_| given.next().is_none()).and_then(|value| {
+        let (scheme, token) = value.trim().split_once(' ')?;
+        let token = token.trim();
+        let fits = (1..=LONGEST_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
+        (scheme.eq_ignore_ascii_case("bearer") && fits).then_some(token)
+    });
+    token.map(Some).ok_or_else(|| {
+        let message = "the Authorization header can't be read: send Authorization: Bearer <token>";
+        RequestRefusal::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
+            .with(header::WWW_AUTHENTICATE, "Bearer")
+    })
+}
+
+/// The value of `Idempotency-Key`; `None` when the header is absent.
+///
+/// # Errors
+/// 400 unless it is one header of 1 to 255 visible ASCII characters.
+pub fn idempotency_key(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal> {
+    let mut given = head.get_all(IDEMPOTENCY_KEY);
+    let Some(first) = given.next() else { return Ok(None) };
+    let visible = |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = first.to_str().ok().filter(visible).filter(|_| given.next().is_none());
+    key.map(Some).ok_or_else(|| {
+        RequestRefusal::bad_request("Idempotency-Key takes 1 to 255 visible ASCII characters, once: a UUID does well")
+    })
+}
+
+/// The client's `X-Request-Id` if it is fit for a log line, else a new one.
+pub fn request_id(head: &HeaderMap) -> String {
+    let fits = |id: &&str| {
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    let given = head.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fits);
+    given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Lets plain JSON through. Forms and text would let a foreign page post without asking (CSRF); compressed bodies can
+/// unpack to a thousand times their size.
+pub(super) fn hold_body_type(head: &HeaderMap) -> Result<(), RequestRefusal> {
+    let mut encodings = head.get_all(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or_default());
+    if !encodings.all(|value| value.trim().eq_ignore_ascii_case("identity")) {
+        let refusal = RequestRefusal::unsupported("compressed bodies are not read: send the body as it is");
+        return Err(refusal.with(header::ACCEPT_ENCODING, "identity"));
+    }
+    let mut types = head.get_all(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let is_json = types.next().is_some_and(is_utf8_json) && types.next().is_none();
+    if is_json { Ok(()) } else { Err(RequestRefusal::unsupported("send the body with Content-Type: application/json")) }
+}
+
+fn is_utf8_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|part| match part.split_once('=') {
+            Some((key, value)) if key.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{HttpRequest, test::TestRequest};
+
+    use super::*;
+
+    fn with(headers: &[(&'static str, &'static str)]) -> HttpRequest {
+        let request = headers.iter().fold(TestRequest::default(), |request, pair| request.append_header(*pair));
+        request.to_http_request()
+    }
+
+    #[test]
+    fn a_bearer_token_is_read_or_said_to_be_malformed() {
+        for value in ["Bearer abc-._~+/=", "bearer  abc-._~+/= ", "BEARER abc-._~+/="] {
+            assert_eq!(bearer_token(with(&[("authorization", value)]).headers()), Ok(Some("abc-._~+/=")), "{value}");
+        }
+        assert_eq!(bearer_token(with(&[]).headers()), Ok(None));
+        for value in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer a b", "Bearer\tabc"] {
+            let refusal = bearer_token(with(&[("authorization", value)]).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (401, "UNAUTHENTICATED"), "{value:?}");
+            assert_eq!(refusal.headers, [(header::WWW_AUTHENTICATE, "Bearer")]);
+        }
+        assert!(bearer_token(with(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).headers()).is_err());
+        let long: &'static str = Box::leak(format!("Bearer {}", "a".repeat(513)).into_boxed_str());
+        assert!(bearer_token(with(&[("authorization", long)]).headers()).is_err());
+    }
+
+    #[test]
+    fn an_idempotency_key_is_short_and_visible() {
+        let full: &'static str = Box::leak("k".repeat(255).into_boxed_str());
+        let long: &'static str = Box::leak("k".repeat(256).into_boxed_str());
+        assert_eq!(idempotency_key(with(&[]).headers()), Ok(None));
+        for key in ["k", "\"quoted\"", full] {
+            assert_eq!(idempotency_key(with(&[("idempotency-key", key)]).headers()), Ok(Some(key)));
+        }
+        for key in ["", " ", "a b", "é", long] {
+            let refusal = idempotency_key(with(&[("idempotency-key", key)]).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{key:?}");
+        }
+        assert!(idempotency_key(with(&[("idempotency-key", "a"), ("idempotency-key", "a")]).headers()).is_err());
+    }
+
+    #[test]
+    fn a_request_id_is_taken_over_or_made() {
+        let long: &'static str = Box::leak("r".repeat(129).into_boxed_str());
+        assert_eq!(request_id(with(&[("x-request-id", "Trace_1.a-b")]).headers()), "Trace_1.a-b");
+        for id in ["", "a b", "a\"b", "é", "{}", long] {
+            let made = request_id(with(&[("x-request-id", id)]).headers());
+            assert_eq!(Uuid::parse_str(&made).map(|id| id.get_version_num()), Ok(7), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn only_plain_json_is_read() {
+        let json = ("content-type", "application/json");
+        for headers in [
+            &[json][..],
+            &[("content-type", "Application/JSON; charset=UTF-8")],
+            &[("content-type", "application/json;charset=\"utf-8\"; x=y")],
+            &[json, ("content-encoding", "identity")],
+        ] {
+            assert!(hold_body_type(with(headers).headers()).is_ok(), "{headers:?}");
+        }
+        for headers in [
+            &[][..],
+            &[("content-type", "")],
+            &[("content-type", "text/plain")],
+            &[("content-type", "application/graphql")],
+            &[("content-type", "application/x-www-form-urlencoded")],
+            &[("content-type", "multipart/form-data; boundary=x")],
+            &[("content-type", "application/json; charset=iso-8859-1")],
+            &[("content-type", "application/json, text/plain")],
+            &[json, ("content-type", "text/plain")],
+            &[json, ("content-encoding", "gzip")],
+            &[json, ("content-encoding", "identity, gzip")],
+            &[json, ("content-encoding", "identity"), ("content-encoding", "br")],
+        ] {
+            let refusal = hold_body_type(with(headers).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (415, "UNSUPPORTED_MEDIA_TYPE"), "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A request that was refused before GraphQL came into it.
+
+use std::fmt;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
+};
+use serde_json::json;
+
+use super::{MediaType, REQUEST_ID};
+
+/// A refusal by HTTP's rules, answered as a GraphQL error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRefusal {
+    /// The status code.
+    pub status: StatusCode,
+    /// `extensions.code`.
+    pub code: &'static str,
+    /// What is wrong and what would be right. Never quotes what the client sent.
+    pub message: String,
+    /// Headers that go with the status.
+    pub headers: Vec<(HeaderName, &'static str)>,
+    /// What it is answered in.
+    pub media: MediaType,
+}
+
+impl RequestRefusal {
+    /// A refusal in `application/json`, without headers of its own.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), headers: Vec::new(), media: MediaType::Json }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    }
+
+    pub(super) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
+    }
+
+    pub(super) fn method_not_allowed(message: String, allow: &'static str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message).with(header::ALLOW, allow)
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn closing(self) -> Self {
+        self.with(header::CONNECTION, "close")
+    }
+
+    /// The same refusal, answered in `media`.
+    #[must_use]
+    pub fn in_media(mut self, media: MediaType) -> Self {
+        self.media = media;
+        self
+    }
+
+    /// The HTTP response, marked with the request's id.
+    pub fn into_response(self, request_id: &str) -> HttpResponse {
+        self.respond().insert_header((REQUEST_ID, request_id)).body(self.body())
+    }
+
+    fn respond(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status);
+        response.content_type(self.media.content_type()).insert_header((header::CACHE_CONTROL, "no-store"));
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), *value));
+        }
+        response
+    }
+
+    fn body(&self) -> String {
+        json!({"errors": [{"message": self.message, "extensions": {"code": self.code}}]}).to_string()
+    }
+}
+
+impl fmt::Display for RequestRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl ResponseError for RequestRefusal {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.respond().body(self.body())
+    }
+}

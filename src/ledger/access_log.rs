@@ -1,0 +1,166 @@
+//! Who looked at what. Rows are durable before the data leaves; many waiting requests share one insert (group commit).
+
+use super::chain::{hash_fields, next_hash};
+use crate::db::{Pool, Sql};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::vocabulary::vocabulary;
+use diesel::prelude::*;
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use std::collections::HashMap;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+vocabulary! {
+    /// What the access log is told of.
+    Event {
+        /// Patient data was shown.
+        Read = "read",
+        /// Something was refused.
+        Refused = "refused",
+        /// Somebody signed in.
+        SignedIn = "signed_in",
+        /// Somebody was refused at sign-in.
+        SignInRefused = "sign_in_refused",
+        /// Somebody signed out.
+        SignedOut = "signed_out",
+    }
+}
+
+/// One row to write.
+#[derive(Debug, Clone)]
+pub struct AccessEvent {
+    /// The organisation.
+    pub org: Uuid,
+    /// Who.
+    pub actor: Option<Uuid>,
+    /// The request.
+    pub request_id: String,
+    /// What happened.
+    pub event: Event,
+    /// The name of the operation, or of the root field.
+    pub operation: String,
+    /// The network address it came from.
+    pub from_address: String,
+    /// Whose data was shown.
+    pub patients: Vec<Uuid>,
+}
+
+type Waiting = (AccessEvent, oneshot::Sender<Result<()>>);
+
+/// The most rows in one insert.
+const BATCH: usize = 256;
+
+/// The way to the access log.
+#[derive(Clone)]
+pub struct AccessLog {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl AccessLog {
+    /// Starts the writer.
+    pub fn start(pool: Pool) -> Self {
+        let (queue, waiting) = mpsc::channel(4096);
+        tokio::spawn(write_batches(pool, waiting));
+        Self { queue }
+    }
+
+    /// Writes an event; `Ok` when it is durable.
+    pub async fn write(&self, event: AccessEvent) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.queue.send((event, done)).await.map_err(|_| Error::Unavailable)?;
+        answer.await.map_err(|_| Error::Unavailable)?
+    }
+}
+
+async fn write_batches(pool: Pool, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // Everything that queued up while the last batch was written goes into the next.
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let mut by_org: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
+        for entry in batch.drain(..) {
+            by_org.entry(entry.0.org).or_default().push(entry);
+        }
+        for (org, entries) in by_org {
+            let (events, answers): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+            let written = write_one_batch(&pool, org, events).await;
+            if let Err(error) = &written {
+                tracing::error!(?error, "the access log can't be written: reads are refused");
+            }
+            for answer in answers {
+                let _ = answer.send(if written.is_ok() { Ok(()) } else { Err(Error::Unavailable) });
+            }
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = crate::db::tables::access_log)]
+struct Row {
+    org_id: Uuid,
+    seq: i64,
+    at: chrono::DateTime<chrono::Utc>,
+    actor_id: Option<Uuid>,
+    request_id: String,
+    event: Event,
+    operation: String,
+    from_address: String,
+    patient_ids: Vec<Uuid>,
+    digest: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {
+    let mut transaction = pool.write(org).await?;
+    let connection = transaction.connection()?;
+    let head: Vec<(i64, Vec<u8>)> =
+        Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
+            .bind(org)
+            .text(" FOR UPDATE")
+            .load(connection)
+            .await?;
+    let (mut seq, mut hash) =
+        head.into_iter().next().ok_or_else(|| Error::Internal("the organisation has no access log".to_owned()))?;
+    let at = ids::now();
+    let mut rows = Vec::with_capacity(events.len());
+    for event in events {
+        seq += 1;
+        let patients: Vec<u8> = event.patients.iter().flat_map(|patient| *patient.as_bytes()).collect();
+        let digest = hash_fields(&[
+            org.as_bytes(),
+            &at.timestamp_micros().to_be_bytes(),
+            event.actor.as_ref().map_or(&[], |actor| actor.as_bytes().as_slice()),
+            event.request_id.as_bytes(),
+            event.event.as_str().as_bytes(),
+            event.operation.as_bytes(),
+            event.from_address.as_bytes(),
+            &patients,
+        ])
+        .to_vec();
+        hash = next_hash(&hash, seq, &digest).to_vec();
+        rows.push(Row {
+            org_id: org,
+            seq,
+            at,
+            actor_id: event.actor,
+            request_id: event.request_id,
+            event: event.event,
+            operation: event.operation,
+            from_address: event.from_address,
+            patient_ids: event.patients,
+            digest,
+            hash: hash.clone(),
+        });
+    }
+    diesel::insert_into(crate::db::tables::access_log::table).values(&rows).execute(connection).await?;
+    Sql::<()>::new("UPDATE access_log_head SET seq = ")
+        .bind(seq)
+        .text(", hash = ")
+        .bind(hash)
+        .text(" WHERE org_id = ")
+        .bind(org)
+        .execute(connection)
+        .await?;
+    transaction.commit().await
+}

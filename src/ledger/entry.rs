@@ -1,0 +1,125 @@
+//! Appending to the ledger.
+
+use super::chain::{Sealed, first_hash};
+use crate::access::Scope;
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::vocabulary::{Action, RecordKind};
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A record that the ledger keeps versions of. What it serialises to is its content: everything about it that a later
+/// reader must be able to know, without the signature's own hash.
+pub trait Record: Serialize + DeserializeOwned + Send {
+    /// Its kind.
+    const KIND: RecordKind;
+    /// Its id.
+    fn id(&self) -> Uuid;
+    /// Its version.
+    fn version(&self) -> i32;
+    /// Whose it is, for a clinical record; the patient itself for a patient.
+    fn patient_id(&self) -> Option<Uuid>;
+}
+
+/// The hash a signature seals: over the record's content as the ledger keeps it.
+pub fn content_hash(content: &impl Serialize) -> Result<Vec<u8>> {
+    Ok(Sha256::digest(serde_json::to_string(content)?.as_bytes()).to_vec())
+}
+
+/// Starts an organisation's two chains.
+pub async fn open_organisation(scope: &mut Scope) -> Result<()> {
+    let org = scope.org();
+    for table in ["ledger_head", "access_log_head"] {
+        Sql::<()>::new(format!("INSERT INTO {table} (org_id, seq, hash) VALUES ("))
+            .bind(org)
+            .text(", 0, ")
+            .bind(first_hash(org).to_vec())
+            .text(")")
+            .execute(scope.ledger()?.connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Appends what was done to a record, with its content after it. One statement: it takes the next number, chains the
+/// hash and inserts, so the organisation's head is locked only until this transaction ends. Append last.
+pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, content: &impl Serialize) -> Result<()> {
+    let content = serde_json::to_string(content)?;
+    let salt: [u8; 16] = rand::random();
+    let at = ids::now();
+    let (org, actor) = (scope.org(), scope.viewer().staff);
+    let request_id = scope.request_id().to_owned();
+    let digest = Sealed {
+        org,
+        at,
+        actor,
+        request_id: &request_id,
+        action: action.as_str(),
+        record_kind: R::KIND.as_str(),
+        record_id: record.id(),
+        patient_id: record.patient_id(),
+        version: record.version(),
+        content: &content,
+        salt: &salt,
+    }
+    .digest()
+    .to_vec();
+    let statement = Sql::<st::BigInt>::new(
+        "WITH head AS (UPDATE ledger_head SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || ",
+    )
+    .bind(digest.clone())
+    .text(") WHERE org_id = ")
+    .bind(org)
+    .text(
+        " RETURNING seq, hash) INSERT INTO ledger (org_id, seq, at, actor_id, request_id, action, record_kind, record_id, \
+         patient_id, version, content, salt, digest, hash) SELECT ",
+    )
+    .bind(org)
+    .text(", head.seq, ")
+    .bind(at)
+    .text(", ")
+    .bind(actor)
+    .text(", ")
+    .bind(request_id)
+    .text(", ")
+    .bind(action.as_str())
+    .text(", ")
+    .bind(R::KIND.as_str())
+    .text(", ")
+    .bind(record.id())
+    .text(", ")
+    .bind(record.patient_id())
+    .text(", ")
+    .bind(record.version())
+    .text(", ")
+    .bind(content)
+    .text(", ")
+    .bind(salt.to_vec())
+    .text(", ")
+    .bind(digest)
+    .text(", head.hash FROM head RETURNING seq");
+    let seq: Vec<i64> = statement.load(scope.ledger()?.connection).await?;
+    let seq = *seq.as_slice().first().ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
+    scope.recorded(seq);
+    Ok(())
+}
+
+/// A record as an entry of the ledger left it.
+pub async fn snapshot_at<R: Record>(scope: &mut Scope, seq: i64) -> Result<R> {
+    let org = scope.org();
+    let content: Vec<Option<String>> = Sql::<st::Nullable<st::Text>>::new("SELECT content FROM ledger WHERE org_id = ")
+        .bind(org)
+        .text(" AND seq = ")
+        .bind(seq)
+        .load(scope.ledger()?.connection)
+        .await?;
+    match content.into_iter().next().flatten() {
+        Some(content) => Ok(serde_json::from_str(&content)?),
+        None => Err(Error::Internal(format!("ledger entry {seq} has no content"))),
+    }
+}

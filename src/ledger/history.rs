@@ -1,0 +1,123 @@
+//! The versions of a record, from the ledger: who, when, and what changed.
+
+use crate::access::Scope;
+use crate::db::Sql;
+use crate::error::Result;
+use crate::vocabulary::{Action, RecordKind};
+use chrono::{DateTime, Utc};
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// One version of a record.
+#[derive(Debug, Clone)]
+pub struct RecordVersion {
+    /// The number of its ledger entry in the organisation.
+    pub seq: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By whom; none for the program itself.
+    pub actor: Option<Uuid>,
+    /// What was done.
+    pub action: Action,
+    /// The version the record got.
+    pub version: i32,
+    /// The fields that differ from the version before; all of them in the first.
+    pub changes: Vec<Change>,
+}
+
+/// A field that differs between two versions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Its name in the ledger's content.
+    pub field: String,
+    /// What it was; `null` where it was not there.
+    pub before: Value,
+    /// What it became.
+    pub after: Value,
+}
+
+// Bookkeeping that changes with every version and says nothing about the record.
+const NOT_SHOWN: &[&str] = &["id", "org_id", "version", "created_at", "created_by", "updated_at", "updated_by"];
+
+/// The fields in which two contents differ.
+pub fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
+    let mut fields: Vec<&String> = after.keys().chain(before.keys().filter(|key| !after.contains_key(*key))).collect();
+    fields.sort();
+    fields
+        .into_iter()
+        .filter(|field| !NOT_SHOWN.contains(&field.as_str()))
+        .filter_map(|field| {
+            let (old, new) = (before.get(field).unwrap_or(&Value::Null), after.get(field).unwrap_or(&Value::Null));
+            (old != new).then(|| Change { field: field.clone(), before: old.clone(), after: new.clone() })
+        })
+        .collect()
+}
+
+type Row = ((Uuid, i64, DateTime<Utc>, Option<Uuid>), (Action, i32, Option<String>, Option<String>));
+type RowSql = (
+    (st::Uuid, st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>),
+    (st::Text, st::Integer, st::Nullable<st::Text>, st::Nullable<st::Text>),
+);
+
+fn content(text: Option<String>) -> Result<Map<String, Value>> {
+    text.map_or_else(|| Ok(Map::new()), |text| Ok(serde_json::from_str(&text)?))
+}
+
+/// The newest `limit` versions of each record that come before entry `before`, newest first, in one statement.
+pub async fn page(
+    scope: &mut Scope,
+    kind: RecordKind,
+    records: &[Uuid],
+    before: Option<i64>,
+    limit: i64,
+) -> Result<HashMap<Uuid, Vec<RecordVersion>>> {
+    let door = scope.read(kind)?;
+    let rows: Vec<Row> = Sql::<RowSql>::new("SELECT r.id, v.seq, v.at, v.actor_id, v.action, v.version, v.content, \
+         (SELECT p.content FROM ledger p WHERE p.org_id = v.org_id AND p.record_id = r.id AND p.seq < v.seq ORDER BY p.seq DESC LIMIT 1) \
+         FROM unnest(")
+        .bind(records.to_vec())
+        .text("::uuid[]) AS r (id) CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
+        .bind(door.org)
+        .text(" AND l.record_id = r.id AND l.seq < ")
+        .bind(before.unwrap_or(i64::MAX))
+        .text(" ORDER BY l.seq DESC LIMIT ")
+        .bind(limit)
+        .text(") AS v ORDER BY r.id, v.seq DESC")
+        .load(door.connection)
+        .await?;
+    let mut found: HashMap<Uuid, Vec<RecordVersion>> = HashMap::new();
+    for ((record, seq, at, actor), (action, version, after, before)) in rows {
+        let changes = changes(&content(before)?, &content(after)?);
+        found.entry(record).or_default().push(RecordVersion { seq, at, actor, action, version, changes });
+    }
+    Ok(found)
+}
+
+/// How many versions a record has.
+pub async fn count(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Result<i64> {
+    let door = scope.read(kind)?;
+    Ok(Sql::<st::BigInt>::new("SELECT count(*) FROM ledger WHERE org_id = ")
+        .bind(door.org)
+        .text(" AND record_id = ")
+        .bind(record)
+        .get_result(door.connection)
+        .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_differs_is_a_change() {
+        let before = json!({"note": "a", "pain": 3, "gone": 1, "version": 1});
+        let after = json!({"note": "b", "pain": 3, "new": true, "version": 2});
+        let found = changes(before.as_object().expect("map"), after.as_object().expect("map"));
+        let fields: Vec<&str> = found.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(fields, ["gone", "new", "note"]);
+    }
+}

@@ -1,0 +1,16 @@
+//! The ledger: one append-only, chained row for every write, in the write's own transaction. Its sibling, the access
+//! log, has one for every look at a patient, every sign-in and every refusal.
+
+mod access_log;
+mod chain;
+mod entry;
+mod graphql;
+mod history;
+mod retry;
+
+pub use access_log::{AccessEvent, AccessLog, Event};
+pub use chain::verify;
+pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
+pub use graphql::history;
+pub use history::RecordVersion;
+pub use retry::{Claim, Retry, claim, settle};

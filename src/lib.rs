@@ -1,0 +1,28 @@
+//! The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. A line for each room.
+
+mod vocabulary; // closed lists of words, and what they are called in the database and the API
+
+mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
+mod aftercare; // aftercare notes
+mod commands; // what each command of the command line does
+pub mod config; // every setting
+mod consultation; // consultations
+pub mod db; // connections, transactions, migrations, the embedded Postgres
+mod demo; // a believable clinic, made by the program
+mod error; // the only error type
+mod graphql; // the schema's roots, and the gate in front of the executor
+mod health; // the health history
+mod http; // the HTTP face
+mod ids; // typed ids
+mod ledger; // what was done and who saw what: append, chain, history, retries
+mod operation; // one GraphQL operation: its picture, its transactions, its batches
+mod organisation; // the tenant, its locations and its staff
+mod page; // keyset cursors and connections
+mod patient; // patients
+mod record; // what every record carries
+mod scalars; // Date, DateTime, Decimal, JSON
+pub mod server; // the service as a value
+mod session; // treatment sessions
+mod signing; // signatures and addenda
+
+pub use commands::run;

@@ -1,0 +1,235 @@
+//! Reading inputs: every fault is collected, with its path.
+
+use super::{Operation, RequestFacts};
+use crate::error::{Faults, Result};
+use crate::ids;
+use crate::ledger::Retry;
+use crate::vocabulary::RecordKind;
+use async_graphql::{ID, MaybeUndefined};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A reader of one mutation's input. `path` prefixes every fault.
+#[derive(Default)]
+pub struct Inputs {
+    faults: Faults,
+}
+
+impl Inputs {
+    /// Starts reading.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes a fault at `input.<path>`.
+    pub fn fault(&mut self, path: &str, message: impl Into<String>) {
+        self.faults.add(format!("input.{path}"), message);
+    }
+
+    /// Ends reading: all faults at once.
+    pub fn finish(self) -> Result<()> {
+        self.faults.into_result()
+    }
+
+    /// A typed id. A faulty one gives the nil id, which is never used: `finish` fails.
+    pub fn id(&mut self, path: &str, kind: RecordKind, id: &ID) -> Uuid {
+        ids::parse(kind, id).unwrap_or_else(|message| {
+            self.fault(path, message);
+            Uuid::nil()
+        })
+    }
+
+    /// A typed id that may be absent.
+    pub fn opt_id(&mut self, path: &str, kind: RecordKind, id: Option<&ID>) -> Option<Uuid> {
+        id.map(|id| self.id(path, kind, id))
+    }
+
+    /// The id that a client made for a new record, or a fresh one.
+    pub fn new_id(&mut self, kind: RecordKind, id: Option<&ID>) -> Uuid {
+        id.map_or_else(ids::new_id, |id| {
+            let id = self.id("id", kind, id);
+            if id.get_version_num() != 7 && !id.is_nil() {
+                self.fault("id", "must be made from a version 7 UUID, the ones ordered by time");
+            }
+            id
+        })
+    }
+
+    /// Text that must say something, in at most `most` characters. Space around it is cut.
+    pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            self.fault(path, "must not be empty");
+        }
+        self.check_text(path, text, most);
+        text.to_owned()
+    }
+
+    /// Text that may be absent; empty text is absent.
+    pub fn opt_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
+        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        self.check_text(path, text, most);
+        Some(text.to_owned())
+    }
+
+    fn check_text(&mut self, path: &str, text: &str, most: usize) {
+        let length = text.chars().count();
+        if length > most {
+            self.fault(path, format!("has {length} characters; at most {most} are kept"));
+        }
+        if text.contains('\0') {
+            self.fault(path, "contains a NUL character: take it out");
+        }
+    }
+
+    /// A field of a patch, checked where it has a value.
+    pub fn patch<T, U>(
+        &mut self,
+        path: &str,
+        patch: MaybeUndefined<T>,
+        check: impl FnOnce(&mut Self, &str, T) -> Option<U>,
+    ) -> MaybeUndefined<U> {
+        match patch {
+            MaybeUndefined::Undefined => MaybeUndefined::Undefined,
+            MaybeUndefined::Null => MaybeUndefined::Null,
+            MaybeUndefined::Value(value) => {
+                check(self, path, value).map_or(MaybeUndefined::Null, MaybeUndefined::Value)
+            }
+        }
+    }
+
+    /// A text field of a patch; empty text clears.
+    pub fn patch_text(&mut self, path: &str, patch: MaybeUndefined<String>, most: usize) -> MaybeUndefined<String> {
+        self.patch(path, patch, |inputs, path, text| inputs.opt_text(path, Some(&text), most))
+    }
+
+    /// A whole number in a range.
+    pub fn range<N: PartialOrd + std::fmt::Display + Copy>(
+        &mut self,
+        path: &str,
+        value: Option<N>,
+        least: N,
+        most: N,
+    ) -> Option<N> {
+        let value = value?;
+        if value < least || value > most {
+            self.fault(path, format!("is {value}; it must be from {least} to {most}"));
+        }
+        Some(value)
+    }
+
+    /// A small whole number in a range.
+    pub fn small(&mut self, path: &str, value: Option<i32>, least: i16, most: i16) -> Option<i16> {
+        let value = self.range(path, value, i32::from(least), i32::from(most))?;
+        i16::try_from(value).ok()
+    }
+
+    /// A decimal in a range, with at most `scale` digits after the point.
+    pub fn decimal(
+        &mut self,
+        path: &str,
+        value: Option<Decimal>,
+        least: Decimal,
+        most: Decimal,
+        scale: u32,
+    ) -> Option<Decimal> {
+        let value = self.range(path, value, least, most)?.normalize();
+        if value.scale() > scale {
+            self.fault(path, format!("has {} digits after the point; at most {scale} are kept", value.scale()));
+        }
+        Some(value)
+    }
+
+    /// A day that is not in the future. The day is counted in UTC+14, the first zone to reach it.
+    pub fn past_date(&mut self, path: &str, date: Option<NaiveDate>) -> Option<NaiveDate> {
+        let date = date?;
+        if date > (Utc::now() + chrono::TimeDelta::hours(14)).date_naive() {
+            self.fault(path, format!("is {date}, in the future"));
+        }
+        if date < NaiveDate::from_ymd_opt(1880, 1, 1).unwrap_or_default() {
+            self.fault(path, format!("is {date}; it must be 1880-01-01 or later"));
+        }
+        Some(date)
+    }
+
+    /// A moment that is not in the future (five minutes are granted to clocks that differ).
+    pub fn past_time(&mut self, path: &str, time: DateTime<Utc>) -> DateTime<Utc> {
+        if time > Utc::now() + chrono::TimeDelta::minutes(5) {
+            self.fault(path, "is in the future");
+        }
+        if time.timestamp() < 0 {
+            self.fault(path, "is before 1970");
+        }
+        chrono::SubsecRound::trunc_subsecs(time, 6)
+    }
+
+    /// An e-mail address, roughly: what a mail server will be asked to decide.
+    pub fn email(&mut self, path: &str, email: Option<&str>) -> Option<String> {
+        let email = self.opt_text(path, email, 254)?.to_lowercase();
+        let fine = email.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty()
+                && host.contains('.')
+                && !host.starts_with('.')
+                && !host.ends_with('.')
+                && !host.contains('@')
+        });
+        if !fine || email.chars().any(char::is_whitespace) {
+            self.fault(path, "must be an e-mail address such as name@example.com");
+        }
+        Some(email)
+    }
+
+    /// A telephone number in E.164: `+` and 7 to 15 digits. Spaces, dots, hyphens and brackets are taken out.
+    pub fn phone(&mut self, path: &str, phone: Option<&str>) -> Option<String> {
+        let phone: String = self.opt_text(path, phone, 40)?.chars().filter(|c| !" .-()/".contains(*c)).collect();
+        let fine = phone.strip_prefix('+').is_some_and(|digits| {
+            (7..=15).contains(&digits.len())
+                && digits.bytes().all(|digit| digit.is_ascii_digit())
+                && !digits.starts_with('0')
+        });
+        if !fine {
+            self.fault(path, "must be an E.164 number: + and the country code first, such as +34600123456");
+        }
+        Some(phone)
+    }
+}
+
+/// A patched field: absent stays, null clears.
+pub fn patched<T>(patch: MaybeUndefined<T>, before: Option<T>) -> Option<T> {
+    match patch {
+        MaybeUndefined::Undefined => before,
+        MaybeUndefined::Null => None,
+        MaybeUndefined::Value(value) => Some(value),
+    }
+}
+
+/// The SHA-256 of a mutation's name and arguments, as the client gave them (variables put in).
+fn ctx_digest(ctx: &async_graphql::Context<'_>) -> Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    hasher.update(ctx.field().name().as_bytes());
+    let arguments = ctx.field().arguments().map_err(|error| crate::error::Error::input("input", error.message))?;
+    for (name, value) in arguments {
+        hasher.update([0]);
+        hasher.update(name.as_bytes());
+        hasher.update([0]);
+        hasher.update(value.to_string().as_bytes());
+    }
+    Ok(hasher.finalize().into())
+}
+
+impl Operation {
+    /// The retry mark of a mutation: the request's `Idempotency-Key`, else the id that the client made for the record.
+    pub fn retry(&self, ctx: &async_graphql::Context<'_>, client_id: Option<&ID>) -> Result<Option<Retry>> {
+        let RequestFacts { idempotency_key, .. } = self.facts();
+        let key = match (idempotency_key, client_id) {
+            (Some(key), _) => format!("key:{key}"),
+            (None, Some(id)) => format!("id:{}", id.as_str()),
+            (None, None) => return Ok(None),
+        };
+        let field = ctx.path_node.map(|node| node.to_string_vec().join(".")).unwrap_or_default();
+        let field = if idempotency_key.is_some() { field } else { String::new() };
+        Ok(Some(Retry { key, field, digest: ctx_digest(ctx)? }))
+    }
+}

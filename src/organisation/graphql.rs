@@ -1,0 +1,323 @@
+//! Organisation, locations and staff in the API.
+
+use super::{Location, Organisation, Staff, loader, store};
+use crate::ids;
+use crate::ledger::{RecordVersion, history};
+use crate::operation::{Inputs, Running};
+use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
+use crate::record::Address;
+use crate::scalars::DateTime;
+use crate::vocabulary::{RecordKind, StaffRole};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+impl Listed for Location {
+    const NAME: &'static str = "Location";
+}
+impl Listed for Staff {
+    const NAME: &'static str = "Staff";
+}
+
+/// A clinic group. Everything belongs to one organisation, and nobody sees another's.
+#[Object]
+impl Organisation {
+    /// Typed id, `organisation_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Organisation, self.id)
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+
+    /// When it was founded here.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+
+    /// Its clinics, by name.
+    async fn locations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Active ones only, or inactive ones only.")] active: Option<bool>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Location>> {
+        let filter = store::PlaceFilter { active, role: None };
+        let order = Order {
+            name: "name".to_owned(),
+            column: "name COLLATE \"C\"",
+            id: "id",
+            direction: Direction::Asc,
+            sample: Key::Text(String::new()),
+        };
+        let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
+        let page = store::location_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
+        let count = counter(move |operation| {
+            let filter = filter.clone();
+            async move { store::location_count(&mut *operation.reader().await?, &filter).await }
+        });
+        Ok(Connection::new(page, &order, |location| (Key::Text(location.name.clone()), location.id), count))
+    }
+
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Organisation, self.id, first, after).await
+    }
+}
+
+/// A postal address.
+#[Object]
+impl Address {
+    /// Street and number, one line or several.
+    async fn lines(&self) -> &[String] {
+        &self.lines
+    }
+    /// Town.
+    async fn city(&self) -> Option<&str> {
+        self.city.as_deref()
+    }
+    /// State, province or county.
+    async fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+    /// Postal code.
+    async fn postal_code(&self) -> Option<&str> {
+        self.postal_code.as_deref()
+    }
+    /// ISO 3166-1 alpha-2 country code.
+    async fn country(&self) -> &str {
+        &self.country
+    }
+}
+
+/// A postal address.
+#[derive(InputObject)]
+pub struct AddressInput {
+    /// Street and number, 1 to 4 lines.
+    lines: Vec<String>,
+    /// Town.
+    city: Option<String>,
+    /// State, province or county.
+    region: Option<String>,
+    /// Postal code.
+    postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2 country code, such as ES.
+    country: String,
+}
+
+impl AddressInput {
+    /// Checks it; faults are noted under `path`.
+    pub fn read(&self, inputs: &mut Inputs, path: &str) -> Address {
+        if self.lines.is_empty() || self.lines.len() > 4 {
+            inputs.fault(&format!("{path}.lines"), "must have 1 to 4 lines");
+        }
+        let lines = self.lines.iter().enumerate();
+        let lines = lines.map(|(i, line)| inputs.text(&format!("{path}.lines.{i}"), line, 200)).collect();
+        let country = self.country.trim().to_ascii_uppercase();
+        if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            inputs.fault(&format!("{path}.country"), "must be a two-letter country code such as ES");
+        }
+        Address {
+            lines,
+            city: inputs.opt_text(&format!("{path}.city"), self.city.as_deref(), 200),
+            region: inputs.opt_text(&format!("{path}.region"), self.region.as_deref(), 200),
+            postal_code: inputs.opt_text(&format!("{path}.postalCode"), self.postal_code.as_deref(), 20),
+            country,
+        }
+    }
+}
+
+/// A clinic of the organisation.
+#[Object]
+impl Location {
+    /// Typed id, `location_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Location, self.id)
+    }
+    /// Its name, unique in the organisation.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// IANA time zone, such as Europe/Madrid: windows of care are computed in it.
+    async fn time_zone(&self) -> &str {
+        &self.time_zone
+    }
+    /// Where it is.
+    async fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+    /// E.164 number.
+    async fn phone(&self) -> Option<&str> {
+        self.phone.as_deref()
+    }
+    /// Whether new records may name it.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Location, self.id, first, after).await
+    }
+}
+
+/// Somebody's place in the organisation.
+#[Object]
+impl Staff {
+    /// Typed id, `staff_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Staff, self.id)
+    }
+    /// The name others see.
+    async fn display_name(&self) -> &str {
+        &self.display_name
+    }
+    /// The e-mail they sign in with.
+    async fn email(&self) -> &str {
+        &self.email
+    }
+    /// What they may do.
+    async fn role(&self) -> StaffRole {
+        self.role
+    }
+    /// Professional licence.
+    async fn licence_number(&self) -> Option<&str> {
+        self.licence_number.as_deref()
+    }
+    /// Whether they may sign in.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// The organisation.
+    async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
+        Ok(store::organisation(&mut *ctx.operation()?.reader().await?).await?)
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When they were added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom; null for the program itself.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        loader::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When their entry was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Staff, self.id, first, after).await
+    }
+}
+
+/// What to keep of a list of staff.
+#[derive(InputObject, Default)]
+pub struct StaffFilter {
+    /// Of this role.
+    role: Option<StaffRole>,
+    /// Active ones only, or inactive ones only.
+    active: Option<bool>,
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct OrganisationQuery;
+
+#[Object]
+impl OrganisationQuery {
+    /// The person who is signed in.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Staff> {
+        let mut scope = ctx.operation()?.reader().await?;
+        let id = scope.viewer().author()?;
+        Ok(store::staff_member(&mut scope, id).await?)
+    }
+
+    /// The organisation one is signed in to.
+    async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
+        Ok(store::organisation(&mut *ctx.operation()?.reader().await?).await?)
+    }
+
+    /// A location; null with NOT_FOUND if there is none with this id.
+    async fn location(
+        &self, ctx: &Context<'_>, #[graphql(desc = "`location_…`")] id: ID
+    ) -> Option<Result<Location>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::Location, &id)?;
+            Ok(store::location(&mut *ctx.operation()?.reader().await?, id).await?)
+        };
+        Some(found.await)
+    }
+
+    /// A staff member; null with NOT_FOUND if there is none with this id.
+    async fn staff_member(&self, ctx: &Context<'_>, #[graphql(desc = "`staff_…`")] id: ID) -> Option<Result<Staff>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::Staff, &id)?;
+            Ok(store::staff_member(&mut *ctx.operation()?.reader().await?, id).await?)
+        };
+        Some(found.await)
+    }
+
+    /// The staff, by name.
+    async fn staff(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<StaffFilter>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Staff>> {
+        let filter = filter.unwrap_or_default();
+        let filter = store::PlaceFilter { active: filter.active, role: filter.role };
+        let order = Order {
+            name: "name".to_owned(),
+            column: "display_name COLLATE \"C\"",
+            id: "id",
+            direction: Direction::Asc,
+            sample: Key::Text(String::new()),
+        };
+        let window = PageArguments { first, after, last, before }.window(&order)?;
+        let page = store::staff_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
+        let count = counter(move |operation| {
+            let filter = filter.clone();
+            async move { store::staff_count(&mut *operation.reader().await?, &filter).await }
+        });
+        Ok(Connection::new(page, &order, |member| (Key::Text(member.display_name.clone()), member.id), count))
+    }
+}

@@ -1,0 +1,100 @@
+//! The organisation (the tenant), its locations and its staff.
+
+pub mod graphql;
+pub mod loader;
+pub mod mutation;
+pub mod store;
+
+use crate::ledger::Record;
+use crate::record::{Address, Stamp};
+use crate::vocabulary::{RecordKind, StaffRole};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A clinic group: everything belongs to one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Organisation {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// A clinic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Location {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, unique in the organisation.
+    pub name: String,
+    /// IANA time zone: windows of care are computed in it.
+    pub time_zone: String,
+    /// Where it is.
+    pub address: Option<Address>,
+    /// E.164.
+    pub phone: Option<String>,
+    /// Whether new records may name it.
+    pub active: bool,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// Somebody's place in the organisation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Staff {
+    /// Its id.
+    pub id: Uuid,
+    /// The account they sign in with.
+    pub account_id: Uuid,
+    /// The e-mail they sign in with.
+    pub email: String,
+    /// What they may do.
+    pub role: StaffRole,
+    /// The name others see.
+    pub display_name: String,
+    /// Professional licence.
+    pub licence_number: Option<String>,
+    /// Whether they may sign in.
+    pub active: bool,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+macro_rules! record {
+    ($type:ty, $kind:ident) => {
+        impl Record for $type {
+            const KIND: RecordKind = RecordKind::$kind;
+            fn id(&self) -> Uuid {
+                self.id
+            }
+            fn version(&self) -> i32 {
+                self.stamp.version
+            }
+            fn patient_id(&self) -> Option<Uuid> {
+                None
+            }
+        }
+    };
+}
+record!(Organisation, Organisation);
+record!(Location, Location);
+record!(Staff, Staff);
+
+/// Whether a text names an IANA time zone.
+pub fn is_time_zone(name: &str) -> bool {
+    name.parse::<chrono_tz::Tz>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn time_zones_are_iana_s() {
+        assert!(super::is_time_zone("Europe/Madrid"));
+        assert!(!super::is_time_zone("Madrid") && !super::is_time_zone(""));
+    }
+}

@@ -1,0 +1,428 @@
+//! The SQL of organisations, locations and staff.
+
+use super::{Location, Organisation, Staff};
+use crate::access::{Scope, account};
+use crate::db::tables::{location, organisation, staff};
+use crate::db::{Sql, columns};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::ledger;
+use crate::page::{Order, Page, Window};
+use crate::record::{Address, Stamp};
+use crate::vocabulary::{Action, RecordKind, StaffRole};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+static LOCATION_COLUMNS: LazyLock<String> = LazyLock::new(|| columns(location::all_columns));
+static STAFF_COLUMNS: LazyLock<String> = LazyLock::new(|| columns(staff::all_columns));
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = organisation)]
+struct OrganisationRow {
+    org_id: Uuid,
+    name: String,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = location, treat_none_as_null = true)]
+struct LocationRow {
+    org_id: Uuid,
+    id: Uuid,
+    name: String,
+    time_zone: String,
+    address: Option<serde_json::Value>,
+    phone: Option<String>,
+    active: bool,
+    version: i32,
+    created_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_at: DateTime<Utc>,
+    updated_by: Option<Uuid>,
+}
+
+/// The row of a staff member.
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = staff, treat_none_as_null = true)]
+pub struct StaffRow {
+    org_id: Uuid,
+    id: Uuid,
+    account_id: Uuid,
+    email: String,
+    role: StaffRole,
+    display_name: String,
+    licence_number: Option<String>,
+    active: bool,
+    version: i32,
+    created_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_at: DateTime<Utc>,
+    updated_by: Option<Uuid>,
+}
+
+impl From<OrganisationRow> for Organisation {
+    fn from(row: OrganisationRow) -> Self {
+        let stamp = Stamp {
+            version: row.version,
+            created_at: row.created_at,
+            created_by: None,
+            updated_at: row.updated_at,
+            updated_by: None,
+        };
+        Self { id: row.org_id, name: row.name, stamp }
+    }
+}
+
+/// The stamp of a row that has the five usual columns.
+macro_rules! stamp_of {
+    ($row:expr) => {
+        Stamp {
+            version: $row.version,
+            created_at: $row.created_at,
+            created_by: $row.created_by,
+            updated_at: $row.updated_at,
+            updated_by: $row.updated_by,
+        }
+    };
+}
+
+impl TryFrom<LocationRow> for Location {
+    type Error = Error;
+    fn try_from(row: LocationRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            stamp: stamp_of!(row),
+            name: row.name,
+            time_zone: row.time_zone,
+            address: row.address.map(serde_json::from_value::<Address>).transpose()?,
+            phone: row.phone,
+            active: row.active,
+        })
+    }
+}
+
+impl LocationRow {
+    fn of(org_id: Uuid, location: &Location) -> Result<Self> {
+        Ok(Self {
+            org_id,
+            id: location.id,
+            name: location.name.clone(),
+            time_zone: location.time_zone.clone(),
+            address: location.address.as_ref().map(serde_json::to_value).transpose()?,
+            phone: location.phone.clone(),
+            active: location.active,
+            version: location.stamp.version,
+            created_at: location.stamp.created_at,
+            created_by: location.stamp.created_by,
+            updated_at: location.stamp.updated_at,
+            updated_by: location.stamp.updated_by,
+        })
+    }
+}
+
+impl From<StaffRow> for Staff {
+    fn from(row: StaffRow) -> Self {
+        Self {
+            id: row.id,
+            stamp: stamp_of!(row),
+            account_id: row.account_id,
+            email: row.email,
+            role: row.role,
+            display_name: row.display_name,
+            licence_number: row.licence_number,
+            active: row.active,
+        }
+    }
+}
+
+impl StaffRow {
+    fn of(org_id: Uuid, staff: &Staff) -> Self {
+        Self {
+            org_id,
+            id: staff.id,
+            account_id: staff.account_id,
+            email: staff.email.clone(),
+            role: staff.role,
+            display_name: staff.display_name.clone(),
+            licence_number: staff.licence_number.clone(),
+            active: staff.active,
+            version: staff.stamp.version,
+            created_at: staff.stamp.created_at,
+            created_by: staff.stamp.created_by,
+            updated_at: staff.stamp.updated_at,
+            updated_by: staff.stamp.updated_by,
+        }
+    }
+}
+
+/// The organisation of the scope.
+pub async fn organisation(scope: &mut Scope) -> Result<Organisation> {
+    let door = scope.read(RecordKind::Organisation)?;
+    let row: OrganisationRow = organisation::table.find(door.org).first(door.connection).await?;
+    Ok(row.into())
+}
+
+/// Founds the organisation of the scope, with its ledger. For the command line.
+pub async fn found(scope: &mut Scope, name: &str) -> Result<Organisation> {
+    let now = ids::now();
+    let door = scope.write(Action::Create, RecordKind::Organisation)?;
+    let row = OrganisationRow { org_id: door.org, name: name.to_owned(), version: 1, created_at: now, updated_at: now };
+    diesel::insert_into(organisation::table).values(&row).execute(door.connection).await?;
+    ledger::open_organisation(scope).await?;
+    let founded = Organisation::from(row);
+    ledger::append(scope, Action::Create, &founded, &founded).await?;
+    Ok(founded)
+}
+
+/// Renames the organisation.
+pub async fn rename(scope: &mut Scope, name: String, expected: i32) -> Result<Organisation> {
+    let before = organisation(scope).await?;
+    if before.stamp.version != expected {
+        return Err(Error::stale("organisation", expected, before.stamp.version));
+    }
+    let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+    let door = scope.write(Action::Update, RecordKind::Organisation)?;
+    let changed = diesel::update(organisation::table.find(door.org).filter(organisation::version.eq(expected)))
+        .set((
+            organisation::name.eq(&name),
+            organisation::version.eq(stamp.version),
+            organisation::updated_at.eq(stamp.updated_at),
+        ))
+        .execute(door.connection)
+        .await?;
+    if changed == 0 {
+        return Err(Error::stale("organisation", expected, organisation(scope).await?.stamp.version));
+    }
+    let after = Organisation { name, stamp, ..before };
+    ledger::append(scope, Action::Update, &after, &after).await?;
+    Ok(after)
+}
+
+/// Locations by id.
+pub async fn locations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Location>> {
+    let door = scope.read(RecordKind::Location)?;
+    let rows: Vec<LocationRow> = location::table
+        .filter(location::org_id.eq(door.org))
+        .filter(location::id.eq_any(wanted))
+        .load(door.connection)
+        .await?;
+    rows.into_iter().map(Location::try_from).collect()
+}
+
+/// What to keep of a list of locations or staff.
+#[derive(Debug, Clone, Default)]
+pub struct PlaceFilter {
+    /// Active ones only, or inactive ones only.
+    pub active: Option<bool>,
+    /// Staff of one role.
+    pub role: Option<StaffRole>,
+}
+
+fn push_filter<R>(sql: &mut Sql<R>, org: Uuid, filter: &PlaceFilter) {
+    sql.push("org_id = ").push_bind(org);
+    if let Some(active) = filter.active {
+        sql.push(" AND active = ").push_bind(active);
+    }
+    if let Some(role) = filter.role {
+        sql.push(" AND role = ").push_bind(role.as_str());
+    }
+}
+
+/// A page of locations.
+pub async fn location_page(
+    scope: &mut Scope,
+    filter: &PlaceFilter,
+    order: &Order,
+    window: &Window,
+) -> Result<Page<Location>> {
+    let door = scope.read(RecordKind::Location)?;
+    let mut sql = Sql::<location::SqlType>::new(format!("SELECT {} FROM location WHERE ", *LOCATION_COLUMNS));
+    push_filter(&mut sql, door.org, filter);
+    window.push_to(&mut sql, order);
+    let rows: Vec<LocationRow> = sql.load(door.connection).await?;
+    Ok(window.page(rows.into_iter().map(Location::try_from).collect::<Result<_>>()?))
+}
+
+/// How many locations a filter keeps.
+pub async fn location_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64> {
+    let door = scope.read(RecordKind::Location)?;
+    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM location WHERE ");
+    push_filter(&mut sql, door.org, filter);
+    Ok(sql.get_result(door.connection).await?)
+}
+
+/// Adds a location.
+pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {
+    let door = scope.write(Action::Create, RecordKind::Location)?;
+    let row = LocationRow::of(door.org, location)?;
+    diesel::insert_into(location::table).values(&row).execute(door.connection).await.map_err(name_taken)?;
+    ledger::append(scope, Action::Create, location, location).await
+}
+
+fn name_taken(error: diesel::result::Error) -> Error {
+    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+    match error {
+        DatabaseError(UniqueViolation, _) => Error::Conflict {
+            message: "a location with this name or id exists already".to_owned(),
+            current_version: None,
+        },
+        other => other.into(),
+    }
+}
+
+/// One location, or NOT_FOUND.
+pub async fn location(scope: &mut Scope, id: Uuid) -> Result<Location> {
+    let found = locations(scope, &[id]).await?.into_iter().next();
+    found.ok_or_else(|| Error::not_found("location", ids::show(RecordKind::Location, id)))
+}
+
+/// Saves a changed location; `location` has the version after the change.
+pub async fn save_location(scope: &mut Scope, location: &Location, expected: i32) -> Result<()> {
+    let door = scope.write(Action::Update, RecordKind::Location)?;
+    let row = LocationRow::of(door.org, location)?;
+    let target = location::table.find((door.org, location.id)).filter(location::version.eq(expected));
+    let changed = diesel::update(target).set(&row).execute(door.connection).await.map_err(name_taken)?;
+    if changed == 0 {
+        let current = self::location(scope, location.id).await?.stamp.version;
+        return Err(Error::stale("location", expected, current));
+    }
+    ledger::append(scope, Action::Update, location, location).await
+}
+
+/// Staff by id.
+pub async fn staff(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Staff>> {
+    let door = scope.read(RecordKind::Staff)?;
+    let rows: Vec<StaffRow> =
+        staff::table.filter(staff::org_id.eq(door.org)).filter(staff::id.eq_any(wanted)).load(door.connection).await?;
+    Ok(rows.into_iter().map(Staff::from).collect())
+}
+
+/// One staff member, or NOT_FOUND.
+pub async fn staff_member(scope: &mut Scope, id: Uuid) -> Result<Staff> {
+    let found = staff(scope, &[id]).await?.into_iter().next();
+    found.ok_or_else(|| Error::not_found("staff member", ids::show(RecordKind::Staff, id)))
+}
+
+/// The staff member with an e-mail.
+pub async fn staff_by_email(scope: &mut Scope, email: &str) -> Result<Option<Staff>> {
+    let door = scope.read(RecordKind::Staff)?;
+    let row: Option<StaffRow> = staff::table
+        .filter(staff::org_id.eq(door.org))
+        .filter(staff::email.eq(email))
+        .first(door.connection)
+        .await
+        .optional()?;
+    Ok(row.map(Staff::from))
+}
+
+/// A page of staff.
+pub async fn staff_page(
+    scope: &mut Scope,
+    filter: &PlaceFilter,
+    order: &Order,
+    window: &Window,
+) -> Result<Page<Staff>> {
+    let door = scope.read(RecordKind::Staff)?;
+    let mut sql = Sql::<staff::SqlType>::new(format!("SELECT {} FROM staff WHERE ", *STAFF_COLUMNS));
+    push_filter(&mut sql, door.org, filter);
+    window.push_to(&mut sql, order);
+    let rows: Vec<StaffRow> = sql.load(door.connection).await?;
+    Ok(window.page(rows.into_iter().map(Staff::from).collect()))
+}
+
+/// How many staff a filter keeps.
+pub async fn staff_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64> {
+    let door = scope.read(RecordKind::Staff)?;
+    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM staff WHERE ");
+    push_filter(&mut sql, door.org, filter);
+    Ok(sql.get_result(door.connection).await?)
+}
+
+/// Adds a staff member and gives their e-mail an account, with this password if it is a new one.
+pub async fn add_staff(scope: &mut Scope, mut member: Staff, password_hash: &str) -> Result<Staff> {
+    let door = scope.write(Action::Create, RecordKind::Staff)?;
+    member.account_id = account::find_or_create(door.connection, &member.email, password_hash).await?;
+    diesel::insert_into(staff::table).values(&StaffRow::of(door.org, &member)).execute(door.connection).await.map_err(
+        |error| {
+            use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+            match error {
+                DatabaseError(UniqueViolation, _) => Error::Conflict {
+                    message: "somebody with this e-mail works here already: change their role with updateStaff"
+                        .to_owned(),
+                    current_version: None,
+                },
+                other => other.into(),
+            }
+        },
+    )?;
+    account::join(door.connection, member.account_id, door.org, member.id).await?;
+    ledger::append(scope, Action::Create, &member, &member).await?;
+    Ok(member)
+}
+
+/// Saves a changed staff member; holds from their next request on.
+pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
+    if !member.active || member.role != StaffRole::Admin {
+        keep_one_admin(scope, member.id).await?;
+    }
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    let target = staff::table.find((door.org, member.id)).filter(staff::version.eq(expected));
+    let changed = diesel::update(target).set(&StaffRow::of(door.org, member)).execute(door.connection).await?;
+    if changed == 0 {
+        let current = staff_member(scope, member.id).await?.stamp.version;
+        return Err(Error::stale("staff member", expected, current));
+    }
+    ledger::append(scope, Action::Update, member, member).await
+}
+
+/// An organisation without an active admin could not manage itself any more. The admins' rows are locked, so that two
+/// who leave at the same moment don't both see the other.
+async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
+    let door = scope.read(RecordKind::Staff)?;
+    let admins: Vec<Uuid> = staff::table
+        .select(staff::id)
+        .filter(staff::org_id.eq(door.org))
+        .filter(staff::role.eq(StaffRole::Admin))
+        .filter(staff::active)
+        .order(staff::id)
+        .for_update()
+        .load(door.connection)
+        .await?;
+    if admins == [leaving] {
+        return Err(Error::input("input.id", "is the last active admin: make somebody else admin first"));
+    }
+    Ok(())
+}
+
+/// Everybody of the organisation, by name: for the command line.
+pub async fn all_staff(scope: &mut Scope) -> Result<Vec<Staff>> {
+    let door = scope.read(RecordKind::Staff)?;
+    let rows: Vec<StaffRow> = staff::table
+        .filter(staff::org_id.eq(door.org))
+        .order((staff::display_name, staff::id))
+        .load(door.connection)
+        .await?;
+    Ok(rows.into_iter().map(Staff::from).collect())
+}
+
+/// Sets the password of a staff member's account and ends its sign-ins. An admin may do so only where the account
+/// works in this organisation alone.
+pub async fn set_password(scope: &mut Scope, member: &Staff, password_hash: &str) -> Result<Staff> {
+    let by_program = scope.viewer().staff.is_none();
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    if !by_program && account::place_count(door.connection, member.account_id).await? > 1 {
+        return Err(Error::Forbidden(
+            "this account works in other organisations too: only its owner may change its password".to_owned(),
+        ));
+    }
+    account::set_password(door.connection, member.account_id, password_hash).await?;
+    let after = Staff { stamp: member.stamp.changed(scope.viewer().staff, ids::now()), ..member.clone() };
+    save_staff(scope, &after, member.stamp.version).await?;
+    Ok(after)
+}

@@ -1,0 +1,182 @@
+//! Patients: who they are and how to reach them.
+
+pub mod graphql;
+pub mod loader;
+pub mod mutation;
+pub mod search;
+pub mod store;
+
+use crate::ledger::Record;
+use crate::record::{Address, Stamp};
+use crate::vocabulary::{RecordKind, vocabulary};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+vocabulary! {
+    /// Sex at birth.
+    SexAtBirth {
+        /// Female.
+        Female = "female",
+        /// Male.
+        Male = "male",
+        /// Intersex.
+        Intersex = "intersex",
+        /// Not known or not told.
+        Unknown = "unknown",
+    }
+}
+
+vocabulary! {
+    /// How a patient stands.
+    PatientStatus {
+        /// Treated here.
+        Active = "active",
+        /// Put away: kept, and out of the usual lists.
+        Archived = "archived",
+        /// A duplicate that was merged into another patient.
+        Merged = "merged",
+    }
+}
+
+vocabulary! {
+    /// Fitzpatrick skin phototype.
+    FitzpatrickType {
+        /// Always burns, never tans.
+        I = "1",
+        /// Usually burns, tans minimally.
+        Ii = "2",
+        /// Sometimes burns mildly, tans uniformly.
+        Iii = "3",
+        /// Burns minimally, always tans well.
+        Iv = "4",
+        /// Very rarely burns, tans very easily.
+        V = "5",
+        /// Never burns.
+        Vi = "6",
+    }
+}
+
+impl FitzpatrickType {
+    /// The type as the database keeps it, 1 to 6.
+    pub fn number(self) -> i16 {
+        self.as_str().parse().unwrap_or(0)
+    }
+
+    /// The type of a number.
+    pub fn of(number: i16) -> Option<Self> {
+        Self::parse(&number.to_string())
+    }
+}
+
+/// The name on the identity document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonName {
+    /// Given name.
+    pub given: String,
+    /// Middle names.
+    pub middle: Option<String>,
+    /// Family name.
+    pub family: String,
+}
+
+/// Whom to call in an emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmergencyContact {
+    /// Their name.
+    pub name: String,
+    /// What they are to the patient.
+    pub relationship: Option<String>,
+    /// E.164.
+    pub phone: String,
+}
+
+/// The skin type with who assessed it and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkinType {
+    /// The type.
+    pub fitzpatrick: FitzpatrickType,
+    /// When it was assessed.
+    pub assessed_on: Option<NaiveDate>,
+    /// By whom.
+    pub assessed_by: Option<Uuid>,
+}
+
+/// A patient.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Patient {
+    /// Its id.
+    pub id: Uuid,
+    /// Human-readable, unique in the organisation.
+    pub chart_number: String,
+    /// As on the identity document.
+    pub legal_name: PersonName,
+    /// What they want to be called.
+    pub preferred_name: Option<String>,
+    /// Date of birth.
+    pub birth_date: NaiveDate,
+    /// Sex at birth.
+    pub sex_at_birth: Option<SexAtBirth>,
+    /// Gender, in the patient's words.
+    pub gender: Option<String>,
+    /// Pronouns, in the patient's words.
+    pub pronouns: Option<String>,
+    /// E-mail, lower case.
+    pub email: Option<String>,
+    /// E.164.
+    pub phone: Option<String>,
+    /// Where they live.
+    pub address: Option<Address>,
+    /// Whom to call.
+    pub emergency_contact: Option<EmergencyContact>,
+    /// Skin type.
+    pub skin_type: Option<SkinType>,
+    /// How they stand.
+    pub status: PatientStatus,
+    /// Why they were archived or restored.
+    pub status_reason: Option<String>,
+    /// The patient a merged one became.
+    pub merged_into: Option<Uuid>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl Record for Patient {
+    const KIND: RecordKind = RecordKind::Patient;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.id)
+    }
+}
+
+impl Patient {
+    /// The name to show: the preferred one with the family name, else the legal one.
+    pub fn shown_name(&self) -> String {
+        let given = self.preferred_name.as_ref().unwrap_or(&self.legal_name.given);
+        format!("{given} {}", self.legal_name.family)
+    }
+
+    /// What patients are sorted by: family name, then given name, folded.
+    pub fn name_key(&self) -> String {
+        format!("{} {}", search::fold(&self.legal_name.family), search::fold(&self.legal_name.given))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skin_types_go_by_number() {
+        for kind in FitzpatrickType::ALL {
+            assert_eq!(FitzpatrickType::of(kind.number()), Some(*kind));
+        }
+        assert_eq!(FitzpatrickType::of(7), None);
+    }
+}

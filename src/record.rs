@@ -1,0 +1,86 @@
+//! What every kind of record carries.
+
+use crate::vocabulary::SignatureMeaning;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Version, and who made and changed the record when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// 1 when it is made, one more with each change.
+    pub version: i32,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// By whom; none for the program itself.
+    pub created_by: Option<Uuid>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// By whom.
+    pub updated_by: Option<Uuid>,
+}
+
+impl Stamp {
+    /// The stamp of a new record.
+    pub fn new(by: Option<Uuid>, at: DateTime<Utc>) -> Self {
+        Self { version: 1, created_at: at, created_by: by, updated_at: at, updated_by: by }
+    }
+
+    /// The stamp after a change.
+    pub fn changed(&self, by: Option<Uuid>, at: DateTime<Utc>) -> Self {
+        Self { version: self.version + 1, updated_at: at, updated_by: by, ..self.clone() }
+    }
+}
+
+/// A signature on a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// When.
+    pub signed_at: DateTime<Utc>,
+    /// By whom.
+    pub signed_by: Uuid,
+    /// What it says.
+    pub meaning: SignatureMeaning,
+    /// SHA-256 of the record's content when it was signed.
+    #[serde(with = "hex")]
+    pub content_hash: Vec<u8>,
+}
+
+/// Bytes as hexadecimal text.
+pub mod hex {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// The text.
+    pub fn text(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits: Option<Vec<u8>> = text
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+            .collect();
+        digits.ok_or_else(|| serde::de::Error::custom("not hexadecimal"))
+    }
+}
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Street and number, one line or several.
+    pub lines: Vec<String>,
+    /// Town.
+    pub city: Option<String>,
+    /// State, province or county.
+    pub region: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2 country code.
+    pub country: String,
+}

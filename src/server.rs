@@ -1,0 +1,220 @@
+//! The service as a value: start it, ask its address, stop it.
+
+use crate::access::sign_in::{Doorkeeper, Lifetimes};
+use crate::config::{DatabaseSettings, ServeSettings};
+use crate::db::embedded::{EmbeddedPostgres, Options};
+use crate::db::{self, Pool, PoolSettings};
+use crate::graphql::gate::{DocumentCache, Limits};
+use crate::http::{self, App, request::BodyLimits};
+use crate::ledger::AccessLog;
+use crate::operation::Service;
+use crate::{demo, graphql};
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::Compress;
+use actix_web::{HttpServer, web};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Config;
+
+/// A database that is reached: the owner's way in, the application role's, and the private server if it is ours.
+pub struct Database {
+    /// As the owner: migrations, partitions.
+    pub owner: Config,
+    /// As the application role: everything else.
+    pub application: Config,
+    embedded: Option<EmbeddedPostgres>,
+}
+
+impl Database {
+    /// Reaches the database of the settings, starting the private one if need be, and brings it up to date.
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self, String> {
+        let (url, embedded) = match &settings.database_url {
+            Some(url) => (url.expose().to_owned(), None),
+            None => {
+                let options = Options {
+                    data_dir: settings.data_dir.clone(),
+                    postgres_bin: settings.postgres_bin.clone(),
+                    durable: !settings.unsafe_fast_database,
+                };
+                let server = EmbeddedPostgres::start(options).await.map_err(|error| error.to_string())?;
+                (server.owner_url().to_owned(), Some(server))
+            }
+        };
+        let owner = parse_url("DATABASE_URL", &url)?;
+        let application = match &settings.app_database_url {
+            Some(url) => parse_url("CLINIC_APP_DATABASE_URL", url.expose())?,
+            None => db::application_config(&owner).map_err(|error| error.public_message())?,
+        };
+        let mut database = Self { owner, application, embedded };
+        match db::migrate(&database.owner).await {
+            Ok(outcome) => {
+                tracing::info!(applied = outcome.applied, "the database is up to date");
+                Ok(database)
+            }
+            Err(message) => {
+                database.close().await;
+                Err(message)
+            }
+        }
+    }
+
+    /// Stops the private server, if there is one.
+    pub async fn close(&mut self) {
+        if let Some(mut embedded) = self.embedded.take() {
+            embedded.stop().await;
+        }
+    }
+
+    /// A pool of a few connections, for a command.
+    pub fn small_pool(&self) -> Result<Pool, String> {
+        let settings = PoolSettings {
+            size: 4,
+            wait: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(600),
+            lock_timeout: Duration::from_secs(10),
+        };
+        Pool::new(self.application.clone(), &settings).map_err(|error| error.public_message())
+    }
+}
+
+fn parse_url(name: &str, url: &str) -> Result<Config, String> {
+    let config: Config = url
+        .parse()
+        .map_err(|_| format!("{name} is not a Postgres address: write postgres://user:password@host:5432/database"))?;
+    if config.get_hosts().is_empty() {
+        return Err(format!("{name} names no host: write postgres://user:password@host:5432/database"));
+    }
+    Ok(config)
+}
+
+/// The running service.
+pub struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
+    housekeeping: tokio::task::JoinHandle<()>,
+    database: Database,
+    /// The demo sign-in, if one was asked for.
+    pub demo: Option<demo::Demo>,
+}
+
+impl Server {
+    /// Starts the service: the database, the demo if asked for, then HTTP. The error is one line.
+    pub async fn start(settings: &ServeSettings) -> Result<Self, String> {
+        settings.check()?;
+        // The port first: a port in use is told before a database is started for nothing.
+        let listener = TcpListener::bind(settings.listen).map_err(|error| {
+            format!(
+                "{} can't be listened on ({error}): stop what uses it or choose another with --listen",
+                settings.listen
+            )
+        })?;
+        let mut database = Database::open(&settings.database).await?;
+        match Self::serve(settings, &database, listener).await {
+            Ok((address, handle, running, demo)) => {
+                let housekeeping = tokio::spawn(keep_house(database.application.clone()));
+                Ok(Self { address, handle, running, housekeeping, database, demo })
+            }
+            Err(message) => {
+                database.close().await;
+                Err(message)
+            }
+        }
+    }
+
+    async fn serve(
+        settings: &ServeSettings,
+        database: &Database,
+        listener: TcpListener,
+    ) -> Result<(SocketAddr, ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>, Option<demo::Demo>), String>
+    {
+        let plain = |error: std::io::Error| format!("the service can't start: {error}");
+        let demo = if settings.demo {
+            let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
+            Some(demo::ensure(database, password).await?)
+        } else {
+            None
+        };
+        let pool = PoolSettings {
+            size: usize::from(settings.pool_size),
+            wait: settings.pool_wait,
+            statement_timeout: settings.statement_timeout,
+            lock_timeout: settings.lock_timeout,
+        };
+        let pool = Pool::new(database.application.clone(), &pool).map_err(|error| error.public_message())?;
+        if !pool.is_ready().await {
+            return Err(
+                "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its \
+                        own"
+                .to_owned(),
+            );
+        }
+        let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
+        let service = Arc::new(Service {
+            access_log: AccessLog::start(pool.clone()),
+            doorkeeper: Doorkeeper::new(pool, lifetimes),
+        });
+        let schema = graphql::schema(!settings.no_introspection);
+        let limits = Limits { cost: settings.max_cost, ..Limits::default() };
+        let app = web::Data::new(App {
+            gate: DocumentCache::new(limits, &schema.sdl())?,
+            schema,
+            service,
+            body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
+            deadline: settings.request_deadline,
+            trust_proxy: settings.trust_proxy,
+            explorer: !settings.no_introspection,
+        });
+        let cors = settings.clone();
+        let address = listener.local_addr().map_err(plain)?;
+        let workers = settings
+            .workers
+            .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from);
+        let server = HttpServer::new(move || {
+            actix_web::App::new()
+                .app_data(app.clone())
+                .wrap(Compress::default())
+                .wrap(http::cors(&cors))
+                .configure(http::routes)
+        })
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        .listen(listener)
+        .map_err(plain)?
+        .run();
+        let handle = server.handle();
+        Ok((address, handle, tokio::spawn(server), demo))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: requests under way end, then the database goes.
+    pub async fn stop(mut self) {
+        self.housekeeping.abort();
+        self.handle.stop(true).await;
+        let _ = (&mut self.running).await;
+        self.database.close().await;
+    }
+}
+
+/// Once a day: the month partitions ahead.
+async fn keep_house(application: Config) {
+    let mut days = tokio::time::interval(Duration::from_secs(24 * 3600));
+    loop {
+        days.tick().await;
+        match db::connect(&application).await {
+            Ok(client) => {
+                let ahead = "SELECT ensure_month_partitions(now()::date, (now() + interval '3 months')::date)";
+                if let Err(error) = client.batch_execute(ahead).await {
+                    tracing::error!(%error, "the month partitions can't be made");
+                }
+            }
+            Err(error) => tracing::warn!(error, "the month partitions wait for the database"),
+        }
+    }
+}

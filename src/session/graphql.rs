@@ -1,0 +1,336 @@
+//! Sessions in the API: the record, its parts, its queries and its links.
+
+use super::{
+    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, Modality, OrderBy, ProductRole, ProductUse,
+    SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader, store,
+};
+use crate::aftercare::{self, AftercareNote};
+use crate::ids;
+use crate::ledger::{RecordVersion, history};
+use crate::operation::Running;
+use crate::organisation::{Location, Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::patient::{Patient, loader as patients};
+use crate::record::Signature;
+use crate::scalars::{Date, DateTime, Decimal};
+use crate::signing::{Addendum, loader::addenda};
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for TreatmentSession {
+    const NAME: &'static str = "TreatmentSession";
+}
+
+/// The device that was used.
+#[Object]
+impl DeviceUse {
+    /// Maker and model.
+    async fn model(&self) -> &str {
+        &self.model
+    }
+    /// Serial number.
+    async fn serial(&self) -> Option<&str> {
+        self.serial.as_deref()
+    }
+    /// Its kind.
+    async fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+}
+
+/// The numbing cream.
+#[Object]
+impl TopicalAnaesthetic {
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Strength, such as `lidocaine 5 %`.
+    async fn strength(&self) -> Option<&str> {
+        self.strength.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// When it was put on.
+    async fn applied_at(&self) -> Option<DateTime> {
+        self.applied_at.map(DateTime)
+    }
+    /// When it was taken off.
+    async fn removed_at(&self) -> Option<DateTime> {
+        self.removed_at.map(DateTime)
+    }
+    /// Skin under it, cm².
+    async fn area_cm2(&self) -> Option<Decimal> {
+        self.area_cm2.map(Decimal)
+    }
+}
+
+/// A treated area.
+#[Object]
+impl SessionArea {
+    /// Where.
+    async fn area(&self) -> BodyArea {
+        self.area
+    }
+    /// Which side, the patient's.
+    async fn side(&self) -> Side {
+        self.side
+    }
+    /// Needle depth, mm.
+    async fn needle_depth_mm(&self) -> Option<Decimal> {
+        self.needle_depth_mm.map(Decimal)
+    }
+    /// Passes.
+    async fn passes(&self) -> Option<i16> {
+        self.passes
+    }
+    /// Speed, turns a minute.
+    async fn speed_rpm(&self) -> Option<i32> {
+        self.speed_rpm
+    }
+    /// Radiofrequency energy of a pulse, mJ. A depth under RF can't be compared with a pen's.
+    async fn rf_energy_mj(&self) -> Option<Decimal> {
+        self.rf_energy_mj.map(Decimal)
+    }
+    /// Radiofrequency pulse width, ms.
+    async fn rf_pulse_width_ms(&self) -> Option<Decimal> {
+        self.rf_pulse_width_ms.map(Decimal)
+    }
+    /// What the skin showed.
+    async fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// A product that was used.
+#[Object]
+impl ProductUse {
+    /// What as.
+    async fn role(&self) -> ProductRole {
+        self.role
+    }
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Manufacturer.
+    async fn manufacturer(&self) -> Option<&str> {
+        self.manufacturer.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// Last day it may be used.
+    async fn expires_on(&self) -> Option<Date> {
+        self.expires_on.map(Date)
+    }
+    /// How much, in `unit`.
+    async fn quantity(&self) -> Option<Decimal> {
+        self.quantity.map(Decimal)
+    }
+    /// Unit of the quantity, such as `mL`.
+    async fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+    /// Where it was used.
+    async fn area(&self) -> Option<BodyArea> {
+        self.area
+    }
+    /// Whether it is approved for use in the skin.
+    async fn intradermal_use(&self) -> IntradermalUse {
+        self.intradermal_use
+    }
+}
+
+/// A treatment session.
+#[Object]
+impl TreatmentSession {
+    /// Typed id, `session_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::TreatmentSession, self.id)
+    }
+    /// Whose.
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// Who treated.
+    async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.practitioner_id).await
+    }
+    /// Who supervised.
+    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.supervisor_id).await
+    }
+    /// Where.
+    async fn location(&self, ctx: &Context<'_>) -> Result<Location> {
+        people::location_of_record(ctx, self.location_id).await
+    }
+    /// How it stands.
+    async fn status(&self) -> SessionStatus {
+        self.status
+    }
+    /// When it began.
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.started_at)
+    }
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.ended_at.map(DateTime)
+    }
+    /// The kind of treatment.
+    async fn modality(&self) -> Modality {
+        self.modality
+    }
+    /// The device.
+    async fn device(&self) -> Option<&DeviceUse> {
+        self.device.as_ref()
+    }
+    /// How the skin was prepared.
+    async fn skin_preparation(&self) -> Option<&str> {
+        self.skin_preparation.as_deref()
+    }
+    /// What the needles glided on.
+    async fn glide(&self) -> Option<&str> {
+        self.glide.as_deref()
+    }
+    /// The numbing cream.
+    async fn anaesthetic(&self) -> Option<&TopicalAnaesthetic> {
+        self.anaesthetic.as_ref()
+    }
+    /// The treated areas, in the order they were given.
+    async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
+        Ok(ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default())
+    }
+    /// The products that were used, in the order they were given.
+    async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
+        Ok(ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default())
+    }
+    /// Pain as the patient put it, 0 (none) to 10.
+    async fn pain_score(&self) -> Option<i16> {
+        self.pain_score
+    }
+    /// What the skin did at once.
+    async fn immediate_reaction(&self) -> Option<&str> {
+        self.immediate_reaction.as_deref()
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    /// Why it was stopped.
+    async fn stop_reason(&self) -> Option<&str> {
+        self.stop_reason.as_deref()
+    }
+    /// Notes on its aftercare, newest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn aftercare_notes(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<aftercare::Filter>,
+        order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<AftercareNote>> {
+        let window = PageArguments { first, after, last, before };
+        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        aftercare::loader::of_session(ctx, self.id, filter, order, window).await
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    pub async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was logged.
+    pub async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When it was last changed.
+    pub async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// The signature; null while it is a draft.
+    pub async fn signature(&self) -> Option<Signature> {
+        self.signature.clone()
+    }
+    /// What was added after it was signed, oldest first.
+    pub async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Addendum>> {
+        addenda(ctx, self.id, first, after).await
+    }
+    /// Every version of this record, newest first.
+    pub async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::TreatmentSession, self.id, first, after).await
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct SessionQuery;
+
+#[Object]
+impl SessionQuery {
+    /// A treatment session; null with NOT_FOUND if there is none with this id.
+    async fn session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`session_…`")] id: ID,
+    ) -> Option<Result<TreatmentSession>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::TreatmentSession, &id)?;
+            Ok(store::session(&mut *ctx.operation()?.reader().await?, id).await?)
+        };
+        Some(found.await)
+    }
+
+    /// Treatment sessions, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<Filter>,
+        order_by: Option<OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentSession>>> {
+        let found = async {
+            let condition = filter.unwrap_or_default().read()?;
+            let order_by = order_by.unwrap_or_default();
+            let order = order_by.order();
+            let window = PageArguments { first, after, last, before }.window(&order)?;
+            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
+            let count = counter(move |operation| {
+                let condition = condition.clone();
+                async move { store::count(&mut *operation.reader().await?, &condition, None).await }
+            });
+            Ok(Connection::new(page, &order, |session| order_by.key(session), count))
+        };
+        Some(found.await)
+    }
+}

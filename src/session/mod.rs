@@ -1,0 +1,454 @@
+//! Treatment sessions: what was done, where on the skin, with what.
+
+mod filter;
+pub mod graphql;
+mod input;
+pub mod loader;
+pub mod mutation;
+mod parts;
+pub mod store;
+
+pub use filter::{Filter, OrderBy};
+
+use crate::ledger::Record;
+use crate::record::{Signature, Stamp};
+use crate::signing::Missing;
+use crate::vocabulary::{RecordKind, vocabulary};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+vocabulary! {
+    /// How a session stands, as FHIR R4's Procedure has it.
+    SessionStatus {
+        /// Being prepared.
+        Preparation = "preparation",
+        /// Under way.
+        InProgress = "in_progress",
+        /// It did not take place.
+        NotDone = "not_done",
+        /// Paused.
+        OnHold = "on_hold",
+        /// Ended before it was complete.
+        Stopped = "stopped",
+        /// Done.
+        Completed = "completed",
+        /// It never was: kept, and out of every count.
+        EnteredInError = "entered_in_error",
+    }
+}
+
+impl SessionStatus {
+    /// Whether an edit may move a draft from this status to another. Completing and stopping have their own mutations.
+    pub fn may_become(self, next: Self) -> bool {
+        use SessionStatus::{EnteredInError, InProgress, NotDone, OnHold, Preparation};
+        self == next
+            || next == EnteredInError
+            || matches!(
+                (self, next),
+                (Preparation, InProgress | NotDone) | (InProgress, OnHold) | (OnHold, InProgress | NotDone)
+            )
+    }
+
+    /// Whether the treatment is over, one way or another.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Stopped | Self::NotDone | Self::EnteredInError)
+    }
+}
+
+vocabulary! {
+    /// The kind of treatment.
+    Modality {
+        /// Microneedling (collagen induction therapy).
+        Microneedling = "microneedling",
+        /// Microneedling with radiofrequency.
+        RfMicroneedling = "rf_microneedling",
+        /// Platelet-rich plasma.
+        Prp = "prp",
+        /// Topical growth serum.
+        TopicalGrowthSerum = "topical_growth_serum",
+        /// LED light therapy.
+        LedLightTherapy = "led_light_therapy",
+        /// Something else; the note says what.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// The kind of a needling device.
+    DeviceKind {
+        /// A roller or stamp moved by hand.
+        Manual = "manual",
+        /// A motorised pen.
+        MotorisedPen = "motorised_pen",
+        /// Needles with radiofrequency.
+        Rf = "rf",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// A part of the body.
+    BodyArea {
+        /// Forehead.
+        Forehead = "forehead",
+        /// Between the eyebrows.
+        Glabella = "glabella",
+        /// Around the eye; never inside the orbital rim.
+        Periorbital = "periorbital",
+        /// Cheek.
+        Cheek = "cheek",
+        /// Nose.
+        Nose = "nose",
+        /// Upper lip.
+        UpperLip = "upper_lip",
+        /// Chin.
+        Chin = "chin",
+        /// Jawline.
+        Jawline = "jawline",
+        /// Neck.
+        Neck = "neck",
+        /// Décolleté.
+        Decolletage = "decolletage",
+        /// Scalp.
+        Scalp = "scalp",
+        /// Abdomen.
+        Abdomen = "abdomen",
+        /// Thigh.
+        Thigh = "thigh",
+        /// Hand.
+        Hand = "hand",
+        /// Elsewhere; the note says where.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// A side of the body, the patient's.
+    Side {
+        /// Left.
+        Left = "left",
+        /// Right.
+        Right = "right",
+        /// In the middle.
+        Midline = "midline",
+        /// Both.
+        Bilateral = "bilateral",
+    }
+}
+
+vocabulary! {
+    /// What the skin showed when an area was done. Recorded, not judged: sources differ.
+    Endpoint {
+        /// Nothing.
+        None = "none",
+        /// Redness.
+        Erythema = "erythema",
+        /// Pinpoint bleeding.
+        PinpointBleeding = "pinpoint_bleeding",
+        /// Something else; the note says what.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// What a product was used as.
+    ProductRole {
+        /// Needle cartridge.
+        Cartridge = "cartridge",
+        /// Serum.
+        Serum = "serum",
+        /// Platelet-rich plasma.
+        Prp = "prp",
+        /// Growth serum.
+        GrowthSerum = "growth_serum",
+        /// Anaesthetic.
+        Anaesthetic = "anaesthetic",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// Whether a product is approved for use in the skin. Granulomas are tied to topical products under needling.
+    IntradermalUse {
+        /// Approved.
+        Yes = "yes",
+        /// Not approved.
+        No = "no",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+/// The device that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceUse {
+    /// Maker and model.
+    pub model: String,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Its kind.
+    pub kind: DeviceKind,
+}
+
+/// The numbing cream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopicalAnaesthetic {
+    /// Product.
+    pub product: String,
+    /// Strength, such as `lidocaine 5 %`.
+    pub strength: Option<String>,
+    /// Lot.
+    pub lot: Option<String>,
+    /// When it was put on.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// When it was taken off.
+    pub removed_at: Option<DateTime<Utc>>,
+    /// Skin under it, cm².
+    pub area_cm2: Option<Decimal>,
+}
+
+/// A treated area.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionArea {
+    /// Its id.
+    pub id: Uuid,
+    /// Where.
+    pub area: BodyArea,
+    /// Which side.
+    pub side: Side,
+    /// Needle depth, mm.
+    pub needle_depth_mm: Option<Decimal>,
+    /// Passes.
+    pub passes: Option<i16>,
+    /// Speed, turns a minute.
+    pub speed_rpm: Option<i32>,
+    /// Radiofrequency energy of a pulse, mJ. A depth under RF can't be compared with a pen's.
+    pub rf_energy_mj: Option<Decimal>,
+    /// Radiofrequency pulse width, ms.
+    pub rf_pulse_width_ms: Option<Decimal>,
+    /// What the skin showed.
+    pub endpoint: Option<Endpoint>,
+    /// Remarks.
+    pub note: Option<String>,
+}
+
+/// A product that was used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProductUse {
+    /// Its id.
+    pub id: Uuid,
+    /// What as.
+    pub role: ProductRole,
+    /// Product.
+    pub product: String,
+    /// Manufacturer.
+    pub manufacturer: Option<String>,
+    /// Lot.
+    pub lot: Option<String>,
+    /// Last day it may be used.
+    pub expires_on: Option<NaiveDate>,
+    /// How much.
+    pub quantity: Option<Decimal>,
+    /// Of what unit, such as `mL`.
+    pub unit: Option<String>,
+    /// Where.
+    pub area: Option<BodyArea>,
+    /// Whether it is approved for use in the skin.
+    pub intradermal_use: IntradermalUse,
+}
+
+/// A treatment session, without its areas and products.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TreatmentSession {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub patient_id: Uuid,
+    /// Who treated.
+    pub practitioner_id: Uuid,
+    /// Who supervised.
+    pub supervisor_id: Option<Uuid>,
+    /// Where.
+    pub location_id: Uuid,
+    /// How it stands.
+    pub status: SessionStatus,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The kind of treatment.
+    pub modality: Modality,
+    /// The device.
+    pub device: Option<DeviceUse>,
+    /// How the skin was prepared.
+    pub skin_preparation: Option<String>,
+    /// What the needles glided on.
+    pub glide: Option<String>,
+    /// The numbing cream.
+    pub anaesthetic: Option<TopicalAnaesthetic>,
+    /// Pain as the patient put it, 0 to 10.
+    pub pain_score: Option<i16>,
+    /// What the skin did at once.
+    pub immediate_reaction: Option<String>,
+    /// Remarks.
+    pub note: Option<String>,
+    /// Why it was stopped.
+    pub stop_reason: Option<String>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+    /// The signature.
+    pub signature: Option<Signature>,
+}
+
+impl Record for TreatmentSession {
+    const KIND: RecordKind = RecordKind::TreatmentSession;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+/// The areas and products of a session.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parts {
+    /// In the order they were given.
+    pub areas: Vec<SessionArea>,
+    /// In the order they were given.
+    pub products: Vec<ProductUse>,
+}
+
+/// What the ledger keeps of a session: all of it.
+#[derive(Debug, Serialize)]
+pub struct Content<'a> {
+    /// The session.
+    #[serde(flatten)]
+    pub session: &'a TreatmentSession,
+    /// Its areas.
+    pub areas: &'a [SessionArea],
+    /// Its products.
+    pub products: &'a [ProductUse],
+}
+
+/// What a session lacks before it can be signed, all at once.
+pub fn missing(session: &TreatmentSession, parts: &Parts) -> Missing {
+    let mut missing = Missing::default();
+    let status = session.status;
+    missing.unless(status.is_over(), "status", &format!("is {}: complete or stop the session first", status.words()));
+    let treated = matches!(status, SessionStatus::Completed | SessionStatus::Stopped);
+    if !treated {
+        return missing;
+    }
+    missing.unless(session.ended_at.is_some(), "endedAt", "is missing: when did the session end?");
+    missing.unless(
+        status != SessionStatus::Stopped || session.stop_reason.is_some(),
+        "stopReason",
+        "is missing: why was the session stopped?",
+    );
+    let needling = matches!(session.modality, Modality::Microneedling | Modality::RfMicroneedling);
+    if needling {
+        missing.unless(session.device.is_some(), "device", "is missing: which device was used?");
+        missing.unless(!parts.areas.is_empty(), "areas", "are missing: which areas were treated?");
+    }
+    for (i, area) in parts.areas.iter().enumerate().filter(|_| needling) {
+        let field = |name: &str| format!("areas.{i}.{name}");
+        missing.unless(area.needle_depth_mm.is_some(), &field("needleDepthMm"), "is missing");
+        missing.unless(area.passes.is_some(), &field("passes"), "is missing");
+        missing.unless(
+            session.modality != Modality::RfMicroneedling || area.rf_energy_mj.is_some(),
+            &field("rfEnergyMj"),
+            "is missing: a depth under RF says little without its energy",
+        );
+    }
+    missing.unless(
+        session.modality != Modality::Other || session.note.is_some(),
+        "note",
+        "is missing: which treatment was it?",
+    );
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::ids;
+
+    fn session(status: SessionStatus) -> TreatmentSession {
+        let id = ids::new_id();
+        TreatmentSession {
+            id,
+            patient_id: id,
+            practitioner_id: id,
+            supervisor_id: None,
+            location_id: id,
+            status,
+            started_at: ids::now(),
+            ended_at: None,
+            modality: Modality::Microneedling,
+            device: None,
+            skin_preparation: None,
+            glide: None,
+            anaesthetic: None,
+            pain_score: None,
+            immediate_reaction: None,
+            note: None,
+            stop_reason: None,
+            stamp: Stamp::new(Some(id), ids::now()),
+            signature: None,
+        }
+    }
+
+    fn faults(session: &TreatmentSession, parts: &Parts) -> Vec<String> {
+        match missing(session, parts).into_result() {
+            Ok(()) => Vec::new(),
+            Err(Error::BadUserInput(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_told_at_once() {
+        let area = SessionArea {
+            id: ids::new_id(),
+            area: BodyArea::Cheek,
+            side: Side::Left,
+            needle_depth_mm: None,
+            passes: None,
+            speed_rpm: None,
+            rf_energy_mj: None,
+            rf_pulse_width_ms: None,
+            endpoint: None,
+            note: None,
+        };
+        let parts = Parts { areas: vec![area], products: Vec::new() };
+        let found = faults(&session(SessionStatus::Completed), &parts);
+        assert_eq!(found, ["endedAt", "device", "areas.0.needleDepthMm", "areas.0.passes"]);
+    }
+
+    #[test]
+    fn a_session_under_way_can_not_be_signed_and_one_not_done_can() {
+        assert_eq!(faults(&session(SessionStatus::InProgress), &Parts::default()), ["status"]);
+        assert!(faults(&session(SessionStatus::NotDone), &Parts::default()).is_empty());
+    }
+
+    #[test]
+    fn nothing_leaves_a_final_status_but_into_error() {
+        for from in SessionStatus::ALL {
+            for to in SessionStatus::ALL {
+                let over = from.is_over() && to != from && *to != SessionStatus::EnteredInError;
+                assert!(!(over && from.may_become(*to)), "{from:?} -> {to:?}");
+                assert!(!(from != to && from.may_become(SessionStatus::Completed)), "{from:?}");
+            }
+        }
+    }
+}

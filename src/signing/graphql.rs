@@ -1,0 +1,141 @@
+//! Signatures and addenda in the API.
+
+use super::Addendum;
+use crate::ids;
+use crate::operation::Inputs;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Listed, global_id};
+use crate::patient::{Patient, loader as patients};
+use crate::record::{Signature, hex};
+use crate::scalars::DateTime;
+use crate::vocabulary::{RecordKind, SignatureMeaning};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use uuid::Uuid;
+
+impl Listed for Addendum {
+    const NAME: &'static str = "Addendum";
+}
+
+/// A signature: from then on the record takes no change, only addenda.
+#[Object]
+impl Signature {
+    /// Who signed.
+    async fn signed_by(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.signed_by).await
+    }
+    /// When.
+    async fn signed_at(&self) -> DateTime {
+        DateTime(self.signed_at)
+    }
+    /// What the signature says.
+    async fn meaning(&self) -> SignatureMeaning {
+        self.meaning
+    }
+    /// SHA-256 of the record's content when it was signed, in hexadecimal.
+    async fn content_hash(&self) -> String {
+        hex::text(&self.content_hash)
+    }
+}
+
+/// What was added to a signed record: always shown with what it amends.
+#[Object]
+impl Addendum {
+    /// Typed id, `addendum_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Addendum, self.id)
+    }
+    /// Whose record it is about.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// The id of the signed record: `node(id:)` shows it.
+    async fn record_id(&self) -> ID {
+        global_id(self.record_kind, self.record_id)
+    }
+    /// The kind of the signed record.
+    async fn record_kind(&self) -> RecordKind {
+        self.record_kind
+    }
+    /// Who added it.
+    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.author_id).await
+    }
+    /// When.
+    async fn added_at(&self) -> DateTime {
+        DateTime(self.added_at)
+    }
+    /// Why.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+    /// What.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Signs a record.
+#[derive(InputObject)]
+pub struct SignRecordInput {
+    /// The record's typed id.
+    id: ID,
+    /// The version that was read: what one signs is what one saw.
+    expected_version: i32,
+    /// What the signature says.
+    #[graphql(default_with = "SignatureMeaning::Author")]
+    meaning: SignatureMeaning,
+}
+
+impl SignRecordInput {
+    /// The record's id, the version and the meaning.
+    pub fn read(&self, kind: RecordKind) -> crate::error::Result<(Uuid, i32, SignatureMeaning)> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", kind, &self.id);
+        inputs.finish()?;
+        Ok((id, self.expected_version, self.meaning))
+    }
+}
+
+/// Adds to a signed record.
+#[derive(InputObject)]
+pub struct AddAddendumInput {
+    /// An id the client made (`addendum_…` of a UUIDv7): makes a retry safe.
+    pub id: Option<ID>,
+    /// The signed consultation, session or note.
+    record_id: ID,
+    /// Why.
+    reason: String,
+    /// What.
+    text: String,
+}
+
+/// The addendum as it was read: its id, what it amends, why and what.
+pub struct NewAddendum {
+    /// Its id.
+    pub id: Uuid,
+    /// The kind of the record that it amends.
+    pub record_kind: RecordKind,
+    /// That record.
+    pub record_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub text: String,
+}
+
+impl AddAddendumInput {
+    /// Checks it.
+    pub fn read(&self) -> crate::error::Result<NewAddendum> {
+        let mut inputs = Inputs::new();
+        let id = inputs.new_id(RecordKind::Addendum, self.id.as_ref());
+        let amended = ids::parse_any(&self.record_id).filter(|(kind, _)| super::SIGNED_KINDS.contains(kind));
+        if amended.is_none() {
+            inputs.fault("recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+        }
+        let reason = inputs.text("reason", &self.reason, 500);
+        let text = inputs.text("text", &self.text, 20_000);
+        inputs.finish()?;
+        let (record_kind, record_id) = amended.unwrap_or((RecordKind::Consultation, Uuid::nil()));
+        Ok(NewAddendum { id, record_kind, record_id, reason, text })
+    }
+}

@@ -1,0 +1,102 @@
+//! Signed is for ever: signatures, and the addenda that correct what is signed.
+
+pub mod graphql;
+pub mod loader;
+pub mod store;
+
+use crate::error::{Error, Result};
+use crate::ledger::{self, Record};
+use crate::record::Signature;
+use crate::vocabulary::{RecordKind, SignatureMeaning};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What was added to a signed record. It takes no change itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Addendum {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose record it is about.
+    pub patient_id: Uuid,
+    /// The kind of the signed record.
+    pub record_kind: RecordKind,
+    /// The signed record.
+    pub record_id: Uuid,
+    /// Who added it.
+    pub author_id: Uuid,
+    /// When.
+    pub added_at: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub text: String,
+}
+
+impl Record for Addendum {
+    const KIND: RecordKind = RecordKind::Addendum;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        1
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+/// The kinds of record that are signed.
+pub const SIGNED_KINDS: [RecordKind; 3] =
+    [RecordKind::Consultation, RecordKind::TreatmentSession, RecordKind::AftercareNote];
+
+/// The signature of a record with this content, by this person, now.
+pub fn sign(content: &impl Serialize, by: Uuid, at: DateTime<Utc>, meaning: SignatureMeaning) -> Result<Signature> {
+    Ok(Signature { signed_at: at, signed_by: by, meaning, content_hash: ledger::content_hash(content)? })
+}
+
+/// What a record still lacks before it can be signed, told all at once.
+#[derive(Debug, Default)]
+pub struct Missing(crate::error::Faults);
+
+impl Missing {
+    /// Notes a field that must be filled before signing, unless it is.
+    pub fn unless(&mut self, filled: bool, field: &str, why: &str) {
+        if !filled {
+            self.0.add(field, why);
+        }
+    }
+
+    /// `Ok` when nothing is missing, else BAD_USER_INPUT with every field.
+    pub fn into_result(self) -> Result<()> {
+        self.0.into_result()
+    }
+}
+
+/// The columns of a signature, as rows hold them.
+pub type SignatureColumns = (Option<DateTime<Utc>>, Option<Uuid>, Option<SignatureMeaning>, Option<Vec<u8>>);
+
+/// A signature from its columns.
+pub fn from_columns((signed_at, signed_by, meaning, content_hash): SignatureColumns) -> Option<Signature> {
+    Some(Signature { signed_at: signed_at?, signed_by: signed_by?, meaning: meaning?, content_hash: content_hash? })
+}
+
+/// The columns of a signature.
+pub fn to_columns(signature: Option<&Signature>) -> SignatureColumns {
+    signature.map_or((None, None, None, None), |signature| {
+        (
+            Some(signature.signed_at),
+            Some(signature.signed_by),
+            Some(signature.meaning),
+            Some(signature.content_hash.clone()),
+        )
+    })
+}
+
+/// Refuses an edit of a signed record, or one of another version than expected.
+pub fn editable(what: &str, signature: Option<&Signature>, version: i32, expected: i32) -> Result<()> {
+    if signature.is_some() {
+        return Err(Error::signed(what));
+    }
+    if version == expected { Ok(()) } else { Err(Error::stale(what, expected, version)) }
+}

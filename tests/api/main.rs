@@ -1,0 +1,10 @@
+//! The service as its clients meet it: a real Postgres, a real server, real HTTP. `support` says how to write a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod support;
+
+mod access;
+mod layers;
+mod ledger;
+mod schema;
+mod statements;

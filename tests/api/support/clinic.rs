@@ -1,0 +1,136 @@
+//! A test's own service.
+
+use super::template::{self, Organisation, Role};
+use super::{Anonymous, Database, SignedIn};
+use clap::Parser;
+use clinic::config::{Command, CommandLine};
+use clinic::server::Server;
+use std::sync::LazyLock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Services that run at a time. Each takes `POOL` connections and a few of its test's; the cluster has 100.
+pub const MOST_CLINICS: usize = 6;
+const POOL: &str = "8";
+
+static PLACES: LazyLock<std::sync::Arc<Semaphore>> = LazyLock::new(|| Semaphore::new(MOST_CLINICS).into());
+
+/// Starts a service as `clinic serve` would, on a free port.
+pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
+    let mut line = vec!["clinic", "serve", "--database-url", database_url, "--listen", "127.0.0.1:0"];
+    if !flags.contains(&"--pool-size") {
+        line.extend(["--pool-size", POOL]);
+    }
+    line.extend(flags);
+    let Command::Serve(settings) = CommandLine::try_parse_from(&line).expect("flags").command else { panic!("serve") };
+    Server::start(&settings).await.expect("a service")
+}
+
+/// A running service on a database of its own. It stops with the value.
+pub struct Clinic {
+    server: Option<Server>,
+    door: Anonymous,
+    /// Its database.
+    pub database: Database,
+    /// The organisation most tests work in.
+    pub north: Organisation,
+    /// Another one, whose records the north must never see.
+    pub south: Organisation,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Clinic {
+    /// Starts one with the default settings.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts one with more flags of `clinic serve`.
+    pub async fn with(flags: &[&str]) -> Self {
+        let place = PLACES.clone().acquire_owned().await.expect("a place");
+        Self::at(Database::copy().await, flags, place).await
+    }
+
+    /// Starts one whose every SQL statement is in the server's log.
+    pub async fn logging_statements() -> Self {
+        let place = PLACES.clone().acquire_owned().await.expect("a place");
+        let database = Database::copy().await;
+        let superuser = database.superuser().await;
+        superuser.run(&format!("ALTER DATABASE {} SET log_statement = 'all'", database.name)).await;
+        Self::at(database, &[], place).await
+    }
+
+    async fn at(database: Database, flags: &[&str], place: OwnedSemaphorePermit) -> Self {
+        let world = template::get().await.clone();
+        let server = serve(&database.url(), flags).await;
+        let door = Anonymous::at(server.address());
+        Self { server: Some(server), door, database, north: world.north, south: world.south, _place: place }
+    }
+
+    /// Stops the service and starts it again on the same database, with other flags.
+    pub async fn restart(&mut self, flags: &[&str]) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        let server = serve(&self.database.url(), flags).await;
+        self.door = Anonymous::at(server.address());
+        self.server = Some(server);
+    }
+
+    /// `http://127.0.0.1:port` and a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.server.as_ref().expect("running").address())
+    }
+
+    /// Somebody without a sign-in.
+    pub fn anonymous(&self) -> Anonymous {
+        self.door.clone()
+    }
+
+    /// Somebody of an organisation.
+    pub fn of(&self, organisation: &Organisation, role: Role) -> SignedIn {
+        SignedIn::new(&self.door, organisation, organisation.who(role).clone())
+    }
+
+    /// The north's practitioner.
+    pub fn practitioner(&self) -> SignedIn {
+        self.of(&self.north, Role::Practitioner)
+    }
+
+    /// The north's admin.
+    pub fn admin(&self) -> SignedIn {
+        self.of(&self.north, Role::Admin)
+    }
+
+    /// The north's front desk.
+    pub fn front_desk(&self) -> SignedIn {
+        self.of(&self.north, Role::FrontDesk)
+    }
+
+    /// The north's auditor.
+    pub fn auditor(&self) -> SignedIn {
+        self.of(&self.north, Role::Auditor)
+    }
+
+    /// The south's practitioner: of another organisation.
+    pub fn stranger(&self) -> SignedIn {
+        self.of(&self.south, Role::Practitioner)
+    }
+
+    /// A fresh sign-in of somebody, with the real password.
+    pub async fn sign_in_again(&self, organisation: &Organisation, role: Role) -> SignedIn {
+        let mut member = organisation.who(role).clone();
+        member.token = self.door.sign_in(&member.email, template::PASSWORD).await.ok()["signIn"]["token"]
+            .as_str()
+            .expect("a token")
+            .to_owned();
+        SignedIn::new(&self.door, organisation, member)
+    }
+}
+
+impl Drop for Clinic {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(server.stop()));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Records, made through the API as their clients make them. A maker that is refused fails the test.
+
+use super::SignedIn;
+use chrono::{DateTime, Days, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+/// A record as it was made or changed: what the next edit needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Typed id.
+    pub id: String,
+    /// Its version.
+    pub version: i64,
+}
+
+impl Made {
+    /// Reads `{ id version }`.
+    pub fn of(value: &Value) -> Self {
+        let id = value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned();
+        Self { id, version: value["version"].as_i64().unwrap_or(1) }
+    }
+
+    /// `{id, expectedVersion}`: what every edit starts with.
+    pub fn edit(&self) -> Value {
+        json!({"id": self.id, "expectedVersion": self.version})
+    }
+
+    /// `edit`, with more fields.
+    pub fn edit_with(&self, more: Value) -> Value {
+        merged(self.edit(), more)
+    }
+}
+
+fn merged(mut fields: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+/// A moment so many hours ago.
+pub fn hours_ago(hours: i64) -> String {
+    let time: DateTime<Utc> = Utc::now() - TimeDelta::hours(hours);
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The day so many days from today (in UTC).
+pub fn day(days: i64) -> String {
+    let today = Utc::now().date_naive();
+    let count = Days::new(days.unsigned_abs());
+    if days < 0 { today - count } else { today + count }.to_string()
+}
+
+/// A session's input with everything that signing asks for.
+pub fn session_to_sign(patient: &Made, location: &str) -> Value {
+    json!({
+        "patientId": patient.id,
+        "locationId": location,
+        "startedAt": hours_ago(2),
+        "endedAt": hours_ago(1),
+        "modality": "MICRONEEDLING",
+        "device": {"model": "Derma Pen 4", "serial": "DP-77", "kind": "MOTORISED_PEN"},
+        "areas": [
+            {"area": "CHEEK", "side": "LEFT", "needleDepthMm": "1.25", "passes": 4, "endpoint": "ERYTHEMA"},
+            {"area": "CHEEK", "side": "RIGHT", "needleDepthMm": "1.50", "passes": 4, "endpoint": "PINPOINT_BLEEDING"},
+        ],
+        "products": [
+            {"role": "CARTRIDGE", "product": "12-pin cartridge", "lot": "C-1"},
+            {"role": "SERUM", "product": "Hyaluronic serum", "lot": "S-9", "quantity": "2.5", "unit": "mL"},
+        ],
+        "painScore": 3,
+        "note": "Tolerated well.",
+    })
+}
+
+impl SignedIn {
+    /// Does something, and reads the record of its payload.
+    pub async fn make(&self, mutation: &str, payload: &str, input: Value) -> Made {
+        let versioned = if payload == "addendum" { "id" } else { "id version" };
+        let answer = self.does(mutation, input, &format!("{payload} {{ {versioned} }}")).await;
+        Made::of(&answer.ok()[mutation][payload])
+    }
+
+    /// A patient, born in 1990.
+    pub async fn patient(&self, given: &str, family: &str) -> Made {
+        self.patient_with(given, family, json!({})).await
+    }
+
+    /// A patient with more fields of `RegisterPatientInput`.
+    pub async fn patient_with(&self, given: &str, family: &str, more: Value) -> Made {
+        let input = json!({"legalName": {"given": given, "family": family}, "birthDate": "1990-05-17"});
+        self.make("registerPatient", "patient", merged(input, more)).await
+    }
+
+    /// An allergy in a patient's history.
+    pub async fn health_entry(&self, patient: &Made) -> Made {
+        let input = json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Lidocaine", "severity": "RELATIVE"});
+        self.make("addHealthEntry", "healthEntry", input).await
+    }
+
+    /// A consultation that lacks nothing to be signed.
+    pub async fn consultation(&self, patient: &Made) -> Made {
+        self.consultation_with(patient, json!({})).await
+    }
+
+    /// A consultation with more fields of `RecordConsultationInput`.
+    pub async fn consultation_with(&self, patient: &Made, more: Value) -> Made {
+        let input = json!({
+            "patientId": patient.id,
+            "locationId": self.location,
+            "heldAt": hours_ago(72),
+            "mode": "IN_PERSON",
+            "concerns": ["ACNE_SCARS"],
+            "goals": "Smoother cheeks",
+            "findings": "Rolling scars on both cheeks",
+            "scarTypes": ["ROLLING"],
+            "expectationsDiscussed": true,
+            "candidacy": "SUITABLE",
+            "recommendedPlan": "Four sessions, four weeks apart",
+        });
+        self.make("recordConsultation", "consultation", merged(input, more)).await
+    }
+
+    /// Signs a consultation as its author.
+    pub async fn sign_consultation(&self, consultation: &Made) -> Made {
+        self.make("signConsultation", "consultation", consultation.edit()).await
+    }
+
+    /// A completed session that lacks nothing to be signed.
+    pub async fn session(&self, patient: &Made) -> Made {
+        self.session_with(patient, json!({})).await
+    }
+
+    /// A logged session with more fields of `LogSessionInput`.
+    pub async fn session_with(&self, patient: &Made, more: Value) -> Made {
+        let input = merged(session_to_sign(patient, &self.location), more);
+        self.make("logSession", "session", input).await
+    }
+
+    /// A session that is under way.
+    pub async fn started_session(&self, patient: &Made) -> Made {
+        let input = json!({"patientId": patient.id, "locationId": self.location, "modality": "MICRONEEDLING"});
+        self.make("startSession", "session", input).await
+    }
+
+    /// Signs a session as its author.
+    pub async fn sign_session(&self, session: &Made) -> Made {
+        self.make("signSession", "session", session.edit()).await
+    }
+
+    /// A session, signed.
+    pub async fn signed_session(&self, patient: &Made) -> Made {
+        let session = self.session(patient).await;
+        self.sign_session(&session).await
+    }
+
+    /// A consultation, signed.
+    pub async fn signed_consultation(&self, patient: &Made) -> Made {
+        let consultation = self.consultation(patient).await;
+        self.sign_consultation(&consultation).await
+    }
+
+    /// An aftercare note that lacks nothing to be signed.
+    pub async fn note(&self, session: &Made) -> Made {
+        let input = json!({"sessionId": session.id, "kind": "INSTRUCTIONS_GIVEN", "text": "No sun for 24 hours."});
+        self.make("addAftercareNote", "aftercareNote", input).await
+    }
+
+    /// Signs a note as its author.
+    pub async fn sign_note(&self, note: &Made) -> Made {
+        self.make("signAftercareNote", "aftercareNote", note.edit()).await
+    }
+
+    /// A note, signed.
+    pub async fn signed_note(&self, session: &Made) -> Made {
+        let note = self.note(session).await;
+        self.sign_note(&note).await
+    }
+
+    /// An addendum to a signed record.
+    pub async fn addendum(&self, record: &Made) -> Made {
+        let input = json!({"recordId": record.id, "reason": "Forgotten", "text": "The lot was C-2."});
+        self.make("addAddendum", "addendum", input).await
+    }
+}
