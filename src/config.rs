@@ -36,23 +36,23 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
     /// Postgres to use, as the role that owns the tables; absent, the service runs a private one of its own
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<Secret>,
 
     /// How the service connects as the role clinic_app; absent, DATABASE_URL with that role and a password derived from it
-    #[arg(long, env = "CLINIC_APP_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, env = "CLINIC_APP_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub app_database_url: Option<Secret>,
 
     /// Where the private Postgres keeps its files
-    #[arg(long, env = "CLINIC_DATA_DIR", default_value = ".clinic", value_name = "DIR")]
+    #[arg(long, global = true, env = "CLINIC_DATA_DIR", default_value = ".clinic", value_name = "DIR")]
     pub data_dir: PathBuf,
 
     /// Where the programs of the private Postgres are; absent, they are looked for
-    #[arg(long, env = "CLINIC_POSTGRES_BIN", value_name = "DIR")]
+    #[arg(long, global = true, env = "CLINIC_POSTGRES_BIN", value_name = "DIR")]
     pub postgres_bin: Option<PathBuf>,
 
     /// Let the private Postgres forget commits when the machine loses power: for tests only
-    #[arg(long, env = "CLINIC_UNSAFE_FAST_DATABASE", hide = true)]
+    #[arg(long, global = true, env = "CLINIC_UNSAFE_FAST_DATABASE", hide = true)]
     pub unsafe_fast_database: bool,
 }
 

@@ -142,9 +142,10 @@ fn code_of(error: &ServerError) -> Option<&str> {
     }
 }
 
-/// An answer without data.
+/// An answer without data, about the request as a whole.
 fn failed(error: Error) -> Response {
-    let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    let mut error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    error.locations.clear();
     Response::from_errors(vec![error])
 }
 

@@ -48,7 +48,7 @@ impl RecordVersion {
 /// A field that differs between two versions of a record.
 #[Object]
 impl Change {
-    /// The field, as the ledger names it (snake_case).
+    /// The field, by its name in the API.
     async fn field(&self) -> &str {
         &self.field
     }

@@ -3,6 +3,7 @@
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
+use crate::ids;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
@@ -31,7 +32,7 @@ pub struct RecordVersion {
 /// A field that differs between two versions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Its name in the ledger's content.
+    /// Its name in the API.
     pub field: String,
     /// What it was; `null` where it was not there.
     pub before: Value,
@@ -40,7 +41,54 @@ pub struct Change {
 }
 
 // Bookkeeping that changes with every version and says nothing about the record.
-const NOT_SHOWN: &[&str] = &["id", "org_id", "version", "created_at", "created_by", "updated_at", "updated_by"];
+const NOT_SHOWN: &[&str] = &["id", "account_id", "version", "created_at", "created_by", "updated_at", "updated_by"];
+
+/// A field's name as the API has it: `needle_depth_mm` is `needleDepthMm`.
+fn api_name(field: &str) -> String {
+    let mut name = String::with_capacity(field.len());
+    for (i, part) in field.split('_').enumerate() {
+        let mut characters = part.chars();
+        match characters.next() {
+            Some(first) if i > 0 => name.extend(first.to_uppercase()),
+            Some(first) => name.push(first),
+            None => {}
+        }
+        name.push_str(characters.as_str());
+    }
+    name
+}
+
+/// The kind of record that a field of the ledger's content names by its id.
+fn kind_named_by(field: &str) -> Option<RecordKind> {
+    Some(match field {
+        "patient_id" | "merged_into" => RecordKind::Patient,
+        "session_id" => RecordKind::TreatmentSession,
+        "location_id" => RecordKind::Location,
+        "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" => {
+            RecordKind::Staff
+        }
+        _ => return None,
+    })
+}
+
+/// A value of the ledger's content as a client reads it: names as in the API, ids typed.
+fn shown(field: &str, value: &Value) -> Value {
+    match value {
+        Value::String(text) => match kind_named_by(field).zip(text.parse().ok()) {
+            Some((kind, id)) => Value::String(ids::show(kind, id)),
+            None => value.clone(),
+        },
+        Value::Array(items) => Value::Array(items.iter().map(|item| shown(field, item)).collect()),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .filter(|(name, _)| name.as_str() != "id")
+                .map(|(name, value)| (api_name(name), shown(name, value)))
+                .collect(),
+        ),
+        _ => value.clone(),
+    }
+}
 
 /// The fields in which two contents differ.
 pub fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
@@ -51,7 +99,8 @@ pub fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<C
         .filter(|field| !NOT_SHOWN.contains(&field.as_str()))
         .filter_map(|field| {
             let (old, new) = (before.get(field).unwrap_or(&Value::Null), after.get(field).unwrap_or(&Value::Null));
-            (old != new).then(|| Change { field: field.clone(), before: old.clone(), after: new.clone() })
+            let (before, after) = (shown(field, old), shown(field, new));
+            (before != after).then(|| Change { field: api_name(field), before, after })
         })
         .collect()
 }
@@ -119,5 +168,15 @@ mod tests {
         let found = changes(before.as_object().expect("map"), after.as_object().expect("map"));
         let fields: Vec<&str> = found.iter().map(|change| change.field.as_str()).collect();
         assert_eq!(fields, ["gone", "new", "note"]);
+    }
+
+    #[test]
+    fn a_client_reads_api_names_and_typed_ids() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let after = json!({"practitioner_id": id, "areas": [{"id": id, "needle_depth_mm": "1.5"}]});
+        let found = changes(&Map::new(), after.as_object().expect("map"));
+        assert_eq!(found[0].after, json!([{"needleDepthMm": "1.5"}]));
+        assert_eq!(found[1].field, "practitionerId");
+        assert_eq!(found[1].after, json!("staff_01h455vb4pex5vsknk084sn02q"));
     }
 }

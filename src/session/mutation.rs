@@ -233,6 +233,11 @@ impl LogSessionInput {
     }
 }
 
+/// The people and the place that a session names.
+fn links(session: &TreatmentSession) -> (Uuid, Option<Uuid>, Uuid) {
+    (session.practitioner_id, session.supervisor_id, session.location_id)
+}
+
 /// Checks the people and the place that a session names; every fault at once.
 async fn check_links(scope: &mut Scope, session: &TreatmentSession, prefix: &str) -> crate::error::Result<()> {
     let mut faults = Faults::default();
@@ -306,18 +311,18 @@ async fn sign(
     let mut session = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
     let parts = store::parts(scope, id).await?;
-    missing(&session, &parts).into_result()?;
+    let mut lacks = missing(&session, &parts);
     let may = match meaning {
         SignatureMeaning::Author => session.practitioner_id == signer,
         SignatureMeaning::Supervisor => session.supervisor_id == Some(signer),
         SignatureMeaning::Reviewer => session.practitioner_id != signer,
     };
-    if !may {
-        return Err(Error::input(
-            "input.meaning",
-            "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
-        ));
-    }
+    lacks.unless(
+        may,
+        "input.meaning",
+        "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
+    );
+    lacks.into_result()?;
     let now = ids::now();
     session.stamp = session.stamp.changed(Some(signer), now);
     let content = super::Content { session: &session, areas: &parts.areas, products: &parts.products };
@@ -382,7 +387,9 @@ impl SessionMutation {
                 let old_parts = store::parts(scope, id).await?;
                 let (mut after, parts) = patch.apply(&before, old_parts)?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
-                check_links(scope, &after, "patch.").await?;
+                if links(&before) != links(&after) {
+                    check_links(scope, &after, "patch.").await?;
+                }
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
                 Ok(after)
             })

@@ -49,17 +49,22 @@ struct ProductRow {
     intradermal_use: IntradermalUse,
 }
 
+/// A number without the zeros that its column adds: what is read equals what was given.
+fn plain(number: Decimal) -> Decimal {
+    number.normalize()
+}
+
 impl From<AreaRow> for SessionArea {
     fn from(row: AreaRow) -> Self {
         Self {
             id: row.id,
             area: row.area,
             side: row.side,
-            needle_depth_mm: row.needle_depth_mm,
+            needle_depth_mm: row.needle_depth_mm.map(plain),
             passes: row.passes,
             speed_rpm: row.speed_rpm,
-            rf_energy_mj: row.rf_energy_mj,
-            rf_pulse_width_ms: row.rf_pulse_width_ms,
+            rf_energy_mj: row.rf_energy_mj.map(plain),
+            rf_pulse_width_ms: row.rf_pulse_width_ms.map(plain),
             endpoint: row.endpoint,
             note: row.note,
         }
@@ -75,7 +80,7 @@ impl From<ProductRow> for ProductUse {
             manufacturer: row.manufacturer,
             lot: row.lot,
             expires_on: row.expires_on,
-            quantity: row.quantity,
+            quantity: row.quantity.map(plain),
             unit: row.unit,
             area: row.area,
             intradermal_use: row.intradermal_use,
