@@ -20,7 +20,7 @@ pub struct Account {
 }
 
 /// The account with an e-mail (lower case).
-pub(super) async fn find(connection: &mut AsyncPgConnection, email: &str) -> Result<Option<Account>> {
+pub(crate) async fn find(connection: &mut AsyncPgConnection, email: &str) -> Result<Option<Account>> {
     use tables::account;
     Ok(account::table
         .select((account::id, account::password_hash, account::disabled_at))

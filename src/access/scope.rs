@@ -127,6 +127,11 @@ impl Scope {
         self.seen.extend(patients);
     }
 
+    /// Whose data was shown up to now.
+    pub fn take_seen(&mut self) -> BTreeSet<Uuid> {
+        std::mem::take(&mut self.seen)
+    }
+
     /// Commits, and says which patients' data was shown. A write without its ledger entry is taken back.
     pub async fn commit(self) -> Result<BTreeSet<Uuid>> {
         if let Some((action, record)) = self.unrecorded {

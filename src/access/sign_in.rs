@@ -4,7 +4,7 @@ use super::scope::{Scope, Viewer};
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
 use super::{account, password};
-use crate::db::{Pool, Sql, Transaction};
+use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::vocabulary::StaffRole;
@@ -106,14 +106,12 @@ impl Doorkeeper {
     ) -> Result<SignedIn> {
         let mut active = Vec::new();
         for (org, staff) in places.iter().filter(|(org, _)| wanted.is_none_or(|wanted| wanted == *org)) {
-            let mut transaction = self.pool.read(*org).await?;
             let role = Sql::<st::Text>::new("SELECT role FROM staff WHERE org_id = ")
                 .bind(*org)
                 .text(" AND id = ")
                 .bind(*staff)
-                .text(" AND active")
-                .load::<StaffRole>(transaction.connection()?)
-                .await?;
+                .text(" AND active");
+            let (transaction, role) = self.pool.begin::<_, StaffRole>(false, *org, &role).await?;
             transaction.commit().await?;
             active.extend(role.as_slice().first().map(|role| Viewer {
                 org: *org,
@@ -176,21 +174,15 @@ impl Doorkeeper {
         let token = token.filter(|token| token::is_well_formed(token)).ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?;
         let hash = token::hash(token);
         let org = self.organisation_of(hash).await?;
-        let mut transaction = if writable { self.pool.write(org).await? } else { self.pool.read(org).await? };
-        match self.viewer(&mut transaction, org, hash).await {
-            Ok(Some((viewer, last_seen_at))) => {
-                self.keep_alive(hash, last_seen_at);
-                Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
-            }
-            Ok(None) => {
-                transaction.rollback().await;
-                Err(Error::Unauthenticated(SIGN_IN_AGAIN))
-            }
-            Err(error) => {
-                transaction.rollback().await;
-                Err(error)
-            }
-        }
+        let (transaction, rows) = self.pool.begin(writable, org, &self.whose(org, hash)).await?;
+        let found: Option<&ViewerRow> = rows.as_slice().first();
+        let Some((staff, role, last_seen_at)) = found else {
+            transaction.rollback().await;
+            return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
+        };
+        self.keep_alive(hash, *last_seen_at);
+        let viewer = Viewer { org, staff: Some(*staff), role: Some(*role) };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
     }
 
     async fn organisation_of(&self, hash: TokenHash) -> Result<Uuid> {
@@ -207,16 +199,11 @@ impl Doorkeeper {
         Ok(org)
     }
 
-    /// Whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active.
-    async fn viewer(
-        &self,
-        transaction: &mut Transaction,
-        org: Uuid,
-        hash: TokenHash,
-    ) -> Result<Option<(Viewer, DateTime<Utc>)>> {
+    /// Asks whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active.
+    fn whose(&self, org: Uuid, hash: TokenHash) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
-        let rows: Vec<ViewerRow> = Sql::<ViewerSql>::new(
+        Sql::new(
             "SELECT s.id, s.role, i.last_seen_at FROM sign_in i JOIN account a ON a.id = i.account_id \
              JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id \
              WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
@@ -228,12 +215,6 @@ impl Doorkeeper {
         .bind(now)
         .text(" AND i.last_seen_at > ")
         .bind(now - idle)
-        .load(transaction.connection()?)
-        .await?;
-        Ok(rows
-            .as_slice()
-            .first()
-            .map(|(staff, role, seen)| (Viewer { org, staff: Some(*staff), role: Some(*role) }, *seen)))
     }
 
     /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way.

@@ -137,8 +137,8 @@ impl AftercareQuery {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        filter: Option<Filter>,
-        order_by: Option<OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,

@@ -2,17 +2,13 @@
 
 use super::filter::Condition;
 use super::{Consultation, Filter, OrderBy, store};
-use crate::error::{Error, SharedError};
+use crate::error::SharedError;
 use crate::operation::{Batch, Running};
 use crate::page::{Connection, PageArguments, Window, counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Looks a consultation up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ConsultationById(pub Uuid);
 
 /// A window on the consultations of a patient.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,18 +23,6 @@ struct ConsultationList {
     condition: Condition,
     order: OrderBy,
     window: Window,
-}
-
-impl Loader<ConsultationById> for Batch {
-    type Value = Consultation;
-    type Error = SharedError;
-
-    async fn load(&self, keys: &[ConsultationById]) -> Result<HashMap<ConsultationById, Consultation>, SharedError> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let mut scope = self.0.reader().await?;
-        let consultations = store::consultations(&mut scope, &ids).await?;
-        Ok(consultations.into_iter().map(|consultation| (ConsultationById(consultation.id), consultation)).collect())
-    }
 }
 
 impl Loader<ConsultationsOf> for Batch {
@@ -64,12 +48,6 @@ impl Loader<ConsultationsOf> for Batch {
         }
         Ok(found)
     }
-}
-
-/// The consultation a record must have.
-pub async fn consultation_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Consultation> {
-    let consultation = ctx.batches()?.load_one(ConsultationById(id)).await?;
-    consultation.ok_or_else(|| Error::Internal("a record without its consultation".to_owned()).into())
 }
 
 /// A page of a patient's consultations: the `consultations` field of a patient.

@@ -1,10 +1,13 @@
 //! Connections of the application role, and the transactions that run on them.
 
+use super::Sql;
 use crate::error::{Error, Result};
+use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::time::Duration;
 use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
@@ -86,28 +89,31 @@ impl Pool {
         matches!(tokio::time::timeout(Duration::from_secs(2), check).await, Ok(Ok(())))
     }
 
-    /// Opens a read-only repeatable-read transaction in an organisation: one consistent picture.
-    pub async fn read(&self, org: Uuid) -> Result<Transaction> {
-        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", org).await
-    }
-
-    /// Opens a read-write transaction in an organisation.
-    pub async fn write(&self, org: Uuid) -> Result<Transaction> {
-        self.begin("BEGIN", org).await
-    }
-
-    /// BEGIN and the tenant in one round trip. A pooled connection may have died unseen (the server was restarted):
-    /// such a one is thrown away and the next is tried; nothing was sent on it that could be lost.
-    async fn begin(&self, begin: &str, org: Uuid) -> Result<Transaction> {
+    /// Opens a transaction in an organisation and asks a first question, all in one round trip (plain select 71 µs, this
+    /// with row-level security 137, with a separate set_config 204). `writable` or not: a read-only one is repeatable-read,
+    /// one consistent picture.
+    ///
+    /// A pooled connection may have died unseen (the server was restarted): such a one is thrown away and the next is
+    /// tried; nothing was sent on it that could be lost.
+    pub async fn begin<Row: 'static, T>(&self, writable: bool, org: Uuid, first: &Sql<Row>) -> Result<(Transaction, Vec<T>)>
+    where
+        T: Send,
+        for<'c> Sql<Row>: LoadQuery<'static, &'c AsyncPgConnection, T>,
+    {
+        let begin = if writable { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
         let statement = format!("{begin}; SET LOCAL app.org_id = '{org}'");
         let mut tries = 0;
         loop {
-            let mut connection = self.get().await?;
-            match connection.batch_execute(&statement).await {
-                Ok(()) => return Ok(Transaction { connection: Some(connection) }),
+            let connection = self.get().await?;
+            // Boxed, because a future that names a borrowed connection's lifetime is not `Send` to the compiler's eyes.
+            let asking: BoxFuture<'_, diesel::QueryResult<Vec<T>>> = open_and_ask(&connection, &statement, first).boxed();
+            let answer = asking.await;
+            let transaction = Transaction { connection: Some(connection) };
+            match answer {
+                Ok(rows) => return Ok((transaction, rows)),
                 Err(error) => {
+                    drop(transaction);
                     let error = Error::from(error);
-                    drop(Object::take(connection));
                     tries += 1;
                     if !error.is_lost_connection() || tries > self.inner.status().max_size {
                         return Err(error);
@@ -116,6 +122,26 @@ impl Pool {
             }
         }
     }
+
+    /// Opens a read-write transaction in an organisation, with nothing to ask yet.
+    pub async fn write(&self, org: Uuid) -> Result<Transaction> {
+        let nothing = Sql::<diesel::sql_types::Integer>::new("SELECT 1");
+        Ok(self.begin::<_, i32>(true, org, &nothing).await?.0)
+    }
+}
+
+/// Sends BEGIN and the first question together, and waits for both answers.
+async fn open_and_ask<Row: 'static, T: Send>(
+    connection: &AsyncPgConnection,
+    begin: &str,
+    first: &Sql<Row>,
+) -> diesel::QueryResult<Vec<T>>
+where
+    for<'c> Sql<Row>: LoadQuery<'static, &'c AsyncPgConnection, T>,
+{
+    let (mut opening, mut asking) = (connection, connection);
+    let (opened, rows) = futures::join!(opening.batch_execute(begin), first.clone().load::<T>(&mut asking));
+    opened.and(rows)
 }
 
 /// An open transaction. Dropped without an end, its connection is closed and Postgres rolls back.

@@ -71,7 +71,6 @@ enum Piece {
 }
 
 /// A statement whose rows have the SQL type `Row` (a table's `SqlType`, or a tuple of them); `()` for one without rows.
-#[derive(Debug, Clone)]
 pub struct Sql<Row = ()> {
     pieces: Vec<Piece>,
     row: PhantomData<fn() -> Row>,
@@ -113,6 +112,12 @@ impl<Row> Sql<Row> {
             self.push(format!(" AND {column} = ANY ("));
             self.push_bind(words.map(str::to_owned).collect::<Vec<String>>()).push(")");
         }
+    }
+}
+
+impl<Row> Clone for Sql<Row> {
+    fn clone(&self) -> Self {
+        Self { pieces: self.pieces.clone(), row: PhantomData }
     }
 }
 

@@ -1,6 +1,40 @@
-//! A believable clinic, made by the program.
+//! A believable clinic, made by the program: for trying the service out and for measuring it.
+//!
+//! The same seed gives the same patients with the same names, histories, sessions and notes, in every run: everything is
+//! drawn from dice of the seed and the patient's number. What moves is the time: dates are counted back from the
+//! beginning of the current day (UTC), so that the newest sessions are of yesterday, and with them the time stamps
+//! that are part of every id. The salts of the ledger are true chance.
 
+mod aftercare;
+mod chart;
+mod complaint;
+mod copy;
+mod course;
+mod dice;
+mod founding;
+mod history;
+mod names;
+mod person;
+mod progress;
+mod seal;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod treatment;
+mod write;
+
+use crate::access::password;
+use crate::ids;
 use crate::server::Database;
+use chart::World;
+use chrono::{Months, TimeDelta};
+use tokio_postgres::Client;
+use write::plain;
+
+/// Patients of a demo that was asked for without a number.
+const FEW: u32 = 40;
+/// The seed of such a demo.
+const SEED: u64 = 1;
 
 /// The demo organisation.
 pub struct Demo {
@@ -8,12 +42,50 @@ pub struct Demo {
     pub password: String,
 }
 
-/// Makes sure there is a demo organisation, and sets its accounts' password.
-pub async fn ensure(_database: &Database, _password: Option<String>) -> Result<Demo, String> {
-    Err("not there yet".to_owned())
+/// Makes sure there is a demo organisation with some patients, and sets its accounts' password: the given one, or one
+/// that is made. Accounts that have the password already keep their sign-ins.
+pub async fn ensure(database: &Database, password: Option<String>) -> Result<Demo, String> {
+    fill(database, FEW, SEED, password).await
 }
 
-/// Fills the demo organisation.
-pub async fn fill(_database: &Database, _patients: u32, _seed: u64, _password: Option<String>) -> Result<Demo, String> {
-    Err("not there yet".to_owned())
+/// Fills the demo organisation up to so many patients, founding it if need be, and sets its accounts' password. What is
+/// there already stays; a fill that was cut off goes on where it was.
+pub async fn fill(database: &Database, patients: u32, seed: u64, password: Option<String>) -> Result<Demo, String> {
+    let password = password.unwrap_or_else(password::generate);
+    if let Some(fault) = password::fault(&password) {
+        return Err(format!("the password of the demo accounts {fault}"));
+    }
+    founding::found(&database.small_pool()?, &password).await.map_err(|error| error.public_message())?;
+    let world = founding::world(seed, ids::now());
+    let mut client = crate::db::connect(&database.application).await?;
+    let present = patients_present(&mut client, &world).await?;
+    if present < patients {
+        ensure_months(&client, &world).await?;
+        write::write(&database.application, world, present..patients).await?;
+        tidy(database).await?;
+    }
+    Ok(Demo { password })
+}
+
+/// How many patients there are: the dice of the next ones go on from there.
+async fn patients_present(client: &mut Client, world: &World) -> Result<u32, String> {
+    let transaction = write::begin(client, world).await?;
+    let count = format!("SELECT count(*) FROM patient WHERE org_id = '{}'", world.org);
+    let count: i64 = transaction.query_one(&count, &[]).await.map_err(plain)?.get(0);
+    transaction.commit().await.map_err(plain)?;
+    u32::try_from(count).map_err(|_| "the demo clinic has more patients than can be counted".to_owned())
+}
+
+/// The ledger's partitions for the months that the histories lie in.
+async fn ensure_months(client: &Client, world: &World) -> Result<(), String> {
+    let last = world.end.date_naive();
+    let first = last - TimeDelta::days(course::DAYS) - Months::new(2);
+    client.execute("SELECT ensure_month_partitions($1::text::date, $2::text::date)", &[&first.to_string(), &last.to_string()]).await.map_err(plain)?;
+    Ok(())
+}
+
+/// As the owner: what the planner must know of the new rows, and the space of the drafts that were signed.
+async fn tidy(database: &Database) -> Result<(), String> {
+    let owner = crate::db::connect(&database.owner).await?;
+    owner.batch_execute("VACUUM (ANALYZE)").await.map_err(plain)
 }

@@ -11,7 +11,8 @@ use chrono::{Datelike, NaiveDate, TimeDelta};
 
 /// A patient who registers some days before `first_visit`, at a place.
 pub(super) fn person(world: &World, dice: &mut Dice, place: &Place, chart_number: String, first_visit: NaiveDate) -> Patient {
-    let registered_at = visit(dice, place.zone, first_visit - TimeDelta::days(dice.between(2, 15)));
+    let ahead = dice.between(2, 15);
+    let registered_at = visit(dice, place.zone, first_visit - TimeDelta::days(ahead));
     // Who comes to such a clinic: four women to one man, most between 25 and 55.
     let sex = dice.weighted(SexAtBirth::Female, &[(185, SexAtBirth::Male), (2, SexAtBirth::Intersex), (4, SexAtBirth::Unknown)]);
     let (youngest, oldest) = dice.weighted((25, 34), &[(260, (35, 44)), (190, (45, 54)), (120, (18, 24)), (110, (55, 64)), (40, (65, 79))]);

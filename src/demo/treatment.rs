@@ -29,7 +29,7 @@ pub(super) fn session(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i6
     let logged_at = ended_at + TimeDelta::seconds(scribe.dice.between(180, 2400));
     let modality = treatment.modality;
     let needles = needles(modality);
-    let areas = areas(scribe, treatment, number);
+    let areas = areas(scribe, treatment, number, started_at);
     let products = products(scribe, treatment, started_at);
     let dice = &mut scribe.dice;
     let anaesthetic = (needles && dice.chance(880)).then(|| anaesthetic(dice, started_at, treatment.areas.len()));
@@ -65,13 +65,12 @@ fn needles(modality: Modality) -> bool {
     matches!(modality, Modality::Microneedling | Modality::RfMicroneedling | Modality::Prp)
 }
 
-fn areas(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64) -> Vec<SessionArea> {
-    let session_at = scribe.world.end;
+fn areas(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at: DateTime<Utc>) -> Vec<SessionArea> {
     let needles = needles(treatment.modality);
     let rf = treatment.modality == Modality::RfMicroneedling;
     let mut areas = Vec::with_capacity(treatment.areas.len());
     for (area, side) in treatment.areas {
-        let id = scribe.id(session_at);
+        let id = scribe.id(started_at);
         let dice = &mut scribe.dice;
         let (least, most) = depth_in_quarters(*area);
         // Courses start shallow and go deeper as the skin is known.

@@ -4,10 +4,11 @@ use super::chain::{hash_fields, next_hash};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::record::hex;
 use crate::vocabulary::vocabulary;
-use diesel::prelude::*;
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
+use serde::Serialize;
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -95,20 +96,23 @@ async fn write_batches(pool: Pool, mut waiting: mpsc::Receiver<Waiting>) {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = crate::db::tables::access_log)]
+/// A row as JSON: one statement takes any number of them, and its text, and so its plan, stays the same.
+#[derive(Serialize)]
 struct Row {
-    org_id: Uuid,
     seq: i64,
-    at: chrono::DateTime<chrono::Utc>,
     actor_id: Option<Uuid>,
     request_id: String,
     event: Event,
     operation: String,
     from_address: String,
     patient_ids: Vec<Uuid>,
-    digest: Vec<u8>,
-    hash: Vec<u8>,
+    digest: String,
+    hash: String,
+}
+
+/// Bytes as Postgres reads them from text.
+fn bytea(bytes: &[u8]) -> String {
+    format!("\\x{}", hex::text(bytes))
 }
 
 async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {
@@ -140,20 +144,32 @@ async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Re
         .to_vec();
         hash = next_hash(&hash, seq, &digest).to_vec();
         rows.push(Row {
-            org_id: org,
             seq,
-            at,
             actor_id: event.actor,
             request_id: event.request_id,
             event: event.event,
             operation: event.operation,
             from_address: event.from_address,
             patient_ids: event.patients,
-            digest,
-            hash: hash.clone(),
+            digest: bytea(&digest),
+            hash: bytea(&hash),
         });
     }
-    diesel::insert_into(crate::db::tables::access_log::table).values(&rows).execute(connection).await?;
+    Sql::<()>::new(
+        "INSERT INTO access_log (org_id, at, seq, actor_id, request_id, event, operation, from_address, patient_ids, \
+         digest, hash) SELECT ",
+    )
+    .bind(org)
+    .text(", ")
+    .bind(at)
+    .text(", r.* FROM json_to_recordset(")
+    .bind(serde_json::to_value(&rows)?)
+    .text(
+        ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
+         patient_ids uuid[], digest bytea, hash bytea)",
+    )
+    .execute(connection)
+    .await?;
     Sql::<()>::new("UPDATE access_log_head SET seq = ")
         .bind(seq)
         .text(", hash = ")

@@ -10,18 +10,18 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The fields of an entry that its digest covers.
-pub(super) struct Sealed<'a> {
-    pub(super) org: Uuid,
-    pub(super) at: DateTime<Utc>,
-    pub(super) actor: Option<Uuid>,
-    pub(super) request_id: &'a str,
-    pub(super) action: &'a str,
-    pub(super) record_kind: &'a str,
-    pub(super) record_id: Uuid,
-    pub(super) patient_id: Option<Uuid>,
-    pub(super) version: i32,
-    pub(super) content: &'a str,
-    pub(super) salt: &'a [u8],
+pub(crate) struct Sealed<'a> {
+    pub(crate) org: Uuid,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) actor: Option<Uuid>,
+    pub(crate) request_id: &'a str,
+    pub(crate) action: &'a str,
+    pub(crate) record_kind: &'a str,
+    pub(crate) record_id: Uuid,
+    pub(crate) patient_id: Option<Uuid>,
+    pub(crate) version: i32,
+    pub(crate) content: &'a str,
+    pub(crate) salt: &'a [u8],
 }
 
 /// A hash of fields, each led by its length, so that no two lists of fields read the same.
@@ -35,7 +35,7 @@ pub(super) fn hash_fields(fields: &[&[u8]]) -> [u8; 32] {
 }
 
 impl Sealed<'_> {
-    pub(super) fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         hash_fields(&[
             self.salt,
             self.org.as_bytes(),
@@ -53,7 +53,7 @@ impl Sealed<'_> {
 }
 
 /// The hash that follows `before`: what the append statement computes in Postgres.
-pub(super) fn next_hash(before: &[u8], seq: i64, digest: &[u8]) -> [u8; 32] {
+pub(crate) fn next_hash(before: &[u8], seq: i64, digest: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(before);
     hasher.update(seq.to_be_bytes());

@@ -10,6 +10,7 @@ mod retry;
 
 pub use access_log::{AccessEvent, AccessLog, Event};
 pub use chain::verify;
+pub(crate) use chain::{Sealed, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;
 pub use history::RecordVersion;

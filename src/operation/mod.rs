@@ -156,10 +156,10 @@ impl Operation {
     }
 
     async fn close_reader(&self) {
-        if let Some(scope) = self.reader.lock().await.take() {
-            match scope.commit().await {
-                Ok(seen) => self.note_seen(seen),
-                Err(error) => tracing::debug!(?error, "a reading transaction did not end cleanly"),
+        if let Some(mut scope) = self.reader.lock().await.take() {
+            self.note_seen(scope.take_seen());
+            if let Err(error) = scope.commit().await {
+                tracing::debug!(?error, "a reading transaction did not end cleanly");
             }
         }
     }
@@ -167,17 +167,23 @@ impl Operation {
     /// Ends the operation: the picture is closed, and whose data was shown is in the access log before anything is
     /// sent. An error here means nothing may be sent.
     pub async fn finish(&self, refused: bool) -> Result<()> {
-        self.close_reader().await;
+        if let Some(scope) = self.reader.lock().await.as_mut() {
+            self.note_seen(scope.take_seen());
+        }
         let (viewer, patients) = match self.seen.lock() {
             Ok(mut seen) => std::mem::take(&mut *seen),
             Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
         };
-        let Some((org, actor)) = viewer else { return Ok(()) };
-        if patients.is_empty() && !refused {
-            return Ok(());
-        }
-        let event = if refused { Event::Refused } else { Event::Read };
-        self.log(org, actor, event, patients.into_iter().collect()).await
+        let log = async {
+            let Some((org, actor)) = viewer else { return Ok(()) };
+            if patients.is_empty() && !refused {
+                return Ok(());
+            }
+            let event = if refused { Event::Refused } else { Event::Read };
+            self.log(org, actor, event, patients.into_iter().collect()).await
+        };
+        let ((), logged) = futures::join!(self.close_reader(), log);
+        logged
     }
 
     /// Writes to the access log.

@@ -297,7 +297,7 @@ impl OrganisationQuery {
     async fn staff(
         &self,
         ctx: &Context<'_>,
-        filter: Option<StaffFilter>,
+        #[graphql(desc = "Which to keep.")] filter: Option<StaffFilter>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,

@@ -181,8 +181,8 @@ impl Patient {
     async fn consultations(
         &self,
         ctx: &Context<'_>,
-        filter: Option<consultation::Filter>,
-        order_by: Option<consultation::OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<consultation::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<consultation::OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
@@ -197,8 +197,8 @@ impl Patient {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        filter: Option<session::Filter>,
-        order_by: Option<session::OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<session::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<session::OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
@@ -213,8 +213,8 @@ impl Patient {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        filter: Option<aftercare::Filter>,
-        order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
@@ -282,8 +282,8 @@ impl PatientQuery {
             desc = "Part of a name, phone, e-mail or chart number, misspelt a little if need be; at most 100 characters."
         )]
         search: Option<String>,
-        filter: Option<PatientFilter>,
-        order_by: Option<PatientOrder>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PatientFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PatientOrder>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,

@@ -233,8 +233,8 @@ impl TreatmentSession {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        filter: Option<aftercare::Filter>,
-        order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
@@ -312,8 +312,8 @@ impl SessionQuery {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        filter: Option<Filter>,
-        order_by: Option<OrderBy>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,

@@ -3,6 +3,7 @@
 
 use super::{BodyArea, Endpoint, IntradermalUse, Parts, ProductRole, ProductUse, SessionArea, Side};
 use crate::access::{Door, Scope};
+use crate::db::Sql;
 use crate::db::tables::{product_use, session_area};
 use crate::error::Result;
 use crate::vocabulary::RecordKind;
@@ -13,13 +14,12 @@ use rust_decimal::Decimal;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-#[derive(Queryable, Insertable)]
-#[diesel(table_name = session_area)]
+#[derive(Queryable)]
 struct AreaRow {
-    org_id: Uuid,
+    _org_id: Uuid,
     id: Uuid,
     session_id: Uuid,
-    position: i16,
+    _position: i16,
     area: BodyArea,
     side: Side,
     needle_depth_mm: Option<Decimal>,
@@ -31,13 +31,12 @@ struct AreaRow {
     note: Option<String>,
 }
 
-#[derive(Queryable, Insertable)]
-#[diesel(table_name = product_use)]
+#[derive(Queryable)]
 struct ProductRow {
-    org_id: Uuid,
+    _org_id: Uuid,
     id: Uuid,
     session_id: Uuid,
-    position: i16,
+    _position: i16,
     role: ProductRole,
     product: String,
     manufacturer: Option<String>,
@@ -141,54 +140,50 @@ pub(super) async fn all(door: Door<'_>, session: Uuid) -> Result<Parts> {
     })
 }
 
-pub(super) async fn insert(door: Door<'_>, session_id: Uuid, parts: &Parts) -> Result<()> {
-    let org_id = door.org;
-    let place = |i: usize| i16::try_from(i).unwrap_or(i16::MAX);
-    let areas: Vec<AreaRow> = parts
-        .areas
-        .iter()
-        .enumerate()
-        .map(|(i, area)| AreaRow {
-            org_id,
-            id: area.id,
-            session_id,
-            position: place(i),
-            area: area.area,
-            side: area.side,
-            needle_depth_mm: area.needle_depth_mm,
-            passes: area.passes,
-            speed_rpm: area.speed_rpm,
-            rf_energy_mj: area.rf_energy_mj,
-            rf_pulse_width_ms: area.rf_pulse_width_ms,
-            endpoint: area.endpoint,
-            note: area.note.clone(),
-        })
-        .collect();
-    let products: Vec<ProductRow> = parts
-        .products
-        .iter()
-        .enumerate()
-        .map(|(i, product)| ProductRow {
-            org_id,
-            id: product.id,
-            session_id,
-            position: place(i),
-            role: product.role,
-            product: product.product.clone(),
-            manufacturer: product.manufacturer.clone(),
-            lot: product.lot.clone(),
-            expires_on: product.expires_on,
-            quantity: product.quantity,
-            unit: product.unit.clone(),
-            area: product.area,
-            intradermal_use: product.intradermal_use,
-        })
-        .collect();
-    if !areas.is_empty() {
-        diesel::insert_into(session_area::table).values(&areas).execute(door.connection).await?;
+/// Adds areas and products, each kind in one statement whatever their number: its text, and so its plan, stays the same.
+pub(super) async fn insert(door: Door<'_>, session: Uuid, parts: &Parts) -> Result<()> {
+    if !parts.areas.is_empty() {
+        Sql::<()>::new(
+            "INSERT INTO session_area (org_id, id, session_id, position, area, side, needle_depth_mm, passes, speed_rpm, \
+             rf_energy_mj, rf_pulse_width_ms, endpoint, note) SELECT ",
+        )
+        .bind(door.org)
+        .text(", p.id, ")
+        .bind(session)
+        .text(
+            ", p.position - 1, p.area, p.side, p.needle_depth_mm, p.passes, p.speed_rpm, p.rf_energy_mj, \
+             p.rf_pulse_width_ms, p.endpoint, p.note FROM ROWS FROM (json_to_recordset(",
+        )
+        .bind(serde_json::to_value(&parts.areas)?)
+        .text(
+            ") AS (id uuid, area text, side text, needle_depth_mm numeric, passes smallint, speed_rpm integer, \
+             rf_energy_mj numeric, rf_pulse_width_ms numeric, endpoint text, note text)) WITH ORDINALITY \
+             AS p (id, area, side, needle_depth_mm, passes, speed_rpm, rf_energy_mj, rf_pulse_width_ms, endpoint, note, \
+             position)",
+        )
+        .execute(door.connection)
+        .await?;
     }
-    if !products.is_empty() {
-        diesel::insert_into(product_use::table).values(&products).execute(door.connection).await?;
+    if !parts.products.is_empty() {
+        Sql::<()>::new(
+            "INSERT INTO product_use (org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, \
+             quantity, unit, area, intradermal_use) SELECT ",
+        )
+        .bind(door.org)
+        .text(", p.id, ")
+        .bind(session)
+        .text(
+            ", p.position - 1, p.role, p.product, p.manufacturer, p.lot, p.expires_on, p.quantity, p.unit, p.area, \
+             p.intradermal_use FROM ROWS FROM (json_to_recordset(",
+        )
+        .bind(serde_json::to_value(&parts.products)?)
+        .text(
+            ") AS (id uuid, role text, product text, manufacturer text, lot text, expires_on date, quantity numeric, \
+             unit text, area text, intradermal_use text)) WITH ORDINALITY \
+             AS p (id, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, position)",
+        )
+        .execute(door.connection)
+        .await?;
     }
     Ok(())
 }

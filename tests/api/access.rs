@@ -1,1 +1,633 @@
-//! To come.
+//! Who may see and do what: every field of the schema, for every role, in the own and in another organisation, and
+//! signed out. A field of the schema without a row here fails the test. Then sign-in itself.
+
+use crate::support::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// What admin, practitioner, front desk and auditor get, in the order of `Role::ALL`.
+pub type Rights = [&'static str; 4];
+
+const NO: &str = "FORBIDDEN";
+const ALL: Rights = ["ok"; 4];
+const CLINICAL: Rights = ["ok", "ok", NO, "ok"];
+const ADMIN: Rights = ["ok", NO, NO, NO];
+const PRACTITIONER: Rights = [NO, "ok", NO, NO];
+const REGISTERS: Rights = ["ok", "ok", "ok", NO];
+const ARCHIVES: Rights = ["ok", "ok", NO, NO];
+
+/// Every root field of Query, with its arguments. `$patient` and the like are ids.
+#[rustfmt::skip]
+const QUERIES: &[(&str, &str, Rights)] = &[
+    ("me",             "",                 ALL),
+    ("organisation",   "",                 ALL),
+    ("location",       "(id: $location)",  ALL),
+    ("staffMember",    "(id: $staff)",     ALL),
+    ("staff",          "(first: 2)",       ALL),
+    ("patient",        "(id: $patient)",   ALL),
+    ("patients",       "(first: 2)",       ALL),
+    ("consultation",   "(id: $consultation)", CLINICAL),
+    ("consultations",  "(first: 2)",       CLINICAL),
+    ("session",        "(id: $session)",   CLINICAL),
+    ("sessions",       "(first: 2)",       CLINICAL),
+    ("aftercareNote",  "(id: $note)",      CLINICAL),
+    ("aftercareNotes", "(first: 2)",       CLINICAL),
+    ("node",           "(id: $session)",   CLINICAL),
+    ("nodes",          "(ids: [$session, $patient])", CLINICAL),
+];
+
+/// Every root field of Mutation. Signing in and out is for everybody.
+#[rustfmt::skip]
+pub const MUTATIONS: &[(&str, Rights)] = &[
+    ("signIn",              ALL),
+    ("signOut",             ALL),
+    ("updateOrganisation",  ADMIN),
+    ("addLocation",         ADMIN),
+    ("updateLocation",      ADMIN),
+    ("addStaff",            ADMIN),
+    ("updateStaff",         ADMIN),
+    ("resetStaffPassword",  ADMIN),
+    ("registerPatient",     REGISTERS),
+    ("updatePatient",       REGISTERS),
+    ("archivePatient",      ARCHIVES),
+    ("restorePatient",      ARCHIVES),
+    ("addHealthEntry",      PRACTITIONER),
+    ("updateHealthEntry",   PRACTITIONER),
+    ("recordConsultation",  PRACTITIONER),
+    ("updateConsultation",  PRACTITIONER),
+    ("signConsultation",    PRACTITIONER),
+    ("logSession",          PRACTITIONER),
+    ("startSession",        PRACTITIONER),
+    ("updateSession",       PRACTITIONER),
+    ("completeSession",     PRACTITIONER),
+    ("stopSession",         PRACTITIONER),
+    ("signSession",         PRACTITIONER),
+    ("addAftercareNote",    PRACTITIONER),
+    ("updateAftercareNote", PRACTITIONER),
+    ("signAftercareNote",   PRACTITIONER),
+    ("addAddendum",         PRACTITIONER),
+];
+
+/// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
+/// Payloads are not here: a mutation's row above says who gets its payload.
+#[rustfmt::skip]
+const FIELDS: &[(&str, &str, Rights, &str)] = &[
+    ("Organisation", "organisation", ALL, "id name version createdAt locations history"),
+    ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
+    ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
+    ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
+        address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes"),
+    ("PersonName", "patient/legalName", ALL, "given middle family"),
+    ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
+    ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
+    ("Address", "patient/address", ALL, "lines city region postalCode country"),
+    ("HealthEntry", "patient/healthHistory/0", CLINICAL, "id patient kind code text severity onsetOn endedOn lastDoseOn source verifiedBy \
+        verifiedAt enteredInError version createdAt createdBy updatedAt updatedBy history"),
+    ("Consultation", "consultation", CLINICAL, "id patient practitioner location heldAt mode concerns goals findings scarTypes \
+        priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
+        updatedAt updatedBy signature addenda history"),
+    ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
+    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
+        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
+        createdBy updatedAt updatedBy signature addenda history"),
+    ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
+    ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
+    ("SessionArea", "session/areas/0", CLINICAL, "area side needleDepthMm passes speedRpm rfEnergyMj rfPulseWidthMs endpoint note"),
+    ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse"),
+    ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate \
+        version createdAt createdBy updatedAt updatedBy signature addenda history"),
+    ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
+    ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text"),
+    ("RecordVersion", "patient/history/nodes/0", ALL, "version at by action ledgerSequence changes"),
+    ("Change", "patient/history/nodes/0/changes/0", ALL, "field before after"),
+    ("PageInfo", "patients/pageInfo", ALL, "hasNextPage hasPreviousPage startCursor endCursor"),
+    ("LocationConnection", "organisation/locations", ALL, "edges nodes pageInfo totalCount"),
+    ("LocationEdge", "organisation/locations/edges/0", ALL, "node cursor"),
+    ("StaffConnection", "staff", ALL, "edges nodes pageInfo totalCount"),
+    ("StaffEdge", "staff/edges/0", ALL, "node cursor"),
+    ("PatientConnection", "patients", ALL, "edges nodes pageInfo totalCount"),
+    ("PatientEdge", "patients/edges/0", ALL, "node cursor"),
+    ("RecordVersionConnection", "patient/history", ALL, "edges nodes pageInfo totalCount"),
+    ("RecordVersionEdge", "patient/history/edges/0", ALL, "node cursor"),
+    ("ConsultationConnection", "patient/consultations", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("ConsultationEdge", "consultations/edges/0", CLINICAL, "node cursor"),
+    ("TreatmentSessionConnection", "patient/sessions", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("TreatmentSessionEdge", "sessions/edges/0", CLINICAL, "node cursor"),
+    ("AftercareNoteConnection", "session/aftercareNotes", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("AftercareNoteEdge", "aftercareNotes/edges/0", CLINICAL, "node cursor"),
+    ("AddendumConnection", "session/addenda", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("AddendumEdge", "session/addenda/edges/0", CLINICAL, "node cursor"),
+];
+
+/// A chart with everything in it, of one organisation.
+pub struct Chart {
+    pub admin: SignedIn,
+    pub anna: SignedIn,
+    pub ids: Value,
+}
+
+pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
+    let (admin, anna) = (clinic.of(organisation, Role::Admin), clinic.of(organisation, Role::Practitioner));
+    let patient = anna
+        .patient_with("Zoë", "Ramírez", json!({
+            "address": {"lines": ["Main Street 1"], "country": "ES"},
+            "emergencyContact": {"name": "Ana", "phone": "+34600123456"},
+            "skinType": {"fitzpatrickType": "III"},
+        }))
+        .await;
+    anna.health_entry(&patient).await;
+    let consultation = anna
+        .consultation_with(&patient, json!({
+            "patchTest": {"site": "Inner arm", "performedAt": hours_ago(80), "product": "Lidocaine 5 %", "result": "NONE"},
+        }))
+        .await;
+    let consultation = anna.sign_consultation(&consultation).await;
+    let session = anna
+        .session_with(&patient, json!({"anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"}, "supervisorId": anna.id()}))
+        .await;
+    let session = anna.sign_session(&session).await;
+    let note = anna.signed_note(&session).await;
+    let addendum = anna.addendum(&session).await;
+    let health = anna.health_entry(&patient).await;
+    let ids = json!({
+        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
+        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
+    });
+    Chart { admin, anna, ids }
+}
+
+/// `query (…) { … }` with the variables it uses, all of them ids.
+fn query(body: &str) -> String {
+    let used = ["location", "staff", "patient", "consultation", "session", "note", "id"];
+    let used = used.iter().filter(|name| body.contains(&format!("${name}")));
+    let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
+    if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
+}
+
+fn is_object(schema: &Schema, field: &Field) -> bool {
+    matches!(schema.get(field.named_type()).kind.as_str(), "OBJECT" | "INTERFACE" | "UNION")
+}
+
+/// The named fields of a type, each with a selection if it needs one.
+fn selection(schema: &Schema, ty: &str, names: &str) -> String {
+    let fields = names.split_whitespace().map(|name| {
+        let field = schema.get(ty).fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("{ty} has no {name}"));
+        if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
+    });
+    fields.collect()
+}
+
+/// The root query that reaches a path such as `session/areas/0`.
+fn reach(path: &str, selection: &str) -> String {
+    let mut steps = path.split('/').filter(|step| step.parse::<usize>().is_err());
+    let root = steps.next().expect("a root field");
+    let (_, arguments, _) = QUERIES.iter().find(|(name, ..)| *name == root).expect("a root field");
+    let steps: Vec<&str> = steps.collect();
+    let inner = steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {step} {inner} }}"));
+    query(&format!("{root}{arguments} {inner}"))
+}
+
+fn path_of(error: &Value) -> Vec<String> {
+    let steps = error["path"].as_array().map(Vec::as_slice).unwrap_or_default();
+    steps.iter().map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned)).collect()
+}
+
+/// What came of a field below a path: `ok`, its own error's code, or that of an error on the way to it.
+fn outcome(answer: &Answer, path: &str, field: &str) -> String {
+    let steps: Vec<&str> = path.split('/').collect();
+    for (error, code) in answer.errors.iter().zip(answer.codes()) {
+        let at = path_of(error);
+        let own = at.len() > steps.len() && at[steps.len()] == field;
+        if at.len() <= steps.len() || own {
+            return code.to_owned();
+        }
+    }
+    let pointer = format!("/{path}");
+    assert!(answer.data.pointer(&pointer).is_some_and(Value::is_object), "nothing at {path} to look at: {}", answer.text);
+    "ok".to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_has_its_row() {
+    let clinic = Clinic::start().await;
+    let schema = Schema::ask(&clinic.anonymous()).await;
+    let names = |ty: &str| -> BTreeSet<String> { schema.get(ty).fields.iter().map(|field| field.name.clone()).collect() };
+    let rows: BTreeSet<String> = QUERIES.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(names("Query"), rows, "left: the schema; right: QUERIES");
+    let rows: BTreeSet<String> = MUTATIONS.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(names("Mutation"), rows, "left: the schema; right: MUTATIONS");
+    let mut rows: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (ty, _, _, fields) in FIELDS {
+        rows.entry(ty).or_default().extend(fields.split_whitespace().map(str::to_owned));
+    }
+    let is_root = |name: &str| name == "Query" || name == "Mutation";
+    for ty in schema.types.iter().filter(|ty| ty.kind == "OBJECT" && !is_root(&ty.name)) {
+        let users = |ty: &str| schema.types.iter().flat_map(|owner| owner.fields.iter().map(move |field| (owner, field)))
+            .filter(|(_, field)| field.named_type() == ty).map(|(owner, _)| owner.name.clone()).collect::<Vec<_>>();
+        if ty.name.ends_with("Payload") {
+            assert_eq!(users(&ty.name), ["Mutation"], "{} is reached otherwise than by its mutation", ty.name);
+            continue;
+        }
+        assert_eq!(Some(&names(&ty.name)), rows.get(ty.name.as_str()), "{}: left, the schema; right, FIELDS", ty.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_reads_what_the_tables_say() {
+    let clinic = Clinic::start().await;
+    let schema = Schema::ask(&clinic.anonymous()).await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let mut wrong = Vec::new();
+    for role in Role::ALL {
+        let who = clinic.of(&clinic.north, role);
+        for (name, arguments, rights) in QUERIES {
+            let answer = who.graphql(&query(&format!("{name}{arguments} {{ __typename }}")), chart.ids.clone()).await;
+            if answer.outcome() != rights[role as usize] {
+                wrong.push(format!("{role:?} {name}: {} instead of {}", answer.text, rights[role as usize]));
+            }
+        }
+        for (ty, path, rights, names) in FIELDS {
+            let answer = who.graphql(&reach(path, &selection(&schema, ty, names)), chart.ids.clone()).await;
+            for name in names.split_whitespace() {
+                let found = outcome(&answer, path, name);
+                if found != rights[role as usize] {
+                    wrong.push(format!("{role:?} {ty}.{name}: {found} instead of {}", rights[role as usize]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a mutation is sent, for a record of the chart's organisation that is in the right state for it.
+pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
+    let Chart { admin, anna, ids } = chart;
+    let fresh = new_id("x");
+    let patient = Made { id: ids["patient"].as_str().expect("id").to_owned(), version: 1 };
+    let session = Made { id: ids["session"].as_str().expect("id").to_owned(), version: 2 };
+    let location = || admin.make("addLocation", "location", json!({"name": fresh, "timeZone": "Europe/Madrid"}));
+    let new_staff = json!({"email": format!("{fresh}@staff.example"), "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
+    let staff = || admin.make("addStaff", "staff", new_staff.clone());
+    let new_patient = json!({"legalName": {"given": "New", "family": fresh}, "birthDate": "1980-01-01"});
+    let links = json!({"patientId": patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": anna.id()});
+    let with = |more: Value| Made { id: String::new(), version: 1 }.edit_with(links.clone()).as_object().map(|links| {
+        let mut links = links.clone();
+        links.retain(|key, _| key != "id" && key != "expectedVersion");
+        links.extend(more.as_object().expect("an object").clone());
+        Value::Object(links)
+    });
+    match mutation {
+        "signIn" => json!({"email": anna.member.email, "password": PASSWORD}),
+        "updateOrganisation" => {
+            let version = admin.ask("{ organisation { version } }").await["organisation"]["version"].clone();
+            json!({"expectedVersion": version, "name": anna.member.email})
+        }
+        "addLocation" => json!({"name": fresh, "timeZone": "Europe/Madrid"}),
+        "updateLocation" => location().await.edit_with(json!({"phone": "+34911234567"})),
+        "addStaff" => new_staff,
+        "updateStaff" => staff().await.edit_with(json!({"displayName": "Renamed"})),
+        "resetStaffPassword" => json!({"id": staff().await.id, "password": PASSWORD}),
+        "registerPatient" => new_patient,
+        "updatePatient" => anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"patch": {"gender": "woman"}})),
+        "archivePatient" => anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"reason": "Moved"})),
+        "restorePatient" => {
+            let made = anna.make("registerPatient", "patient", new_patient).await;
+            anna.make("archivePatient", "patient", made.edit_with(json!({"reason": "Moved"}))).await.edit()
+        }
+        "addHealthEntry" => json!({"patientId": patient.id, "kind": "CONDITION", "text": "Rosacea"}),
+        "updateHealthEntry" => anna.health_entry(&patient).await.edit_with(json!({"patch": {"text": "Latex"}})),
+        "recordConsultation" => {
+            let mut input = with(json!({"mode": "TELEHEALTH"})).expect("links");
+            input.as_object_mut().expect("an object").remove("supervisorId");
+            input
+        }
+        "updateConsultation" => {
+            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "goals": "Calm skin"});
+            anna.consultation(&patient).await.edit_with(json!({"patch": patch}))
+        }
+        "signConsultation" => anna.consultation(&patient).await.edit(),
+        "logSession" => with(json!({"startedAt": hours_ago(1), "modality": "LED_LIGHT_THERAPY"})).expect("links"),
+        "startSession" => with(json!({"modality": "LED_LIGHT_THERAPY"})).expect("links"),
+        "updateSession" => {
+            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm"});
+            anna.started_session(&patient).await.edit_with(json!({"patch": patch}))
+        }
+        "completeSession" => anna.started_session(&patient).await.edit(),
+        "stopSession" => anna.started_session(&patient).await.edit_with(json!({"reason": "Unwell"})),
+        "signSession" => anna.session(&patient).await.edit(),
+        "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
+        "updateAftercareNote" => anna.note(&session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
+        "signAftercareNote" => anna.note(&session).await.edit(),
+        "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
+        other => panic!("say in input_of what {other} is sent"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_does_what_the_table_says() {
+    let clinic = Clinic::start().await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let mut wrong = Vec::new();
+    for (mutation, rights) in MUTATIONS {
+        for role in Role::ALL {
+            let who = clinic.of(&clinic.north, role);
+            let answer = match *mutation {
+                "signOut" => clinic.sign_in_again(&clinic.north, role).await.graphql("mutation { signOut { signedOut } }", json!({})).await,
+                _ => who.does(mutation, input_of(&chart, mutation).await, "__typename").await,
+            };
+            if answer.outcome() != rights[role as usize] {
+                wrong.push(format!("{role:?} {mutation}: {} instead of {}", answer.text, rights[role as usize]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_out_everything_but_sign_in_is_refused() {
+    let clinic = Clinic::start().await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let nobody = clinic.anonymous();
+    let made_up = nobody.with_token(&format!("clinic_{}", "A".repeat(43)));
+    let malformed = nobody.with_token("clinic_short");
+    for who in [&*nobody, &made_up, &malformed] {
+        for (name, arguments, _) in QUERIES {
+            let answer = who.graphql(&query(&format!("{name}{arguments} {{ __typename }}")), chart.ids.clone()).await;
+            assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("UNAUTHENTICATED", 401), "{name} {}", answer.text);
+        }
+    }
+    for (mutation, _) in MUTATIONS.iter().filter(|(name, _)| *name != "signIn" && *name != "signOut") {
+        let answer = nobody.does(mutation, input_of(&chart, mutation).await, "__typename").await;
+        assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("UNAUTHENTICATED", 401), "{mutation} {}", answer.text);
+    }
+    let answer = nobody.graphql("mutation { signOut { signedOut } }", json!({})).await;
+    assert_eq!(answer.outcome(), "UNAUTHENTICATED", "signOut");
+}
+
+/// Where the typed ids of an input are, as JSON pointers.
+fn ids_in(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| ids_in(value, &format!("{at}/{name}"), found)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, value)| ids_in(value, &format!("{at}/{i}"), found)),
+        Value::String(text) if text.rsplit_once('_').is_some_and(|(_, digits)| digits.len() == 26) => found.push(at.to_owned()),
+        _ => {}
+    }
+}
+
+/// An answer's errors, with the id in question taken out.
+fn masked(answer: &Answer, id: &str) -> String {
+    Value::from(answer.errors.clone()).to_string().replace(id, "…")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
+    let clinic = Clinic::start().await;
+    let (theirs, ours) = (chart(&clinic, &clinic.north).await, chart(&clinic, &clinic.south).await);
+    let prefix = |id: &str| id.rsplit_once('_').expect("a typed id").0.to_owned();
+    // Single look-ups, for every role that may use them.
+    for role in Role::ALL {
+        let who = clinic.of(&clinic.south, role);
+        for (name, arguments, rights) in QUERIES.iter().filter(|(_, arguments, _)| arguments.contains("(id: ")) {
+            let kind = arguments.trim_matches(['(', ')']).trim_start_matches("id: $");
+            let ask = async |id: &str| who.graphql(&query(&format!("{name}(id: $id) {{ __typename }}")), json!({"id": id})).await;
+            let id = theirs.ids[kind].as_str().expect("id");
+            let (answer, unknown) = (ask(id).await, new_id(&prefix(id)));
+            let expected = if rights[role as usize] == "ok" { "NOT_FOUND" } else { NO };
+            assert_eq!((answer.outcome().as_str(), &answer.data[name]), (expected, &Value::Null), "{role:?} {name} {}", answer.text);
+            assert_eq!(masked(&answer, id), masked(&ask(&unknown).await, &unknown), "{role:?} {name}");
+        }
+    }
+    let south = &ours.anna;
+    for (kind, id) in theirs.ids.as_object().expect("ids") {
+        let id = id.as_str().expect("id");
+        for text in ["node(id: $id) { id }", "nodes(ids: [$id]) { id }"] {
+            let answer = south.graphql(&query(text), json!({"id": id})).await;
+            let unknown = new_id(&prefix(id));
+            let made_up = south.graphql(&query(text), json!({"id": unknown})).await;
+            assert_eq!((answer.code(), masked(&answer, id)), ("NOT_FOUND", masked(&made_up, &unknown)), "{text} {kind}");
+        }
+    }
+    for filter in ["sessions(filter: {patientId: $id})", "consultations(filter: {patientId: $id})", "aftercareNotes(filter: {patientId: $id})"] {
+        let answer = south.graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]})).await.ok();
+        assert!(answer.to_string().contains(":0}"), "{filter} {answer}");
+    }
+    // Every id of every mutation's input, one at a time.
+    let mut tried = 0;
+    for (mutation, rights) in MUTATIONS.iter().filter(|(name, _)| *name != "signIn" && *name != "signOut") {
+        let who = if rights[Role::Practitioner as usize] == "ok" { &ours.anna } else { &ours.admin };
+        let (own, foreign) = (input_of(&ours, mutation).await, input_of(&theirs, mutation).await);
+        let mut places = Vec::new();
+        ids_in(&own, "", &mut places);
+        for place in places {
+            let send = async |id: &str| {
+                let mut input = own.clone();
+                *input.pointer_mut(&place).expect("a place") = json!(id);
+                who.does(mutation, input, "__typename").await
+            };
+            let id = foreign.pointer(&place).and_then(Value::as_str).expect("an id").to_owned();
+            let unknown = new_id(&prefix(&id));
+            let (answer, made_up) = (send(&id).await, send(&unknown).await);
+            let main = ["/id", "/patientId", "/sessionId", "/recordId"].contains(&place.as_str());
+            let expected = if main { "NOT_FOUND" } else { "BAD_USER_INPUT" };
+            assert_eq!(answer.outcome(), expected, "{mutation} {place} {}", answer.text);
+            assert_eq!(masked(&answer, &id), masked(&made_up, &unknown), "{mutation} {place}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 25, "only {tried} ids were tried");
+    // Nothing came of any of it.
+    let sql = clinic.database.superuser().await;
+    let north = clinic.north.uuid;
+    assert_eq!(sql.one(&format!("SELECT count(*) FROM ledger JOIN staff ON staff.id = actor_id WHERE ledger.org_id = '{north}' AND staff.org_id <> '{north}'")).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_field_is_null_and_its_siblings_stay() {
+    let clinic = Clinic::start().await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let text = query("patient(id: $patient) { displayName sessions { totalCount } healthHistory { id } chartNumber } sessions { totalCount } me { role }");
+    let answer = clinic.front_desk().graphql(&text, chart.ids).await;
+    let patient = json!({"displayName": "Zoë Ramírez", "sessions": null, "healthHistory": null, "chartNumber": "P-000001"});
+    assert_eq!(answer.data, json!({"patient": patient, "sessions": null, "me": {"role": "FRONT_DESK"}}));
+    let mut paths: Vec<String> = answer.errors.iter().map(|error| path_of(error).join(".")).collect();
+    paths.sort();
+    assert_eq!((answer.codes(), paths), (vec![NO; 3], ["patient.healthHistory", "patient.sessions", "sessions"].map(str::to_owned).to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces() {
+    let clinic = Clinic::start().await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let desk = clinic.front_desk();
+    let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
+    assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
+    for kind in ["health", "consultation", "session", "note", "addendum"] {
+        for text in ["node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }", "nodes(ids: [$id]) { id }"] {
+            let answer = desk.graphql(&query(text), json!({"id": chart.ids[kind]})).await;
+            assert_eq!(answer.outcome(), NO, "{kind} {text} {}", answer.text);
+        }
+    }
+    // One refused id leaves the others.
+    let answer = desk.graphql(&query("nodes(ids: [$session, $patient, $note]) { __typename }"), chart.ids).await;
+    assert_eq!((answer.data, answer.errors.len()), (json!({"nodes": [null, {"__typename": "Patient"}, null]}), 2));
+}
+
+// --- Sign-in ---------------------------------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_ends_the_token_and_no_other() {
+    let clinic = Clinic::start().await;
+    let (first, second) = (clinic.practitioner(), clinic.sign_in_again(&clinic.north, Role::Practitioner).await);
+    assert_ne!(first.member.token, second.member.token);
+    assert_eq!(second.ask("mutation { signOut { signedOut } }").await, json!({"signOut": {"signedOut": true}}));
+    assert_eq!(second.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED");
+    assert_eq!(second.graphql("mutation { signOut { signedOut } }", json!({})).await.outcome(), "UNAUTHENTICATED");
+    first.ask("{ me { id } }").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_or_disabled_staff_member_holds_from_the_next_request_on() {
+    let clinic = Clinic::start().await;
+    let (admin, anna) = (clinic.admin(), clinic.practitioner());
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let mut member = Made { id: anna.id().to_owned(), version: 1 };
+    let change = async |member: &Made, what: Value| admin.make("updateStaff", "staff", member.edit_with(what)).await;
+
+    member = change(&member, json!({"role": "FRONT_DESK"})).await;
+    assert_eq!(anna.graphql("{ sessions { totalCount } }", json!({})).await.outcome(), NO);
+    assert_eq!(anna.does("addHealthEntry", json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}), "__typename").await.outcome(), NO);
+    member = change(&member, json!({"role": "PRACTITIONER"})).await;
+    anna.health_entry(&patient).await;
+
+    member = change(&member, json!({"active": false})).await;
+    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED");
+    let input = json!({"legalName": {"given": "New", "family": "New"}, "birthDate": "1980-01-01"});
+    assert_eq!(anna.does("registerPatient", input, "__typename").await.outcome(), "UNAUTHENTICATED");
+    assert_eq!(anna.sign_in(&anna.member.email, PASSWORD).await.outcome(), "UNAUTHENTICATED");
+    change(&member, json!({"active": true})).await;
+    anna.ask("{ me { id } }").await;
+
+    let reset = json!({"id": anna.id(), "password": "another one for the tests"});
+    admin.does("resetStaffPassword", reset, "__typename").await.ok();
+    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED", "a new password ends the sign-ins");
+    assert_eq!(anna.sign_in(&anna.member.email, PASSWORD).await.outcome(), "UNAUTHENTICATED");
+    anna.sign_in(&anna.member.email, "another one for the tests").await.ok();
+}
+
+/// Asks until the answer is as wanted: for what the service does beside a request.
+async fn until(sql: &Sql, question: &str, wanted: &str) {
+    let start = Instant::now();
+    while sql.one(question).await != wanted {
+        assert!(start.elapsed() < Duration::from_secs(10), "{question} is not {wanted}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_ends_when_it_is_idle_and_when_it_is_old() {
+    // The clock of the rows is moved instead of waiting.
+    let clinic = Clinic::with(&["--sign-in-idle", "90s", "--sign-in-lifetime", "1h"]).await;
+    let sql = clinic.database.superuser().await;
+    let anna = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    let mine = "created_at = (SELECT max(created_at) FROM sign_in)";
+    let lifetime = sql.one(&format!("SELECT extract(epoch FROM expires_at - created_at)::int FROM sign_in WHERE {mine}")).await;
+    assert_eq!(lifetime, "3600");
+    let idle_for = async |seconds: u32| {
+        sql.run(&format!("UPDATE sign_in SET last_seen_at = now() - interval '{seconds} s' WHERE {mine}")).await;
+    };
+    idle_for(80).await;
+    anna.ask("{ me { id } }").await;
+    until(&sql, &format!("SELECT last_seen_at > now() - interval '20 s' FROM sign_in WHERE {mine}"), "t").await;
+    idle_for(91).await;
+    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED", "idle for 91 s of 90");
+
+    let anna = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    anna.ask("{ me { id } }").await;
+    sql.run(&format!("UPDATE sign_in SET expires_at = now() WHERE {mine}")).await;
+    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED", "over its lifetime");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_email_says_and_costs_what_a_wrong_password_does() {
+    let clinic = Clinic::start().await;
+    let door = clinic.anonymous();
+    clinic.database.superuser().await.run("UPDATE account SET disabled_at = now() WHERE email = 'auditor@north.example'").await;
+    let mut time: BTreeMap<&str, Duration> = BTreeMap::new();
+    let mut answers = BTreeSet::new();
+    // The first of a kind may be slower: it is not measured.
+    for (i, who) in ["admin", "practitioner", "front.desk"].into_iter().enumerate() {
+        for (kind, email) in [("known", format!("{who}@north.example")), ("unknown", format!("{who}@nowhere.example"))] {
+            let start = Instant::now();
+            let answer = door.sign_in(&email, "a wrong password").await;
+            if i > 0 {
+                *time.entry(kind).or_default() += start.elapsed();
+            }
+            assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("UNAUTHENTICATED", 401));
+            answers.insert(answer.text);
+        }
+    }
+    answers.insert(door.sign_in("auditor@north.example", PASSWORD).await.text);
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    // Without its password hash an unknown one takes a twentieth of the time.
+    assert!(time["unknown"] * 3 > time["known"], "{time:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_an_account_slow_the_next_ones_down() {
+    let clinic = Clinic::start().await;
+    let (door, sql) = (clinic.anonymous(), clinic.database.superuser().await);
+    // A name without an account is slowed as well: the delay tells nothing.
+    for email in ["admin@north.example", "admin@nowhere.example"] {
+        let mut delays = Vec::new();
+        for _ in 0..8 {
+            assert_eq!(door.sign_in(email, "a wrong password").await.outcome(), "UNAUTHENTICATED", "{email} after {delays:?}");
+            let delay = "SELECT extract(epoch FROM blocked_until - last_failed_at)::int FROM sign_in_failure WHERE kind = 'email'";
+            delays.push(sql.one(delay).await);
+            sql.run("UPDATE sign_in_failure SET blocked_until = now() - interval '1 s'").await;
+        }
+        // What was put back is before the failure, so no delay shows as less than none.
+        let delays: Vec<i64> = delays.iter().map(|it| it.parse::<i64>().expect("a number").max(0)).collect();
+        assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8], "{email}");
+        sql.run("UPDATE sign_in_failure SET blocked_until = now() + interval '20 s' WHERE kind = 'email'").await;
+        let answer = door.sign_in(email, PASSWORD).await;
+        assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("RATE_LIMITED", 429), "the right password waits too");
+        let wait = answer.errors[0]["extensions"]["retryAfter"].as_u64().expect("seconds");
+        assert!((15..=20).contains(&wait), "{wait}");
+        assert_eq!(answer.headers["retry-after"], wait.to_string());
+        door.sign_in("practitioner@north.example", PASSWORD).await.ok();
+        sql.run("DELETE FROM sign_in_failure WHERE kind = 'address'").await;
+        sql.run("UPDATE sign_in_failure SET blocked_until = now() - interval '1 s'").await;
+        if email.ends_with("@north.example") {
+            door.sign_in(email, PASSWORD).await.ok();
+            assert_eq!(sql.one("SELECT count(*) FROM sign_in_failure WHERE kind = 'email'").await, "0", "a success forgets");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_an_address_block_it_for_every_account() {
+    let clinic = Clinic::start().await;
+    let (door, sql) = (clinic.anonymous(), clinic.database.superuser().await);
+    door.sign_in("one@nowhere.example", "a wrong password").await;
+    assert_eq!(sql.run("UPDATE sign_in_failure SET failures = failures + 28 WHERE kind = 'address'").await, 1);
+    assert_eq!(door.sign_in("admin@north.example", PASSWORD).await.outcome(), "ok", "29 are free");
+    assert_eq!(door.sign_in("two@nowhere.example", "a wrong password").await.outcome(), "UNAUTHENTICATED");
+    assert_eq!(sql.one("SELECT blocked_until > last_failed_at FROM sign_in_failure WHERE kind = 'address'").await, "t");
+    sql.run("UPDATE sign_in_failure SET blocked_until = now() + interval '20 s' WHERE kind = 'address'").await;
+    assert_eq!(door.sign_in("admin@north.example", PASSWORD).await.outcome(), "RATE_LIMITED");
+    assert_eq!(door.sign_in("three@nowhere.example", PASSWORD).await.outcome(), "RATE_LIMITED");
+    clinic.admin().ask("{ me { id } }").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_kept_as_its_hash_only() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let sql = clinic.database.superuser().await;
+    let token = &anna.member.token;
+    assert_eq!(sql.one(&format!("SELECT count(*) FROM sign_in WHERE token_hash = sha256('{token}')")).await, "1");
+    for table in sql.column("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')").await {
+        assert_eq!(sql.one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%{}%'", &token[8..])).await, "0", "{table}");
+    }
+}

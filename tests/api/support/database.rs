@@ -60,8 +60,8 @@ impl Database {
 
     /// As the role the service works as, in an organisation, or with no tenant set.
     pub async fn app(&self, organisation: Option<Uuid>) -> Sql {
-        let config = clinic::db::application_config(&self.owner_config()).unwrap_or_else(|_| panic!("clinic_app"));
-        let sql = Sql::connect(&config).await;
+        let sql = self.superuser().await;
+        sql.run("SET SESSION AUTHORIZATION clinic_app").await;
         if let Some(organisation) = organisation {
             sql.run(&format!("SET app.org_id = '{organisation}'")).await;
         }

@@ -29,7 +29,7 @@
 //!
 //! At most `MOST_CLINICS` services run at a time: a test that starts a second one while it holds the first can wait for
 //! ever. Use `clinic.restart(&[…])`.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod client;
 mod clinic;

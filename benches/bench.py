@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""The service beside pgbench, on the same Postgres, in the same run.
+
+What pgbench runs is not written by hand: each request is sent once while Postgres logs its statements, and the logged
+transaction (BEGIN, SET LOCAL, the look-up of the token, the work, COMMIT) becomes pgbench's script. So both sides do the
+same SQL, with row-level security and the ledger on. The service also writes its access log, which pgbench need not.
+
+Rounds alternate between the two, so that what else the machine does falls on both; the median counts.
+"""
+import argparse, base64, glob, hashlib, hmac, json, os, re, signal, statistics, subprocess, sys, tempfile, time
+import urllib.request
+
+VARIANTS = 32  # different patients and pages for each request
+
+PAGE = """query Page($after: String) { patients(first: 20, after: $after) { edges { node {
+  id chartNumber displayName birthDate fitzpatrickType status
+  sessions(first: 3) { edges { node { id startedAt endedAt status modality painScore practitioner { id displayName } } } }
+} } pageInfo { hasNextPage endCursor } } }"""
+CHART = "query Chart($id: ID!) { patient(id: $id) { id chartNumber displayName birthDate email phone fitzpatrickType status version } }"
+FULL = """query Full($id: ID!) { patient(id: $id) { displayName birthDate fitzpatrickType
+  sessions(first: 5) { edges { node { startedAt status practitioner { displayName } areas { area needleDepthMm passes }
+    aftercareNotes(first: 3) { edges { node { kind text } } } } } } } }"""
+LOG = """mutation Log($input: LogSessionInput!) { logSession(input: $input) { session { id version } } }"""
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+
+
+class Service:
+    """The built program on a data folder of its own."""
+
+    def __init__(self, binary, folder, pool):
+        self.binary, self.folder, self.pool = binary, folder, pool
+        self.password = "bench bench bench"
+        self.start()
+
+    def start(self):
+        environment = dict(os.environ, CLINIC_DEMO_PASSWORD=self.password, CLINIC_LOG="warn", CLINIC_SIGN_IN_IDLE="12h")
+        environment.pop("DATABASE_URL", None)
+        self.process = subprocess.Popen(
+            [self.binary, "serve", "--demo", "--data-dir", self.folder, "--listen", "127.0.0.1:0", "--pool-size", str(self.pool)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        line = self.process.stdout.readline()
+        found = re.search(r"http://\S+/graphql", line)
+        if not found:
+            sys.exit("the service did not start: run it by hand with --data-dir " + self.folder)
+        self.url = found.group(0)
+        self.token = None
+        answer = self.ask("mutation($e: String!, $p: String!) { signIn(input: {email: $e, password: $p}) { token } }",
+                          {"e": "practitioner@demo.clinic", "p": self.password})
+        self.token = answer["signIn"]["token"]
+
+    def ask(self, query, variables=None):
+        headers = {"content-type": "application/json"}
+        if self.token:
+            headers["authorization"] = "Bearer " + self.token
+        body = json.dumps({"query": query, "variables": variables or {}}).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.url, body, headers)) as answer:
+            answer = json.load(answer)
+        if answer.get("errors"):
+            sys.exit(f"a query failed: {answer['errors'][0]['message']}")
+        return answer["data"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+class Database:
+    """The service's own Postgres, reached beside it."""
+
+    def __init__(self, folder):
+        with open(os.path.join(folder, "postgres/data/postmaster.pid")) as file:
+            lines = file.read().split("\n")
+        self.port, self.host = lines[3], lines[4]
+        self.log = os.path.join(folder, "postgres/server.log")
+        with open(os.path.join(folder, "passwords")) as file:
+            self.passwords = dict(line.strip().split("=", 1) for line in file if "=" in line)
+        digest = hmac.new(self.passwords["clinic_owner"].encode(), b"clinic application role", hashlib.sha256).digest()
+        self.passwords["clinic_app"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def environment(self, role):
+        return dict(os.environ, PGHOST=self.host, PGPORT=self.port, PGUSER=role, PGPASSWORD=self.passwords[role],
+                    PGDATABASE="clinic", PGOPTIONS="-c plan_cache_mode=force_generic_plan -c jit=off")
+
+    def superuser(self, statement):
+        return run("psql", "-Atc", statement, env=self.environment("postgres"))
+
+    def log_statements(self, on):
+        for setting in ("log_statement = 'all'", "log_error_verbosity = 'default'", "log_line_prefix = '%p '"):
+            name = setting.split(" ")[0]
+            self.superuser(f"ALTER SYSTEM SET {setting}" if on else f"ALTER SYSTEM RESET {name}")
+        self.superuser("SELECT pg_reload_conf()")
+        time.sleep(0.5)
+
+
+def captured(database, act):
+    """The statements of what `act` makes the service do, as the log has them: of the connection that did the work."""
+    before = os.path.getsize(database.log)
+    act()
+    time.sleep(0.15)
+    with open(database.log, "rb") as file:
+        file.seek(before)
+        text = file.read().decode()
+    entries = re.split(r"(?m)^(?=\d+ (?:LOG|DETAIL))", text)
+    by_process = {}
+    for entry in entries:
+        found = re.match(r"(\d+) (LOG|DETAIL):\s+(.*)", entry, re.S)
+        if not found:
+            continue
+        process, kind, rest = found.group(1), found.group(2), found.group(3).strip().replace("\n\t", "\n")
+        statements = by_process.setdefault(process, [])
+        if kind == "LOG":
+            found = re.match(r"(?:statement|execute [^:]*): (.*)", rest, re.S)
+            if found:
+                statements.append(found.group(1))
+        elif rest.startswith("parameters: ") and statements:
+            values = dict(re.findall(r"\$(\d+) = (NULL|'(?:[^']|'')*')", rest))
+            statements[-1] = re.sub(r"\$(\d+)", lambda place: values[place.group(1)], statements[-1])
+    work = [found for found in by_process.values() if any("FROM sign_in i" in statement for statement in found)]
+    if len(work) != 1 or not work[0][-1].startswith("COMMIT"):
+        sys.exit("the log does not hold one whole transaction: is something else using the service?")
+    return work[0]
+
+
+def script(statements, fresh=()):
+    """A pgbench script; ids that must be new each time become expressions of a random number."""
+    lines = []
+    for number, _ in enumerate(fresh):
+        lines.append(f"\\set fresh{number} random(1, 281474976710655)")
+    for statement in statements:
+        statement = " ".join(statement.split())
+        for number, value in enumerate(fresh):
+            made = f"('018f0000-0000-7000-8000-' || lpad(to_hex(:fresh{number}::int8), 12, '0'))"
+            statement = statement.replace(f"'{value}'", f"{made}::uuid")
+            # Inside JSON or text the literal is cut in two around the expression.
+            statement = re.sub(r"'((?:[^']|'')*)'", lambda literal: (
+                "('" + literal.group(1).replace(value, f"' || {made} || '") + "')::json"
+                if value in literal.group(1) and literal.group(1).startswith("[") else literal.group(0)), statement)
+        lines.append(statement.rstrip(";") + ";")
+    return "\n".join(lines) + "\n"
+
+
+def wrk(url, token, bodies, seconds, clients, folder):
+    path = os.path.join(folder, "load.lua")
+    with open(path, "w") as file:
+        file.write("local bodies = {}\n")
+        for body in bodies:
+            file.write(f"bodies[#bodies + 1] = {json.dumps(body)}\n")
+        file.write("""
+local n = math.random(#bodies)
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.headers["authorization"] = "Bearer %s"
+request = function() n = n %% #bodies + 1 return wrk.format(nil, nil, nil, bodies[n]) end
+local wrong = 0
+response = function(status, headers, body) if status ~= 200 or body:find('"errors"', 1, true) then wrong = wrong + 1 end
+  if wrong == 1 then io.stderr:write(body .. "\\n") wrong = 2 end end
+done = function(summary, latency, requests)
+  io.write(string.format("RESULT %%f %%f %%f %%d\\n", summary.requests / summary.duration * 1e6,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.errors.status + summary.errors.timeout))
+end
+""" % token)
+    done = subprocess.run(["wrk", "-t2", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s", "-s", path, url],
+                          check=True, capture_output=True, text=True)
+    if done.stderr.strip():
+        sys.exit("the service answered with an error: " + done.stderr.strip()[:300])
+    found = re.search(r"RESULT (\S+) (\S+) (\S+) (\d+)", done.stdout)
+    return float(found.group(1)), float(found.group(2)), float(found.group(3))
+
+
+def pgbench(database, scripts, seconds, clients, folder):
+    for old in glob.glob(os.path.join(folder, "latency*")):
+        os.remove(old)
+    files = []
+    for number, text in enumerate(scripts):
+        path = os.path.join(folder, f"script{number}.sql")
+        with open(path, "w") as file:
+            file.write(text)
+        files += ["-f", path]
+    done = run(os.environ.get("PGBENCH", "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(seconds), "-l",
+               "--log-prefix", os.path.join(folder, "latency"), *files, env=database.environment("clinic_app"))
+    rate = float(re.search(r"tps = (\S+) \(without", done).group(1))
+    times = []
+    for path in glob.glob(os.path.join(folder, "latency*")):
+        with open(path) as file:
+            times += [int(line.split()[2]) for line in file]
+    times.sort()
+    return rate, times[len(times) // 2] / 1000, times[len(times) * 99 // 100] / 1000
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--binary", default="target/release/clinic")
+    options.add_argument("--data-dir", default=".clinic/bench")
+    options.add_argument("--patients", type=int, default=100_000)
+    options.add_argument("--seconds", type=int, default=6, help="of each measurement")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--clients", type=int, default=32)
+    options.add_argument("--pool", type=int, default=16)
+    options.add_argument("--only", help="one of the requests")
+    options = options.parse_args()
+    folder = os.path.abspath(options.data_dir)
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    subprocess.run([options.binary, "demo", "--patients", str(options.patients), "--data-dir", folder],
+                   check=True, env=environment, stdout=subprocess.DEVNULL)
+    service = Service(options.binary, folder, options.pool)
+    try:
+        measure(options, service, Database(folder))
+    finally:
+        service.stop()
+
+
+def measure(options, service, database):
+    print(f"{database.superuser('SELECT count(*) FROM patient').strip()} patients,",
+          f"{database.superuser('SELECT count(*) FROM treatment_session').strip()} sessions,",
+          f"{options.clients} clients, medians of {options.rounds} rounds of {options.seconds} s each\n")
+    cursors, after = [], None
+    for _ in range(VARIANTS):
+        found = service.ask("query($a: String) { patients(first: 100, after: $a) { nodes { id } pageInfo { endCursor } } }", {"a": after})
+        after = found["patients"]["pageInfo"]["endCursor"]
+        cursors.append((after, found["patients"]["nodes"][0]["id"]))
+    place = service.ask("{ organisation { locations(first: 1) { nodes { id } } } }")["organisation"]["locations"]["nodes"][0]["id"]
+    session = {"locationId": place, "startedAt": "2026-01-10T10:00:00Z", "endedAt": "2026-01-10T11:00:00Z", "modality": "MICRONEEDLING",
+               "device": {"model": "Pen", "kind": "MOTORISED_PEN"}, "painScore": 3, "note": "Well tolerated.",
+               "areas": [{"area": "CHEEK", "needleDepthMm": "1.5", "passes": 3, "endpoint": "ERYTHEMA"},
+                         {"area": "FOREHEAD", "needleDepthMm": "0.75", "passes": 2, "endpoint": "ERYTHEMA"}],
+               "products": [{"role": "SERUM", "product": "Hyaluronic acid", "lot": "A1", "quantity": "2.5", "unit": "mL"}]}
+    requests = {
+        "page of 20 patients, 3 sessions each": (PAGE, [{"after": after} for after, _ in cursors]),
+        "patient by id": (CHART, [{"id": patient} for _, patient in cursors]),
+        "chart: 5 sessions, areas, notes": (FULL, [{"id": patient} for _, patient in cursors]),
+        "logSession": (LOG, [{"input": dict(session, patientId=active)} for active in active_patients(service, cursors)]),
+    }
+    print(f"{'request':38} {'service/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'pgbench/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>7}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (query, variables) in requests.items():
+            if options.only and options.only not in name:
+                continue
+            one_request(options, service, database, folder, name, query, variables)
+
+
+def active_patients(service, cursors):
+    found = service.ask("query { patients(first: 100, filter: {status: [ACTIVE]}) { nodes { id } } }")["patients"]["nodes"]
+    return [patient["id"] for patient in found][: len(cursors)]
+
+
+def one_request(options, service, database, folder, name, query, variables):
+    bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
+    service.ask(query, variables[0])
+    database.log_statements(True)
+    # Connections prepare a statement at its first use: what is captured comes after that.
+    for _ in range(options.pool * 2):
+        service.ask(query, variables[0])
+    scripts = []
+    for one in variables[: VARIANTS if "logSession" not in name else 8]:
+        answer = {}
+        statements = captured(database, lambda: answer.update(service.ask(query, one)))
+        fresh = fresh_ids(statements) if "logSession" in name else ()
+        scripts.append(script(statements, fresh))
+    database.log_statements(False)
+    ours, theirs = [], []
+    for _ in range(options.rounds):
+        ours.append(wrk(service.url, service.token, bodies, options.seconds, options.clients, folder))
+        theirs.append(pgbench(database, scripts, options.seconds, options.clients, folder))
+    middle = lambda rows, column: statistics.median(row[column] for row in rows)
+    ratio = statistics.median(our[0] / their[0] for our, their in zip(ours, theirs))
+    print(f"{name:38} {middle(ours, 0):10.0f} {middle(ours, 1):8.1f} {middle(ours, 2):8.1f}"
+          f" {middle(theirs, 0):10.0f} {middle(theirs, 1):8.1f} {middle(theirs, 2):8.1f} {ratio:6.0%}", flush=True)
+
+
+def fresh_ids(statements):
+    """The ids that the insert made: the session's, its areas' and its products'."""
+    insert = next(statement for statement in statements if 'INTO "treatment_session"' in statement or "INTO treatment_session" in statement)
+    session = re.findall(r"'([0-9a-f]{8}-[0-9a-f-]{27})'", insert)[1]
+    parts = [found for statement in statements if "json_to_recordset" in statement for found in re.findall(r'"id": ?"([0-9a-f-]{36})"', statement)]
+    return [session, *parts]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+//! Writes charts into the database, many in one transaction, as the application role and under its row policies.
+//!
+//! COPY into a table with row policies is refused, so rows are copied into temporary tables and inserted from there.
+//! Several lanes work at once; each chunk of patients commits after the one before it, so that after a sudden end the
+//! patients that are there are the first ones.
+
+use super::chart::World;
+use super::copy::Rows;
+use super::seal::{self, SealedEntries};
+use super::tables::{self, ChartRows, Table};
+use super::{course, progress::Progress};
+use futures::SinkExt;
+use std::io::Cursor;
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::{Client, Config, Transaction};
+
+/// Patients in one transaction: some 25 MB of rows.
+const CHUNK: u32 = 500;
+/// Chunks under way at a time: while one is chained into the ledger, the next ones are made up and inserted.
+const LANES: usize = 3;
+
+const LEDGER: Table = Table { name: "ledger", columns: seal::COLUMNS };
+const STAGED: [&Table; 10] = [
+    &tables::PATIENT,
+    &tables::PATIENT_SEARCH,
+    &tables::HEALTH_ENTRY,
+    &tables::CONSULTATION,
+    &tables::TREATMENT_SESSION,
+    &tables::SESSION_AREA,
+    &tables::PRODUCT_USE,
+    &tables::AFTERCARE_NOTE,
+    &tables::ADDENDUM,
+    &LEDGER,
+];
+
+/// Some patients, one after the other.
+struct Chunk {
+    first: u32,
+    after: u32,
+    /// Chart number of the first.
+    number: i64,
+}
+
+struct Fill {
+    world: Arc<World>,
+    /// The patients that no lane has taken yet.
+    left: Mutex<std::ops::Range<u32>>,
+    /// The first patient that is not committed.
+    turn: watch::Sender<u32>,
+    progress: Progress,
+}
+
+/// A driver's error as one line.
+pub(super) fn plain(error: tokio_postgres::Error) -> String {
+    let message = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    format!("the demo clinic can't be written: {message}")
+}
+
+/// Opens a transaction in the demo organisation.
+pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<Transaction<'c>, String> {
+    let transaction = client.transaction().await.map_err(plain)?;
+    // Durable within the second: a chunk that a power cut takes is made again.
+    let tenant = format!("SET LOCAL app.org_id = '{}'; SET LOCAL synchronous_commit = off", world.org);
+    transaction.batch_execute(&tenant).await.map_err(plain)?;
+    Ok(transaction)
+}
+
+/// Makes up the patients of a range and writes them.
+pub(super) async fn write(application: &Config, world: World, patients: std::ops::Range<u32>) -> Result<(), String> {
+    let fill = Fill {
+        progress: Progress::start(patients.start, patients.end),
+        turn: watch::Sender::new(patients.start),
+        left: Mutex::new(patients),
+        world: Arc::new(world),
+    };
+    futures::future::try_join_all((0..LANES).map(|_| fill.lane(application))).await?;
+    fill.progress.finish();
+    Ok(())
+}
+
+impl Fill {
+    async fn lane(&self, application: &Config) -> Result<(), String> {
+        let mut client = crate::db::connect(application).await?;
+        for table in STAGED {
+            let Table { name, columns } = table;
+            let stage = format!("CREATE TEMPORARY TABLE stage_{name} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {name} WITH NO DATA");
+            client.batch_execute(&stage).await.map_err(plain)?;
+        }
+        while let Some(chunk) = self.next(&mut client).await? {
+            let (first, after) = (chunk.first, chunk.after);
+            let world = Arc::clone(&self.world);
+            let made = tokio::task::spawn_blocking(move || make(&world, &chunk)).await;
+            let (rows, entries) = made.map_err(|error| format!("the demo patients can't be made up: {error}"))??;
+            let transaction = begin(&mut client, &self.world).await?;
+            insert_records(&transaction, rows).await?;
+            let mut turn = self.turn.subscribe();
+            let _ = turn.wait_for(|next| *next == first).await;
+            append_entries(&transaction, &self.world, &entries).await?;
+            transaction.commit().await.map_err(plain)?;
+            self.turn.send_replace(after);
+            self.progress.reach(after);
+        }
+        Ok(())
+    }
+
+    /// Takes the next chunk, with its chart numbers.
+    async fn next(&self, client: &mut Client) -> Result<Option<Chunk>, String> {
+        let mut left = self.left.lock().await;
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let (first, after) = (left.start, left.end.min(left.start.saturating_add(CHUNK)));
+        let count = i64::from(after - first);
+        let transaction = begin(client, &self.world).await?;
+        let reserve = format!(
+            "INSERT INTO chart_counter AS c (org_id, next_number) VALUES ('{}', 1 + {count}) ON CONFLICT (org_id) DO UPDATE \
+             SET next_number = c.next_number + {count} RETURNING next_number - {count}",
+            self.world.org
+        );
+        let number = transaction.query_one(&reserve, &[]).await.map_err(plain)?.get(0);
+        transaction.commit().await.map_err(plain)?;
+        left.start = after;
+        Ok(Some(Chunk { first, after, number }))
+    }
+}
+
+/// The charts of a chunk, as rows and as ledger entries in the order of their time.
+fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries), String> {
+    let mut rows = ChartRows::default();
+    let mut all = Vec::new();
+    for (index, number) in (chunk.first..chunk.after).zip(chunk.number..) {
+        let chart = course::chart(world, index, format!("P-{number:06}")).map_err(|error| error.public_message())?;
+        rows.add(world.org, &chart).map_err(|error| error.public_message())?;
+        all.extend(chart.entries);
+    }
+    // Stable: two entries of the same moment keep their order.
+    all.sort_by_key(|entry| entry.at);
+    let mut entries = SealedEntries::default();
+    for entry in &all {
+        entries.add(world.org, entry);
+    }
+    Ok((rows, entries))
+}
+
+async fn stage(transaction: &Transaction<'_>, table: &Table, rows: Rows) -> Result<(), String> {
+    let copy = format!("COPY stage_{} FROM STDIN", table.name);
+    let sink = transaction.copy_in::<_, Cursor<String>>(&copy).await.map_err(plain)?;
+    futures::pin_mut!(sink);
+    sink.send(Cursor::new(rows.into_text())).await.map_err(plain)?;
+    sink.finish().await.map_err(plain)?;
+    Ok(())
+}
+
+async fn insert(transaction: &Transaction<'_>, table: &Table, rows: Rows) -> Result<(), String> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    stage(transaction, table, rows).await?;
+    let Table { name, columns } = table;
+    // In the order of the keys, which are read from the same pages then.
+    let insert = format!("INSERT INTO {name} ({columns}) SELECT {columns} FROM stage_{name} ORDER BY 1, 2");
+    transaction.batch_execute(&insert).await.map_err(plain)
+}
+
+async fn insert_records(transaction: &Transaction<'_>, rows: ChartRows) -> Result<(), String> {
+    insert(transaction, &tables::PATIENT, rows.patients).await?;
+    insert(transaction, &tables::PATIENT_SEARCH, rows.search).await?;
+    insert(transaction, &tables::HEALTH_ENTRY, rows.health).await?;
+    insert(transaction, &tables::CONSULTATION, rows.consultations).await?;
+    insert_sessions(transaction, rows.sessions).await?;
+    insert(transaction, &tables::SESSION_AREA, rows.areas).await?;
+    insert(transaction, &tables::PRODUCT_USE, rows.products).await?;
+    sign_sessions(transaction).await?;
+    insert(transaction, &tables::AFTERCARE_NOTE, rows.notes).await?;
+    insert(transaction, &tables::ADDENDUM, rows.addenda).await
+}
+
+/// Inserts sessions as drafts: the row policies take areas and products of drafts only.
+async fn insert_sessions(transaction: &Transaction<'_>, rows: Rows) -> Result<(), String> {
+    let table = &tables::TREATMENT_SESSION;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    stage(transaction, table, rows).await?;
+    let columns = table.columns;
+    let drafted = columns.replace("signed_at, signed_by, signature_meaning, content_hash", "NULL, NULL, NULL, NULL");
+    let insert = format!("INSERT INTO treatment_session ({columns}) SELECT {drafted} FROM stage_treatment_session ORDER BY 1, 2");
+    transaction.batch_execute(&insert).await.map_err(plain)
+}
+
+/// Signs the staged sessions that have a signature.
+async fn sign_sessions(transaction: &Transaction<'_>) -> Result<(), String> {
+    // By index, however large the planner thinks the staged rows are.
+    let sign = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+                UPDATE treatment_session AS t SET signed_at = s.signed_at, signed_by = s.signed_by, \
+                    signature_meaning = s.signature_meaning, content_hash = s.content_hash \
+                FROM stage_treatment_session AS s \
+                WHERE t.org_id = s.org_id AND t.id = s.id AND s.signed_at IS NOT NULL";
+    transaction.batch_execute(sign).await.map_err(plain)
+}
+
+/// Chains the entries to the organisation's head, which stays locked until the end of the transaction.
+async fn append_entries(transaction: &Transaction<'_>, world: &World, entries: &SealedEntries) -> Result<(), String> {
+    let head = format!("SELECT seq, hash FROM ledger_head WHERE org_id = '{}' FOR UPDATE", world.org);
+    let head = transaction.query_one(&head, &[]).await.map_err(plain)?;
+    let (rows, (seq, hash)) = entries.chain((head.get(0), head.get(1)));
+    insert(transaction, &LEDGER, rows).await?;
+    let moved = format!("UPDATE ledger_head SET seq = $1, hash = $2 WHERE org_id = '{}'", world.org);
+    transaction.execute(&moved, &[&seq, &hash]).await.map_err(plain)?;
+    Ok(())
+}

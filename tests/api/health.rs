@@ -1,0 +1,96 @@
+//! The health history.
+
+use crate::support::*;
+
+const ENTRY: &str = "healthEntry { id version kind code text severity onsetOn endedOn lastDoseOn source verifiedBy { id } enteredInError patient { id } }";
+
+fn isotretinoin(patient: &Made) -> Value {
+    json!({
+        "patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg", "severity": "ABSOLUTE",
+        "onsetOn": "2024-01-01", "endedOn": "2024-06-30", "lastDoseOn": "2024-06-29", "source": "letter", "verified": true,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_added_and_changed() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let added = anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"].clone();
+    let mut expected = json!({
+        "id": added["id"], "version": 1, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg",
+        "severity": "ABSOLUTE", "onsetOn": "2024-01-01", "endedOn": "2024-06-30", "lastDoseOn": "2024-06-29", "source": "letter",
+        "verifiedBy": {"id": anna.id()}, "enteredInError": false, "patient": {"id": patient.id},
+    });
+    assert_eq!(added, expected);
+    let update = async |version: i64, patch: Value| {
+        let input = json!({"id": added["id"], "expectedVersion": version, "patch": patch});
+        anna.does("updateHealthEntry", input, ENTRY).await
+    };
+    let same = update(1, json!({})).await.ok();
+    expected["version"] = json!(2);
+    assert_eq!(same["updateHealthEntry"]["healthEntry"], expected);
+    let nulls = json!({"code": null, "severity": null, "onsetOn": null, "endedOn": null, "lastDoseOn": null, "source": null, "verified": false});
+    let cleared = update(2, nulls).await.ok()["updateHealthEntry"]["healthEntry"].clone();
+    for field in ["code", "severity", "onsetOn", "endedOn", "lastDoseOn", "source", "verifiedBy"] {
+        assert_eq!(cleared[field], Value::Null, "{field}");
+    }
+    assert_eq!(cleared["text"], "Isotretinoin 20 mg");
+    let stale = update(2, json!({"text": "x"})).await;
+    assert_eq!((stale.code(), &stale.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(3)));
+    let gone = json!({"id": new_id("health"), "expectedVersion": 1, "patch": {}});
+    assert_eq!(anna.does("updateHealthEntry", gone, ENTRY).await.code(), "NOT_FOUND");
+    let query = "query ($id: ID!) { node(id: $id) { ... on HealthEntry { history { nodes { version action changes { field before after } } } } } }";
+    let history = anna.graphql(query, json!({"id": added["id"]})).await.ok();
+    let last = history.pointer("/node/history/nodes/0").unwrap();
+    assert_eq!((&last["version"], &last["action"]), (&json!(3), &json!("UPDATE")));
+    assert!(last["changes"].as_array().unwrap().contains(&json!({"field": "onsetOn", "before": "2024-01-01", "after": null})));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_are_told_at_once() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let faulty = json!({
+        "id": new_id("patient"), "patientId": new_id("session"), "kind": "ALLERGY", "code": "x".repeat(101), "text": " ",
+        "onsetOn": "2024-06-30", "endedOn": "2024-01-01", "lastDoseOn": day(3), "source": "x".repeat(201),
+    });
+    let answer = anna.does("addHealthEntry", faulty, ENTRY).await;
+    let mut told = answer.faults();
+    told.sort_unstable();
+    told.dedup();
+    let expected = ["code", "endedOn", "id", "lastDoseOn", "patientId", "source", "text"];
+    assert_eq!(told, expected.map(|path| format!("input.{path}")));
+    let made = Made::of(&anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"]);
+    let allergy = anna.health_entry(&patient).await;
+    // A patch is checked against what stays.
+    for (entry, patch, path) in [
+        (&made, json!({"endedOn": "2023-12-31"}), "input.patch.endedOn"),
+        (&made, json!({"onsetOn": "2024-07-01"}), "input.patch.endedOn"),
+        (&allergy, json!({"lastDoseOn": "2024-01-01"}), "input.patch.lastDoseOn"),
+        (&allergy, json!({"text": ""}), "input.patch.text"),
+        (&allergy, json!({"onsetOn": day(3)}), "input.patch.onsetOn"),
+    ] {
+        let answer = anna.does("updateHealthEntry", entry.edit_with(json!({"patch": patch})), ENTRY).await;
+        assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", vec![path]), "{patch}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_entered_in_error_is_kept_out_of_sight() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let (first, second) = (anna.health_entry(&patient).await, anna.health_entry(&patient).await);
+    let listed = async |arguments: &str| {
+        let query = format!("query ($id: ID!) {{ patient(id: $id) {{ healthHistory{arguments} {{ id }} }} }}");
+        let data = anna.graphql(&query, json!({"id": patient.id})).await.ok();
+        let entries = data["patient"]["healthHistory"].as_array().unwrap().clone();
+        entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("").await, [second.id.clone(), first.id.clone()], "newest first");
+    anna.does("updateHealthEntry", first.edit_with(json!({"patch": {"enteredInError": true}})), ENTRY).await.ok();
+    assert_eq!(listed("").await, [second.id.clone()]);
+    assert_eq!(listed("(includeEnteredInError: true)").await, [second.id, first.id]);
+}
