@@ -88,11 +88,9 @@ class Database:
         return run("psql", "-Atc", statement, env=self.environment("postgres"))
 
     def log_statements(self, on):
-        for setting in ("log_statement = 'all'", "log_error_verbosity = 'default'", "log_line_prefix = '%p '"):
-            name = setting.split(" ")[0]
-            self.superuser(f"ALTER SYSTEM SET {setting}" if on else f"ALTER SYSTEM RESET {name}")
-        self.superuser("SELECT pg_reload_conf()")
-        time.sleep(0.5)
+        """For connections opened from now on."""
+        for name, value in (("log_statement", "all"), ("log_error_verbosity", "default"), ("log_parameter_max_length", "-1")):
+            self.superuser(f"ALTER ROLE clinic_app SET {name} = '{value}'" if on else f"ALTER ROLE clinic_app RESET {name}")
 
 
 def captured(database, act):
@@ -103,10 +101,10 @@ def captured(database, act):
     with open(database.log, "rb") as file:
         file.seek(before)
         text = file.read().decode()
-    entries = re.split(r"(?m)^(?=\d+ (?:LOG|DETAIL))", text)
+    entries = re.split(r"(?m)^(?=\S+ \S+ UTC \[\d+\] )", text)
     by_process = {}
     for entry in entries:
-        found = re.match(r"(\d+) (LOG|DETAIL):\s+(.*)", entry, re.S)
+        found = re.match(r"\S+ \S+ UTC \[(\d+)\] (LOG|DETAIL):\s+(.*)", entry, re.S)
         if not found:
             continue
         process, kind, rest = found.group(1), found.group(2), found.group(3).strip().replace("\n\t", "\n")
@@ -207,15 +205,22 @@ def main():
                    check=True, env=environment, stdout=subprocess.DEVNULL)
     service = Service(options.binary, folder, options.pool)
     try:
-        measure(options, service, Database(folder))
+        database = Database(folder)
+        requests = choose(options, service)
+        database.log_statements(True)
+        service.stop()
+        service.start()
+        scripts = {name: capture(options, service, database, *request) for name, request in requests.items()}
+        database.log_statements(False)
+        service.stop()
+        service.start()
+        measure(options, service, database, requests, scripts)
     finally:
         service.stop()
 
 
-def measure(options, service, database):
-    print(f"{database.superuser('SELECT count(*) FROM patient').strip()} patients,",
-          f"{database.superuser('SELECT count(*) FROM treatment_session').strip()} sessions,",
-          f"{options.clients} clients, medians of {options.rounds} rounds of {options.seconds} s each\n")
+def choose(options, service):
+    """The requests: each a query with the variables of its variants."""
     cursors, after = [], None
     for _ in range(VARIANTS):
         found = service.ask("query($a: String) { patients(first: 100, after: $a) { nodes { id } pageInfo { endCursor } } }", {"a": after})
@@ -228,17 +233,12 @@ def measure(options, service, database):
                          {"area": "FOREHEAD", "needleDepthMm": "0.75", "passes": 2, "endpoint": "ERYTHEMA"}],
                "products": [{"role": "SERUM", "product": "Hyaluronic acid", "lot": "A1", "quantity": "2.5", "unit": "mL"}]}
     requests = {
-        "page of 20 patients, 3 sessions each": (PAGE, [{"after": after} for after, _ in cursors]),
+        "page: 20 patients, 3 sessions each": (PAGE, [{"after": after} for after, _ in cursors]),
         "patient by id": (CHART, [{"id": patient} for _, patient in cursors]),
         "chart: 5 sessions, areas, notes": (FULL, [{"id": patient} for _, patient in cursors]),
         "logSession": (LOG, [{"input": dict(session, patientId=active)} for active in active_patients(service, cursors)]),
     }
-    print(f"{'request':38} {'service/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'pgbench/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>7}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, (query, variables) in requests.items():
-            if options.only and options.only not in name:
-                continue
-            one_request(options, service, database, folder, name, query, variables)
+    return {name: request for name, request in requests.items() if not options.only or options.only in name}
 
 
 def active_patients(service, cursors):
@@ -246,28 +246,35 @@ def active_patients(service, cursors):
     return [patient["id"] for patient in found][: len(cursors)]
 
 
-def one_request(options, service, database, folder, name, query, variables):
-    bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
-    service.ask(query, variables[0])
-    database.log_statements(True)
+def capture(options, service, database, query, variables):
+    """The pgbench scripts of a request."""
     # Connections prepare a statement at its first use: what is captured comes after that.
     for _ in range(options.pool * 2):
         service.ask(query, variables[0])
+    inserts = query is LOG
     scripts = []
-    for one in variables[: VARIANTS if "logSession" not in name else 8]:
-        answer = {}
-        statements = captured(database, lambda: answer.update(service.ask(query, one)))
-        fresh = fresh_ids(statements) if "logSession" in name else ()
-        scripts.append(script(statements, fresh))
-    database.log_statements(False)
-    ours, theirs = [], []
-    for _ in range(options.rounds):
-        ours.append(wrk(service.url, service.token, bodies, options.seconds, options.clients, folder))
-        theirs.append(pgbench(database, scripts, options.seconds, options.clients, folder))
-    middle = lambda rows, column: statistics.median(row[column] for row in rows)
-    ratio = statistics.median(our[0] / their[0] for our, their in zip(ours, theirs))
-    print(f"{name:38} {middle(ours, 0):10.0f} {middle(ours, 1):8.1f} {middle(ours, 2):8.1f}"
-          f" {middle(theirs, 0):10.0f} {middle(theirs, 1):8.1f} {middle(theirs, 2):8.1f} {ratio:6.0%}", flush=True)
+    for one in variables[: 8 if inserts else VARIANTS]:
+        statements = captured(database, lambda: service.ask(query, one))
+        scripts.append(script(statements, fresh_ids(statements) if inserts else ()))
+    return scripts
+
+
+def measure(options, service, database, requests, scripts):
+    print(f"{database.superuser('SELECT count(*) FROM patient').strip()} patients,",
+          f"{database.superuser('SELECT count(*) FROM treatment_session').strip()} sessions,",
+          f"{options.clients} clients, medians of {options.rounds} rounds of {options.seconds} s each\n")
+    print(f"{'request':36} {'service/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'pgbench/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>7}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (query, variables) in requests.items():
+            bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                ours.append(wrk(service.url, service.token, bodies, options.seconds, options.clients, folder))
+                theirs.append(pgbench(database, scripts[name], options.seconds, options.clients, folder))
+            middle = lambda rows, column: statistics.median(row[column] for row in rows)
+            ratio = statistics.median(our[0] / their[0] for our, their in zip(ours, theirs))
+            print(f"{name:36} {middle(ours, 0):10.0f} {middle(ours, 1):8.1f} {middle(ours, 2):8.1f}"
+                  f" {middle(theirs, 0):10.0f} {middle(theirs, 1):8.1f} {middle(theirs, 2):8.1f} {ratio:6.0%}", flush=True)
 
 
 def fresh_ids(statements):

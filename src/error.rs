@@ -3,7 +3,7 @@
 //! `Error` has no `Display` on purpose: `async_graphql` publishes the text of anything that has one.
 
 use async_graphql::{ErrorExtensionValues, Value};
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 /// `Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -213,32 +213,43 @@ impl From<DieselError> for Error {
             DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
                 Self::Internal("a write in a read-only transaction".to_owned())
             }
-            DieselError::DatabaseError(_, info) => {
-                let text = info.message();
-                // statement_timeout, lock_timeout, shutdown, recovery, out of connections, disk full
-                let passing = [
-                    "canceling statement",
-                    "terminating connection",
-                    "the database system is",
-                    "connection closed",
-                    "too many connections",
-                    "remaining connection slots",
-                    "deadlock detected",
-                    "could not extend file",
-                    "No space left",
-                    "communicating with the server",
-                ];
-                if passing.iter().any(|start| text.contains(start)) {
-                    tracing::warn!(text, "the database refused");
-                    Self::Unavailable
-                } else {
-                    // The message can quote a value; the log gets the statement's table and the kind only.
-                    Self::Internal(format!("database error in table {:?}: {}", info.table_name(), redact(text)))
-                }
-            }
+            DieselError::DatabaseError(_, info) => Self::of_database(info.as_ref()),
             DieselError::DeserializationError(cause) => Self::Internal(format!("a row that can't be read: {cause}")),
             DieselError::SerializationError(cause) => Self::Internal(format!("a value that can't be sent: {cause}")),
             other => Self::Internal(format!("{other:?}")),
+        }
+    }
+}
+
+/// How the messages begin of a server that can't serve just now: timeouts, shutdown, recovery, out of connections, disk
+/// full. The next try may go well.
+const PASSING: &[&str] = &[
+    "canceling statement",
+    "terminating connection",
+    "the database system is",
+    "connection closed",
+    "too many connections",
+    "sorry, too many clients",
+    "remaining connection slots",
+    "deadlock detected",
+    "could not extend file",
+    "No space left",
+    "communicating with the server",
+];
+
+/// How the messages begin of a value that no column can hold: it came from the client, past the checks of its field.
+const UNFIT: &[&str] = &["invalid byte sequence", "timestamp out of range", "date out of range", "value out of range"];
+
+impl Error {
+    fn of_database(info: &dyn DatabaseErrorInformation) -> Self {
+        let text = info.message();
+        if PASSING.iter().any(|start| text.contains(start)) {
+            tracing::warn!(text, "the database refused");
+            Self::Unavailable
+        } else if UNFIT.iter().any(|start| text.contains(start)) {
+            Self::input("input", "holds a value that can't be kept: a NUL character, or a time out of range")
+        } else {
+            Self::Internal(format!("database error in table {:?}: {}", info.table_name(), redact(text)))
         }
     }
 }

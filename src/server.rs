@@ -10,7 +10,7 @@ use crate::ledger::AccessLog;
 use crate::operation::Service;
 use crate::{demo, graphql};
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -175,6 +175,7 @@ impl Server {
             actix_web::App::new()
                 .app_data(app.clone())
                 .wrap(Compress::default())
+                .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
                 .wrap(http::cors(&cors))
                 .configure(http::routes)
         })

@@ -88,6 +88,8 @@ CREATE TABLE health_entry (
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, patient_id) REFERENCES patient (org_id, id)
 );
+CREATE INDEX health_entry_by_creation ON health_entry (org_id, created_at, id);
+CREATE INDEX health_entry_by_update ON health_entry (org_id, updated_at, id);
 CREATE INDEX health_entry_patient ON health_entry (org_id, patient_id, created_at, id);
 ALTER TABLE health_entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE health_entry FORCE ROW LEVEL SECURITY;

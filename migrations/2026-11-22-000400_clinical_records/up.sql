@@ -223,6 +223,7 @@ CREATE TABLE addendum (
     FOREIGN KEY (org_id, patient_id) REFERENCES patient (org_id, id),
     FOREIGN KEY (org_id, author_id) REFERENCES staff (org_id, id)
 );
+CREATE INDEX addendum_by_time ON addendum (org_id, added_at, id);
 CREATE INDEX addendum_record ON addendum (org_id, record_id, added_at, id);
 CREATE INDEX addendum_patient ON addendum (org_id, patient_id, added_at, id);
 CREATE INDEX addendum_author ON addendum (org_id, author_id);

@@ -95,7 +95,12 @@ impl Pool {
     ///
     /// A pooled connection may have died unseen (the server was restarted): such a one is thrown away and the next is
     /// tried; nothing was sent on it that could be lost.
-    pub async fn begin<Row: 'static, T>(&self, writable: bool, org: Uuid, first: &Sql<Row>) -> Result<(Transaction, Vec<T>)>
+    pub async fn begin<Row: 'static, T>(
+        &self,
+        writable: bool,
+        org: Uuid,
+        first: &Sql<Row>,
+    ) -> Result<(Transaction, Vec<T>)>
     where
         T: Send,
         for<'c> Sql<Row>: LoadQuery<'static, &'c AsyncPgConnection, T>,
@@ -106,7 +111,8 @@ impl Pool {
         loop {
             let connection = self.get().await?;
             // Boxed, because a future that names a borrowed connection's lifetime is not `Send` to the compiler's eyes.
-            let asking: BoxFuture<'_, diesel::QueryResult<Vec<T>>> = open_and_ask(&connection, &statement, first).boxed();
+            let asking: BoxFuture<'_, diesel::QueryResult<Vec<T>>> =
+                open_and_ask(&connection, &statement, first).boxed();
             let answer = asking.await;
             let transaction = Transaction { connection: Some(connection) };
             match answer {

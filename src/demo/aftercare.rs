@@ -35,24 +35,38 @@ pub(super) fn follow_up(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, ended_
     Ok(())
 }
 
-fn check_in(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, ended_at: DateTime<Utc>, days: i64, strength: i64) -> Result<()> {
+fn check_in(
+    scribe: &mut Scribe<'_>,
+    session: Uuid,
+    by: Uuid,
+    ended_at: DateTime<Utc>,
+    days: i64,
+    strength: i64,
+) -> Result<()> {
     let at = scribe.visit(ended_at.date_naive() + TimeDelta::days(days));
     let dice = &mut scribe.dice;
     // Redness, swelling and pain fall from day to day; swelling and pain are gone first.
-    let mut score = |start: i64, fall: i64| Some(i16::try_from((start + dice.between(-1, 1) - fall * (days - 1)).clamp(0, 10)).unwrap_or(0));
+    let mut score = |start: i64, fall: i64| {
+        Some(i16::try_from((start + dice.between(-1, 1) - fall * (days - 1)).clamp(0, 10)).unwrap_or(0))
+    };
     let (redness, swelling, pain) = (score(strength + 1, 1), score(strength - 1, 2), score(strength - 2, 2));
     let severe = redness >= Some(7) && days >= 2;
     let text = if severe {
-        Some(dice.word(&["Still very red and warm, photograph asked for.", "Redness has not gone down, tender on the left; shown to a colleague."]))
-    } else {
-        dice.chance(600).then(|| dice.word(&[
-            "Doing well, a little dry.",
-            "Slight peeling around the nose, otherwise fine.",
-            "Happy, back at work since yesterday.",
-            "Tight feeling in the morning, uses the moisturiser.",
-            "No complaints.",
-            "Make-up on again, told to wait another day.",
+        Some(dice.word(&[
+            "Still very red and warm, photograph asked for.",
+            "Redness has not gone down, tender on the left; shown to a colleague.",
         ]))
+    } else {
+        dice.chance(600).then(|| {
+            dice.word(&[
+                "Doing well, a little dry.",
+                "Slight peeling around the nose, otherwise fine.",
+                "Happy, back at work since yesterday.",
+                "Tight feeling in the morning, uses the moisturiser.",
+                "No complaints.",
+                "Make-up on again, told to wait another day.",
+            ])
+        })
     };
     let adherence = dice.weighted(Adherence::Full, &[(170, Adherence::Partial), (15, Adherence::None)]);
     let new = note(scribe, session, by, AftercareNoteKind::CheckIn, at, text.map(str::to_owned));
@@ -84,7 +98,14 @@ fn report(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, ended_at: DateTime<U
     keep(scribe, AftercareNote { escalate: complicated, ..new })
 }
 
-fn note(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, kind: AftercareNoteKind, at: DateTime<Utc>, text: Option<String>) -> AftercareNote {
+fn note(
+    scribe: &mut Scribe<'_>,
+    session: Uuid,
+    by: Uuid,
+    kind: AftercareNoteKind,
+    at: DateTime<Utc>,
+    text: Option<String>,
+) -> AftercareNote {
     AftercareNote {
         id: scribe.id(at),
         patient_id: scribe.chart.patient.id,
@@ -123,11 +144,14 @@ pub(super) fn correct(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, logged_a
     if !scribe.has_come(at) {
         return Ok(());
     }
-    let (reason, text) = scribe.dice.weighted(("Correction", "The cream was on for 45 minutes, not 35."), &[
-        (250, ("Correction", "Lot number read again from the package: the last letter is B.")),
-        (250, ("Left out", "The patient took 400 mg ibuprofen the evening before; told of it after the session.")),
-        (200, ("Left out", "Photographs taken before and after, three views.")),
-    ]);
+    let (reason, text) = scribe.dice.weighted(
+        ("Correction", "The cream was on for 45 minutes, not 35."),
+        &[
+            (250, ("Correction", "Lot number read again from the package: the last letter is B.")),
+            (250, ("Left out", "The patient took 400 mg ibuprofen the evening before; told of it after the session.")),
+            (200, ("Left out", "Photographs taken before and after, three views.")),
+        ],
+    );
     let addendum = Addendum {
         id: scribe.id(at),
         patient_id: scribe.chart.patient.id,

@@ -112,7 +112,14 @@ impl<'w> Scribe<'w> {
         at < self.world.end
     }
 
-    fn record<R: Record>(&mut self, action: Action, record: &R, content: &impl Serialize, actor: Uuid, at: DateTime<Utc>) -> Result<()> {
+    fn record<R: Record>(
+        &mut self,
+        action: Action,
+        record: &R,
+        content: &impl Serialize,
+        actor: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         self.chart.entries.push(Entry {
             at,
             actor,
@@ -128,7 +135,13 @@ impl<'w> Scribe<'w> {
     }
 
     /// The patient's entry after a change.
-    pub(super) fn change_patient(&mut self, action: Action, by: Uuid, at: DateTime<Utc>, change: impl FnOnce(&mut Patient)) -> Result<()> {
+    pub(super) fn change_patient(
+        &mut self,
+        action: Action,
+        by: Uuid,
+        at: DateTime<Utc>,
+        change: impl FnOnce(&mut Patient),
+    ) -> Result<()> {
         let mut after = self.chart.patient.clone();
         change(&mut after);
         after.stamp = after.stamp.changed(Some(by), at);
@@ -159,12 +172,21 @@ impl<'w> Scribe<'w> {
 
     /// Adds a session, and signs it at a moment. One that was completed was logged afterwards, in one call; any other
     /// was started, and ended by a change.
-    pub(super) fn add_session(&mut self, mut new: TreatmentSession, parts: Parts, sign_at: Option<DateTime<Utc>>) -> Result<()> {
+    pub(super) fn add_session(
+        &mut self,
+        mut new: TreatmentSession,
+        parts: Parts,
+        sign_at: Option<DateTime<Utc>>,
+    ) -> Result<()> {
         let by = new.practitioner_id;
         if matches!(new.status, SessionStatus::Stopped | SessionStatus::NotDone | SessionStatus::EnteredInError) {
             let logged_at = new.stamp.created_at;
             let started = TreatmentSession {
-                status: if new.status == SessionStatus::NotDone { SessionStatus::Preparation } else { SessionStatus::InProgress },
+                status: if new.status == SessionStatus::NotDone {
+                    SessionStatus::Preparation
+                } else {
+                    SessionStatus::InProgress
+                },
                 ended_at: None,
                 pain_score: None,
                 immediate_reaction: None,
@@ -189,7 +211,13 @@ impl<'w> Scribe<'w> {
         Ok(())
     }
 
-    fn record_session(&mut self, action: Action, session: &TreatmentSession, parts: &Parts, at: DateTime<Utc>) -> Result<()> {
+    fn record_session(
+        &mut self,
+        action: Action,
+        session: &TreatmentSession,
+        parts: &Parts,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         let content = Content { session, areas: &parts.areas, products: &parts.products };
         self.record(action, session, &content, session.practitioner_id, at)
     }

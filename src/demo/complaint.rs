@@ -2,7 +2,10 @@
 
 use crate::consultation::{Concern, ScarType};
 use crate::session::{BodyArea, Modality, Side};
-use BodyArea::{Abdomen, Cheek, Chin, Decolletage, Forehead, Glabella, Hand, Jawline, Neck, Nose, Periorbital, Scalp, Thigh, UpperLip};
+use BodyArea::{
+    Abdomen, Cheek, Chin, Decolletage, Forehead, Glabella, Hand, Jawline, Neck, Nose, Periorbital, Scalp, Thigh,
+    UpperLip,
+};
 use Side::{Bilateral, Left, Midline, Right};
 
 /// A complaint.
@@ -27,7 +30,11 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         weight: 300,
         concerns: &[Concern::AcneScars, Concern::SkinTexture],
         scar_types: &[ScarType::Rolling, ScarType::Boxcar, ScarType::Icepick],
-        goals: &["Smoother cheeks; wants to go without heavy make-up", "Scars less visible in side light", "Even skin before a wedding next year"],
+        goals: &[
+            "Smoother cheeks; wants to go without heavy make-up",
+            "Scars less visible in side light",
+            "Even skin before a wedding next year",
+        ],
         findings: &[
             "Rolling and shallow boxcar scars on both cheeks, worse on the left; no active lesions",
             "Atrophic scars of both cheeks and temples, a few icepick scars on the nose; skin otherwise calm",
@@ -46,7 +53,11 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         weight: 260,
         concerns: &[Concern::FineLines, Concern::Wrinkles],
         scar_types: &[],
-        goals: &["Softer lines around the eyes and mouth, nothing that shows", "To look less tired", "Fresher skin without injections"],
+        goals: &[
+            "Softer lines around the eyes and mouth, nothing that shows",
+            "To look less tired",
+            "Fresher skin without injections",
+        ],
         findings: &[
             "Fine static lines periorbital and perioral, moderate photoageing; good elasticity",
             "Dynamic forehead lines with a static component, crow's feet; Glogau II",
@@ -66,7 +77,10 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         concerns: &[Concern::LargePores, Concern::SkinTexture],
         scar_types: &[],
         goals: &["Smaller pores on nose and cheeks", "A more even surface; make-up settles in the pores"],
-        findings: &["Enlarged pores of nose and medial cheeks, mild seborrhoea", "Uneven texture of the T-zone, few comedones, no inflammation"],
+        findings: &[
+            "Enlarged pores of nose and medial cheeks, mild seborrhoea",
+            "Uneven texture of the T-zone, few comedones, no inflammation",
+        ],
         plan: "microneedling, superficial, together with a gentle skin care at home",
         modality: Modality::Microneedling,
         others: &[(100, Modality::RfMicroneedling), (80, Modality::LedLightTherapy)],
@@ -77,7 +91,10 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         concerns: &[Concern::Hyperpigmentation],
         scar_types: &[],
         goals: &["Patches on the cheeks fainter by summer", "A more even tone, also on the hands"],
-        findings: &["Post-inflammatory hyperpigmentation of both cheeks, epidermal under Wood's light", "Solar lentigines of cheeks and backs of the hands; melasma component upper lip"],
+        findings: &[
+            "Post-inflammatory hyperpigmentation of both cheeks, epidermal under Wood's light",
+            "Solar lentigines of cheeks and backs of the hands; melasma component upper lip",
+        ],
         plan: "careful superficial microneedling after a patch test; sun protection every day is part of it, the patches fade and are not removed",
         modality: Modality::Microneedling,
         others: &[(150, Modality::LedLightTherapy)],
@@ -87,8 +104,15 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         weight: 110,
         concerns: &[Concern::HairThinning],
         scar_types: &[],
-        goals: &["Fuller hair at the parting", "To keep what hair there is on the crown", "Less shedding since the pregnancy"],
-        findings: &["Widened parting, Ludwig I; pull test negative, scalp without scaling", "Thinning of vertex and temples, Norwood III; miniaturised hairs on trichoscopy"],
+        goals: &[
+            "Fuller hair at the parting",
+            "To keep what hair there is on the crown",
+            "Less shedding since the pregnancy",
+        ],
+        findings: &[
+            "Widened parting, Ludwig I; pull test negative, scalp without scaling",
+            "Thinning of vertex and temples, Norwood III; miniaturised hairs on trichoscopy",
+        ],
         plan: "scalp microneedling with growth serum; thickening lasts months and is lost without maintenance",
         modality: Modality::Microneedling,
         others: &[(380, Modality::Prp), (220, Modality::TopicalGrowthSerum)],
@@ -99,7 +123,10 @@ pub(super) const COMPLAINTS: &[Complaint] = &[
         concerns: &[Concern::StretchMarks, Concern::OtherScars],
         scar_types: &[],
         goals: &["Stretch marks flatter and paler", "The scar of the operation softer"],
-        findings: &["Striae albae of abdomen and thighs, atrophic, 3 to 8 mm wide", "Mature scar over two years old, pale, slightly sunken, not adherent"],
+        findings: &[
+            "Striae albae of abdomen and thighs, atrophic, 3 to 8 mm wide",
+            "Mature scar over two years old, pale, slightly sunken, not adherent",
+        ],
         plan: "microneedling 1.5 to 2.5 mm, results slower than on the face",
         modality: Modality::Microneedling,
         others: &[(200, Modality::RfMicroneedling)],

@@ -46,7 +46,11 @@ fn archive(scribe: &mut Scribe<'_>, at: DateTime<Utc>) -> Result<()> {
     if !scribe.has_come(at) {
         return Ok(());
     }
-    let reason = scribe.dice.word(&["Moved away", "Asked to be taken off the list", "No visit for a long time, no answer to two letters"]);
+    let reason = scribe.dice.word(&[
+        "Moved away",
+        "Asked to be taken off the list",
+        "No visit for a long time, no answer to two letters",
+    ]);
     scribe.change_patient(Action::Archive, scribe.world.admin, at, |patient| {
         patient.status = PatientStatus::Archived;
         patient.status_reason = Some(reason.to_owned());
@@ -76,7 +80,6 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
         return Ok(None);
     }
     let treatment = Treatment {
-        complaint,
         modality: scribe.dice.weighted(complaint.modality, complaint.others),
         areas: scribe.dice.pick(complaint.areas).copied().unwrap_or_default(),
         practitioner,
@@ -92,31 +95,47 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
             return Ok(None);
         }
         visit(scribe, &Treatment { practitioner: stand_in, ..treatment }, number, started_at)?;
-        day = started_at.date_naive() + TimeDelta::days(scribe.dice.weighted(28, &[(180, 21), (120, 24), (180, 31), (140, 35), (80, 42)]));
+        day = started_at.date_naive()
+            + TimeDelta::days(scribe.dice.weighted(28, &[(180, 21), (120, 24), (180, 31), (140, 35), (80, 42)]));
     }
     Ok(Some(day))
 }
 
 /// The consultation before a course, with the health history and the skin type at the first. Whether a course follows.
-fn consult(scribe: &mut Scribe<'_>, complaint: &Complaint, by: Uuid, held_at: DateTime<Utc>, planned: i64) -> Result<bool> {
+fn consult(
+    scribe: &mut Scribe<'_>,
+    complaint: &Complaint,
+    by: Uuid,
+    held_at: DateTime<Utc>,
+    planned: i64,
+) -> Result<bool> {
     let written_at = held_at + TimeDelta::seconds(scribe.dice.between(1500, 3600));
     let first = scribe.chart.consultations.is_empty();
     let mut forbids = None;
     if first {
         forbids = history::take_history(scribe, by, written_at)?;
-        let skin = SkinType { fitzpatrick: person::fitzpatrick(&mut scribe.dice), assessed_on: Some(held_at.date_naive()), assessed_by: Some(by) };
+        let skin = SkinType {
+            fitzpatrick: person::fitzpatrick(&mut scribe.dice),
+            assessed_on: Some(held_at.date_naive()),
+            assessed_by: Some(by),
+        };
         scribe.change_patient(Action::Update, by, written_at, |patient| patient.skin_type = Some(skin))?;
     }
     let id = scribe.id(held_at);
     let recent = held_at > scribe.world.end - TimeDelta::days(4);
     let dice = &mut scribe.dice;
-    let usual = dice.weighted((Candidacy::Suitable, None), &[
-        (15, (Candidacy::Deferred, Some("Sunburnt after a holiday; come back in four weeks."))),
-        (10, (Candidacy::Deferred, Some("Herpes labialis, active; come back when healed, with prophylaxis."))),
-        (6, (Candidacy::Unsuitable, Some("Expects the scars to be gone for good; not what this treatment does."))),
-    ]);
+    let usual = dice.weighted(
+        (Candidacy::Suitable, None),
+        &[
+            (15, (Candidacy::Deferred, Some("Sunburnt after a holiday; come back in four weeks."))),
+            (10, (Candidacy::Deferred, Some("Herpes labialis, active; come back when healed, with prophylaxis."))),
+            (6, (Candidacy::Unsuitable, Some("Expects the scars to be gone for good; not what this treatment does."))),
+        ],
+    );
     let (candidacy, reasons) = match forbids {
-        Some(text) => (Candidacy::Deferred, Some(format!("Not while this holds: {text}. To be looked at again in six months."))),
+        Some(text) => {
+            (Candidacy::Deferred, Some(format!("Not while this holds: {text}. To be looked at again in six months.")))
+        }
         None => (usual.0, usual.1.map(str::to_owned)),
     };
     let suitable = candidacy == Candidacy::Suitable;
@@ -139,7 +158,16 @@ fn consult(scribe: &mut Scribe<'_>, complaint: &Complaint, by: Uuid, held_at: Da
         goals: dice.chance(900).then(|| dice.word(complaint.goals).to_owned()),
         findings: Some(dice.word(complaint.findings).to_owned()),
         scar_types: complaint.scar_types.iter().copied().filter(|_| dice.chance(550)).collect(),
-        prior_procedures: dice.chance(300).then(|| dice.word(&["None on the face", "Two chemical peels, three years ago", "Botulinum toxin twice a year elsewhere", "Fractional laser elsewhere, little change", "Home roller 0.2 mm"]).to_owned()),
+        prior_procedures: dice.chance(300).then(|| {
+            dice.word(&[
+                "None on the face",
+                "Two chemical peels, three years ago",
+                "Botulinum toxin twice a year elsewhere",
+                "Fractional laser elsewhere, little change",
+                "Home roller 0.2 mm",
+            ])
+            .to_owned()
+        }),
         expectations_discussed: Some(true),
         candidacy: Some(candidacy),
         candidacy_reasons: reasons,
@@ -158,11 +186,10 @@ fn consult(scribe: &mut Scribe<'_>, complaint: &Complaint, by: Uuid, held_at: Da
 /// One visit of a course: the session, and what followed.
 fn visit(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at: DateTime<Utc>) -> Result<()> {
     let (mut session, mut parts) = treatment::session(scribe, treatment, number, started_at);
-    let status = scribe.dice.weighted(SessionStatus::Completed, &[
-        (14, SessionStatus::Stopped),
-        (14, SessionStatus::NotDone),
-        (3, SessionStatus::EnteredInError),
-    ]);
+    let status = scribe.dice.weighted(
+        SessionStatus::Completed,
+        &[(14, SessionStatus::Stopped), (14, SessionStatus::NotDone), (3, SessionStatus::EnteredInError)],
+    );
     if status != SessionStatus::Completed {
         cut_short(&mut scribe.dice, &mut session, &mut parts, status);
     }
@@ -201,7 +228,14 @@ fn cut_short(dice: &mut Dice, session: &mut TreatmentSession, parts: &mut Parts,
         }
         SessionStatus::NotDone => {
             *parts = Parts::default();
-            session.note = Some(dice.word(&["Did not come, reached by phone", "Came with sunburn; moved by four weeks", "Cancelled an hour before"]).to_owned());
+            session.note = Some(
+                dice.word(&[
+                    "Did not come, reached by phone",
+                    "Came with sunburn; moved by four weeks",
+                    "Cancelled an hour before",
+                ])
+                .to_owned(),
+            );
             session.stamp = Stamp::new(session.stamp.created_by, session.started_at + TimeDelta::minutes(20));
             (session.ended_at, session.device, session.anaesthetic, session.glide) = (None, None, None, None);
             (session.pain_score, session.immediate_reaction, session.skin_preparation) = (None, None, None);

@@ -159,7 +159,8 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
         };
         let email = member.email.clone();
         let door = scope.read(crate::vocabulary::RecordKind::Staff)?;
-        let has = account::find(door.connection, &email).await?.map(|account| account.password_hash).unwrap_or_default();
+        let has =
+            account::find(door.connection, &email).await?.map(|account| account.password_hash).unwrap_or_default();
         let fits = match known.get(&has) {
             Some(fits) => *fits,
             None => has == hash || password::verify(password.to_owned(), Some(has.clone())).await?,

@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::health::{ContraindicationSeverity, HealthEntry, HealthEntryKind};
 use crate::patient::SexAtBirth;
 use crate::record::Stamp;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use uuid::Uuid;
 use ContraindicationSeverity::{Absolute, Caution, Relative};
 use HealthEntryKind::{Allergy, Condition, Medication, PriorProcedure};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use uuid::Uuid;
 
 /// How an entry's dates lie.
 #[derive(Clone, Copy, PartialEq)]
@@ -67,14 +67,22 @@ pub(super) fn take_history(scribe: &mut Scribe<'_>, by: Uuid, at: DateTime<Utc>)
         }
         let (onset_on, ended_on) = dates(scribe, *course, day);
         let last_dose_on = if *kind == Medication { ended_on } else { None };
-        add(scribe, by, at, HealthEntry { onset_on, ended_on, last_dose_on, ..entry(scribe, *kind, code, text, *severity, at) })?;
+        add(
+            scribe,
+            by,
+            at,
+            HealthEntry { onset_on, ended_on, last_dose_on, ..entry(scribe, *kind, code, text, *severity, at) },
+        )?;
         if *severity == Some(Absolute) {
             forbids = Some(*text);
         }
     }
     let older = scribe.chart.patient.birth_date < day - TimeDelta::days(43 * 365);
     if !older && scribe.chart.patient.sex_at_birth == Some(SexAtBirth::Female) && scribe.dice.chance(25) {
-        let (code, text) = scribe.dice.weighted(("pregnancy", "Pregnant, second trimester"), &[(600, ("nursing", "Nursing, the child is four months old"))]);
+        let (code, text) = scribe.dice.weighted(
+            ("pregnancy", "Pregnant, second trimester"),
+            &[(600, ("nursing", "Nursing, the child is four months old"))],
+        );
         let entry = entry(scribe, HealthEntryKind::PregnancyOrNursing, code, text, Some(Absolute), at);
         add(scribe, by, at, HealthEntry { onset_on: Some(day - TimeDelta::days(120)), ..entry })?;
         forbids = Some(text);

@@ -80,7 +80,13 @@ async fn patients_present(client: &mut Client, world: &World) -> Result<u32, Str
 async fn ensure_months(client: &Client, world: &World) -> Result<(), String> {
     let last = world.end.date_naive();
     let first = last - TimeDelta::days(course::DAYS) - Months::new(2);
-    client.execute("SELECT ensure_month_partitions($1::text::date, $2::text::date)", &[&first.to_string(), &last.to_string()]).await.map_err(plain)?;
+    client
+        .execute(
+            "SELECT ensure_month_partitions($1::text::date, $2::text::date)",
+            &[&first.to_string(), &last.to_string()],
+        )
+        .await
+        .map_err(plain)?;
     Ok(())
 }
 

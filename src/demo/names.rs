@@ -109,9 +109,13 @@ pub(super) enum Country {
 /// The language of somebody's name: the country's own mostly.
 pub(super) fn language_in(country: Country, dice: &mut Dice) -> Option<&'static Language> {
     let place = match country {
-        Country::Britain => dice.weighted(0, &[(90, 9), (60, 5), (40, 3), (40, 2), (40, 1), (30, 4), (30, 6), (20, 7), (20, 8)]),
+        Country::Britain => {
+            dice.weighted(0, &[(90, 9), (60, 5), (40, 3), (40, 2), (40, 1), (30, 4), (30, 6), (20, 7), (20, 8)])
+        }
         Country::France => dice.weighted(1, &[(90, 6), (80, 2), (80, 3), (40, 4), (40, 0), (30, 5), (20, 8)]),
-        Country::America => dice.weighted(0, &[(180, 2), (120, 3), (100, 9), (70, 4), (60, 5), (40, 1), (40, 7), (30, 8)]),
+        Country::America => {
+            dice.weighted(0, &[(180, 2), (120, 3), (100, 9), (70, 4), (60, 5), (40, 1), (40, 7), (30, 8)])
+        }
     };
     LANGUAGES.get(place)
 }
@@ -140,30 +144,73 @@ pub(super) fn address(country: Country, dice: &mut Dice) -> crate::record::Addre
     let (line, city, region, postal_code, code) = match country {
         Country::Britain => {
             let street = dice.word(&[
-                "Alderney Road", "Belmont Terrace", "Chalk Lane", "Copper Street", "Elmfield Avenue", "Garnet Mews",
-                "Harbour Row", "Juniper Close", "Larkspur Gardens", "Millpond Way", "Orchard Crescent", "Quarry Hill",
-                "Rosemary Lane", "St Brannock's Road", "Tanner's Yard", "Willow Walk",
+                "Alderney Road",
+                "Belmont Terrace",
+                "Chalk Lane",
+                "Copper Street",
+                "Elmfield Avenue",
+                "Garnet Mews",
+                "Harbour Row",
+                "Juniper Close",
+                "Larkspur Gardens",
+                "Millpond Way",
+                "Orchard Crescent",
+                "Quarry Hill",
+                "Rosemary Lane",
+                "St Brannock's Road",
+                "Tanner's Yard",
+                "Willow Walk",
             ]);
-            let (city, area) = dice.weighted(("London", "NW"), &[(150, ("London", "SE")), (150, ("Guildford", "GU")), (100, ("Watford", "WD"))]);
+            let (city, area) = dice.weighted(
+                ("London", "NW"),
+                &[(150, ("London", "SE")), (150, ("Guildford", "GU")), (100, ("Watford", "WD"))],
+            );
             let letters = dice.word(&["AB", "DE", "HJ", "LN", "PQ", "RT", "XY"]);
-            (format!("{number} {street}"), city, None, format!("{area}{} {}{letters}", dice.between(1, 20), dice.between(1, 9)), "GB")
+            (
+                format!("{number} {street}"),
+                city,
+                None,
+                format!("{area}{} {}{letters}", dice.between(1, 20), dice.between(1, 9)),
+                "GB",
+            )
         }
         Country::France => {
             let street = dice.word(&[
-                "rue des Tilleuls", "rue du Moulin", "avenue des Lilas", "rue de la Fontaine", "impasse des Cerisiers",
-                "boulevard du Parc", "rue des Artisans", "allée des Marronniers", "rue du Vieux Port", "place du Marché",
-                "chemin des Vignes", "rue de l'Abbaye",
+                "rue des Tilleuls",
+                "rue du Moulin",
+                "avenue des Lilas",
+                "rue de la Fontaine",
+                "impasse des Cerisiers",
+                "boulevard du Parc",
+                "rue des Artisans",
+                "allée des Marronniers",
+                "rue du Vieux Port",
+                "place du Marché",
+                "chemin des Vignes",
+                "rue de l'Abbaye",
             ]);
-            let (city, code) = dice.weighted(("Paris", 75_001), &[(150, ("Boulogne-Billancourt", 92_100)), (100, ("Vincennes", 94_300))]);
+            let (city, code) = dice
+                .weighted(("Paris", 75_001), &[(150, ("Boulogne-Billancourt", 92_100)), (100, ("Vincennes", 94_300))]);
             let code = if code == 75_001 { code + dice.between(0, 19) } else { code };
             (format!("{number} {street}"), city, None, code.to_string(), "FR")
         }
         Country::America => {
             let street = dice.word(&[
-                "Alder Street", "Bayview Avenue", "Cobble Court", "Dunmore Place", "East Linden Street", "Foundry Street",
-                "Hollis Avenue", "Ives Street", "Kingfisher Lane", "Maple Terrace", "Northgate Road", "Weaver Street",
+                "Alder Street",
+                "Bayview Avenue",
+                "Cobble Court",
+                "Dunmore Place",
+                "East Linden Street",
+                "Foundry Street",
+                "Hollis Avenue",
+                "Ives Street",
+                "Kingfisher Lane",
+                "Maple Terrace",
+                "Northgate Road",
+                "Weaver Street",
             ]);
-            let (city, zip) = dice.weighted(("New York", 10_001), &[(250, ("Brooklyn", 11_201)), (100, ("Yonkers", 10_701))]);
+            let (city, zip) =
+                dice.weighted(("New York", 10_001), &[(250, ("Brooklyn", 11_201)), (100, ("Yonkers", 10_701))]);
             (format!("{number} {street}"), city, Some("NY"), (zip + dice.between(0, 8)).to_string(), "US")
         }
     };
@@ -182,7 +229,8 @@ mod tests {
 
     #[test]
     fn there_are_hundreds_of_names_and_none_is_empty() {
-        let all = |part: fn(&Language) -> &Vec<&'static str>| LANGUAGES.iter().flat_map(part).copied().collect::<Vec<_>>();
+        let all =
+            |part: fn(&Language) -> &Vec<&'static str>| LANGUAGES.iter().flat_map(part).copied().collect::<Vec<_>>();
         let given = [all(|it| &it.female), all(|it| &it.male)].concat();
         let family = all(|it| &it.family);
         assert!(given.len() > 300 && family.len() > 250, "{} {}", given.len(), family.len());

@@ -10,22 +10,34 @@ use crate::record::Stamp;
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 /// A patient who registers some days before `first_visit`, at a place.
-pub(super) fn person(world: &World, dice: &mut Dice, place: &Place, chart_number: String, first_visit: NaiveDate) -> Patient {
+pub(super) fn person(
+    world: &World,
+    dice: &mut Dice,
+    place: &Place,
+    chart_number: String,
+    first_visit: NaiveDate,
+) -> Patient {
     let ahead = dice.between(2, 15);
     let registered_at = visit(dice, place.zone, first_visit - TimeDelta::days(ahead));
     // Who comes to such a clinic: four women to one man, most between 25 and 55.
-    let sex = dice.weighted(SexAtBirth::Female, &[(185, SexAtBirth::Male), (2, SexAtBirth::Intersex), (4, SexAtBirth::Unknown)]);
-    let (youngest, oldest) = dice.weighted((25, 34), &[(260, (35, 44)), (190, (45, 54)), (120, (18, 24)), (110, (55, 64)), (40, (65, 79))]);
+    let sex = dice
+        .weighted(SexAtBirth::Female, &[(185, SexAtBirth::Male), (2, SexAtBirth::Intersex), (4, SexAtBirth::Unknown)]);
+    let (youngest, oldest) =
+        dice.weighted((25, 34), &[(260, (35, 44)), (190, (45, 54)), (120, (18, 24)), (110, (55, 64)), (40, (65, 79))]);
     let age_days = dice.between(youngest * 365 + 5, oldest * 365 + 364);
     let birth_date = world.end.date_naive() - TimeDelta::days(550 + age_days);
     let male = sex == SexAtBirth::Male;
     let (given, middle, family) = name(dice, place, male);
-    let preferred = dice.chance(45).then(|| given.chars().take(3).collect::<String>()).filter(|short| short.chars().count() == 3);
-    let (gender, pronouns) = dice.weighted((None, None), &[
-        (50, if male { (Some("man"), Some("he/him")) } else { (Some("woman"), Some("she/her")) }),
-        (8, (Some("non-binary"), Some("they/them"))),
-        (5, if male { (Some("woman"), Some("she/her")) } else { (Some("man"), Some("he/him")) }),
-    ]);
+    let preferred =
+        dice.chance(45).then(|| given.chars().take(3).collect::<String>()).filter(|short| short.chars().count() == 3);
+    let (gender, pronouns) = dice.weighted(
+        (None, None),
+        &[
+            (50, if male { (Some("man"), Some("he/him")) } else { (Some("woman"), Some("she/her")) }),
+            (8, (Some("non-binary"), Some("they/them"))),
+            (5, if male { (Some("woman"), Some("she/her")) } else { (Some("man"), Some("he/him")) }),
+        ],
+    );
     let email = dice.chance(930).then(|| email(dice, &given, &family, birth_date));
     let phone = dice.chance(960).then(|| names::phone(place.country, dice));
     let address = dice.chance(880).then(|| names::address(place.country, dice));
@@ -61,12 +73,12 @@ fn name(dice: &mut Dice, place: &Place, male: bool) -> (String, Option<String>, 
     let given = of(dice, given_names);
     let middle = dice.chance(140).then(|| of(dice, given_names)).filter(|middle| *middle != given);
     let mut family = of(dice, |it| &it.family);
-    if dice.chance(40) {
-        // Married, or of two names.
-        let other = names::language_in(place.country, dice).map(|language| dice.word(&language.family)).unwrap_or_default();
-        if other != family && !other.is_empty() {
-            family = format!("{family}-{other}");
-        }
+    let other = names::language_in(place.country, dice).map(|language| dice.word(&language.family)).unwrap_or_default();
+    // The name of a family that came from elsewhere, or of two.
+    match dice.weighted(0, &[(180, 1), (50, 2)]) {
+        1 => family = other.to_owned(),
+        2 if other != family => family = format!("{family}-{other}"),
+        _ => {}
     }
     (given, middle, family)
 }
@@ -89,7 +101,8 @@ fn email(dice: &mut Dice, given: &str, family: &str, born: NaiveDate) -> String 
 }
 
 fn emergency_contact(dice: &mut Dice, place: &Place, family: &str) -> EmergencyContact {
-    let relationship = dice.word(&["partner", "husband", "wife", "mother", "father", "sister", "brother", "friend", "daughter", "son"]);
+    let relationship = dice
+        .word(&["partner", "husband", "wife", "mother", "father", "sister", "brother", "friend", "daughter", "son"]);
     let male = match relationship {
         "husband" | "father" | "brother" | "son" => true,
         "wife" | "mother" | "sister" | "daughter" => false,

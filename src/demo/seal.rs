@@ -35,7 +35,12 @@ impl SealedEntries {
         }
         .digest();
         let mut row = Rows::default();
-        row.put(org).put(entry.at).put(entry.actor).put(&entry.request_id).put(entry.action.as_str()).put(entry.kind.as_str());
+        row.put(org)
+            .put(entry.at)
+            .put(entry.actor)
+            .put(&entry.request_id)
+            .put(entry.action.as_str())
+            .put(entry.kind.as_str());
         row.put(entry.record_id).put(entry.patient_id).put(entry.version).put(&entry.content);
         row.put(salt.as_slice()).put(digest.as_slice()).end();
         self.rows.push((row.into_text(), digest));

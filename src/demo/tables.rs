@@ -119,7 +119,9 @@ impl ChartRows {
             rows.put(it.mode.as_str()).put(it.concerns.iter().map(|it| it.as_str()).collect::<Vec<_>>());
             rows.put(it.goals.as_ref()).put(it.findings.as_ref());
             rows.put(it.scar_types.iter().map(|it| it.as_str()).collect::<Vec<_>>()).put(it.prior_procedures.as_ref());
-            rows.put(it.expectations_discussed).put(it.candidacy.map(|it| it.as_str())).put(it.candidacy_reasons.as_ref());
+            rows.put(it.expectations_discussed)
+                .put(it.candidacy.map(|it| it.as_str()))
+                .put(it.candidacy_reasons.as_ref());
             rows.put(it.recommended_plan.as_ref()).json(it.patch_test.as_ref())?.put(it.valid_until);
             rows.stamp(&it.stamp)?.signature(it.signature.as_ref()).end();
         }
@@ -132,7 +134,12 @@ impl ChartRows {
         }
         for it in &chart.addenda {
             let rows = &mut self.addenda;
-            rows.put(org).put(it.id).put(it.patient_id).put(it.record_kind.as_str()).put(it.record_id).put(it.author_id);
+            rows.put(org)
+                .put(it.id)
+                .put(it.patient_id)
+                .put(it.record_kind.as_str())
+                .put(it.record_id)
+                .put(it.author_id);
             rows.put(it.added_at).put(&it.reason).put(&it.text).end();
         }
         Ok(())
@@ -144,7 +151,10 @@ impl ChartRows {
         rows.put(org).put(it.id).put(&it.chart_number).put(&name.given).put(name.middle.as_ref()).put(&name.family);
         rows.put(it.preferred_name.as_ref()).put(&it.name_key()).put(it.birth_date);
         rows.put(it.sex_at_birth.map(|it| it.as_str())).put(it.gender.as_ref()).put(it.pronouns.as_ref());
-        rows.put(it.email.as_ref()).put(it.phone.as_ref()).json(it.address.as_ref())?.json(it.emergency_contact.as_ref())?;
+        rows.put(it.email.as_ref())
+            .put(it.phone.as_ref())
+            .json(it.address.as_ref())?
+            .json(it.emergency_contact.as_ref())?;
         rows.put(skin.map(|skin| skin.fitzpatrick.number())).put(skin.and_then(|skin| skin.assessed_on));
         rows.put(skin.and_then(|skin| skin.assessed_by)).put(it.status.as_str()).put(it.status_reason.as_ref());
         rows.stamp(&it.stamp)?.end();
@@ -164,7 +174,12 @@ impl ChartRows {
     fn add_sessions(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
         for (it, parts) in &chart.sessions {
             let rows = &mut self.sessions;
-            rows.put(org).put(it.id).put(it.patient_id).put(it.practitioner_id).put(it.supervisor_id).put(it.location_id);
+            rows.put(org)
+                .put(it.id)
+                .put(it.patient_id)
+                .put(it.practitioner_id)
+                .put(it.supervisor_id)
+                .put(it.location_id);
             rows.put(it.status.as_str()).put(it.started_at).put(it.ended_at).put(it.modality.as_str());
             rows.json(it.device.as_ref())?.put(it.skin_preparation.as_ref()).put(it.glide.as_ref());
             rows.json(it.anaesthetic.as_ref())?.put(it.pain_score).put(it.immediate_reaction.as_ref());

@@ -1,12 +1,12 @@
 //! One treatment session: what was done, with what, and how it went.
 
 use super::chart::Scribe;
-use super::complaint::{Complaint, depth_in_quarters};
+use super::complaint::depth_in_quarters;
 use super::dice::Dice;
 use crate::record::Stamp;
 use crate::session::{
-    BodyArea, DeviceKind, DeviceUse, Endpoint, IntradermalUse, Modality, Parts, ProductRole, ProductUse, SessionArea, SessionStatus,
-    Side, TopicalAnaesthetic, TreatmentSession,
+    BodyArea, DeviceKind, DeviceUse, Endpoint, IntradermalUse, Modality, Parts, ProductRole, ProductUse, SessionArea,
+    SessionStatus, Side, TopicalAnaesthetic, TreatmentSession,
 };
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -15,14 +15,18 @@ use uuid::Uuid;
 /// What stays the same from session to session of a course.
 #[derive(Clone, Copy)]
 pub(super) struct Treatment {
-    pub(super) complaint: &'static Complaint,
     pub(super) modality: Modality,
     pub(super) areas: &'static [(BodyArea, Side)],
     pub(super) practitioner: Uuid,
 }
 
 /// A session that was completed, with its parts; `number` of the course, from 1.
-pub(super) fn session(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at: DateTime<Utc>) -> (TreatmentSession, Parts) {
+pub(super) fn session(
+    scribe: &mut Scribe<'_>,
+    treatment: &Treatment,
+    number: i64,
+    started_at: DateTime<Utc>,
+) -> (TreatmentSession, Parts) {
     let id = scribe.id(started_at);
     let minutes = scribe.dice.between(7, 16) * 5;
     let ended_at = started_at + TimeDelta::minutes(minutes);
@@ -48,8 +52,16 @@ pub(super) fn session(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i6
         ended_at: Some(ended_at),
         modality,
         device: device(dice, modality, treatment.practitioner),
-        skin_preparation: Some(dice.word(&["Chlorhexidine 0.5 % in alcohol, dried", "Cleansed, then hypochlorous acid spray", "Gentle cleanser, then 70 % isopropyl alcohol"]).to_owned()),
-        glide: needles.then(|| dice.word(&["Hyaluronic acid gel", "Hyaluronic acid 1 % serum", "Sterile saline"]).to_owned()),
+        skin_preparation: Some(
+            dice.word(&[
+                "Chlorhexidine 0.5 % in alcohol, dried",
+                "Cleansed, then hypochlorous acid spray",
+                "Gentle cleanser, then 70 % isopropyl alcohol",
+            ])
+            .to_owned(),
+        ),
+        glide: needles
+            .then(|| dice.word(&["Hyaluronic acid gel", "Hyaluronic acid 1 % serum", "Sterile saline"]).to_owned()),
         anaesthetic,
         pain_score,
         immediate_reaction: needles.then(|| reaction(dice).to_owned()),
@@ -85,12 +97,22 @@ fn areas(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
             speed_rpm: (needles && !rf).then(|| i32::try_from(dice.between(10, 28) * 500).unwrap_or(8000)),
             rf_energy_mj: rf.then(|| Decimal::new(energy * 100, 2)),
             rf_pulse_width_ms: rf.then(|| Decimal::new(width * 1000, 2)),
-            endpoint: needles.then(|| if quarters >= 4 {
-                dice.weighted(Endpoint::PinpointBleeding, &[(350, Endpoint::Erythema)])
-            } else {
-                dice.weighted(Endpoint::Erythema, &[(100, Endpoint::PinpointBleeding), (20, Endpoint::None)])
+            endpoint: needles.then(|| {
+                if quarters >= 4 {
+                    dice.weighted(Endpoint::PinpointBleeding, &[(350, Endpoint::Erythema)])
+                } else {
+                    dice.weighted(Endpoint::Erythema, &[(100, Endpoint::PinpointBleeding), (20, Endpoint::None)])
+                }
             }),
-            note: dice.chance(60).then(|| dice.word(&["Left out a healing blemish", "More sensitive than last time", "Extra pass over the deeper scars", "Kept outside the orbital rim"]).to_owned()),
+            note: dice.chance(60).then(|| {
+                dice.word(&[
+                    "Left out a healing blemish",
+                    "More sensitive than last time",
+                    "Extra pass over the deeper scars",
+                    "Kept outside the orbital rim",
+                ])
+                .to_owned()
+            }),
         });
     }
     areas
@@ -99,10 +121,13 @@ fn areas(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
 /// Invented makers and models; each practitioner has a device of their own.
 fn device(dice: &mut Dice, modality: Modality, practitioner: Uuid) -> Option<DeviceUse> {
     let (model, kind) = match modality {
-        Modality::Microneedling => dice.weighted(("Aldermoor Stylo 2", DeviceKind::MotorisedPen), &[
-            (300, ("Veridian DermaPoint M4", DeviceKind::MotorisedPen)),
-            (40, ("Aldermoor Roll 540", DeviceKind::Manual)),
-        ]),
+        Modality::Microneedling => dice.weighted(
+            ("Aldermoor Stylo 2", DeviceKind::MotorisedPen),
+            &[
+                (300, ("Veridian DermaPoint M4", DeviceKind::MotorisedPen)),
+                (40, ("Aldermoor Roll 540", DeviceKind::Manual)),
+            ],
+        ),
         Modality::Prp => ("Aldermoor Stylo 2", DeviceKind::MotorisedPen),
         Modality::RfMicroneedling => ("Kestrel Lumen RF-36", DeviceKind::Rf),
         Modality::LedLightTherapy => ("Norrsken Panel 633", DeviceKind::Other),
@@ -114,8 +139,10 @@ fn device(dice: &mut Dice, modality: Modality, practitioner: Uuid) -> Option<Dev
 }
 
 fn anaesthetic(dice: &mut Dice, started_at: DateTime<Utc>, areas: usize) -> TopicalAnaesthetic {
-    let (product, strength) =
-        dice.weighted(("Numbrella", "lidocaine 5 %"), &[(350, ("Dermasopor", "lidocaine 2.5 % + prilocaine 2.5 %")), (50, ("Tetravel", "tetracaine 4 %"))]);
+    let (product, strength) = dice.weighted(
+        ("Numbrella", "lidocaine 5 %"),
+        &[(350, ("Dermasopor", "lidocaine 2.5 % + prilocaine 2.5 %")), (50, ("Tetravel", "tetracaine 4 %"))],
+    );
     let lot = lot(dice, product, started_at.date_naive()).0;
     let applied_at = started_at - TimeDelta::minutes(dice.between(8, 13) * 5);
     TopicalAnaesthetic {
@@ -144,10 +171,13 @@ fn products(scribe: &mut Scribe<'_>, treatment: &Treatment, started_at: DateTime
     use IntradermalUse::{No, Unknown, Yes};
     use ProductRole::{Cartridge, GrowthSerum, Prp, Serum};
     let cartridge: Product = (Cartridge, "Stylo cartridge 12 needles", "Aldermoor", 1000, "piece", Unknown);
-    let serum: Product = scribe.dice.weighted((Serum, "Hyalure 1 %", "Fennimore Labs", 2000, "mL", Yes), &[
-        (120, (Serum, "Peptide Calm", "Fennimore Labs", 1500, "mL", Unknown)),
-        (60, (Serum, "C-Bright 10 %", "Orlaya", 1000, "mL", No)),
-    ]);
+    let serum: Product = scribe.dice.weighted(
+        (Serum, "Hyalure 1 %", "Fennimore Labs", 2000, "mL", Yes),
+        &[
+            (120, (Serum, "Peptide Calm", "Fennimore Labs", 1500, "mL", Unknown)),
+            (60, (Serum, "C-Bright 10 %", "Orlaya", 1000, "mL", No)),
+        ],
+    );
     let used: &[Product] = match treatment.modality {
         Modality::Microneedling if scribe.dice.chance(450) => &[cartridge],
         Modality::Microneedling => &[cartridge, serum],
@@ -190,7 +220,11 @@ fn reaction(dice: &mut Dice) -> &'static str {
 
 fn note(dice: &mut Dice, number: i64) -> String {
     let before = if number == 1 {
-        dice.word(&["First session of the course.", "First session; procedure and healing explained again.", "First session, photographs taken beforehand."])
+        dice.word(&[
+            "First session of the course.",
+            "First session; procedure and healing explained again.",
+            "First session, photographs taken beforehand.",
+        ])
     } else {
         dice.word(&[
             "Healed without trouble since last time.",
@@ -208,6 +242,13 @@ fn note(dice: &mut Dice, number: i64) -> String {
         "Treated in overlapping passes, three directions.",
         "Depth kept low over bone.",
     ]);
-    let after = dice.word(&["Cooling mask 10 min.", "Soothing gel, SPF 50 given.", "Next visit in four weeks.", "Next visit in four to six weeks.", "Aftercare sheet handed over.", ""]);
+    let after = dice.word(&[
+        "Cooling mask 10 min.",
+        "Soothing gel, SPF 50 given.",
+        "Next visit in four weeks.",
+        "Next visit in four to six weeks.",
+        "Aftercare sheet handed over.",
+        "",
+    ]);
     format!("{before} {during} {after}").trim_end().to_owned()
 }

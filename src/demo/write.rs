@@ -84,7 +84,9 @@ impl Fill {
         let mut client = crate::db::connect(application).await?;
         for table in STAGED {
             let Table { name, columns } = table;
-            let stage = format!("CREATE TEMPORARY TABLE stage_{name} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {name} WITH NO DATA");
+            let stage = format!(
+                "CREATE TEMPORARY TABLE stage_{name} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {name} WITH NO DATA"
+            );
             client.batch_execute(&stage).await.map_err(plain)?;
         }
         while let Some(chunk) = self.next(&mut client).await? {
@@ -185,7 +187,9 @@ async fn insert_sessions(transaction: &Transaction<'_>, rows: Rows) -> Result<()
     stage(transaction, table, rows).await?;
     let columns = table.columns;
     let drafted = columns.replace("signed_at, signed_by, signature_meaning, content_hash", "NULL, NULL, NULL, NULL");
-    let insert = format!("INSERT INTO treatment_session ({columns}) SELECT {drafted} FROM stage_treatment_session ORDER BY 1, 2");
+    let insert = format!(
+        "INSERT INTO treatment_session ({columns}) SELECT {drafted} FROM stage_treatment_session ORDER BY 1, 2"
+    );
     transaction.batch_execute(&insert).await.map_err(plain)
 }
 

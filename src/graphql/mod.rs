@@ -7,15 +7,25 @@ mod sign_in;
 
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
-use crate::health::graphql::HealthMutation;
+use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
+use crate::signing::graphql::SigningQuery;
 use async_graphql::{EmptySubscription, MergedObject};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(node::NodeQuery, OrganisationQuery, PatientQuery, ConsultationQuery, SessionQuery, AftercareQuery);
+pub struct Query(
+    node::NodeQuery,
+    OrganisationQuery,
+    PatientQuery,
+    HealthQuery,
+    ConsultationQuery,
+    SessionQuery,
+    AftercareQuery,
+    SigningQuery,
+);
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
 #[derive(MergedObject, Default)]

@@ -1,17 +1,24 @@
 //! The SQL of the health history.
 
+use super::filter::Condition;
 use super::{ContraindicationSeverity, HealthEntry, HealthEntryKind};
 use crate::access::Scope;
 use crate::db::tables::health_entry;
+use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
+use crate::page::{Order, Page, Window};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
+use std::sync::LazyLock;
 use uuid::Uuid;
+
+static COLUMNS: LazyLock<String> = LazyLock::new(|| columns(health_entry::all_columns));
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = health_entry, treat_none_as_null = true)]
@@ -101,6 +108,33 @@ pub async fn of_patients(scope: &mut Scope, patients: &[Uuid], with_errors: bool
     let entries: Vec<HealthEntry> = rows.into_iter().map(HealthEntry::from).collect();
     scope.show(entries.iter().map(|entry| entry.patient_id));
     Ok(entries)
+}
+
+/// A page of entries.
+pub async fn page(
+    scope: &mut Scope,
+    condition: &Condition,
+    order: &Order,
+    window: &Window,
+) -> Result<Page<HealthEntry>> {
+    let door = scope.read(RecordKind::HealthEntry)?;
+    let mut sql = Sql::<health_entry::SqlType>::new(format!("SELECT {} FROM health_entry WHERE org_id = ", *COLUMNS));
+    sql.push_bind(door.org);
+    condition.push_to(&mut sql);
+    window.push_to(&mut sql, order);
+    let rows: Vec<Row> = sql.load(door.connection).await?;
+    let page = window.page(rows.into_iter().map(HealthEntry::from).collect());
+    scope.show(page.rows.iter().map(|entry| entry.patient_id));
+    Ok(page)
+}
+
+/// How many entries a condition keeps.
+pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
+    let door = scope.read(RecordKind::HealthEntry)?;
+    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM health_entry WHERE org_id = ");
+    sql.push_bind(door.org);
+    condition.push_to(&mut sql);
+    Ok(sql.get_result(door.connection).await?)
 }
 
 /// Entries by id.

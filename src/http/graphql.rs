@@ -48,7 +48,6 @@ fn explorer() -> HttpResponse {
             "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \
              frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
         ))
-        .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header(("Referrer-Policy", "no-referrer"))
         .body(EXPLORER)
 }

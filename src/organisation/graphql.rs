@@ -5,10 +5,10 @@ use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::{Inputs, Running};
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
-use crate::record::Address;
+use crate::record::{Address, Stamp};
 use crate::scalars::DateTime;
 use crate::vocabulary::{RecordKind, StaffRole};
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 
 impl Listed for Location {
     const NAME: &'static str = "Location";
@@ -48,21 +48,8 @@ impl Organisation {
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
     ) -> Result<Connection<Location>> {
-        let filter = store::PlaceFilter { active, role: None };
-        let order = Order {
-            name: "name".to_owned(),
-            column: "name COLLATE \"C\"",
-            id: "id",
-            direction: Direction::Asc,
-            sample: Key::Text(String::new()),
-        };
-        let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
-        let page = store::location_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
-        let count = counter(move |operation| {
-            let filter = filter.clone();
-            async move { store::location_count(&mut *operation.reader().await?, &filter).await }
-        });
-        Ok(Connection::new(page, &order, |location| (Key::Text(location.name.clone()), location.id), count))
+        let arguments = PageArguments { first, after, ..PageArguments::default() };
+        locations(ctx, active, PlaceOrder::default(), arguments).await
     }
 
     /// Every version of this record, newest first.
@@ -293,11 +280,29 @@ impl OrganisationQuery {
         Some(found.await)
     }
 
-    /// The staff, by name.
+    /// The clinics, by name unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn locations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<LocationFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PlaceOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Location>> {
+        let active = filter.unwrap_or_default().active;
+        locations(ctx, active, order_by.unwrap_or_default(), PageArguments { first, after, last, before }).await
+    }
+
+    /// The staff, by name unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
     async fn staff(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which to keep.")] filter: Option<StaffFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PlaceOrder>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
@@ -305,19 +310,81 @@ impl OrganisationQuery {
     ) -> Result<Connection<Staff>> {
         let filter = filter.unwrap_or_default();
         let filter = store::PlaceFilter { active: filter.active, role: filter.role };
-        let order = Order {
-            name: "name".to_owned(),
-            column: "display_name COLLATE \"C\"",
-            id: "id",
-            direction: Direction::Asc,
-            sample: Key::Text(String::new()),
-        };
+        let order_by = order_by.unwrap_or_default();
+        let order = order_by.order("display_name COLLATE \"C\"");
         let window = PageArguments { first, after, last, before }.window(&order)?;
         let page = store::staff_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
         let count = counter(move |operation| {
             let filter = filter.clone();
             async move { store::staff_count(&mut *operation.reader().await?, &filter).await }
         });
-        Ok(Connection::new(page, &order, |member| (Key::Text(member.display_name.clone()), member.id), count))
+        Ok(Connection::new(page, &order, |it| (order_by.key(&it.display_name, &it.stamp), it.id), count))
+    }
+}
+
+/// A page of the clinics: the root field's and the organisation's.
+async fn locations(
+    ctx: &Context<'_>,
+    active: Option<bool>,
+    order_by: PlaceOrder,
+    arguments: PageArguments,
+) -> Result<Connection<Location>> {
+    let filter = store::PlaceFilter { active, role: None };
+    let order = order_by.order("name COLLATE \"C\"");
+    let window = arguments.window(&order)?;
+    let page = store::location_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
+    let count = counter(move |operation| {
+        let filter = filter.clone();
+        async move { store::location_count(&mut *operation.reader().await?, &filter).await }
+    });
+    Ok(Connection::new(page, &order, |it| (order_by.key(&it.name, &it.stamp), it.id), count))
+}
+
+/// What to keep of a list of clinics.
+#[derive(InputObject, Default)]
+pub struct LocationFilter {
+    /// Active ones only, or inactive ones only.
+    active: Option<bool>,
+}
+
+/// What lists of clinics and of staff can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum PlaceOrderField {
+    /// The name that others see.
+    Name,
+    /// When they were added.
+    CreatedAt,
+}
+
+/// The order of a list of clinics or of staff.
+#[derive(Debug, Clone, Copy, InputObject)]
+pub struct PlaceOrder {
+    /// What to sort by.
+    field: PlaceOrderField,
+    /// Which end first.
+    #[graphql(default_with = "Direction::Asc")]
+    direction: Direction,
+}
+
+impl Default for PlaceOrder {
+    fn default() -> Self {
+        Self { field: PlaceOrderField::Name, direction: Direction::Asc }
+    }
+}
+
+impl PlaceOrder {
+    fn order(self, name_column: &'static str) -> Order {
+        let (name, column, sample) = match self.field {
+            PlaceOrderField::Name => ("name", name_column, Key::Text(String::new())),
+            PlaceOrderField::CreatedAt => ("createdAt", "created_at", Key::Time(0)),
+        };
+        Order { name: format!("{name}:{:?}", self.direction), column, id: "id", direction: self.direction, sample }
+    }
+
+    fn key(self, name: &str, stamp: &Stamp) -> Key {
+        match self.field {
+            PlaceOrderField::Name => Key::Text(name.to_owned()),
+            PlaceOrderField::CreatedAt => Key::time(stamp.created_at),
+        }
     }
 }

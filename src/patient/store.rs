@@ -190,7 +190,7 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
     sql.push(" FROM patient");
     if let Some(query) = &filter.search {
         // Pieces that the query has, counted per patient; the score is how many, the inner ones counting double.
-        sql.push(" JOIN (SELECT patient_id, count(*) FILTER (WHERE trigram = ANY (")
+        sql.push(" JOIN (SELECT org_id, patient_id, count(*) FILTER (WHERE trigram = ANY (")
             .push_bind(query.pieces.clone())
             .push(")) + count(*) FILTER (WHERE trigram = ANY (")
             .push_bind(query.inner.clone())
@@ -207,7 +207,7 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
                     .into_iter()
                     .collect::<Vec<_>>(),
             )
-            .push(") GROUP BY patient_id HAVING count(*) FILTER (WHERE trigram = ANY (")
+            .push(") GROUP BY org_id, patient_id HAVING count(*) FILTER (WHERE trigram = ANY (")
             .push_bind(query.pieces.clone())
             .push(")) >= ")
             .push_bind(i64::from(query.needed));
@@ -217,7 +217,7 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
                 .push(")) = ")
                 .push_bind(i64::try_from(query.inner.len()).unwrap_or(i64::MAX));
         }
-        sql.push(") AS found ON found.patient_id = patient.id");
+        sql.push(") AS found ON found.org_id = patient.org_id AND found.patient_id = patient.id");
     }
     sql.push(" WHERE patient.org_id = ").push_bind(org);
     if filter.statuses.is_empty() {

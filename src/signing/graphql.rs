@@ -1,10 +1,12 @@
 //! Signatures and addenda in the API.
 
-use super::Addendum;
+use super::{Addendum, store};
+use crate::error::{Error, Faults};
 use crate::ids;
-use crate::operation::Inputs;
+use crate::ledger::{RecordVersion, history};
+use crate::operation::{Inputs, Running};
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Listed, global_id};
+use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
 use crate::patient::{Patient, loader as patients};
 use crate::record::{Signature, hex};
 use crate::scalars::DateTime;
@@ -71,6 +73,97 @@ impl Addendum {
     /// What.
     async fn text(&self) -> &str {
         &self.text
+    }
+    /// Its one version: an addendum takes no change.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Addendum, self.id, first, after).await
+    }
+}
+
+/// What to keep of a list of addenda.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct AddendumFilter {
+    /// About this patient's records.
+    patient_id: Option<ID>,
+    /// To this consultation, session or note.
+    record_id: Option<ID>,
+    /// By this author.
+    author_id: Option<ID>,
+}
+
+impl AddendumFilter {
+    fn read(&self) -> crate::error::Result<store::Condition> {
+        let mut faults = Faults::default();
+        let mut read = |path: &str, kind: RecordKind, id: &Option<ID>| {
+            let parsed = id.as_ref().map(|id| ids::parse(kind, id));
+            parsed.and_then(|parsed| parsed.map_err(|message| faults.add(format!("filter.{path}"), message)).ok())
+        };
+        let patient = read("patientId", RecordKind::Patient, &self.patient_id);
+        let author = read("authorId", RecordKind::Staff, &self.author_id);
+        let record = self.record_id.as_ref().map(|id| ids::parse_any(id).map(|(_, record)| record));
+        if record == Some(None) {
+            faults.add("filter.recordId", "is not an id of this service");
+        }
+        faults.into_result()?;
+        Ok(store::Condition { patient, author, record: record.flatten() })
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct SigningQuery;
+
+#[Object]
+impl SigningQuery {
+    /// An addendum; null with NOT_FOUND if there is none with this id.
+    async fn addendum(
+        &self, ctx: &Context<'_>, #[graphql(desc = "`addendum_…`")] id: ID
+    ) -> Option<Result<Addendum>> {
+        let found = async {
+            let addendum = ids::argument("id", RecordKind::Addendum, &id)?;
+            let found = store::addenda(&mut *ctx.operation()?.reader().await?, &[addendum]).await?.into_iter().next();
+            Ok(found.ok_or_else(|| Error::not_found("addendum", id.as_str()))?)
+        };
+        Some(found.await)
+    }
+
+    /// Addenda to all signed records, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no
+    /// clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AddendumFilter>,
+        #[graphql(desc = "Which end first, by the time they were added.", default_with = "Direction::Desc")]
+        direction: Direction,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Addendum>>> {
+        let found = async {
+            let condition = filter.unwrap_or_default().read()?;
+            let order = Order {
+                name: format!("addedAt:{direction:?}"),
+                column: "addendum.added_at",
+                id: "addendum.id",
+                direction,
+                sample: Key::Time(0),
+            };
+            let window = PageArguments { first, after, last, before }.window(&order)?;
+            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
+            let count =
+                counter(
+                    move |operation| async move { store::count(&mut *operation.reader().await?, &condition).await },
+                );
+            Ok(Connection::new(page, &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))
+        };
+        Some(found.await)
     }
 }
 

@@ -50,6 +50,8 @@ pub async fn addenda(
     let order = order();
     let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
     let rows = ctx.batches()?.load_one(AddendaOf { record, window: window.clone() }).await?.unwrap_or_default();
-    let count = counter(move |operation| async move { store::count(&mut *operation.reader().await?, record).await });
+    let condition = store::Condition { record: Some(record), ..store::Condition::default() };
+    let count =
+        counter(move |operation| async move { store::count(&mut *operation.reader().await?, &condition).await });
     Ok(Connection::new(window.page(rows), &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))
 }

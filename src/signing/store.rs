@@ -7,7 +7,7 @@ use crate::db::columns;
 use crate::db::tables::addendum;
 use crate::error::Result;
 use crate::ledger;
-use crate::page::{Order, Window};
+use crate::page::{Order, Page, Window};
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -72,15 +72,45 @@ pub async fn of_records(
     Ok(found)
 }
 
-/// How many addenda a record has.
-pub async fn count(scope: &mut Scope, record: Uuid) -> Result<i64> {
+/// Which addenda to keep.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Condition {
+    /// About this patient's records.
+    pub patient: Option<Uuid>,
+    /// By this author.
+    pub author: Option<Uuid>,
+    /// To this record.
+    pub record: Option<Uuid>,
+}
+
+fn push_condition<R>(sql: &mut Sql<R>, org: Uuid, condition: &Condition) {
+    sql.push(" FROM addendum WHERE org_id = ").push_bind(org);
+    let columns = [("patient_id", condition.patient), ("author_id", condition.author), ("record_id", condition.record)];
+    for (column, id) in columns {
+        if let Some(id) = id {
+            sql.push(format!(" AND {column} = ")).push_bind(id);
+        }
+    }
+}
+
+/// A page of addenda.
+pub async fn page(scope: &mut Scope, condition: &Condition, order: &Order, window: &Window) -> Result<Page<Addendum>> {
     let door = scope.read(RecordKind::Addendum)?;
-    Ok(Sql::<st::BigInt>::new("SELECT count(*) FROM addendum WHERE org_id = ")
-        .bind(door.org)
-        .text(" AND record_id = ")
-        .bind(record)
-        .get_result(door.connection)
-        .await?)
+    let mut sql = Sql::<addendum::SqlType>::new(format!("SELECT {}", *COLUMNS));
+    push_condition(&mut sql, door.org, condition);
+    window.push_to(&mut sql, order);
+    let rows: Vec<Row> = sql.load(door.connection).await?;
+    let page = window.page(rows.into_iter().map(Addendum::from).collect());
+    scope.show(page.rows.iter().map(|addendum| addendum.patient_id));
+    Ok(page)
+}
+
+/// How many addenda a condition keeps.
+pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
+    let door = scope.read(RecordKind::Addendum)?;
+    let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
+    push_condition(&mut sql, door.org, condition);
+    Ok(sql.get_result(door.connection).await?)
 }
 
 /// Addenda by id.

@@ -130,11 +130,15 @@ pub struct Chart {
 pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let (admin, anna) = (clinic.of(organisation, Role::Admin), clinic.of(organisation, Role::Practitioner));
     let patient = anna
-        .patient_with("Zoë", "Ramírez", json!({
-            "address": {"lines": ["Main Street 1"], "country": "ES"},
-            "emergencyContact": {"name": "Ana", "phone": "+34600123456"},
-            "skinType": {"fitzpatrickType": "III"},
-        }))
+        .patient_with(
+            "Zoë",
+            "Ramírez",
+            json!({
+                "address": {"lines": ["Main Street 1"], "country": "ES"},
+                "emergencyContact": {"name": "Ana", "phone": "+34600123456"},
+                "skinType": {"fitzpatrickType": "III"},
+            }),
+        )
         .await;
     anna.health_entry(&patient).await;
     let consultation = anna
@@ -144,7 +148,10 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         .await;
     let consultation = anna.sign_consultation(&consultation).await;
     let session = anna
-        .session_with(&patient, json!({"anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"}, "supervisorId": anna.id()}))
+        .session_with(
+            &patient,
+            json!({"anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"}, "supervisorId": anna.id()}),
+        )
         .await;
     let session = anna.sign_session(&session).await;
     let note = anna.signed_note(&session).await;
@@ -172,7 +179,12 @@ fn is_object(schema: &Schema, field: &Field) -> bool {
 /// The named fields of a type, each with a selection if it needs one.
 fn selection(schema: &Schema, ty: &str, names: &str) -> String {
     let fields = names.split_whitespace().map(|name| {
-        let field = schema.get(ty).fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("{ty} has no {name}"));
+        let field = schema
+            .get(ty)
+            .fields
+            .iter()
+            .find(|field| field.name == name)
+            .unwrap_or_else(|| panic!("{ty} has no {name}"));
         if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
     });
     fields.collect()
@@ -204,7 +216,11 @@ fn outcome(answer: &Answer, path: &str, field: &str) -> String {
         }
     }
     let pointer = format!("/{path}");
-    assert!(answer.data.pointer(&pointer).is_some_and(Value::is_object), "nothing at {path} to look at: {}", answer.text);
+    assert!(
+        answer.data.pointer(&pointer).is_some_and(Value::is_object),
+        "nothing at {path} to look at: {}",
+        answer.text
+    );
     "ok".to_owned()
 }
 
@@ -212,7 +228,8 @@ fn outcome(answer: &Answer, path: &str, field: &str) -> String {
 async fn every_field_has_its_row() {
     let clinic = Clinic::start().await;
     let schema = Schema::ask(&clinic.anonymous()).await;
-    let names = |ty: &str| -> BTreeSet<String> { schema.get(ty).fields.iter().map(|field| field.name.clone()).collect() };
+    let names =
+        |ty: &str| -> BTreeSet<String> { schema.get(ty).fields.iter().map(|field| field.name.clone()).collect() };
     let rows: BTreeSet<String> = QUERIES.iter().map(|row| row.0.to_owned()).collect();
     assert_eq!(names("Query"), rows, "left: the schema; right: QUERIES");
     let rows: BTreeSet<String> = MUTATIONS.iter().map(|row| row.0.to_owned()).collect();
@@ -223,8 +240,15 @@ async fn every_field_has_its_row() {
     }
     let is_root = |name: &str| name == "Query" || name == "Mutation";
     for ty in schema.types.iter().filter(|ty| ty.kind == "OBJECT" && !is_root(&ty.name)) {
-        let users = |ty: &str| schema.types.iter().flat_map(|owner| owner.fields.iter().map(move |field| (owner, field)))
-            .filter(|(_, field)| field.named_type() == ty).map(|(owner, _)| owner.name.clone()).collect::<Vec<_>>();
+        let users = |ty: &str| {
+            schema
+                .types
+                .iter()
+                .flat_map(|owner| owner.fields.iter().map(move |field| (owner, field)))
+                .filter(|(_, field)| field.named_type() == ty)
+                .map(|(owner, _)| owner.name.clone())
+                .collect::<Vec<_>>()
+        };
         if ty.name.ends_with("Payload") {
             assert_eq!(users(&ty.name), ["Mutation"], "{} is reached otherwise than by its mutation", ty.name);
             continue;
@@ -263,7 +287,7 @@ async fn each_role_reads_what_the_tables_say() {
 /// What a mutation is sent, for a record of the chart's organisation that is in the right state for it.
 pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let Chart { admin, anna, ids } = chart;
-    let fresh = new_id("x");
+    let fresh = uuid::Uuid::now_v7().to_string();
     let patient = Made { id: ids["patient"].as_str().expect("id").to_owned(), version: 1 };
     let session = Made { id: ids["session"].as_str().expect("id").to_owned(), version: 2 };
     let location = || admin.make("addLocation", "location", json!({"name": fresh, "timeZone": "Europe/Madrid"}));
@@ -271,12 +295,14 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let staff = || admin.make("addStaff", "staff", new_staff.clone());
     let new_patient = json!({"legalName": {"given": "New", "family": fresh}, "birthDate": "1980-01-01"});
     let links = json!({"patientId": patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": anna.id()});
-    let with = |more: Value| Made { id: String::new(), version: 1 }.edit_with(links.clone()).as_object().map(|links| {
-        let mut links = links.clone();
-        links.retain(|key, _| key != "id" && key != "expectedVersion");
-        links.extend(more.as_object().expect("an object").clone());
-        Value::Object(links)
-    });
+    let with = |more: Value| {
+        Made { id: String::new(), version: 1 }.edit_with(links.clone()).as_object().map(|links| {
+            let mut links = links.clone();
+            links.retain(|key, _| key != "id" && key != "expectedVersion");
+            links.extend(more.as_object().expect("an object").clone());
+            Value::Object(links)
+        })
+    };
     match mutation {
         "signIn" => json!({"email": anna.member.email, "password": PASSWORD}),
         "updateOrganisation" => {
@@ -289,8 +315,12 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateStaff" => staff().await.edit_with(json!({"displayName": "Renamed"})),
         "resetStaffPassword" => json!({"id": staff().await.id, "password": PASSWORD}),
         "registerPatient" => new_patient,
-        "updatePatient" => anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"patch": {"gender": "woman"}})),
-        "archivePatient" => anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"reason": "Moved"})),
+        "updatePatient" => {
+            anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"patch": {"gender": "woman"}}))
+        }
+        "archivePatient" => {
+            anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"reason": "Moved"}))
+        }
         "restorePatient" => {
             let made = anna.make("registerPatient", "patient", new_patient).await;
             anna.make("archivePatient", "patient", made.edit_with(json!({"reason": "Moved"}))).await.edit()
@@ -333,7 +363,13 @@ async fn each_role_does_what_the_table_says() {
         for role in Role::ALL {
             let who = clinic.of(&clinic.north, role);
             let answer = match *mutation {
-                "signOut" => clinic.sign_in_again(&clinic.north, role).await.graphql("mutation { signOut { signedOut } }", json!({})).await,
+                "signOut" => {
+                    clinic
+                        .sign_in_again(&clinic.north, role)
+                        .await
+                        .graphql("mutation { signOut { signedOut } }", json!({}))
+                        .await
+                }
                 _ => who.does(mutation, input_of(&chart, mutation).await, "__typename").await,
             };
             if answer.outcome() != rights[role as usize] {
@@ -354,12 +390,22 @@ async fn signed_out_everything_but_sign_in_is_refused() {
     for who in [&*nobody, &made_up, &malformed] {
         for (name, arguments, _) in QUERIES {
             let answer = who.graphql(&query(&format!("{name}{arguments} {{ __typename }}")), chart.ids.clone()).await;
-            assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("UNAUTHENTICATED", 401), "{name} {}", answer.text);
+            assert_eq!(
+                (answer.outcome().as_str(), answer.status.as_u16()),
+                ("UNAUTHENTICATED", 401),
+                "{name} {}",
+                answer.text
+            );
         }
     }
     for (mutation, _) in MUTATIONS.iter().filter(|(name, _)| *name != "signIn" && *name != "signOut") {
         let answer = nobody.does(mutation, input_of(&chart, mutation).await, "__typename").await;
-        assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("UNAUTHENTICATED", 401), "{mutation} {}", answer.text);
+        assert_eq!(
+            (answer.outcome().as_str(), answer.status.as_u16()),
+            ("UNAUTHENTICATED", 401),
+            "{mutation} {}",
+            answer.text
+        );
     }
     let answer = nobody.graphql("mutation { signOut { signedOut } }", json!({})).await;
     assert_eq!(answer.outcome(), "UNAUTHENTICATED", "signOut");
@@ -369,8 +415,12 @@ async fn signed_out_everything_but_sign_in_is_refused() {
 fn ids_in(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| ids_in(value, &format!("{at}/{name}"), found)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, value)| ids_in(value, &format!("{at}/{i}"), found)),
-        Value::String(text) if text.rsplit_once('_').is_some_and(|(_, digits)| digits.len() == 26) => found.push(at.to_owned()),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, value)| ids_in(value, &format!("{at}/{i}"), found))
+        }
+        Value::String(text) if text.rsplit_once('_').is_some_and(|(_, digits)| digits.len() == 26) => {
+            found.push(at.to_owned())
+        }
         _ => {}
     }
 }
@@ -390,11 +440,18 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
         let who = clinic.of(&clinic.south, role);
         for (name, arguments, rights) in QUERIES.iter().filter(|(_, arguments, _)| arguments.contains("(id: ")) {
             let kind = arguments.trim_matches(['(', ')']).trim_start_matches("id: $");
-            let ask = async |id: &str| who.graphql(&query(&format!("{name}(id: $id) {{ __typename }}")), json!({"id": id})).await;
+            let ask = async |id: &str| {
+                who.graphql(&query(&format!("{name}(id: $id) {{ __typename }}")), json!({"id": id})).await
+            };
             let id = theirs.ids[kind].as_str().expect("id");
             let (answer, unknown) = (ask(id).await, new_id(&prefix(id)));
             let expected = if rights[role as usize] == "ok" { "NOT_FOUND" } else { NO };
-            assert_eq!((answer.outcome().as_str(), &answer.data[name]), (expected, &Value::Null), "{role:?} {name} {}", answer.text);
+            assert_eq!(
+                (answer.outcome().as_str(), &answer.data[name]),
+                (expected, &Value::Null),
+                "{role:?} {name} {}",
+                answer.text
+            );
             assert_eq!(masked(&answer, id), masked(&ask(&unknown).await, &unknown), "{role:?} {name}");
         }
     }
@@ -405,11 +462,22 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
             let answer = south.graphql(&query(text), json!({"id": id})).await;
             let unknown = new_id(&prefix(id));
             let made_up = south.graphql(&query(text), json!({"id": unknown})).await;
-            assert_eq!((answer.code(), masked(&answer, id)), ("NOT_FOUND", masked(&made_up, &unknown)), "{text} {kind}");
+            assert_eq!(
+                (answer.code(), masked(&answer, id)),
+                ("NOT_FOUND", masked(&made_up, &unknown)),
+                "{text} {kind}"
+            );
         }
     }
-    for filter in ["sessions(filter: {patientId: $id})", "consultations(filter: {patientId: $id})", "aftercareNotes(filter: {patientId: $id})"] {
-        let answer = south.graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]})).await.ok();
+    for filter in [
+        "sessions(filter: {patientId: $id})",
+        "consultations(filter: {patientId: $id})",
+        "aftercareNotes(filter: {patientId: $id})",
+    ] {
+        let answer = south
+            .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
+            .await
+            .ok();
         assert!(answer.to_string().contains(":0}"), "{filter} {answer}");
     }
     // Every id of every mutation's input, one at a time.
@@ -446,13 +514,19 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
 async fn a_refused_field_is_null_and_its_siblings_stay() {
     let clinic = Clinic::start().await;
     let chart = chart(&clinic, &clinic.north).await;
-    let text = query("patient(id: $patient) { displayName sessions { totalCount } healthHistory { id } chartNumber } sessions { totalCount } me { role }");
+    let text = query(
+        "patient(id: $patient) { displayName sessions { totalCount } healthHistory { id } chartNumber } sessions { totalCount } me { role }",
+    );
     let answer = clinic.front_desk().graphql(&text, chart.ids).await;
-    let patient = json!({"displayName": "Zoë Ramírez", "sessions": null, "healthHistory": null, "chartNumber": "P-000001"});
+    let patient =
+        json!({"displayName": "Zoë Ramírez", "sessions": null, "healthHistory": null, "chartNumber": "P-000001"});
     assert_eq!(answer.data, json!({"patient": patient, "sessions": null, "me": {"role": "FRONT_DESK"}}));
     let mut paths: Vec<String> = answer.errors.iter().map(|error| path_of(error).join(".")).collect();
     paths.sort();
-    assert_eq!((answer.codes(), paths), (vec![NO; 3], ["patient.healthHistory", "patient.sessions", "sessions"].map(str::to_owned).to_vec()));
+    assert_eq!(
+        (answer.codes(), paths),
+        (vec![NO; 3], ["patient.healthHistory", "patient.sessions", "sessions"].map(str::to_owned).to_vec())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -463,7 +537,10 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
     for kind in ["health", "consultation", "session", "note", "addendum"] {
-        for text in ["node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }", "nodes(ids: [$id]) { id }"] {
+        for text in [
+            "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
+            "nodes(ids: [$id]) { id }",
+        ] {
             let answer = desk.graphql(&query(text), json!({"id": chart.ids[kind]})).await;
             assert_eq!(answer.outcome(), NO, "{kind} {text} {}", answer.text);
         }
@@ -496,7 +573,12 @@ async fn a_changed_or_disabled_staff_member_holds_from_the_next_request_on() {
 
     member = change(&member, json!({"role": "FRONT_DESK"})).await;
     assert_eq!(anna.graphql("{ sessions { totalCount } }", json!({})).await.outcome(), NO);
-    assert_eq!(anna.does("addHealthEntry", json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}), "__typename").await.outcome(), NO);
+    assert_eq!(
+        anna.does("addHealthEntry", json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}), "__typename")
+            .await
+            .outcome(),
+        NO
+    );
     member = change(&member, json!({"role": "PRACTITIONER"})).await;
     anna.health_entry(&patient).await;
 
@@ -510,7 +592,11 @@ async fn a_changed_or_disabled_staff_member_holds_from_the_next_request_on() {
 
     let reset = json!({"id": anna.id(), "password": "another one for the tests"});
     admin.does("resetStaffPassword", reset, "__typename").await.ok();
-    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "UNAUTHENTICATED", "a new password ends the sign-ins");
+    assert_eq!(
+        anna.graphql("{ me { id } }", json!({})).await.outcome(),
+        "UNAUTHENTICATED",
+        "a new password ends the sign-ins"
+    );
     assert_eq!(anna.sign_in(&anna.member.email, PASSWORD).await.outcome(), "UNAUTHENTICATED");
     anna.sign_in(&anna.member.email, "another one for the tests").await.ok();
 }
@@ -531,7 +617,8 @@ async fn a_sign_in_ends_when_it_is_idle_and_when_it_is_old() {
     let sql = clinic.database.superuser().await;
     let anna = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
     let mine = "created_at = (SELECT max(created_at) FROM sign_in)";
-    let lifetime = sql.one(&format!("SELECT extract(epoch FROM expires_at - created_at)::int FROM sign_in WHERE {mine}")).await;
+    let lifetime =
+        sql.one(&format!("SELECT extract(epoch FROM expires_at - created_at)::int FROM sign_in WHERE {mine}")).await;
     assert_eq!(lifetime, "3600");
     let idle_for = async |seconds: u32| {
         sql.run(&format!("UPDATE sign_in SET last_seen_at = now() - interval '{seconds} s' WHERE {mine}")).await;
@@ -552,12 +639,18 @@ async fn a_sign_in_ends_when_it_is_idle_and_when_it_is_old() {
 async fn an_unknown_email_says_and_costs_what_a_wrong_password_does() {
     let clinic = Clinic::start().await;
     let door = clinic.anonymous();
-    clinic.database.superuser().await.run("UPDATE account SET disabled_at = now() WHERE email = 'auditor@north.example'").await;
+    clinic
+        .database
+        .superuser()
+        .await
+        .run("UPDATE account SET disabled_at = now() WHERE email = 'auditor@north.example'")
+        .await;
     let mut time: BTreeMap<&str, Duration> = BTreeMap::new();
     let mut answers = BTreeSet::new();
     // The first of a kind may be slower: it is not measured.
     for (i, who) in ["admin", "practitioner", "front.desk"].into_iter().enumerate() {
-        for (kind, email) in [("known", format!("{who}@north.example")), ("unknown", format!("{who}@nowhere.example"))] {
+        for (kind, email) in [("known", format!("{who}@north.example")), ("unknown", format!("{who}@nowhere.example"))]
+        {
             let start = Instant::now();
             let answer = door.sign_in(&email, "a wrong password").await;
             if i > 0 {
@@ -581,7 +674,11 @@ async fn failures_of_an_account_slow_the_next_ones_down() {
     for email in ["admin@north.example", "admin@nowhere.example"] {
         let mut delays = Vec::new();
         for _ in 0..8 {
-            assert_eq!(door.sign_in(email, "a wrong password").await.outcome(), "UNAUTHENTICATED", "{email} after {delays:?}");
+            assert_eq!(
+                door.sign_in(email, "a wrong password").await.outcome(),
+                "UNAUTHENTICATED",
+                "{email} after {delays:?}"
+            );
             let delay = "SELECT extract(epoch FROM blocked_until - last_failed_at)::int FROM sign_in_failure WHERE kind = 'email'";
             delays.push(sql.one(delay).await);
             sql.run("UPDATE sign_in_failure SET blocked_until = now() - interval '1 s'").await;
@@ -591,7 +688,11 @@ async fn failures_of_an_account_slow_the_next_ones_down() {
         assert_eq!(delays, [0, 0, 0, 0, 1, 2, 4, 8], "{email}");
         sql.run("UPDATE sign_in_failure SET blocked_until = now() + interval '20 s' WHERE kind = 'email'").await;
         let answer = door.sign_in(email, PASSWORD).await;
-        assert_eq!((answer.outcome().as_str(), answer.status.as_u16()), ("RATE_LIMITED", 429), "the right password waits too");
+        assert_eq!(
+            (answer.outcome().as_str(), answer.status.as_u16()),
+            ("RATE_LIMITED", 429),
+            "the right password waits too"
+        );
         let wait = answer.errors[0]["extensions"]["retryAfter"].as_u64().expect("seconds");
         assert!((15..=20).contains(&wait), "{wait}");
         assert_eq!(answer.headers["retry-after"], wait.to_string());
@@ -600,7 +701,11 @@ async fn failures_of_an_account_slow_the_next_ones_down() {
         sql.run("UPDATE sign_in_failure SET blocked_until = now() - interval '1 s'").await;
         if email.ends_with("@north.example") {
             door.sign_in(email, PASSWORD).await.ok();
-            assert_eq!(sql.one("SELECT count(*) FROM sign_in_failure WHERE kind = 'email'").await, "0", "a success forgets");
+            assert_eq!(
+                sql.one("SELECT count(*) FROM sign_in_failure WHERE kind = 'email'").await,
+                "0",
+                "a success forgets"
+            );
         }
     }
 }
@@ -627,7 +732,14 @@ async fn a_token_is_kept_as_its_hash_only() {
     let sql = clinic.database.superuser().await;
     let token = &anna.member.token;
     assert_eq!(sql.one(&format!("SELECT count(*) FROM sign_in WHERE token_hash = sha256('{token}')")).await, "1");
-    for table in sql.column("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')").await {
-        assert_eq!(sql.one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%{}%'", &token[8..])).await, "0", "{table}");
+    for table in sql
+        .column("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')")
+        .await
+    {
+        assert_eq!(
+            sql.one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%{}%'", &token[8..])).await,
+            "0",
+            "{table}"
+        );
     }
 }

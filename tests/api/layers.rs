@@ -110,7 +110,11 @@ fn use_statements(text: &str) -> (Vec<(bool, String)>, String) {
         let line = left[..at].rfind('\n').map_or(0, |it| it + 1);
         let before = left[line..at].trim();
         let end = left[at..].find(';').map_or(left.len(), |it| at + it);
-        if before.is_empty() || before.starts_with("pub") && !before.contains(['(', ' ']) || before == "pub(crate)" || before == "pub(super)" {
+        if before.is_empty()
+            || before.starts_with("pub") && !before.contains(['(', ' '])
+            || before == "pub(crate)"
+            || before == "pub(super)"
+        {
             rest.push_str(&left[..line]);
             found.push((!before.is_empty(), left[at + 4..end].to_owned()));
             left = &left[(end + 1).min(left.len())..];
@@ -129,7 +133,8 @@ fn paths_after<'t>(text: &'t str, name: &str) -> impl Iterator<Item = String> + 
     let places: Vec<usize> = text.match_indices(&name).map(|(at, _)| at).collect();
     places.into_iter().filter_map(move |at| {
         let alone = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
-        let path: String = text[at + length..].chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
+        let path: String =
+            text[at + length..].chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
         alone.then(|| path.trim_end_matches(':').to_owned())
     })
 }
@@ -141,7 +146,8 @@ fn files() -> Vec<File> {
     let mut exported: BTreeMap<String, String> = BTreeMap::new();
     let mut imported: Vec<(Vec<(String, String)>, String)> = Vec::new();
     for (module, text) in &sources {
-        let own: Vec<&str> = if matches!(module.as_str(), "lib" | "main") { Vec::new() } else { module.split("::").collect() };
+        let own: Vec<&str> =
+            if matches!(module.as_str(), "lib" | "main") { Vec::new() } else { module.split("::").collect() };
         let (statements, body) = use_statements(text);
         let mut mine = Vec::new();
         for (public, tree) in statements {
@@ -166,8 +172,11 @@ fn files() -> Vec<File> {
         // Written out where it is used: `crate::a::b`, `super::b`, and `b::c` of a module's own child.
         mine.extend(paths_after(&body, "crate").map(|path| (path, String::new())));
         let above = own.split_last().map_or(Vec::new(), |(_, above)| above.to_vec());
-        mine.extend(paths_after(&body, "super").map(|path| ([&above[..], &[path.as_str()]].concat().join("::"), String::new())));
-        for child in modules.iter().filter(|child| child.rsplit_once("::").is_some_and(|(parent, _)| parent == module)) {
+        mine.extend(
+            paths_after(&body, "super").map(|path| ([&above[..], &[path.as_str()]].concat().join("::"), String::new())),
+        );
+        for child in modules.iter().filter(|child| child.rsplit_once("::").is_some_and(|(parent, _)| parent == module))
+        {
             mine.push((child.clone(), child.rsplit("::").next().unwrap_or_default().to_owned()));
         }
         imported.push((mine, body));
@@ -232,10 +241,10 @@ fn the_source_is_read_as_it_is_written() {
     let uses = |module: &str| &files.iter().find(|file| file.module == module).expect(module).uses;
     assert!(files.len() > 70, "{}", files.len());
     for (from, to) in [
-        ("session::store", "access::scope"),      // through `pub use`
-        ("patient::graphql", "session::loader"),  // through `use crate::session::{self}` and `session::loader::…`
-        ("organisation", "ledger::entry"),        // a trait
-        ("session::graphql", "session::filter"),  // `use super::Filter`
+        ("session::store", "access::scope"),     // through `pub use`
+        ("patient::graphql", "session::loader"), // through `use crate::session::{self}` and `session::loader::…`
+        ("organisation", "ledger::entry"),       // a trait
+        ("session::graphql", "session::filter"), // `use super::Filter`
         ("graphql::node", "signing::store"),
     ] {
         assert!(uses(from).contains(to), "{from} uses {to}: {:?}", uses(from));
@@ -244,7 +253,8 @@ fn the_source_is_read_as_it_is_written() {
 
 #[test]
 fn every_file_has_its_floor() {
-    let lost: Vec<String> = files().into_iter().map(|file| file.module).filter(|module| floor_of(module).is_none()).collect();
+    let lost: Vec<String> =
+        files().into_iter().map(|file| file.module).filter(|module| floor_of(module).is_none()).collect();
     assert!(lost.is_empty(), "add them to FLOORS: {lost:?}");
 }
 
@@ -269,9 +279,12 @@ fn imports_run_one_way() {
 #[test]
 fn there_are_no_circles() {
     let files = files();
-    let graph: BTreeMap<&str, &BTreeSet<String>> = files.iter().map(|file| (file.module.as_str(), &file.uses)).collect();
+    let graph: BTreeMap<&str, &BTreeSet<String>> =
+        files.iter().map(|file| (file.module.as_str(), &file.uses)).collect();
     let one_piece = |a: &str, b: &str| {
-        OF_ONE_PIECE.iter().any(|whole| [(a, b), (b, a)].iter().any(|(parent, child)| parent == whole && child.starts_with(&format!("{whole}::"))))
+        OF_ONE_PIECE.iter().any(|whole| {
+            [(a, b), (b, a)].iter().any(|(parent, child)| parent == whole && child.starts_with(&format!("{whole}::")))
+        })
     };
     let reaches = |from: &str, to: &str| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from.to_owned()]);
@@ -313,10 +326,13 @@ fn lines_with(file: &File, words: &[&str]) -> Vec<String> {
 fn sql_is_in_stores_only_and_graphql_is_not() {
     let files = files();
     const SQL: [&str; 7] = ["diesel", "Sql::", "Sql<", "SELECT ", "INSERT ", "UPDATE ", ".connection"];
-    let sql: Vec<String> = slice_files(&files, &["mod", "graphql", "mutation", "input", "loader"]).flat_map(|file| lines_with(file, &SQL)).collect();
+    let sql: Vec<String> = slice_files(&files, &["mod", "graphql", "mutation", "input", "loader"])
+        .flat_map(|file| lines_with(file, &SQL))
+        .collect();
     assert!(sql.is_empty(), "SQL outside of a store:\n{}", sql.join("\n"));
     const GRAPHQL: [&str; 5] = ["#[Object]", "InputObject", "SimpleObject", "Context<", "MaybeUndefined"];
-    let graphql: Vec<String> = slice_files(&files, &["store", "parts", "filter"]).flat_map(|file| lines_with(file, &GRAPHQL)).collect();
+    let graphql: Vec<String> =
+        slice_files(&files, &["store", "parts", "filter"]).flat_map(|file| lines_with(file, &GRAPHQL)).collect();
     let graphql: Vec<&String> = graphql.iter().filter(|line| !line.contains("::filter: ")).collect();
     assert!(graphql.is_empty(), "GraphQL in a store:\n{graphql:#?}");
     assert!(slice_files(&files, &["store"]).count() >= 7 && slice_files(&files, &["graphql"]).count() >= 7);
@@ -339,8 +355,11 @@ fn the_door_is_the_only_way_to_a_connection() {
             wrong.push(format!("{} reads accounts", file.module));
         }
         // Tables without row-level security. The command line lists organisations with the owner's eyes.
-        let tables = ["account_membership", "sign_in_failure", "password_hash"].iter().filter(|table| words.contains(*table));
-        let allowed = may_read_accounts(&file.module) || ["db::tables", "commands", "organisation::store"].contains(&file.module.as_str()) || file.module.starts_with("demo::");
+        let tables =
+            ["account_membership", "sign_in_failure", "password_hash"].iter().filter(|table| words.contains(*table));
+        let allowed = may_read_accounts(&file.module)
+            || ["db::tables", "commands", "organisation::store"].contains(&file.module.as_str())
+            || file.module.starts_with("demo::");
         wrong.extend(tables.filter(|_| !allowed).map(|table| format!("{} names {table}", file.module)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

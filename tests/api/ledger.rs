@@ -47,7 +47,8 @@ async fn every_mutation_leaves_one_entry_that_says_what_it_did() {
     let clinic = Clinic::start().await;
     let chart = chart(&clinic, &clinic.north).await;
     let sql = clinic.database.superuser().await;
-    let writing: Vec<&str> = MUTATIONS.iter().map(|row| row.0).filter(|name| *name != "signIn" && *name != "signOut").collect();
+    let writing: Vec<&str> =
+        MUTATIONS.iter().map(|row| row.0).filter(|name| *name != "signIn" && *name != "signOut").collect();
     assert_eq!(ENTRIES.iter().map(|row| row.0).collect::<Vec<_>>(), writing, "a row for every mutation");
     for ((mutation, payload, action, kind, clinical), (_, rights)) in ENTRIES.iter().zip(MUTATIONS.iter().skip(2)) {
         let who = if rights[Role::Practitioner as usize] == "ok" { &chart.anna } else { &chart.admin };
@@ -62,8 +63,14 @@ async fn every_mutation_leaves_one_entry_that_says_what_it_did() {
         let answer = who.does(mutation, input, &format!("{payload} {{ id {version} {patient} }}")).await.ok();
         let record = &answer[mutation][payload];
         assert_eq!(entries(&sql, &clinic.north).await, before + 1, "{mutation}");
-        let entry = sql.rows(&format!("SELECT seq, action, record_kind, record_id, version, actor_id, patient_id, content FROM ledger \
-            WHERE org_id = '{}' ORDER BY seq DESC LIMIT 1", clinic.north.uuid)).await.remove(0);
+        let entry = sql
+            .rows(&format!(
+                "SELECT seq, action, record_kind, record_id, version, actor_id, patient_id, content FROM ledger \
+            WHERE org_id = '{}' ORDER BY seq DESC LIMIT 1",
+                clinic.north.uuid
+            ))
+            .await
+            .remove(0);
         let id = uuid_of(record["id"].as_str().expect("an id"));
         let of_patient = match (*clinical, *payload) {
             (false, _) => None,
@@ -103,7 +110,12 @@ async fn what_failed_leaves_no_entry() {
             let mut input = input.clone();
             input["expectedVersion"] = json!(version + 7);
             let lost = who.does(mutation, input, "__typename").await;
-            assert_eq!((lost.code(), &lost.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(version)), "{mutation} {}", lost.text);
+            assert_eq!(
+                (lost.code(), &lost.errors[0]["extensions"]["currentVersion"]),
+                ("CONFLICT", &json!(version)),
+                "{mutation} {}",
+                lost.text
+            );
             stale += 1;
         }
         assert_eq!(entries(&sql, &clinic.north).await, before, "{mutation}");
@@ -142,10 +154,11 @@ async fn a_retry_is_the_first_try_again_and_one_entry() {
     let anna = clinic.practitioner();
     let sql = clinic.database.superuser().await;
     let before = entries(&sql, &clinic.north).await;
-    let query = "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id chartNumber } } }";
+    let query =
+        "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id chartNumber } } }";
     let input = |family: &str, id: Option<&str>| json!({"input": {"id": id, "legalName": {"given": "Zoë", "family": family}, "birthDate": "1990-05-17"}});
     let id = new_id("patient");
-    for (key, id) in [(Some("a key"), None), (None, Some(id.as_str()))] {
+    for (key, id) in [(Some("a-key"), None), (None, Some(id.as_str()))] {
         let send = |family: &str| {
             let request = anna.prepare(query, input(family, id));
             Answer::to(if let Some(key) = key { request.header("idempotency-key", key) } else { request })
@@ -189,8 +202,12 @@ const ACCESS_LOG: &str = "SELECT seq, digest_hex, hash_hex, false, org_id, micro
 /// The number of the first broken entry of an organisation's chain, or none.
 async fn broken(sql: &Sql, table: &str, org: Uuid) -> Option<i64> {
     let columns = if table == "ledger" { LEDGER } else { ACCESS_LOG };
-    let rows = sql.rows(&format!("{columns} FROM (SELECT *, encode(digest, 'hex') AS digest_hex, encode(hash, 'hex') AS hash_hex, \
-        (extract(epoch FROM at) * 1000000)::bigint AS micros FROM {table}) AS t WHERE org_id = '{org}' ORDER BY seq")).await;
+    let rows = sql
+        .rows(&format!(
+            "{columns} FROM (SELECT *, encode(digest, 'hex') AS digest_hex, encode(hash, 'hex') AS hash_hex, \
+        (extract(epoch FROM at) * 1000000)::bigint AS micros FROM {table}) AS t WHERE org_id = '{org}' ORDER BY seq"
+        ))
+        .await;
     let (mut last, mut hash) = (0, Sha256::digest(org.as_bytes()).to_vec());
     for row in rows {
         let text = |i: usize| row[i].clone().unwrap_or_default();
@@ -199,7 +216,11 @@ async fn broken(sql: &Sql, table: &str, org: Uuid) -> Option<i64> {
             let start = vec![bytes(&text(4)), uuid(&text(5)), number(6).to_be_bytes().to_vec(), uuid(&text(7))];
             let words = (8..11).map(|i| text(i).into_bytes());
             let version = i32::try_from(number(13)).expect("a version").to_be_bytes().to_vec();
-            start.into_iter().chain(words).chain([uuid(&text(11)), uuid(&text(12)), version, text(14).into_bytes()]).collect::<Vec<_>>()
+            start
+                .into_iter()
+                .chain(words)
+                .chain([uuid(&text(11)), uuid(&text(12)), version, text(14).into_bytes()])
+                .collect::<Vec<_>>()
         } else {
             let start = vec![uuid(&text(4)), number(5).to_be_bytes().to_vec(), uuid(&text(6))];
             let patients = text(11).split_whitespace().flat_map(uuid).collect();
@@ -207,13 +228,19 @@ async fn broken(sql: &Sql, table: &str, org: Uuid) -> Option<i64> {
         };
         let erased = text(3) == "t";
         let digest = bytes(&text(1));
-        hash = Sha256::new().chain_update(&hash).chain_update((last + 1_i64).to_be_bytes()).chain_update(&digest).finalize().to_vec();
+        hash = Sha256::new()
+            .chain_update(&hash)
+            .chain_update((last + 1_i64).to_be_bytes())
+            .chain_update(&digest)
+            .finalize()
+            .to_vec();
         if number(0) != last + 1 || hash != bytes(&text(2)) || (!erased && hash_fields(&fields) != digest) {
             return Some(last + 1);
         }
         last += 1;
     }
-    let head = sql.rows(&format!("SELECT seq, encode(hash, 'hex') FROM {table}_head WHERE org_id = '{org}'")).await.remove(0);
+    let head =
+        sql.rows(&format!("SELECT seq, encode(hash, 'hex') FROM {table}_head WHERE org_id = '{org}'")).await.remove(0);
     let fits = head[0] == Some(last.to_string()) && head[1].as_deref().map(bytes) == Some(hash);
     (!fits).then_some(last + 1)
 }
@@ -239,7 +266,11 @@ async fn both_logs_are_gapless_and_chained_in_each_organisation() {
     let sql = clinic.database.superuser().await;
     for org in [clinic.north.uuid, clinic.south.uuid] {
         for table in ["ledger", "access_log"] {
-            let gaps = sql.one(&format!("SELECT count(*) >= 30 AND max(seq) = count(*) AND min(seq) = 1 FROM {table} WHERE org_id = '{org}'")).await;
+            let gaps = sql
+                .one(&format!(
+                    "SELECT count(*) >= 30 AND max(seq) = count(*) AND min(seq) = 1 FROM {table} WHERE org_id = '{org}'"
+                ))
+                .await;
             assert_eq!(gaps, "t", "{table}");
             assert_eq!(broken(&sql, table, org).await, None, "{table}");
         }
@@ -256,18 +287,42 @@ async fn tampering_by_a_superuser_is_found() {
     let last = |table: &str| format!("(SELECT max(seq) FROM {table} WHERE org_id = '{org}')");
     let swap = |table: &str, columns: &str| {
         let set: Vec<String> = columns.split(' ').map(|column| format!("{column} = o.{column}")).collect();
-        format!("UPDATE {table} t SET {} FROM {table} o WHERE t.org_id = '{org}' AND o.org_id = t.org_id AND ((t.seq, o.seq) IN ((9, 10), (10, 9)))", set.join(", "))
+        format!(
+            "UPDATE {table} t SET {} FROM {table} o WHERE t.org_id = '{org}' AND o.org_id = t.org_id AND ((t.seq, o.seq) IN ((9, 10), (10, 9)))",
+            set.join(", ")
+        )
     };
     let mut attacks = vec![
         ("ledger", 5, format!("UPDATE ledger SET content = replace(content, 'a', 'e') WHERE {}", at("5"))),
-        ("ledger", 5, format!("UPDATE ledger SET content = replace(content, 'a', 'e'), digest = sha256(content::bytea) WHERE {}", at("5"))),
+        (
+            "ledger",
+            5,
+            format!(
+                "UPDATE ledger SET content = replace(content, 'a', 'e'), digest = sha256(content::bytea) WHERE {}",
+                at("5")
+            ),
+        ),
         ("ledger", 5, format!("UPDATE ledger SET actor_id = gen_random_uuid() WHERE {}", at("5"))),
         ("ledger", 5, format!("UPDATE ledger SET patient_id = gen_random_uuid() WHERE {}", at("5"))),
         ("ledger", 5, format!("UPDATE ledger SET action = 'read' WHERE {}", at("5"))),
         ("ledger", 5, format!("UPDATE ledger SET version = version + 1 WHERE {}", at("5"))),
         ("ledger", 5, format!("UPDATE ledger SET salt = NULL WHERE {}", at("5"))),
-        ("ledger", 9, swap("ledger", "at actor_id request_id action record_kind record_id patient_id version content salt digest")),
-        ("ledger", 9, swap("ledger", "at actor_id request_id action record_kind record_id patient_id version content salt digest hash")),
+        (
+            "ledger",
+            9,
+            swap(
+                "ledger",
+                "at actor_id request_id action record_kind record_id patient_id version content salt digest",
+            ),
+        ),
+        (
+            "ledger",
+            9,
+            swap(
+                "ledger",
+                "at actor_id request_id action record_kind record_id patient_id version content salt digest hash",
+            ),
+        ),
         ("access_log", 5, format!("UPDATE access_log SET patient_ids = '{{}}', operation = 'me' WHERE {}", at("5"))),
         ("access_log", 5, format!("UPDATE access_log SET from_address = '10.0.0.1' WHERE {}", at("5"))),
     ];
@@ -275,7 +330,14 @@ async fn tampering_by_a_superuser_is_found() {
         attacks.push((table, 5, format!("UPDATE {table} SET at = at + interval '1 us' WHERE {}", at("5"))));
         attacks.push((table, 5, format!("UPDATE {table} SET request_id = 'x' WHERE {}", at("5"))));
         attacks.push((table, 5, format!("DELETE FROM {table} WHERE {}", at("5"))));
-        attacks.push((table, 5, format!("DELETE FROM {table} WHERE {}; UPDATE {table} SET seq = seq - 1 WHERE org_id = '{org}' AND seq > 5", at("5"))));
+        attacks.push((
+            table,
+            5,
+            format!(
+                "DELETE FROM {table} WHERE {}; UPDATE {table} SET seq = seq - 1 WHERE org_id = '{org}' AND seq > 5",
+                at("5")
+            ),
+        ));
         // The head knows the end of the chain.
         attacks.push((table, -1, format!("DELETE FROM {table} WHERE {}", at(&last(table)))));
         attacks.push((table, -1, format!("UPDATE {table}_head SET seq = seq - 1 WHERE org_id = '{org}'")));
@@ -308,17 +370,27 @@ async fn history_shows_each_version_by_whom_and_what_changed() {
     assert_eq!(history["totalCount"], 3);
     let nodes = history["nodes"].as_array().expect("versions");
     let brief: Vec<Value> = nodes.iter().map(|it| json!([it["version"], it["action"], it["by"]["id"]])).collect();
-    assert_eq!(brief, [json!([3, "ARCHIVE", anna.id()]), json!([2, "UPDATE", anna.id()]), json!([1, "CREATE", desk.id()])]);
+    assert_eq!(
+        brief,
+        [json!([3, "ARCHIVE", anna.id()]), json!([2, "UPDATE", anna.id()]), json!([1, "CREATE", desk.id()])]
+    );
     let changes = |version: usize| -> Vec<Value> { nodes[3 - version]["changes"].as_array().expect("changes").clone() };
-    assert_eq!(changes(3), [
-        json!({"field": "status", "before": "active", "after": "archived"}),
-        json!({"field": "statusReason", "before": null, "after": "Moved"}),
-    ]);
-    assert_eq!(changes(2), [
-        json!({"field": "gender", "before": null, "after": "woman"}),
-        json!({"field": "legalName", "before": {"given": "Zoë", "middle": null, "family": "Ramírez"}, "after": {"given": "Zoë", "middle": null, "family": "Sol"}}),
-    ]);
-    let first: Vec<&str> = nodes[2]["changes"].as_array().expect("changes").iter().filter_map(|it| it["field"].as_str()).collect();
+    assert_eq!(
+        changes(3),
+        [
+            json!({"field": "status", "before": "active", "after": "archived"}),
+            json!({"field": "statusReason", "before": null, "after": "Moved"}),
+        ]
+    );
+    assert_eq!(
+        changes(2),
+        [
+            json!({"field": "gender", "before": null, "after": "woman"}),
+            json!({"field": "legalName", "before": {"given": "Zoë", "middle": null, "family": "Ramírez"}, "after": {"given": "Zoë", "middle": null, "family": "Sol"}}),
+        ]
+    );
+    let first: Vec<&str> =
+        nodes[2]["changes"].as_array().expect("changes").iter().filter_map(|it| it["field"].as_str()).collect();
     assert_eq!(first, ["birthDate", "chartNumber", "legalName", "status"], "all that was filled in");
     let sequences: Vec<i64> = nodes.iter().filter_map(|it| it["ledgerSequence"].as_i64()).collect();
     assert!(sequences.is_sorted_by(|newer, older| newer > older), "{sequences:?}");
@@ -340,13 +412,24 @@ async fn history_shows_the_parts_of_a_session_and_its_signature() {
     let areas = json!([{"area": "NOSE", "needleDepthMm": "0.5", "passes": 2}]);
     let session = anna.make("updateSession", "session", session.edit_with(json!({"patch": {"areas": areas}}))).await;
     anna.sign_session(&session).await;
-    let query = "query ($id: ID!) { session(id: $id) { history { nodes { version changes { field before after } } } } }";
+    let query =
+        "query ($id: ID!) { session(id: $id) { history { nodes { version changes { field before after } } } } }";
     let answer = anna.graphql(query, json!({"id": session.id})).await.ok();
     let nodes = answer["session"]["history"]["nodes"].as_array().expect("versions").clone();
-    let fields = |node: &Value| -> Vec<String> { node["changes"].as_array().expect("changes").iter().map(|it| it["field"].as_str().expect("a name").to_owned()).collect() };
+    let fields = |node: &Value| -> Vec<String> {
+        node["changes"]
+            .as_array()
+            .expect("changes")
+            .iter()
+            .map(|it| it["field"].as_str().expect("a name").to_owned())
+            .collect()
+    };
     assert_eq!((fields(&nodes[0]), fields(&nodes[1])), (vec!["signature".to_owned()], vec!["areas".to_owned()]));
     let change = &nodes[1]["changes"][0];
-    assert_eq!((change["before"].as_array().map(Vec::len), change["after"].as_array().map(Vec::len)), (Some(2), Some(1)));
+    assert_eq!(
+        (change["before"].as_array().map(Vec::len), change["after"].as_array().map(Vec::len)),
+        (Some(2), Some(1))
+    );
     assert_eq!(nodes[0]["changes"][0]["after"]["signedBy"], json!(anna.id()));
 }
 
@@ -354,16 +437,26 @@ async fn history_shows_the_parts_of_a_session_and_its_signature() {
 
 /// The rows of the north's access log after a number: event, operation, actor, patients.
 async fn looks_after(sql: &Sql, clinic: &Clinic, seq: i64) -> Vec<(String, String, String, Vec<String>)> {
-    let rows = sql.rows(&format!("SELECT event, operation, coalesce(actor_id::text, ''), array_to_string(patient_ids, ' ') FROM access_log \
-        WHERE org_id = '{}' AND seq > {seq} ORDER BY seq", clinic.north.uuid)).await;
-    rows.into_iter().map(|row| {
-        let text = |i: usize| row[i].clone().unwrap_or_default();
-        (text(0), text(1), text(2), text(3).split_whitespace().map(str::to_owned).collect())
-    }).collect()
+    let rows = sql
+        .rows(&format!(
+            "SELECT event, operation, coalesce(actor_id::text, ''), array_to_string(patient_ids, ' ') FROM access_log \
+        WHERE org_id = '{}' AND seq > {seq} ORDER BY seq",
+            clinic.north.uuid
+        ))
+        .await;
+    rows.into_iter()
+        .map(|row| {
+            let text = |i: usize| row[i].clone().unwrap_or_default();
+            (text(0), text(1), text(2), text(3).split_whitespace().map(str::to_owned).collect())
+        })
+        .collect()
 }
 
 async fn last_look(sql: &Sql, clinic: &Clinic) -> i64 {
-    sql.one(&format!("SELECT seq FROM access_log_head WHERE org_id = '{}'", clinic.north.uuid)).await.parse().expect("a number")
+    sql.one(&format!("SELECT seq FROM access_log_head WHERE org_id = '{}'", clinic.north.uuid))
+        .await
+        .parse()
+        .expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,7 +475,11 @@ async fn every_look_at_a_patient_is_in_the_access_log_with_whom_it_showed() {
         ("{ staff { nodes { displayName } } }".to_owned(), "staff", &both[..0]),
         (format!("{{ patient(id: \"{}\") {{ displayName }} }}", ian.id), "patient", &both[1..]),
         ("{ patients { nodes { chartNumber } } }".to_owned(), "patients", &both[..]),
-        ("{ patients(first: 1, orderBy: {field: NAME, direction: DESC}) { nodes { id } } }".to_owned(), "patients", &both[1..]),
+        (
+            "{ patients(first: 1, orderBy: {field: NAME, direction: DESC}) { nodes { id } } }".to_owned(),
+            "patients",
+            &both[1..],
+        ),
         (format!("{{ session(id: \"{}\") {{ note }} }}", session.id), "session", &both[..1]),
         ("{ sessions { edges { cursor } nodes { startedAt } } }".to_owned(), "sessions", &both[..1]),
         ("{ consultations { nodes { goals } } }".to_owned(), "consultations", &both[..1]),
@@ -406,7 +503,12 @@ async fn every_look_at_a_patient_is_in_the_access_log_with_whom_it_showed() {
     // A write shows what it answers with.
     let before = last_look(&sql, &clinic).await;
     let ian = anna.make("updatePatient", "patient", ian.edit_with(json!({"patch": {"gender": "man"}}))).await;
-    let shown = ("read".to_owned(), "updatePatient".to_owned(), uuid_of(anna.id()).to_string(), vec![uuid_of(&ian.id).to_string()]);
+    let shown = (
+        "read".to_owned(),
+        "updatePatient".to_owned(),
+        uuid_of(anna.id()).to_string(),
+        vec![uuid_of(&ian.id).to_string()],
+    );
     assert_eq!(looks_after(&sql, &clinic, before).await, [shown]);
 }
 
@@ -432,7 +534,8 @@ async fn sign_ins_refused_or_not_and_refusals_are_in_the_access_log() {
     let sql = clinic.database.superuser().await;
     let desk = clinic.front_desk();
     let who = uuid_of(desk.id()).to_string();
-    let row = |event: &str, operation: &str| (event.to_owned(), operation.to_owned(), who.clone(), Vec::<String>::new());
+    let row =
+        |event: &str, operation: &str| (event.to_owned(), operation.to_owned(), who.clone(), Vec::<String>::new());
 
     let before = last_look(&sql, &clinic).await;
     let again = clinic.sign_in_again(&clinic.north, Role::FrontDesk).await;

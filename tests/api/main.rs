@@ -4,7 +4,19 @@
 mod support;
 
 mod access;
+mod addenda;
+mod aftercare;
+mod binary;
+mod conflicts;
+mod consultations;
+mod health;
+mod http;
 mod layers;
 mod ledger;
+mod paging;
+mod patients;
+mod retries;
 mod schema;
+mod sessions;
+mod staff;
 mod statements;

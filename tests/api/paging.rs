@@ -1,0 +1,318 @@
+//! Paging: every list, every order, both ways: every row once, whatever it is sorted by and whatever comes in meanwhile.
+
+use crate::support::*;
+use std::collections::HashSet;
+
+const PAGE: usize = 7;
+const ROWS: usize = 24;
+
+/// A list to walk.
+struct List {
+    /// Around the field, `patient(id: "…") { $ }`; `$` for a root field.
+    around: String,
+    field: &'static str,
+    /// Its arguments besides those of paging.
+    arguments: String,
+    /// What tells its rows apart.
+    key: &'static str,
+    /// Whether it takes `last` and `before`.
+    backward: bool,
+}
+
+impl List {
+    fn new(around: &str, field: &'static str, arguments: String) -> Self {
+        Self { around: around.to_owned(), field, arguments, key: "id", backward: true }
+    }
+
+    /// The list in each of these orders, in both directions.
+    fn in_orders(around: &str, field: &'static str, orders: &[&str]) -> Vec<(Self, Self)> {
+        let one = |order: &str, direction: &str| Self::new(around, field, format!("orderBy: {{field: {order}, direction: {direction}}}"));
+        orders.iter().map(|order| (one(order, "ASC"), one(order, "DESC"))).collect()
+    }
+
+    fn forward_only(around: &str, field: &'static str, key: &'static str) -> Self {
+        Self { key, backward: false, ..Self::new(around, field, String::new()) }
+    }
+
+    fn query(&self, paging: &str, selection: &str) -> String {
+        let arguments = format!("{} {paging}", self.arguments);
+        let arguments = if arguments.trim().is_empty() { String::new() } else { format!("({arguments})") };
+        self.around.replace('$', &format!("{}{arguments} {{ {selection} }}", self.field))
+    }
+
+    fn shown(&self) -> String {
+        format!("{} {}({})", self.around, self.field, self.arguments)
+    }
+
+    /// The connection in an answer.
+    fn of<'a>(&self, data: &'a Value) -> &'a Value {
+        let mut value = data;
+        while value.get(self.field).is_none() {
+            value = value.as_object().and_then(|fields| fields.values().next()).expect("the field");
+        }
+        &value[self.field]
+    }
+
+    async fn page(&self, by: &Caller, paging: &str) -> Value {
+        let selection = format!("edges {{ cursor node {{ {} }} }} nodes {{ {} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}", self.key, self.key);
+        let answer = by.graphql(&format!("{{ {} }}", self.query(paging, &selection)), json!({})).await;
+        assert!(answer.errors.is_empty(), "{}: {}", self.shown(), answer.text);
+        self.of(&answer.data).clone()
+    }
+
+    /// Walks the whole list; `between` runs between two pages. The keys of the rows in the order they came.
+    async fn walk(&self, by: &Caller, forward: bool, between: impl AsyncFn()) -> Vec<String> {
+        let (size, from, more, before, edge) = if forward {
+            ("first", "after", "hasNextPage", "hasPreviousPage", "endCursor")
+        } else {
+            ("last", "before", "hasPreviousPage", "hasNextPage", "startCursor")
+        };
+        let mut keys = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let paging = cursor.as_ref().map_or(format!("{size}: {PAGE}"), |cursor| format!("{size}: {PAGE}, {from}: \"{cursor}\""));
+            let page = self.page(by, &paging).await;
+            let (info, edges) = (&page["pageInfo"], page["edges"].as_array().unwrap());
+            let nodes: Vec<&Value> = edges.iter().map(|edge| &edge["node"]).collect();
+            assert_eq!(nodes, page["nodes"].as_array().unwrap().iter().collect::<Vec<_>>(), "nodes and edges are the same rows");
+            assert_eq!(info[before], cursor.is_some(), "{}: {before}", self.shown());
+            assert_eq!((info["startCursor"].as_str(), info["endCursor"].as_str()), (edges.first().and_then(|edge| edge["cursor"].as_str()), edges.last().and_then(|edge| edge["cursor"].as_str())));
+            let found = nodes.iter().map(|node| node[self.key].to_string());
+            if forward { keys.extend(found) } else { keys.extend(found.rev()) }
+            if info[more] != true {
+                return keys;
+            }
+            assert_eq!(edges.len(), PAGE, "a page before the last one is full");
+            cursor = info[edge].as_str().map(str::to_owned);
+            between().await;
+        }
+    }
+}
+
+/// Rows of which more than a page share everything they could be sorted by: clones of one that the API made.
+async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let session = anna.signed_session(&patient).await;
+    anna.consultation(&patient).await;
+    anna.note(&session).await;
+    for _ in 0..ROWS {
+        anna.addendum(&session).await;
+    }
+    let sql = clinic.database.superuser().await;
+    let clone = async |table: &str, changes: &str| {
+        let clones = ROWS - 1;
+        sql.run(&format!(
+            "INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid() {changes}))).* \
+             FROM (SELECT * FROM {table} WHERE org_id = '{}' ORDER BY id LIMIT 1) t, generate_series(1, {clones}) n",
+            clinic.north.uuid
+        ))
+        .await
+    };
+    for table in ["consultation", "treatment_session", "aftercare_note"] {
+        assert_eq!(clone(table, "").await, ROWS as u64 - 1);
+    }
+    sql.run("UPDATE addendum SET added_at = (SELECT max(added_at) FROM addendum)").await;
+    // Chart numbers, names of places and accounts are unique; names, birthdays and times of people are not.
+    clone("patient", ", 'chart_number', 'T-' || n").await;
+    sql.run("INSERT INTO patient_search SELECT p.org_id, s.trigram, p.id FROM patient p, patient_search s WHERE p.chart_number LIKE 'T-%'").await;
+    clone("location", ", 'name', 'Place ' || n").await;
+    sql.run(&format!(
+        "INSERT INTO account SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'email', 'tie' || n || '@x.example'))).* \
+         FROM (SELECT * FROM account LIMIT 1) a, generate_series(1, {ROWS}) n; \
+         INSERT INTO staff SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'account_id', a.id, 'email', a.email))).* \
+         FROM (SELECT * FROM staff WHERE org_id = '{}' LIMIT 1) s, account a WHERE a.email LIKE 'tie%'",
+        clinic.north.uuid
+    ))
+    .await;
+    (anna, patient, session)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_in_every_order_shows_every_row_once_both_ways() {
+    let clinic = Clinic::start().await;
+    let (anna, patient, session) = ties(&clinic).await;
+    let of_patient = format!("patient(id: \"{}\") {{ $ }}", patient.id);
+    let of_session = format!("session(id: \"{}\") {{ $ }}", session.id);
+    let notes = &["NOTED_AT", "CREATED_AT", "UPDATED_AT"];
+    let mut pairs = Vec::new();
+    pairs.extend(List::in_orders("$", "patients", &["NAME", "CHART_NUMBER", "BIRTH_DATE", "CREATED_AT", "UPDATED_AT"]));
+    let found = |direction: &str| List::new("$", "patients", format!("search: \"lovelace\", orderBy: {{field: RELEVANCE, direction: {direction}}}"));
+    pairs.push((found("ASC"), found("DESC")));
+    for around in ["$", of_patient.as_str()] {
+        pairs.extend(List::in_orders(around, "consultations", &["HELD_AT", "CREATED_AT", "UPDATED_AT"]));
+        pairs.extend(List::in_orders(around, "sessions", &["STARTED_AT", "CREATED_AT", "UPDATED_AT"]));
+        pairs.extend(List::in_orders(around, "aftercareNotes", notes));
+    }
+    pairs.extend(List::in_orders(&of_session, "aftercareNotes", notes));
+    for (ascending, descending) in pairs {
+        let up = ascending.walk(&anna, true, async || {}).await;
+        let mut down = descending.walk(&anna, true, async || {}).await;
+        assert_eq!(up.len(), ROWS, "{}", ascending.shown());
+        assert_eq!(up.iter().collect::<HashSet<_>>().len(), ROWS, "{}: no row twice", ascending.shown());
+        down.reverse();
+        assert_eq!(down, up, "{}: the one order is the other's reverse", ascending.shown());
+        let mut back = ascending.walk(&anna, false, async || {}).await;
+        back.reverse();
+        assert_eq!(back, up, "{}: backwards", ascending.shown());
+    }
+    for _ in 0..ROWS {
+        let version: i64 = anna.graphql("query ($id: ID!) { patient(id: $id) { version } }", json!({"id": patient.id})).await.ok()["patient"]["version"].as_i64().unwrap();
+        anna.does("updatePatient", json!({"id": patient.id, "expectedVersion": version, "patch": {}}), "patient { id }").await.ok();
+    }
+    let staff = List::new("$", "staff", String::new());
+    let singles = [
+        (staff, ROWS + 4),
+        (List::forward_only("organisation { $ }", "locations", "id"), ROWS),
+        (List::forward_only(&of_session, "addenda", "id"), ROWS),
+        (List::forward_only(&of_patient, "history", "ledgerSequence"), ROWS + 1),
+    ];
+    for (list, rows) in singles {
+        let there = list.walk(&anna, true, async || {}).await;
+        assert_eq!((there.len(), there.iter().collect::<HashSet<_>>().len()), (rows, rows), "{}", list.shown());
+        if list.backward {
+            let mut back = list.walk(&anna, false, async || {}).await;
+            back.reverse();
+            assert_eq!(back, there, "{}", list.shown());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_come_in_meanwhile_neither_hide_nor_repeat_any() {
+    let clinic = Clinic::start().await;
+    let (anna, patient, _) = ties(&clinic).await;
+    for (field, orders) in [("patients", &["NAME", "UPDATED_AT"][..]), ("sessions", &["STARTED_AT", "CREATED_AT"][..])] {
+        for pair in List::in_orders("$", field, orders) {
+            for list in [pair.0, pair.1] {
+                for forward in [true, false] {
+                    let before: HashSet<String> = list.walk(&anna, true, async || {}).await.into_iter().collect();
+                    let walked = list.walk(&anna, forward, async || {
+                        // Some sort before the cursor, some after it, some beside it.
+                        if field == "patients" {
+                            for family in ["Aaa", "Lovelace", "Zzz"] {
+                                anna.patient("Ada", family).await;
+                            }
+                        } else {
+                            for hours in [90, 2] {
+                                anna.session_with(&patient, json!({"startedAt": hours_ago(hours), "endedAt": null, "areas": [], "products": []})).await;
+                            }
+                        }
+                    });
+                    let walked = walked.await;
+                    let each: HashSet<String> = walked.iter().cloned().collect();
+                    assert_eq!(each.len(), walked.len(), "{}: no row twice", list.shown());
+                    assert!(each.is_superset(&before), "{}: no row is missed", list.shown());
+                    // As many as at first, for the next walk.
+                    let sql = clinic.database.superuser().await;
+                    sql.run("DELETE FROM session_area WHERE session_id IN (SELECT id FROM treatment_session WHERE ended_at IS NULL); \
+                        DELETE FROM treatment_session WHERE ended_at IS NULL; \
+                        DELETE FROM patient_search WHERE patient_id IN (SELECT id FROM patient WHERE chart_number LIKE 'P-%' AND chart_number > 'P-000001'); \
+                        DELETE FROM patient WHERE chart_number LIKE 'P-%' AND chart_number > 'P-000001'").await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paging_arguments_that_make_no_sense_are_refused() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    anna.session(&patient).await;
+    let cursor = async |query: &str| {
+        let data = anna.ask(query).await;
+        let list = data.as_object().unwrap().values().next().unwrap();
+        list["pageInfo"]["endCursor"].as_str().unwrap().to_owned()
+    };
+    let by_name = cursor("{ patients { pageInfo { endCursor } } }").await;
+    let by_birth = cursor("{ patients(orderBy: {field: BIRTH_DATE}) { pageInfo { endCursor } } }").await;
+    let down = cursor("{ patients(orderBy: {field: NAME, direction: DESC}) { pageInfo { endCursor } } }").await;
+    let session = cursor("{ sessions { pageInfo { endCursor } } }").await;
+    let cases: Vec<(String, Vec<&str>)> = vec![
+        ("first: 101".into(), vec!["first"]),
+        ("first: -1".into(), vec!["first"]),
+        ("last: 101".into(), vec!["last"]),
+        ("last: -2147483648".into(), vec!["last"]),
+        ("first: 1, last: 1".into(), vec!["last"]),
+        ("first: 101, last: -1".into(), vec!["first", "last", "last"]),
+        (format!("first: 1, before: \"{by_name}\""), vec!["before"]),
+        (format!("last: 1, after: \"{by_name}\""), vec!["after"]),
+        (format!("after: \"{by_birth}\""), vec!["after"]),
+        (format!("after: \"{down}\""), vec!["after"]),
+        (format!("after: \"{session}\""), vec!["after"]),
+        (format!("last: 1, before: \"{by_birth}\""), vec!["before"]),
+        ("after: \"\"".into(), vec!["after"]),
+        ("after: \"garbage\"".into(), vec!["after"]),
+        ("after: \"W10\"".into(), vec!["after"]),
+    ];
+    for (paging, paths) in cases {
+        let answer = anna.graphql(&format!("{{ patients({paging}) {{ nodes {{ id }} }} }}"), json!({})).await;
+        assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", paths), "{paging}");
+    }
+    for nested in ["sessions", "consultations", "aftercareNotes"] {
+        let query = format!("query ($id: ID!) {{ patient(id: $id) {{ id {nested}(first: 101) {{ nodes {{ id }} }} }} }}");
+        let answer = anna.graphql(&query, json!({"id": patient.id})).await;
+        assert_eq!((answer.code(), answer.faults(), &answer.data["patient"]["id"]), ("BAD_USER_INPUT", vec!["first"], &json!(patient.id)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edges_of_a_list_are_told() {
+    let clinic = Clinic::start().await;
+    let (anna, ..) = ties(&clinic).await;
+    let list = List::new("$", "sessions", String::new());
+    let info = |page: &Value| (page["nodes"].as_array().unwrap().len(), page["pageInfo"]["hasPreviousPage"].as_bool().unwrap(), page["pageInfo"]["hasNextPage"].as_bool().unwrap());
+    for (paging, expected) in [
+        ("first: 100", (ROWS, false, false)),
+        ("last: 100", (ROWS, false, false)),
+        ("first: 24", (ROWS, false, false)),
+        ("last: 24", (ROWS, false, false)),
+        ("first: 23", (23, false, true)),
+        ("last: 23", (23, true, false)),
+        ("first: 0", (0, false, true)),
+        ("last: 0", (0, true, false)),
+        ("", (20, false, true)),
+    ] {
+        assert_eq!(info(&list.page(&anna, paging).await), expected, "{paging}");
+    }
+    let whole = list.page(&anna, "first: 100").await;
+    let end = whole["pageInfo"]["endCursor"].as_str().unwrap();
+    let past = list.page(&anna, &format!("first: 5, after: \"{end}\"")).await;
+    assert_eq!((info(&past), &past["pageInfo"]["endCursor"]), ((0, true, false), &Value::Null));
+    let nothing = List::new("$", "sessions", "filter: {signed: true, modality: [PRP]}".to_owned()).page(&anna, "last: 5").await;
+    assert_eq!(info(&nothing), (0, false, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn total_count_counts_the_whole_list_whatever_the_page() {
+    let clinic = Clinic::start().await;
+    let (anna, patient, session) = ties(&clinic).await;
+    let of_patient = format!("patient(id: \"{}\") {{ $ }}", patient.id);
+    let of_session = format!("session(id: \"{}\") {{ $ }}", session.id);
+    for (around, field, arguments, count) in [
+        ("$", "patients", "", ROWS),
+        ("$", "patients", "search: \"lovelace\"", ROWS),
+        ("$", "patients", "search: \"nobody\"", 0),
+        ("$", "sessions", "", ROWS),
+        ("$", "consultations", "", ROWS),
+        ("$", "aftercareNotes", "", ROWS),
+        ("$", "aftercareNotes", "filter: {signed: true}", 0),
+        ("$", "staff", "", ROWS + 4),
+        ("organisation { $ }", "locations", "", ROWS),
+        (of_patient.as_str(), "sessions", "", ROWS),
+        (of_patient.as_str(), "sessions", "filter: {status: [STOPPED]}", 0),
+        (of_patient.as_str(), "consultations", "", ROWS),
+        (of_patient.as_str(), "aftercareNotes", "", ROWS),
+        (of_session.as_str(), "aftercareNotes", "", ROWS),
+        (of_session.as_str(), "addenda", "", ROWS),
+        (of_session.as_str(), "history", "", 2),
+    ] {
+        let list = List::new(around, field, arguments.to_owned());
+        for selection in ["totalCount", "totalCount nodes { __typename }"] {
+            let data = anna.ask(&format!("{{ {} }}", list.query("first: 1", selection))).await;
+            assert_eq!(list.of(&data)["totalCount"], count, "{}", list.shown());
+        }
+    }
+}
