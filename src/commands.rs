@@ -142,8 +142,8 @@ async fn verify_ledgers(database: &Database) -> Result<(), String> {
     let pool = database.small_pool()?;
     let mut broken = 0;
     for (id, name) in organisations(database).await? {
-        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.public_message())?;
-        let first = crate::ledger::verify(&mut scope).await.map_err(|error| error.public_message())?;
+        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
+        let first = crate::ledger::verify(&mut scope).await.map_err(|error| error.operator_message())?;
         scope.rollback().await;
         match first {
             None => println!("{name}: the ledger is whole"),
@@ -204,8 +204,8 @@ pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, S
     let mut found = Vec::new();
     for row in rows {
         let id: Uuid = row.get::<_, String>(0).parse().map_err(|_| "an organisation's id can't be read".to_owned())?;
-        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.public_message())?;
-        let name = store::organisation(&mut scope).await.map_err(|error| error.public_message())?.name;
+        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
+        let name = store::organisation(&mut scope).await.map_err(|error| error.operator_message())?.name;
         scope.rollback().await;
         found.push((id, name));
     }
@@ -214,7 +214,7 @@ pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, S
 }
 
 async fn manage_staff(database: &Database, command: StaffCommand, password: Option<String>) -> Result<(), String> {
-    let plain = |error: crate::error::Error| error.public_message();
+    let plain = |error: crate::error::Error| error.operator_message();
     let pool = database.small_pool()?;
     let known = organisations(database).await?;
     match command {

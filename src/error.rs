@@ -125,13 +125,22 @@ impl Error {
             },
             Self::Conflict { message, .. } => message.clone(),
             Self::IdempotencyMismatch => {
-                "this Idempotency-Key was used within 24 hours for another request: send a new key".to_owned()
+                "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"
+                    .to_owned()
             }
             Self::RateLimited { retry_after } => format!("too many tries: wait {retry_after} s"),
             Self::Unavailable => "the service can't reach its database right now: try again in a second".to_owned(),
             Self::Internal(_) => {
                 "something went wrong on our side; nothing was saved. The request id finds it in the log".to_owned()
             }
+        }
+    }
+
+    /// The sentence for the person at the program's own terminal: they may read the cause.
+    pub fn operator_message(&self) -> String {
+        match self {
+            Self::Internal(cause) => cause.clone(),
+            other => other.public_message(),
         }
     }
 

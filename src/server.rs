@@ -44,7 +44,7 @@ impl Database {
         let owner = parse_url("DATABASE_URL", &url)?;
         let application = match &settings.app_database_url {
             Some(url) => parse_url("CLINIC_APP_DATABASE_URL", url.expose())?,
-            None => db::application_config(&owner).map_err(|error| error.public_message())?,
+            None => db::application_config(&owner).map_err(|error| error.operator_message())?,
         };
         let mut database = Self { owner, application, embedded };
         match db::migrate(&database.owner).await {
@@ -66,6 +66,28 @@ impl Database {
         }
     }
 
+    /// Refuses to serve as a role that row-level security does not hold, or that owns the tables.
+    async fn refuse_too_mighty(&self) -> Result<(), String> {
+        let client = db::connect(&self.application).await?;
+        let mighty: bool = client
+            .query_one(
+                "SELECT rolsuper OR rolbypassrls OR pg_has_role(current_user, tableowner, 'MEMBER') \
+                 FROM pg_roles, pg_tables WHERE rolname = current_user AND tablename = 'patient'",
+                &[],
+            )
+            .await
+            .map_err(|error| format!("the application role can't be looked at: {error}"))?
+            .get(0);
+        if mighty {
+            return Err(
+                "the service would connect as a superuser, a role with BYPASSRLS or the owner of the tables: give \
+                        CLINIC_APP_DATABASE_URL the role clinic_app"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     /// A pool of a few connections, for a command.
     pub fn small_pool(&self) -> Result<Pool, String> {
         let settings = PoolSettings {
@@ -74,7 +96,7 @@ impl Database {
             statement_timeout: Duration::from_secs(600),
             lock_timeout: Duration::from_secs(10),
         };
-        Pool::new(self.application.clone(), &settings).map_err(|error| error.public_message())
+        Pool::new(self.application.clone(), &settings).map_err(|error| error.operator_message())
     }
 }
 
@@ -142,7 +164,7 @@ impl Server {
             statement_timeout: settings.statement_timeout,
             lock_timeout: settings.lock_timeout,
         };
-        let pool = Pool::new(database.application.clone(), &pool).map_err(|error| error.public_message())?;
+        let pool = Pool::new(database.application.clone(), &pool).map_err(|error| error.operator_message())?;
         if !pool.is_ready().await {
             return Err(
                 "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its \
@@ -150,6 +172,7 @@ impl Server {
                 .to_owned(),
             );
         }
+        database.refuse_too_mighty().await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),

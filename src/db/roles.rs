@@ -46,7 +46,7 @@ pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), 
     }
     let password = match config.get_password() {
         Some(_) => {
-            let password = derived_password(config).map_err(|error| error.public_message())?;
+            let password = derived_password(config).map_err(|error| error.operator_message())?;
             format!(" PASSWORD '{password}'")
         }
         None => String::new(),

@@ -55,7 +55,7 @@ pub async fn fill(database: &Database, patients: u32, seed: u64, password: Optio
     if let Some(fault) = password::fault(&password) {
         return Err(format!("the password of the demo accounts {fault}"));
     }
-    founding::found(&database.small_pool()?, &password).await.map_err(|error| error.public_message())?;
+    founding::found(&database.small_pool()?, &password).await.map_err(|error| error.operator_message())?;
     let world = founding::world(seed, ids::now());
     let mut client = crate::db::connect(&database.application).await?;
     let present = patients_present(&mut client, &world).await?;

@@ -132,8 +132,8 @@ fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries), Stri
     let mut rows = ChartRows::default();
     let mut all = Vec::new();
     for (index, number) in (chunk.first..chunk.after).zip(chunk.number..) {
-        let chart = course::chart(world, index, format!("P-{number:06}")).map_err(|error| error.public_message())?;
-        rows.add(world.org, &chart).map_err(|error| error.public_message())?;
+        let chart = course::chart(world, index, format!("P-{number:06}")).map_err(|error| error.operator_message())?;
+        rows.add(world.org, &chart).map_err(|error| error.operator_message())?;
         all.extend(chart.entries);
     }
     // Stable: two entries of the same moment keep their order.

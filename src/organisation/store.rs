@@ -164,8 +164,9 @@ impl StaffRow {
 /// The organisation of the scope.
 pub async fn organisation(scope: &mut Scope) -> Result<Organisation> {
     let door = scope.read(RecordKind::Organisation)?;
-    let row: OrganisationRow = organisation::table.find(door.org).first(door.connection).await?;
-    Ok(row.into())
+    let row: Option<OrganisationRow> = organisation::table.find(door.org).first(door.connection).await.optional()?;
+    row.map(Organisation::from)
+        .ok_or_else(|| Error::not_found("organisation", ids::show(RecordKind::Organisation, scope.org())))
 }
 
 /// Founds the organisation of the scope, with its ledger. For the command line.

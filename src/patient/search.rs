@@ -107,26 +107,29 @@ pub struct Query {
 /// Reads a query. `None` when it has no letter and no digit.
 pub fn query(text: &str) -> Option<Query> {
     let folded = fold(text);
-    let mut pieces = BTreeSet::new();
-    let mut inner = BTreeSet::new();
+    let (mut exact, mut loose, mut inner) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for word in folded.split(' ').filter(|word| !word.is_empty()) {
         let characters: Vec<char> = word.chars().collect();
         inner.extend(characters.windows(3).map(pack));
         if characters.len() < 3 {
             // Too short to be misspelt: it must start a word.
             let padded: Vec<char> = "  ".chars().chain(word.chars()).collect();
-            pieces.extend(padded.windows(3).map(pack));
+            exact.extend(padded.windows(3).map(pack));
+        } else if word.contains(|character: char| character.is_ascii_digit()) {
+            // Numbers are not misspelt a little: another digit is another number.
+            exact.extend(characters.windows(3).map(pack));
         } else {
-            pieces_of_word(word, &mut pieces);
+            pieces_of_word(word, &mut loose);
         }
     }
-    if pieces.is_empty() {
+    let loose: BTreeSet<i32> = loose.difference(&exact).copied().collect();
+    if exact.is_empty() && loose.is_empty() {
         return None;
     }
-    let all = i32::try_from(pieces.len()).unwrap_or(i32::MAX);
     // More than half of the pieces: one wrong, missing or doubled letter in a word of five still passes.
-    let needed = if inner.is_empty() { all } else { all / 2 + 1 };
-    Some(Query { pieces: pieces.into_iter().collect(), needed, inner: inner.into_iter().collect() })
+    let enough = if loose.is_empty() { 0 } else { loose.len() / 2 + 1 };
+    let needed = i32::try_from(exact.len() + enough).unwrap_or(i32::MAX);
+    Some(Query { pieces: exact.into_iter().chain(loose).collect(), needed, inner: inner.into_iter().collect() })
 }
 
 #[cfg(test)]
@@ -169,6 +172,11 @@ mod tests {
     #[test]
     fn phones_are_found_by_their_digits() {
         assert!(finds("600123", "+34600123456") && finds("+34 600", "+34600123456"));
+    }
+
+    #[test]
+    fn another_number_is_not_found() {
+        assert!(finds("P-000002", "P-000002") && !finds("P-000002", "P-000003") && !finds("600124", "+34600123456"));
     }
 
     #[test]

@@ -103,15 +103,10 @@ pub struct SessionAreaInput {
 
 impl SessionAreaInput {
     fn read(&self, inputs: &mut Inputs, path: &str, modality: Modality) -> SessionArea {
-        let rf = modality == Modality::RfMicroneedling;
-        let deepest = if rf { DEEPEST_RF } else { DEEPEST_PEN };
         let field = |name: &str| format!("{path}.{name}");
-        if !rf && (self.rf_energy_mj.is_some() || self.rf_pulse_width_ms.is_some()) {
-            inputs.fault(&field("rfEnergyMj"), "goes with RF_MICRONEEDLING only");
-        }
         let (energy, width) = (self.rf_energy_mj.map(|it| it.0), self.rf_pulse_width_ms.map(|it| it.0));
         let (least, most) = (Number::new(1, 2), Number::from(10_000));
-        SessionArea {
+        let area = SessionArea {
             id: ids::new_id(),
             area: self.area,
             side: self.side,
@@ -119,7 +114,7 @@ impl SessionAreaInput {
                 &field("needleDepthMm"),
                 self.needle_depth_mm.map(|it| it.0),
                 Number::ZERO,
-                deepest,
+                DEEPEST_RF,
                 2,
             ),
             passes: inputs.small(&field("passes"), self.passes, 1, 50),
@@ -128,7 +123,22 @@ impl SessionAreaInput {
             rf_pulse_width_ms: inputs.decimal(&field("rfPulseWidthMs"), width, least, most, 2),
             endpoint: self.endpoint,
             note: inputs.opt_text(&field("note"), self.note.as_deref(), 2000),
-        }
+        };
+        check_area(inputs, path, &area, modality);
+        area
+    }
+}
+
+/// Checks what the kind of treatment allows of an area.
+pub(super) fn check_area(inputs: &mut Inputs, path: &str, area: &SessionArea, modality: Modality) {
+    if modality == Modality::RfMicroneedling {
+        return;
+    }
+    if area.rf_energy_mj.is_some() || area.rf_pulse_width_ms.is_some() {
+        inputs.fault(&format!("{path}.rfEnergyMj"), "goes with RF_MICRONEEDLING only");
+    }
+    if let Some(depth) = area.needle_depth_mm.filter(|depth| *depth > DEEPEST_PEN && *depth <= DEEPEST_RF) {
+        inputs.fault(&format!("{path}.needleDepthMm"), format!("is {depth}; it must be from 0 to {DEEPEST_PEN}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logging, starting, changing, completing, stopping and signing sessions.
 
 use super::input::{
-    DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_times, read_parts,
+    DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_area, check_times, read_parts,
 };
 use super::{Modality, Parts, SessionStatus, TreatmentSession, missing, store};
 use crate::access::Scope;
@@ -84,6 +84,9 @@ pub struct StartSessionInput {
     modality: Modality,
     /// The device.
     device: Option<DeviceUseInput>,
+    /// IN_PROGRESS, or PREPARATION before the treatment itself begins.
+    #[graphql(default_with = "SessionStatus::InProgress")]
+    status: SessionStatus,
 }
 
 /// The started session.
@@ -346,7 +349,7 @@ impl SessionMutation {
         Ok(LogSessionPayload { session: operation.mutate(retry, work).await? })
     }
 
-    /// Starts a session, IN_PROGRESS.
+    /// Starts a session, or prepares one.
     async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<StartSessionPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
@@ -369,7 +372,11 @@ impl SessionMutation {
             immediate_reaction: None,
             note: None,
         };
-        let (session, parts) = whole.read()?;
+        if !matches!(input.status, SessionStatus::InProgress | SessionStatus::Preparation) {
+            return Err(Error::input("input.status", "must be IN_PROGRESS or PREPARATION").into());
+        }
+        let (mut session, parts) = whole.read()?;
+        session.status = input.status;
         let work = transaction(move |scope| Box::pin(add(scope, session, parts)));
         Ok(StartSessionPayload { session: operation.mutate(retry, work).await? })
     }
@@ -456,6 +463,12 @@ impl SessionPatch {
             );
         }
         let modality = self.modality.unwrap_or(before.modality);
+        if self.areas.is_none() {
+            // The areas that stay must suit the kind of treatment that comes.
+            for (i, area) in old.areas.iter().enumerate() {
+                check_area(&mut inputs, &format!("patch.areas.{i}"), area, modality);
+            }
+        }
         let parts = (self.areas.is_some() || self.products.is_some()).then(|| {
             let read = read_parts(
                 &mut inputs,
@@ -504,6 +517,9 @@ impl SessionPatch {
             ..before.clone()
         };
         check_times(&mut inputs, "patch.", after.started_at, after.ended_at);
+        if matches!(status, SessionStatus::Completed | SessionStatus::Stopped) && after.ended_at.is_none() {
+            inputs.fault("patch.endedAt", format!("can't be cleared: the session is {}", status.words()));
+        }
         inputs.finish()?;
         Ok((after, parts))
     }

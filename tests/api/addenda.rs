@@ -33,7 +33,10 @@ async fn a_signed_record_of_any_kind_takes_addenda_and_shows_them() {
         for same in ["version", "signature", "history"] {
             assert_eq!(after[same], before[same], "the record itself is as it was signed: {same}");
         }
-        let by_id = anna.graphql("query ($id: ID!) { node(id: $id) { ... on Addendum { text } } }", json!({"id": added[0]["id"]})).await.ok();
+        let by_id = anna
+            .graphql("query ($id: ID!) { node(id: $id) { ... on Addendum { text } } }", json!({"id": added[0]["id"]}))
+            .await
+            .ok();
         assert_eq!(by_id["node"]["text"], added[0]["text"]);
     }
 }

@@ -29,7 +29,8 @@ async fn a_note_is_added_changed_and_signed() {
     expected["version"] = json!(2);
     assert_eq!(same, expected);
     note.version = 2;
-    let nulls = json!({"text": null, "redness": null, "swelling": null, "pain": null, "adherence": null, "escalate": false});
+    let nulls =
+        json!({"text": null, "redness": null, "swelling": null, "pain": null, "adherence": null, "escalate": false});
     let cleared = update(&anna, &note, nulls).await.ok()["updateAftercareNote"]["aftercareNote"].clone();
     for field in ["text", "redness", "swelling", "pain", "adherence"] {
         assert_eq!(cleared[field], Value::Null, "{field}");
@@ -42,7 +43,10 @@ async fn a_note_is_added_changed_and_signed() {
     update(&anna, &note, json!({"pain": 0})).await.ok();
     note.version = 4;
     let signed = anna.does("signAftercareNote", note.edit(), WHOLE).await.ok();
-    assert_eq!(signed.pointer("/signAftercareNote/aftercareNote/signature").unwrap(), &json!({"meaning": "AUTHOR", "signedBy": {"id": anna.id()}}));
+    assert_eq!(
+        signed.pointer("/signAftercareNote/aftercareNote/signature").unwrap(),
+        &json!({"meaning": "AUTHOR", "signedBy": {"id": anna.id()}})
+    );
     for version in [4, 5] {
         note.version = version;
         assert_eq!(update(&anna, &note, json!({"pain": 9})).await.code(), "RECORD_SIGNED");
@@ -51,7 +55,14 @@ async fn a_note_is_added_changed_and_signed() {
     let query = "query ($id: ID!) { aftercareNote(id: $id) { pain history { nodes { action } } } }";
     let read = anna.graphql(query, json!({"id": note.id})).await.ok();
     assert_eq!(read["aftercareNote"]["pain"], 0);
-    let actions: Vec<_> = read.pointer("/aftercareNote/history/nodes").unwrap().as_array().unwrap().iter().map(|node| node["action"].clone()).collect();
+    let actions: Vec<_> = read
+        .pointer("/aftercareNote/history/nodes")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["action"].clone())
+        .collect();
     assert_eq!(actions, ["SIGN", "UPDATE", "UPDATE", "UPDATE", "CREATE"]);
 }
 
@@ -62,7 +73,9 @@ async fn a_check_in_is_scored_and_any_other_kind_says_something() {
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.session(&patient).await;
     for kind in ["INSTRUCTIONS_GIVEN", "CHECK_IN", "PATIENT_REPORT", "FOLLOW_UP_CALL"] {
-        for (more, enough) in [(json!({"text": "Said"}), kind != "CHECK_IN"), (json!({"swelling": 1}), kind == "CHECK_IN")] {
+        for (more, enough) in
+            [(json!({"text": "Said"}), kind != "CHECK_IN"), (json!({"swelling": 1}), kind == "CHECK_IN")]
+        {
             let mut input = json!({"sessionId": session.id, "kind": kind});
             input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             let note = anna.make("addAftercareNote", "aftercareNote", input).await;
@@ -70,7 +83,13 @@ async fn a_check_in_is_scored_and_any_other_kind_says_something() {
             assert_eq!(answer.outcome(), if enough { "ok" } else { "BAD_USER_INPUT" }, "{kind} {more}");
         }
     }
-    for (signer, meaning, outcome) in [(&bob, "AUTHOR", "BAD_USER_INPUT"), (&bob, "REVIEWER", "ok"), (&bob, "SUPERVISOR", "ok"), (&anna, "AUTHOR", "ok"), (&anna, "REVIEWER", "BAD_USER_INPUT")] {
+    for (signer, meaning, outcome) in [
+        (&bob, "AUTHOR", "BAD_USER_INPUT"),
+        (&bob, "REVIEWER", "ok"),
+        (&bob, "SUPERVISOR", "ok"),
+        (&anna, "AUTHOR", "ok"),
+        (&anna, "REVIEWER", "BAD_USER_INPUT"),
+    ] {
         let note = anna.note(&session).await;
         let answer = signer.does("signAftercareNote", note.edit_with(json!({"meaning": meaning})), WHOLE).await;
         assert_eq!(answer.outcome(), outcome, "{meaning}");
@@ -85,18 +104,30 @@ async fn faults_are_told_at_once() {
     let session = anna.session(&patient).await; // began two hours ago
     let scores = json!({"redness": 11, "swelling": -1, "pain": 99, "text": "x".repeat(20_001), "notedAt": "2999-01-01T00:00:00Z"});
     let mut faulty = scores.clone();
-    faulty.as_object_mut().unwrap().extend(json!({"id": new_id("staff"), "sessionId": patient.id, "kind": "CHECK_IN"}).as_object().unwrap().clone());
+    faulty.as_object_mut().unwrap().extend(
+        json!({"id": new_id("staff"), "sessionId": patient.id, "kind": "CHECK_IN"}).as_object().unwrap().clone(),
+    );
     let answer = anna.does("addAftercareNote", faulty, WHOLE).await;
     let sorted = |answer: &Answer| {
         let mut told: Vec<String> = answer.faults().into_iter().map(str::to_owned).collect();
         told.sort();
         told
     };
-    assert_eq!(sorted(&answer), ["id", "notedAt", "pain", "redness", "sessionId", "swelling", "text"].map(|path| format!("input.{path}")));
+    assert_eq!(
+        sorted(&answer),
+        ["id", "notedAt", "pain", "redness", "sessionId", "swelling", "text"].map(|path| format!("input.{path}"))
+    );
     let note = anna.note(&session).await;
-    assert_eq!(sorted(&update(&anna, &note, scores).await), ["notedAt", "pain", "redness", "swelling", "text"].map(|path| format!("input.patch.{path}")));
+    assert_eq!(
+        sorted(&update(&anna, &note, scores).await),
+        ["notedAt", "pain", "redness", "swelling", "text"].map(|path| format!("input.patch.{path}"))
+    );
     let before = json!({"sessionId": session.id, "kind": "CHECK_IN", "notedAt": hours_ago(3)});
-    assert_eq!(anna.does("addAftercareNote", before, WHOLE).await.faults(), ["input.notedAt"], "before the session began");
+    assert_eq!(
+        anna.does("addAftercareNote", before, WHOLE).await.faults(),
+        ["input.notedAt"],
+        "before the session began"
+    );
     assert_eq!(update(&anna, &note, json!({"notedAt": hours_ago(3)})).await.faults(), ["input.patch.notedAt"]);
     let nowhere = json!({"sessionId": new_id("session"), "kind": "CHECK_IN"});
     assert_eq!(anna.does("addAftercareNote", nowhere, WHOLE).await.code(), "NOT_FOUND");
@@ -114,8 +145,14 @@ async fn the_list_is_filtered() {
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         by.make("addAftercareNote", "aftercareNote", input).await
     };
-    let first = add(&anna, &of_ada, json!({"kind": "INSTRUCTIONS_GIVEN", "text": "Gently", "notedAt": hours_ago(72)})).await;
-    let second = add(&bob, &of_eve, json!({"kind": "PATIENT_REPORT", "text": "Red", "notedAt": hours_ago(48), "escalate": true})).await;
+    let first =
+        add(&anna, &of_ada, json!({"kind": "INSTRUCTIONS_GIVEN", "text": "Gently", "notedAt": hours_ago(72)})).await;
+    let second = add(
+        &bob,
+        &of_eve,
+        json!({"kind": "PATIENT_REPORT", "text": "Red", "notedAt": hours_ago(48), "escalate": true}),
+    )
+    .await;
     let third = add(&anna, &of_eve, json!({"kind": "CHECK_IN", "pain": 2, "notedAt": hours_ago(24)})).await;
     anna.sign_note(&first).await;
     let ids = [&first.id, &second.id, &third.id];
@@ -135,7 +172,12 @@ async fn the_list_is_filtered() {
     let query = "query ($f: AftercareNoteFilter) { aftercareNotes(filter: $f) { totalCount nodes { id } } }";
     for (filter, expected) in cases {
         let data = anna.graphql(query, json!({"f": filter})).await.ok();
-        let nodes: Vec<_> = data["aftercareNotes"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+        let nodes: Vec<_> = data["aftercareNotes"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap())
+            .collect();
         assert_eq!(nodes, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{filter}");
         assert_eq!(data["aftercareNotes"]["totalCount"], nodes.len(), "{filter}");
     }

@@ -19,7 +19,9 @@ const LONG: Duration = Duration::from_secs(120);
 /// The program, without the settings that are lying about where the tests run.
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clinic"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CLINIC_") && name != "CLINIC_POSTGRES_BIN" || name == "DATABASE_URL") {
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("CLINIC_") && name != "CLINIC_POSTGRES_BIN" || name == "DATABASE_URL")
+    {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -128,7 +130,9 @@ impl Service {
 }
 
 fn send_signal(name: &str, pid: u32) {
-    let sent = std::process::Command::new("/bin/sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()]).status();
+    let sent = std::process::Command::new("/bin/sh")
+        .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])
+        .status();
     assert!(sent.expect("kill").success(), "{name} to {pid}");
 }
 
@@ -177,13 +181,17 @@ async fn what_was_acknowledged_survives_kill_9() {
 
     let mut service = Service::on(folder.path()).await;
     let admin = service.sign_in("admin@clinic.example").await;
-    let member = json!({"email": "anna@clinic.example", "displayName": "Anna", "role": "PRACTITIONER", "password": PASSWORD});
+    let member =
+        json!({"email": "anna@clinic.example", "displayName": "Anna", "role": "PRACTITIONER", "password": PASSWORD});
     admin.does("addStaff", member, "staff { id }").await.ok();
-    let place_id = admin.does("addLocation", json!({"name": "Main", "timeZone": "Europe/Madrid"}), "location { id }").await.ok();
+    let place_id =
+        admin.does("addLocation", json!({"name": "Main", "timeZone": "Europe/Madrid"}), "location { id }").await.ok();
     let place_id = place_id["addLocation"]["location"]["id"].as_str().unwrap();
     let anna = service.sign_in("anna@clinic.example").await;
     let input = json!({"legalName": {"given": "Zoë", "family": "Ramírez"}, "birthDate": "1990-01-01"});
-    let patient = Made::of(&anna.does("registerPatient", input, "patient { id version }").await.ok()["registerPatient"]["patient"]);
+    let patient = Made::of(
+        &anna.does("registerPatient", input, "patient { id version }").await.ok()["registerPatient"]["patient"],
+    );
     let session = anna.does("logSession", session_to_sign(&patient, place_id), "session { id version }").await.ok();
     let session = Made::of(&session["logSession"]["session"]);
     anna.does("signSession", session.edit(), "session { id }").await.ok();
@@ -202,7 +210,13 @@ async fn what_was_acknowledged_survives_kill_9() {
     assert!(!runs(postgres), "the orphan is gone");
     let anna = service.door().with_token(anna_token(&anna));
     assert_eq!(anna.graphql(chart, json!({"id": patient.id})).await.ok(), before, "with the same sign-in");
-    let refused = anna.does("updateSession", json!({"id": session.id, "expectedVersion": 2, "patch": {"note": "x"}}), "session { id }").await;
+    let refused = anna
+        .does(
+            "updateSession",
+            json!({"id": session.id, "expectedVersion": 2, "patch": {"note": "x"}}),
+            "session { id }",
+        )
+        .await;
     assert_eq!(refused.code(), "RECORD_SIGNED");
 
     let postgres = postmaster(folder.path()).expect("a Postgres");
@@ -224,7 +238,8 @@ fn anna_token(caller: &Caller) -> &'static str {
 async fn sigterm_lets_what_is_under_way_end() {
     const WRITES: usize = 120;
     let clinic = Clinic::start().await;
-    let mut service = Service::start(&[&["--database-url", &clinic.database.url(), "--pool-size", "6"], PATIENT].concat()).await;
+    let mut service =
+        Service::start(&[&["--database-url", &clinic.database.url(), "--pool-size", "6"], PATIENT].concat()).await;
     let anna = service.door().with_token(&clinic.practitioner().member.token);
     let (done, mut acknowledgements) = tokio::sync::mpsc::unbounded_channel();
     let writes = (0..WRITES).map(|i| {
@@ -309,7 +324,8 @@ async fn ready_follows_the_database_without_a_restart() {
     run(&add(&["--database-url", &url], "admin@clinic.example", "admin"), PASSWORD).await.ok();
     let mut service = Service::start(&["--database-url", &url]).await;
     let admin = service.sign_in("admin@clinic.example").await;
-    let status = async |path: &str| admin.request(reqwest::Method::GET, path).send().await.expect("an answer").status().as_u16();
+    let status =
+        async |path: &str| admin.request(reqwest::Method::GET, path).send().await.expect("an answer").status().as_u16();
     assert_eq!(status("/health/ready").await, 200);
 
     send_signal("KILL", postmaster(folder.path()).expect("a postmaster"));
@@ -338,16 +354,20 @@ async fn ready_follows_the_database_without_a_restart() {
 async fn the_log_has_no_word_of_a_patient() {
     const WORD: &str = "Xantippequark";
     let clinic = Clinic::start().await;
-    let mut service = Service::start(&["--database-url", &clinic.database.url(), "--log", "debug", "--pool-size", "4"]).await;
+    let mut service =
+        Service::start(&["--database-url", &clinic.database.url(), "--log", "debug", "--pool-size", "4"]).await;
     let anna = service.door().with_token(&clinic.practitioner().member.token);
     let input = json!({"legalName": {"given": WORD, "family": WORD}, "birthDate": "1990-01-01", "email": format!("{WORD}@example.com"), "chartNumber": WORD});
-    let patient = Made::of(&anna.does("registerPatient", input.clone(), "patient { id version }").await.ok()["registerPatient"]["patient"]);
+    let patient = Made::of(
+        &anna.does("registerPatient", input.clone(), "patient { id version }").await.ok()["registerPatient"]["patient"],
+    );
     let mut session = session_to_sign(&patient, &clinic.north.location);
     session["note"] = json!(WORD);
     anna.does("logSession", session, "session { id }").await.ok();
     let mut codes = Vec::new();
     let mut ask = async |request: reqwest::RequestBuilder| codes.push(Answer::to(request).await.outcome());
-    ask(anna.prepare("query ($s: String) { patients(search: $s) { nodes { displayName } } }", json!({"s": WORD}))).await;
+    ask(anna.prepare("query ($s: String) { patients(search: $s) { nodes { displayName } } }", json!({"s": WORD})))
+        .await;
     for query in [
         format!("{{ patients(search: \"{WORD}\") {{ nodes {{ displayName }} }} }}"),
         format!("{{ patients(search: \"{WORD}\" {{"),
@@ -360,13 +380,27 @@ async fn the_log_has_no_word_of_a_patient() {
     ] {
         ask(anna.prepare(&query, json!({}))).await;
     }
-    ask(anna.prepare("mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }", json!({"input": {"birthDate": WORD}}))).await;
-    ask(anna.prepare("mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }", json!({"input": input}))).await;
+    ask(anna.prepare(
+        "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }",
+        json!({"input": {"birthDate": WORD}}),
+    ))
+    .await;
+    ask(anna.prepare(
+        "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }",
+        json!({"input": input}),
+    ))
+    .await;
     let body = json!({"query": "query A { me { id } }", "operationName": WORD});
     ask(anna.request(reqwest::Method::POST, "/graphql").json(&body)).await;
-    ask(anna.request(reqwest::Method::GET, &format!("/graphql?query={{me{{{WORD}}}}}&operationName={WORD}&{WORD}={WORD}"))).await;
+    ask(anna
+        .request(reqwest::Method::GET, &format!("/graphql?query={{me{{{WORD}}}}}&operationName={WORD}&{WORD}={WORD}")))
+    .await;
     ask(anna.request(reqwest::Method::GET, &format!("/{WORD}"))).await;
-    ask(anna.request(reqwest::Method::POST, "/graphql").header("content-type", "application/json").body(format!("{{\"query\": {WORD}"))).await;
+    ask(anna
+        .request(reqwest::Method::POST, "/graphql")
+        .header("content-type", "application/json")
+        .body(format!("{{\"query\": {WORD}")))
+    .await;
     let with = |name: &str, value: String| anna.prepare("{ me { id } }", json!({})).header(name, value);
     for name in ["user-agent", "referer", "cookie", "x-forwarded-for", "idempotency-key", "traceparent"] {
         ask(with(name, WORD.to_owned())).await;
@@ -379,9 +413,16 @@ async fn the_log_has_no_word_of_a_patient() {
     sql.run("ALTER TABLE patient ADD CHECK (gender <> 'unlucky')").await;
     let mut unlucky = input.clone();
     (unlucky["gender"], unlucky["chartNumber"]) = (json!("unlucky"), json!("U-1"));
-    ask(anna.prepare("mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }", json!({"input": unlucky}))).await;
+    ask(anna.prepare(
+        "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }",
+        json!({"input": unlucky}),
+    ))
+    .await;
     sql.run(&format!("UPDATE patient SET address = '{{\"{WORD}\": \"{WORD}\"}}'")).await;
-    ask(anna.prepare("query ($id: ID!) { patient(id: $id) { displayName } }", json!({"id": patient.id})).header("x-request-id", "the-last-one")).await;
+    ask(anna
+        .prepare("query ($id: ID!) { patient(id: $id) { displayName } }", json!({"id": patient.id}))
+        .header("x-request-id", "the-last-one"))
+    .await;
     assert_eq!(codes.iter().filter(|code| *code == "INTERNAL").count(), 2, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| *code == "ok").count(), 10, "{codes:?}");
     until("the log of the last request", async || service.log().contains("the-last-one")).await;
@@ -418,7 +459,9 @@ async fn staff_are_managed_at_the_command_line() {
     let ended = run(&argument, "").await;
     assert!(!ended.success && ended.err.contains("unexpected argument"), "{ended:?}");
 
-    for (email, role) in [("Admin@X.example", "admin"), ("anna@x.example", "practitioner"), ("desk@x.example", "front_desk")] {
+    for (email, role) in
+        [("Admin@X.example", "admin"), ("anna@x.example", "practitioner"), ("desk@x.example", "front_desk")]
+    {
         let said = run(&add(&place, email, role), "long enough to do\nand no more\n").await.ok();
         assert!(said.contains(&email.to_lowercase()) && !said.contains("long enough"), "{said}");
     }
@@ -427,11 +470,14 @@ async fn staff_are_managed_at_the_command_line() {
     let listed = staff(&["list"], "").await.ok();
     let mut lines: Vec<_> = listed.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines, [
-        "Clinic\tadmin@x.example\tadmin\tactive\tSomebody",
-        "Clinic\tanna@x.example\tpractitioner\tactive\tSomebody",
-        "Clinic\tdesk@x.example\tfront_desk\tactive\tSomebody",
-    ]);
+    assert_eq!(
+        lines,
+        [
+            "Clinic\tadmin@x.example\tadmin\tactive\tSomebody",
+            "Clinic\tanna@x.example\tpractitioner\tactive\tSomebody",
+            "Clinic\tdesk@x.example\tfront_desk\tactive\tSomebody",
+        ]
+    );
 
     let service = Service::start(&["--database-url", &url, "--pool-size", "4"]).await;
     let sign_in = async |password: &str| service.door().sign_in("anna@x.example", password).await;
@@ -469,7 +515,12 @@ async fn a_broken_ledger_is_told() {
     clinic.practitioner().patient("Ada", "Lovelace").await;
     let url = clinic.database.url();
     verify(&url).await;
-    clinic.database.superuser().await.run("UPDATE ledger SET content = replace(content, 'Lovelace', 'Byron') WHERE record_kind = 'patient'").await;
+    clinic
+        .database
+        .superuser()
+        .await
+        .run("UPDATE ledger SET content = replace(content, 'Lovelace', 'Byron') WHERE record_kind = 'patient'")
+        .await;
     let ended = run(&["audit", "--database-url", &url, "verify"], "").await;
     assert!(!ended.success && ended.out.contains("is broken"), "{ended:?}");
 }
@@ -480,16 +531,36 @@ async fn migrate_can_be_run_again() {
     for _ in 0..2 {
         assert_eq!(run(&["migrate", "--database-url", &database.url()], "").await.ok(), "the database is up to date\n");
     }
-    let tables = database.superuser().await.one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'patient'").await;
+    let tables = database
+        .superuser()
+        .await
+        .one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'patient'")
+        .await;
     assert_eq!(tables, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_its_help() {
-    let commands = ["", "serve", "migrate", "schema", "staff", "staff add", "staff list", "staff disable", "staff reset-password", "demo", "audit", "audit verify"];
+    let commands = [
+        "",
+        "serve",
+        "migrate",
+        "schema",
+        "staff",
+        "staff add",
+        "staff list",
+        "staff disable",
+        "staff reset-password",
+        "demo",
+        "audit",
+        "audit verify",
+    ];
     for command in commands {
         let mut help = program(&command.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
-        help.arg("--help").env("DATABASE_URL", "postgres://u:s3cret@h/d").env("CLINIC_DEMO_PASSWORD", "s3cret").env("CLINIC_APP_DATABASE_URL", "s3cret");
+        help.arg("--help")
+            .env("DATABASE_URL", "postgres://u:s3cret@h/d")
+            .env("CLINIC_DEMO_PASSWORD", "s3cret")
+            .env("CLINIC_APP_DATABASE_URL", "s3cret");
         let ended = run_with(help, "").await;
         assert!(ended.success && ended.out.contains("Usage: clinic"), "{command}: {ended:?}");
         assert!(!ended.out.contains("s3cret"), "{command} shows a secret");

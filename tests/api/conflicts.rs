@@ -55,18 +55,26 @@ async fn two_hundred_writers_lose_nothing_that_was_acknowledged() {
     assert_eq!(acknowledged.len() + lost, WRITERS);
 
     let sql = clinic.database.superuser().await;
-    let rows = sql.rows("SELECT record_id, version, content::jsonb ->> 'note' FROM ledger WHERE action = 'update' ORDER BY seq").await;
+    let rows = sql
+        .rows("SELECT record_id, version, content::jsonb ->> 'note' FROM ledger WHERE action = 'update' ORDER BY seq")
+        .await;
     let text = |column: &Option<String>| column.clone().unwrap();
-    let in_ledger: Vec<_> = rows.iter().map(|row| ((text(&row[0]), text(&row[1]).parse::<i64>().unwrap()), text(&row[2]))).collect();
+    let in_ledger: Vec<_> =
+        rows.iter().map(|row| ((text(&row[0]), text(&row[1]).parse::<i64>().unwrap()), text(&row[2]))).collect();
     assert_eq!(in_ledger.len(), acknowledged.len(), "each once");
     assert_eq!(in_ledger.into_iter().collect::<BTreeMap<_, _>>(), acknowledged);
     for id in &drafts {
         let uuid = uuid_of(id).to_string();
-        let versions: Vec<i64> = acknowledged.keys().filter(|(record, _)| *record == uuid).map(|(_, version)| *version).collect();
+        let versions: Vec<i64> =
+            acknowledged.keys().filter(|(record, _)| *record == uuid).map(|(_, version)| *version).collect();
         let newest = *versions.last().unwrap();
         assert_eq!(versions, (2..=newest).collect::<Vec<_>>(), "without a gap");
         let read = anna.graphql("query ($id: ID!) { session(id: $id) { version note } }", json!({"id": id})).await.ok();
-        assert_eq!(read["session"], json!({"version": newest, "note": acknowledged[&(uuid, newest)]}), "the last one holds");
+        assert_eq!(
+            read["session"],
+            json!({"version": newest, "note": acknowledged[&(uuid, newest)]}),
+            "the last one holds"
+        );
     }
     verify(&clinic.database.url()).await;
 }
@@ -79,14 +87,22 @@ async fn writers_of_every_kind_share_one_gapless_ledger() {
     let session = anna.session(&patient).await;
     let consultation = anna.consultation(&patient).await;
     let works = (0..40).map(|i| {
-        let (anna, desk, patient, session, consultation) = (anna.clone(), desk.clone(), patient.clone(), session.clone(), consultation.clone());
+        let (anna, desk, patient, session, consultation) =
+            (anna.clone(), desk.clone(), patient.clone(), session.clone(), consultation.clone());
         tokio::spawn(async move {
             match i % 5 {
                 0 => desk.patient(&format!("Given{i}"), "Family").await.id,
                 1 => anna.session(&patient).await.id,
                 2 => anna.note(&session).await.id,
                 3 => anna.health_entry(&patient).await.id,
-                _ => anna.does("updateConsultation", consultation.edit_with(json!({"patch": {"goals": format!("{i}")}})), "consultation { id }").await.outcome(),
+                _ => anna
+                    .does(
+                        "updateConsultation",
+                        consultation.edit_with(json!({"patch": {"goals": format!("{i}")}})),
+                        "consultation { id }",
+                    )
+                    .await
+                    .outcome(),
             }
         })
     });
@@ -123,7 +139,9 @@ async fn of_two_who_sign_and_edit_at_once_one_wins_whole() {
                 assert_eq!((&read["note"], read["areas"].as_array().unwrap().len()), (&json!("Tolerated well."), 2));
                 assert_ne!(read["signature"], Value::Null);
             }
-            ("CONFLICT", "ok") => assert_eq!((&read["areas"], &read["signature"]), (&json!([{"area": "SCALP"}]), &Value::Null)),
+            ("CONFLICT", "ok") => {
+                assert_eq!((&read["areas"], &read["signature"]), (&json!([{"area": "SCALP"}]), &Value::Null))
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -16,18 +16,27 @@ async fn a_draft_may_be_incomplete_and_signing_tells_all_that_is_missing() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
-    let draft = anna.make("recordConsultation", "consultation", json!({"patientId": patient.id, "mode": "TELEHEALTH"})).await;
+    let draft =
+        anna.make("recordConsultation", "consultation", json!({"patientId": patient.id, "mode": "TELEHEALTH"})).await;
     let missing = anna.does("signConsultation", draft.edit(), WHOLE).await;
-    assert_eq!((missing.code(), missing.faults()), ("BAD_USER_INPUT", vec!["concerns", "findings", "expectationsDiscussed", "candidacy"]));
+    assert_eq!(
+        (missing.code(), missing.faults()),
+        ("BAD_USER_INPUT", vec!["concerns", "findings", "expectationsDiscussed", "candidacy"])
+    );
     let more = json!({"concerns": ["OTHER"], "findings": "Rolling scars", "expectationsDiscussed": false, "candidacy": "DEFERRED"});
     update(&anna, &draft.id, 1, more).await.ok();
-    let missing = anna.does("signConsultation", json!({"id": draft.id, "expectedVersion": 2, "meaning": "REVIEWER"}), WHOLE).await;
+    let missing = anna
+        .does("signConsultation", json!({"id": draft.id, "expectedVersion": 2, "meaning": "REVIEWER"}), WHOLE)
+        .await;
     assert_eq!(missing.faults(), ["goals", "expectationsDiscussed", "candidacyReasons", "input.meaning"]);
     let rest = json!({"goals": "A tattoo", "expectationsDiscussed": true, "candidacyReasons": "Herpes, active"});
     update(&anna, &draft.id, 2, rest).await.ok();
     let signed = anna.does("signConsultation", json!({"id": draft.id, "expectedVersion": 3}), WHOLE).await.ok();
     let signed = &signed["signConsultation"]["consultation"];
-    assert_eq!((&signed["version"], &signed["signature"]), (&json!(4), &json!({"signedBy": {"id": anna.id()}, "meaning": "AUTHOR"})));
+    assert_eq!(
+        (&signed["version"], &signed["signature"]),
+        (&json!(4), &json!({"signedBy": {"id": anna.id()}, "meaning": "AUTHOR"}))
+    );
 
     // For ever: whatever the version, whoever asks.
     for version in [3, 4] {
@@ -76,7 +85,11 @@ async fn who_held_it_signs_as_author_and_a_colleague_as_anything_else() {
     let stale = anna.consultation(&patient).await;
     update(&anna, &stale.id, 1, json!({"goals": "changed meanwhile"})).await.ok();
     let answer = anna.does("signConsultation", stale.edit(), WHOLE).await;
-    assert_eq!((answer.code(), &answer.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(2)), "one signs what one saw");
+    assert_eq!(
+        (answer.code(), &answer.errors[0]["extensions"]["currentVersion"]),
+        ("CONFLICT", &json!(2)),
+        "one signs what one saw"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,16 +103,36 @@ async fn a_patch_keeps_what_is_absent_and_clears_what_is_null() {
     });
     let made = anna.consultation_with(&patient, more).await;
     let same = update(&anna, &made.id, 1, json!({})).await.ok()["updateConsultation"]["consultation"].clone();
-    assert_eq!((&same["concerns"], &same["patchTest"]), (&json!(["WRINKLES", "ACNE_SCARS"]), &test), "each concern once");
-    let optional = ["locationId", "goals", "findings", "priorProcedures", "expectationsDiscussed", "candidacy", "candidacyReasons", "recommendedPlan", "patchTest", "validUntil"];
-    let mut nulls: serde_json::Map<String, Value> = optional.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
+    assert_eq!(
+        (&same["concerns"], &same["patchTest"]),
+        (&json!(["WRINKLES", "ACNE_SCARS"]), &test),
+        "each concern once"
+    );
+    let optional = [
+        "locationId",
+        "goals",
+        "findings",
+        "priorProcedures",
+        "expectationsDiscussed",
+        "candidacy",
+        "candidacyReasons",
+        "recommendedPlan",
+        "patchTest",
+        "validUntil",
+    ];
+    let mut nulls: serde_json::Map<String, Value> =
+        optional.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
     nulls.insert("concerns".to_owned(), json!([]));
     nulls.insert("scarTypes".to_owned(), Value::Null);
-    let cleared = update(&anna, &made.id, 2, Value::Object(nulls)).await.ok()["updateConsultation"]["consultation"].clone();
+    let cleared =
+        update(&anna, &made.id, 2, Value::Object(nulls)).await.ok()["updateConsultation"]["consultation"].clone();
     for field in optional {
         assert_eq!(cleared[field.trim_end_matches("Id")], Value::Null, "{field}");
     }
-    assert_eq!((&cleared["concerns"], &cleared["scarTypes"], &cleared["mode"]), (&json!([]), &json!([]), &json!("IN_PERSON")));
+    assert_eq!(
+        (&cleared["concerns"], &cleared["scarTypes"], &cleared["mode"]),
+        (&json!([]), &json!([]), &json!("IN_PERSON"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,8 +149,18 @@ async fn faults_are_told_at_once_and_links_are_checked() {
     let mut told = answer.faults();
     told.sort_unstable();
     let expected = [
-        "findings", "goals", "heldAt", "id", "locationId", "patchTest.performedAt", "patchTest.product", "patchTest.site", "patientId",
-        "practitionerId", "recommendedPlan", "validUntil",
+        "findings",
+        "goals",
+        "heldAt",
+        "id",
+        "locationId",
+        "patchTest.performedAt",
+        "patchTest.product",
+        "patchTest.site",
+        "patientId",
+        "practitionerId",
+        "recommendedPlan",
+        "validUntil",
     ];
     assert_eq!(told, expected.map(|path| format!("input.{path}")));
     let draft = anna.consultation(&patient).await;
@@ -145,7 +188,9 @@ async fn the_list_is_filtered() {
     let (ada, eve) = (anna.patient("Ada", "A").await, anna.patient("Eve", "E").await);
     let first = anna.consultation_with(&ada, json!({"heldAt": hours_ago(72)})).await;
     let second = bob.consultation_with(&eve, json!({"heldAt": hours_ago(48), "mode": "TELEHEALTH", "locationId": null, "concerns": ["WRINKLES", "LARGE_PORES"]})).await;
-    let third = anna.consultation_with(&eve, json!({"heldAt": hours_ago(24), "candidacy": "UNSUITABLE", "candidacyReasons": "x"})).await;
+    let third = anna
+        .consultation_with(&eve, json!({"heldAt": hours_ago(24), "candidacy": "UNSUITABLE", "candidacyReasons": "x"}))
+        .await;
     let first = anna.sign_consultation(&first).await;
     let ids = [&first.id, &second.id, &third.id];
     let cases: &[(Value, &[usize])] = &[
@@ -165,10 +210,18 @@ async fn the_list_is_filtered() {
     let query = "query ($f: ConsultationFilter) { consultations(filter: $f) { totalCount nodes { id } } }";
     for (filter, expected) in cases {
         let data = anna.graphql(query, json!({"f": filter})).await.ok();
-        let nodes: Vec<_> = data["consultations"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+        let nodes: Vec<_> = data["consultations"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap())
+            .collect();
         assert_eq!(nodes, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{filter}");
         assert_eq!(data["consultations"]["totalCount"], nodes.len(), "{filter}");
     }
     let wrong = json!({"f": {"patientId": "x", "practitionerId": ada.id, "locationId": ada.id}});
-    assert_eq!(anna.graphql(query, wrong).await.faults(), ["filter.patientId", "filter.practitionerId", "filter.locationId"]);
+    assert_eq!(
+        anna.graphql(query, wrong).await.faults(),
+        ["filter.patientId", "filter.practitionerId", "filter.locationId"]
+    );
 }

@@ -16,7 +16,8 @@ async fn an_entry_is_added_and_changed() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
-    let added = anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"].clone();
+    let added =
+        anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"].clone();
     let mut expected = json!({
         "id": added["id"], "version": 1, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg",
         "severity": "ABSOLUTE", "onsetOn": "2024-01-01", "endedOn": "2024-06-30", "lastDoseOn": "2024-06-29", "source": "letter",
@@ -44,7 +45,12 @@ async fn an_entry_is_added_and_changed() {
     let history = anna.graphql(query, json!({"id": added["id"]})).await.ok();
     let last = history.pointer("/node/history/nodes/0").unwrap();
     assert_eq!((&last["version"], &last["action"]), (&json!(3), &json!("UPDATE")));
-    assert!(last["changes"].as_array().unwrap().contains(&json!({"field": "onsetOn", "before": "2024-01-01", "after": null})));
+    assert!(
+        last["changes"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"field": "onsetOn", "before": "2024-01-01", "after": null}))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +68,9 @@ async fn faults_are_told_at_once() {
     told.dedup();
     let expected = ["code", "endedOn", "id", "lastDoseOn", "patientId", "source", "text"];
     assert_eq!(told, expected.map(|path| format!("input.{path}")));
-    let made = Made::of(&anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"]);
+    let made = Made::of(
+        &anna.does("addHealthEntry", isotretinoin(&patient), ENTRY).await.ok()["addHealthEntry"]["healthEntry"],
+    );
     let allergy = anna.health_entry(&patient).await;
     // A patch is checked against what stays.
     for (entry, patch, path) in [

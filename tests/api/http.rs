@@ -44,7 +44,10 @@ async fn both_media_types_have_their_status_codes() {
             assert_eq!(header(&answer, "www-authenticate"), if expected == 401 { "Bearer" } else { "" });
         }
     }
-    let no_accept = by_itself(&clinic, &desk).post(clinic.url("/graphql")).bearer_auth(&desk.member.token).json(&json!({"query": "{ __typename }"}));
+    let no_accept = by_itself(&clinic, &desk)
+        .post(clinic.url("/graphql"))
+        .bearer_auth(&desk.member.token)
+        .json(&json!({"query": "{ __typename }"}));
     assert_eq!(header(&Answer::to(no_accept).await, "content-type"), "application/json; charset=utf-8");
 }
 
@@ -64,9 +67,30 @@ async fn what_is_no_graphql_request_is_refused_by_http_s_rules() {
         (Method::POST, "", vec![("content-type", "application/json; charset=utf-8")], ok.into(), 200, "ok"),
         (Method::POST, "", vec![], ok.into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (Method::POST, "", vec![("content-type", "text/plain")], ok.into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (Method::POST, "", vec![("content-type", "application/graphql")], "{ __typename }".into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (Method::POST, "", vec![("content-type", "application/x-www-form-urlencoded")], "query=%7B__typename%7D".into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (Method::POST, "", vec![("content-type", "application/json; charset=iso-8859-1")], ok.into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            Method::POST,
+            "",
+            vec![("content-type", "application/graphql")],
+            "{ __typename }".into(),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            Method::POST,
+            "",
+            vec![("content-type", "application/x-www-form-urlencoded")],
+            "query=%7B__typename%7D".into(),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            Method::POST,
+            "",
+            vec![("content-type", "application/json; charset=iso-8859-1")],
+            ok.into(),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
         (Method::POST, "", vec![json_type, ("content-encoding", "gzip")], ok.into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (Method::POST, "", vec![json_type, ("accept", "text/html")], ok.into(), 406, "NOT_ACCEPTABLE"),
         (Method::POST, "", vec![json_type, ("accept", "application/json;q=0")], ok.into(), 406, "NOT_ACCEPTABLE"),
@@ -76,8 +100,22 @@ async fn what_is_no_graphql_request_is_refused_by_http_s_rules() {
         (Method::POST, "", vec![json_type], "{}".into(), 400, "BAD_REQUEST"),
         (Method::POST, "", vec![json_type], r#"{"query":1}"#.into(), 400, "BAD_REQUEST"),
         (Method::POST, "", vec![json_type], r#"{"query":"{ __typename }","variables":[]}"#.into(), 400, "BAD_REQUEST"),
-        (Method::POST, "", vec![json_type], r#"{"query":"{ __typename }","operationName":7}"#.into(), 400, "BAD_REQUEST"),
-        (Method::POST, "", vec![json_type], r#"{"query":"{ __typename }","extensions":"x"}"#.into(), 400, "BAD_REQUEST"),
+        (
+            Method::POST,
+            "",
+            vec![json_type],
+            r#"{"query":"{ __typename }","operationName":7}"#.into(),
+            400,
+            "BAD_REQUEST",
+        ),
+        (
+            Method::POST,
+            "",
+            vec![json_type],
+            r#"{"query":"{ __typename }","extensions":"x"}"#.into(),
+            400,
+            "BAD_REQUEST",
+        ),
         (Method::POST, "", vec![json_type], r#"{"query":"{ __typename }"} x"#.into(), 400, "BAD_REQUEST"),
         (Method::POST, "", vec![json_type], "[".repeat(100_000), 400, "BAD_REQUEST"),
         (Method::POST, "", vec![json_type], " ".repeat(1024 * 1024 + 1), 413, "QUERY_TOO_LARGE"),
@@ -85,8 +123,22 @@ async fn what_is_no_graphql_request_is_refused_by_http_s_rules() {
         (Method::PUT, "", vec![json_type], ok.into(), 405, "METHOD_NOT_ALLOWED"),
         (Method::DELETE, "", vec![], String::new(), 405, "METHOD_NOT_ALLOWED"),
         (Method::GET, "?query=%7B__typename%7D", vec![], String::new(), 200, "ok"),
-        (Method::GET, "?query=query(%24n%3AInt)%7B__typename%7D&variables=%7B%22n%22%3A1%7D&operationName=", vec![], String::new(), 200, "ok"),
-        (Method::GET, "?query=query%20A%7B__typename%7Dquery%20B%7Bx%7D&operationName=C", vec![], String::new(), 200, "GRAPHQL_VALIDATION_FAILED"),
+        (
+            Method::GET,
+            "?query=query(%24n%3AInt)%7B__typename%7D&variables=%7B%22n%22%3A1%7D&operationName=",
+            vec![],
+            String::new(),
+            200,
+            "ok",
+        ),
+        (
+            Method::GET,
+            "?query=query%20A%7B__typename%7Dquery%20B%7Bx%7D&operationName=C",
+            vec![],
+            String::new(),
+            200,
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
         (Method::GET, "", vec![], String::new(), 400, "BAD_REQUEST"),
         (Method::GET, "?query=%7B__typename%7D&variables=%7B", vec![], String::new(), 400, "BAD_REQUEST"),
         (Method::GET, "?query=%7B__typename%7D&query=%7B__typename%7D", vec![], String::new(), 400, "BAD_REQUEST"),
@@ -103,7 +155,12 @@ async fn what_is_no_graphql_request_is_refused_by_http_s_rules() {
         }
         let shown: String = body.chars().take(60).collect();
         let answer = Answer::to(request.body(body)).await;
-        assert_eq!((answer.status.as_u16(), answer.outcome().as_str()), (status, outcome), "{method} {query} {headers:?} {shown} {}", answer.text);
+        assert_eq!(
+            (answer.status.as_u16(), answer.outcome().as_str()),
+            (status, outcome),
+            "{method} {query} {headers:?} {shown} {}",
+            answer.text
+        );
         assert_ne!(header(&answer, "x-request-id"), "", "{method} {query}");
         if status == 405 {
             assert_eq!(header(&answer, "allow"), if method == Method::GET { "POST" } else { "GET, POST" });
@@ -118,7 +175,13 @@ async fn a_batch_has_at_most_five() {
     let clinic = Clinic::start().await;
     let desk = clinic.front_desk();
     let one = json!({"query": "{ __typename }"});
-    for (many, status, code) in [(1, 200, ""), (5, 200, ""), (6, 400, "QUERY_TOO_LARGE"), (20_000, 400, "QUERY_TOO_LARGE"), (0, 400, "BAD_REQUEST")] {
+    for (many, status, code) in [
+        (1, 200, ""),
+        (5, 200, ""),
+        (6, 400, "QUERY_TOO_LARGE"),
+        (20_000, 400, "QUERY_TOO_LARGE"),
+        (0, 400, "BAD_REQUEST"),
+    ] {
         let response = post(&desk, NEW, json!(vec![&one; many])).send().await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{many}");
         let body: Value = response.json().await.unwrap();
@@ -143,9 +206,14 @@ async fn answers_are_compressed_for_who_asks() {
     let anna = clinic.practitioner();
     let client = by_itself(&clinic, &anna);
     for (accept, encoding) in [("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("identity", "")] {
-        let request = client.post(clinic.url("/graphql")).bearer_auth(&anna.member.token).header("accept-encoding", accept);
+        let request =
+            client.post(clinic.url("/graphql")).bearer_auth(&anna.member.token).header("accept-encoding", accept);
         let response = request.json(&json!({"query": INTROSPECTION})).send().await.unwrap();
-        assert_eq!(response.headers().get("content-encoding").map_or("", |value| value.to_str().unwrap()), encoding, "{accept}");
+        assert_eq!(
+            response.headers().get("content-encoding").map_or("", |value| value.to_str().unwrap()),
+            encoding,
+            "{accept}"
+        );
         let size = response.bytes().await.unwrap().len();
         assert!(if encoding.is_empty() { size > 100_000 } else { size < 40_000 }, "{accept}: {size} bytes");
     }
@@ -157,25 +225,55 @@ async fn answers_are_compressed_for_who_asks() {
 async fn other_origins_are_let_in_by_a_list() {
     let listed = Clinic::with(&["--allowed-origins", "https://app.example.com,http://localhost:3000"]).await;
     let anna = listed.practitioner();
-    for (origin, allowed) in [("https://app.example.com", true), ("http://localhost:3000", true), ("https://evil.example", false), ("https://app.example.com.evil.example", false), ("http://app.example.com", false), ("null", false)] {
+    for (origin, allowed) in [
+        ("https://app.example.com", true),
+        ("http://localhost:3000", true),
+        ("https://evil.example", false),
+        ("https://app.example.com.evil.example", false),
+        ("http://app.example.com", false),
+        ("null", false),
+    ] {
         let expected = if allowed { origin } else { "" };
         let answer = Answer::to(post(&anna, NEW, json!({"query": "{ __typename }"})).header("origin", origin)).await;
         assert_eq!(header(&answer, "access-control-allow-origin"), expected, "{origin}");
         assert_eq!(header(&answer, "access-control-allow-credentials"), "");
         assert_eq!(header(&answer, "access-control-expose-headers").contains("x-request-id"), allowed, "{origin}");
-        let ask = listed.anonymous().request(Method::OPTIONS, "/graphql").header("origin", origin).header("access-control-request-method", "POST");
-        let ask = Answer::to(ask.header("access-control-request-headers", "authorization,content-type,idempotency-key,x-request-id")).await;
-        assert_eq!((header(&ask, "access-control-allow-origin"), ask.status.is_success()), (expected, allowed), "{origin}");
+        let ask = listed
+            .anonymous()
+            .request(Method::OPTIONS, "/graphql")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        let ask = Answer::to(
+            ask.header("access-control-request-headers", "authorization,content-type,idempotency-key,x-request-id"),
+        )
+        .await;
+        assert_eq!(
+            (header(&ask, "access-control-allow-origin"), ask.status.is_success()),
+            (expected, allowed),
+            "{origin}"
+        );
         if allowed {
             let headers = header(&ask, "access-control-allow-headers").to_lowercase();
-            assert!(["authorization", "content-type", "idempotency-key", "x-request-id"].iter().all(|name| headers.contains(name)), "{headers}");
+            assert!(
+                ["authorization", "content-type", "idempotency-key", "x-request-id"]
+                    .iter()
+                    .all(|name| headers.contains(name)),
+                "{headers}"
+            );
         }
     }
-    let odd = listed.anonymous().request(Method::OPTIONS, "/graphql").header("origin", "https://app.example.com").header("access-control-request-method", "DELETE");
+    let odd = listed
+        .anonymous()
+        .request(Method::OPTIONS, "/graphql")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "DELETE");
     assert_eq!(Answer::to(odd).await.status.as_u16(), 400);
     drop(listed);
     let none = Clinic::start().await;
-    let answer = Answer::to(post(&none.practitioner(), NEW, json!({"query": "{ __typename }"})).header("origin", "https://app.example.com")).await;
+    let answer = Answer::to(
+        post(&none.practitioner(), NEW, json!({"query": "{ __typename }"})).header("origin", "https://app.example.com"),
+    )
+    .await;
     assert_eq!(header(&answer, "access-control-allow-origin"), "");
 }
 
@@ -188,7 +286,11 @@ async fn a_request_has_an_id_from_end_to_end() {
     assert_eq!(header(&answer, "x-request-id"), "trace-1.A_b");
     let sql = clinic.database.superuser().await;
     for (table, count) in [("ledger", "1"), ("access_log", "1")] {
-        assert_eq!(sql.one(&format!("SELECT count(*) FROM {table} WHERE request_id = 'trace-1.A_b'")).await, count, "{table}");
+        assert_eq!(
+            sql.one(&format!("SELECT count(*) FROM {table} WHERE request_id = 'trace-1.A_b'")).await,
+            count,
+            "{table}"
+        );
     }
     let mut made = std::collections::HashSet::new();
     for unfit in ["", "with space", "<script>", &"x".repeat(129)] {
@@ -202,7 +304,9 @@ async fn a_request_has_an_id_from_end_to_end() {
 async fn the_explorer_and_its_introspection_can_be_had_or_not() {
     let mut clinic = Clinic::start().await;
     let html = "text/html,application/xhtml+xml,*/*;q=0.8";
-    let page = async |clinic: &Clinic| Answer::to(clinic.anonymous().request(Method::GET, "/graphql").header(ACCEPT, html)).await;
+    let page = async |clinic: &Clinic| {
+        Answer::to(clinic.anonymous().request(Method::GET, "/graphql").header(ACCEPT, html)).await
+    };
     let answer = page(&clinic).await;
     assert_eq!((answer.status.as_u16(), header(&answer, "content-type")), (200, "text/html; charset=utf-8"));
     assert!(header(&answer, "content-security-policy").contains("default-src 'none'"));
@@ -222,7 +326,10 @@ async fn the_explorer_and_its_introspection_can_be_had_or_not() {
 /// Where each of these stands in a text, which must be in this order.
 #[track_caller]
 fn in_order(text: &str, keys: &[&str]) {
-    let places: Vec<_> = keys.iter().map(|key| text.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {text}"))).collect();
+    let places: Vec<_> = keys
+        .iter()
+        .map(|key| text.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {text}")))
+        .collect();
     assert!(places.is_sorted(), "{keys:?} in {text}");
 }
 
@@ -236,7 +343,19 @@ async fn keys_come_in_the_order_of_the_query_and_a_failure_nulls_what_it_must() 
     let query = "query ($id: ID!) { patient(id: $id) { displayName sessions { totalCount } b: version consultations { totalCount }
         healthHistory { text } a: chartNumber aftercareNotes { totalCount } createdBy { id } } me { role } }";
     let answer = desk.graphql(query, id.clone()).await;
-    let keys = ["patient", "displayName", "sessions", "b", "consultations", "healthHistory", "a", "aftercareNotes", "createdBy", "me", "role"];
+    let keys = [
+        "patient",
+        "displayName",
+        "sessions",
+        "b",
+        "consultations",
+        "healthHistory",
+        "a",
+        "aftercareNotes",
+        "createdBy",
+        "me",
+        "role",
+    ];
     in_order(&answer.text[answer.text.find("\"data\"").unwrap()..], &keys);
     let expected = json!({
         "displayName": "Ada Lovelace", "sessions": null, "b": 1, "consultations": null, "healthHistory": null, "a": "P-000001",
@@ -260,8 +379,12 @@ async fn keys_come_in_the_order_of_the_query_and_a_failure_nulls_what_it_must() 
     // In a list.
     let query = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
     let answer = anna.graphql(query, json!({"ids": [new_id("patient"), patient.id, "junk", anna.id()]})).await;
-    assert_eq!(answer.data["nodes"], json!([null, {"__typename": "Patient", "id": patient.id}, null, {"__typename": "Staff", "id": anna.id()}]));
-    let told: Vec<_> = answer.errors.iter().map(|error| (error["path"].clone(), error["extensions"]["code"].clone())).collect();
+    assert_eq!(
+        answer.data["nodes"],
+        json!([null, {"__typename": "Patient", "id": patient.id}, null, {"__typename": "Staff", "id": anna.id()}])
+    );
+    let told: Vec<_> =
+        answer.errors.iter().map(|error| (error["path"].clone(), error["extensions"]["code"].clone())).collect();
     assert_eq!(told, [(json!(["nodes", 0]), json!("NOT_FOUND")), (json!(["nodes", 2]), json!("BAD_USER_INPUT"))]);
 }
 
@@ -270,8 +393,15 @@ async fn what_would_take_too_much_is_refused_at_once() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let repeat = |many: usize, one: &dyn Fn(usize) -> String| (0..many).map(one).collect::<Vec<_>>().join(" ");
-    let nested = |many: usize, open: &str| format!("{{ {} __typename {} }}", format!("{open} {{ ").repeat(many), "} ".repeat(many));
-    let bomb = |many: usize| format!("{{ ...f0 }} {} fragment f{many} on Query {{ me {{ id }} }}", repeat(many, &|i| format!("fragment f{i} on Query {{ ...f{} ...f{} }}", i + 1, i + 1)));
+    let nested = |many: usize, open: &str| {
+        format!("{{ {} __typename {} }}", format!("{open} {{ ").repeat(many), "} ".repeat(many))
+    };
+    let bomb = |many: usize| {
+        format!(
+            "{{ ...f0 }} {} fragment f{many} on Query {{ me {{ id }} }}",
+            repeat(many, &|i| format!("fragment f{i} on Query {{ ...f{} ...f{} }}", i + 1, i + 1))
+        )
+    };
     let wide = "patients(first: 100) { nodes { sessions(first: 100) { nodes { aftercareNotes(first: 100) { nodes { id } } } } } }";
     let too_large = [
         ("root fields", format!("{{ {} }}", repeat(21, &|i| format!("a{i}: me {{ id }}")))),
@@ -290,22 +420,37 @@ async fn what_would_take_too_much_is_refused_at_once() {
         ("bytes", format!("{{ __typename }} # {}", "x".repeat(101 * 1024))),
         ("a name", format!("{{ {} }}", "x".repeat(257))),
         ("cost", format!("{{ {wide} }}")),
-        ("introspection", "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }".to_owned()),
+        (
+            "introspection",
+            "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }".to_owned(),
+        ),
     ];
     for (what, query) in too_large {
         let begun = Instant::now();
         let answer = anna.graphql(&query, json!({})).await;
         assert!(begun.elapsed() < Duration::from_secs(1), "{what}: {:?}", begun.elapsed());
-        assert_eq!((answer.outcome().as_str(), answer.status.as_u16(), answer.data), ("QUERY_TOO_LARGE", 400, Value::Null), "{what} {:.300}", answer.text);
+        assert_eq!(
+            (answer.outcome().as_str(), answer.status.as_u16(), answer.data),
+            ("QUERY_TOO_LARGE", 400, Value::Null),
+            "{what} {:.300}",
+            answer.text
+        );
     }
     let by_variable = "query ($n: Int) { patients(first: $n) { nodes { sessions(first: $n) { nodes { aftercareNotes(first: $n) { nodes { id } } } } } } }";
     assert_eq!(anna.graphql(by_variable, json!({"n": 100})).await.code(), "QUERY_TOO_LARGE");
     assert_eq!(anna.graphql(by_variable, json!({"n": 5})).await.outcome(), "ok", "the same text, for fewer rows");
     let circle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
     assert_eq!(anna.graphql(circle, json!({})).await.code(), "GRAPHQL_VALIDATION_FAILED");
-    assert_eq!(clinic.anonymous().graphql(&bomb(25), json!({})).await.code(), "QUERY_TOO_LARGE", "before anybody is known");
+    assert_eq!(
+        clinic.anonymous().graphql(&bomb(25), json!({})).await.code(),
+        "QUERY_TOO_LARGE",
+        "before anybody is known"
+    );
     let ids: Vec<String> = (0..101).map(|_| new_id("patient")).collect();
-    assert_eq!(anna.graphql("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({"ids": ids})).await.code(), "BAD_USER_INPUT");
+    assert_eq!(
+        anna.graphql("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({"ids": ids})).await.code(),
+        "BAD_USER_INPUT"
+    );
     anna.ask("{ me { id } }").await;
 }
 

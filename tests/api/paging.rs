@@ -26,7 +26,9 @@ impl List {
 
     /// The list in each of these orders, in both directions.
     fn in_orders(around: &str, field: &'static str, orders: &[&str]) -> Vec<(Self, Self)> {
-        let one = |order: &str, direction: &str| Self::new(around, field, format!("orderBy: {{field: {order}, direction: {direction}}}"));
+        let one = |order: &str, direction: &str| {
+            Self::new(around, field, format!("orderBy: {{field: {order}, direction: {direction}}}"))
+        };
         orders.iter().map(|order| (one(order, "ASC"), one(order, "DESC"))).collect()
     }
 
@@ -54,7 +56,10 @@ impl List {
     }
 
     async fn page(&self, by: &Caller, paging: &str) -> Value {
-        let selection = format!("edges {{ cursor node {{ {} }} }} nodes {{ {} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}", self.key, self.key);
+        let selection = format!(
+            "edges {{ cursor node {{ {} }} }} nodes {{ {} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}",
+            self.key, self.key
+        );
         let answer = by.graphql(&format!("{{ {} }}", self.query(paging, &selection)), json!({})).await;
         assert!(answer.errors.is_empty(), "{}: {}", self.shown(), answer.text);
         self.of(&answer.data).clone()
@@ -70,15 +75,31 @@ impl List {
         let mut keys = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let paging = cursor.as_ref().map_or(format!("{size}: {PAGE}"), |cursor| format!("{size}: {PAGE}, {from}: \"{cursor}\""));
+            let paging = cursor
+                .as_ref()
+                .map_or(format!("{size}: {PAGE}"), |cursor| format!("{size}: {PAGE}, {from}: \"{cursor}\""));
             let page = self.page(by, &paging).await;
             let (info, edges) = (&page["pageInfo"], page["edges"].as_array().unwrap());
             let nodes: Vec<&Value> = edges.iter().map(|edge| &edge["node"]).collect();
-            assert_eq!(nodes, page["nodes"].as_array().unwrap().iter().collect::<Vec<_>>(), "nodes and edges are the same rows");
+            assert_eq!(
+                nodes,
+                page["nodes"].as_array().unwrap().iter().collect::<Vec<_>>(),
+                "nodes and edges are the same rows"
+            );
             assert_eq!(info[before], cursor.is_some(), "{}: {before}", self.shown());
-            assert_eq!((info["startCursor"].as_str(), info["endCursor"].as_str()), (edges.first().and_then(|edge| edge["cursor"].as_str()), edges.last().and_then(|edge| edge["cursor"].as_str())));
+            assert_eq!(
+                (info["startCursor"].as_str(), info["endCursor"].as_str()),
+                (
+                    edges.first().and_then(|edge| edge["cursor"].as_str()),
+                    edges.last().and_then(|edge| edge["cursor"].as_str())
+                )
+            );
             let found = nodes.iter().map(|node| node[self.key].to_string());
-            if forward { keys.extend(found) } else { keys.extend(found.rev()) }
+            if forward {
+                keys.extend(found)
+            } else {
+                keys.extend(found.rev())
+            }
             if info[more] != true {
                 return keys;
             }
@@ -137,7 +158,13 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
     let notes = &["NOTED_AT", "CREATED_AT", "UPDATED_AT"];
     let mut pairs = Vec::new();
     pairs.extend(List::in_orders("$", "patients", &["NAME", "CHART_NUMBER", "BIRTH_DATE", "CREATED_AT", "UPDATED_AT"]));
-    let found = |direction: &str| List::new("$", "patients", format!("search: \"lovelace\", orderBy: {{field: RELEVANCE, direction: {direction}}}"));
+    let found = |direction: &str| {
+        List::new(
+            "$",
+            "patients",
+            format!("search: \"lovelace\", orderBy: {{field: RELEVANCE, direction: {direction}}}"),
+        )
+    };
     pairs.push((found("ASC"), found("DESC")));
     for around in ["$", of_patient.as_str()] {
         pairs.extend(List::in_orders(around, "consultations", &["HELD_AT", "CREATED_AT", "UPDATED_AT"]));
@@ -157,8 +184,19 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
         assert_eq!(back, up, "{}: backwards", ascending.shown());
     }
     for _ in 0..ROWS {
-        let version: i64 = anna.graphql("query ($id: ID!) { patient(id: $id) { version } }", json!({"id": patient.id})).await.ok()["patient"]["version"].as_i64().unwrap();
-        anna.does("updatePatient", json!({"id": patient.id, "expectedVersion": version, "patch": {}}), "patient { id }").await.ok();
+        let version: i64 = anna
+            .graphql("query ($id: ID!) { patient(id: $id) { version } }", json!({"id": patient.id}))
+            .await
+            .ok()["patient"]["version"]
+            .as_i64()
+            .unwrap();
+        anna.does(
+            "updatePatient",
+            json!({"id": patient.id, "expectedVersion": version, "patch": {}}),
+            "patient { id }",
+        )
+        .await
+        .ok();
     }
     let staff = List::new("$", "staff", String::new());
     let singles = [
@@ -182,7 +220,8 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
 async fn rows_that_come_in_meanwhile_neither_hide_nor_repeat_any() {
     let clinic = Clinic::start().await;
     let (anna, patient, _) = ties(&clinic).await;
-    for (field, orders) in [("patients", &["NAME", "UPDATED_AT"][..]), ("sessions", &["STARTED_AT", "CREATED_AT"][..])] {
+    for (field, orders) in [("patients", &["NAME", "UPDATED_AT"][..]), ("sessions", &["STARTED_AT", "CREATED_AT"][..])]
+    {
         for pair in List::in_orders("$", field, orders) {
             for list in [pair.0, pair.1] {
                 for forward in [true, false] {
@@ -252,9 +291,13 @@ async fn paging_arguments_that_make_no_sense_are_refused() {
         assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", paths), "{paging}");
     }
     for nested in ["sessions", "consultations", "aftercareNotes"] {
-        let query = format!("query ($id: ID!) {{ patient(id: $id) {{ id {nested}(first: 101) {{ nodes {{ id }} }} }} }}");
+        let query =
+            format!("query ($id: ID!) {{ patient(id: $id) {{ id {nested}(first: 101) {{ nodes {{ id }} }} }} }}");
         let answer = anna.graphql(&query, json!({"id": patient.id})).await;
-        assert_eq!((answer.code(), answer.faults(), &answer.data["patient"]["id"]), ("BAD_USER_INPUT", vec!["first"], &json!(patient.id)));
+        assert_eq!(
+            (answer.code(), answer.faults(), &answer.data["patient"]["id"]),
+            ("BAD_USER_INPUT", vec!["first"], &json!(patient.id))
+        );
     }
 }
 
@@ -263,7 +306,13 @@ async fn the_edges_of_a_list_are_told() {
     let clinic = Clinic::start().await;
     let (anna, ..) = ties(&clinic).await;
     let list = List::new("$", "sessions", String::new());
-    let info = |page: &Value| (page["nodes"].as_array().unwrap().len(), page["pageInfo"]["hasPreviousPage"].as_bool().unwrap(), page["pageInfo"]["hasNextPage"].as_bool().unwrap());
+    let info = |page: &Value| {
+        (
+            page["nodes"].as_array().unwrap().len(),
+            page["pageInfo"]["hasPreviousPage"].as_bool().unwrap(),
+            page["pageInfo"]["hasNextPage"].as_bool().unwrap(),
+        )
+    };
     for (paging, expected) in [
         ("first: 100", (ROWS, false, false)),
         ("last: 100", (ROWS, false, false)),
@@ -281,7 +330,8 @@ async fn the_edges_of_a_list_are_told() {
     let end = whole["pageInfo"]["endCursor"].as_str().unwrap();
     let past = list.page(&anna, &format!("first: 5, after: \"{end}\"")).await;
     assert_eq!((info(&past), &past["pageInfo"]["endCursor"]), ((0, true, false), &Value::Null));
-    let nothing = List::new("$", "sessions", "filter: {signed: true, modality: [PRP]}".to_owned()).page(&anna, "last: 5").await;
+    let nothing =
+        List::new("$", "sessions", "filter: {signed: true, modality: [PRP]}".to_owned()).page(&anna, "last: 5").await;
     assert_eq!(info(&nothing), (0, false, false));
 }
 

@@ -50,7 +50,8 @@ async fn a_patient_is_registered_with_every_field_and_with_few() {
     let got = &got["registerPatient"]["patient"];
     assert_eq!((&got["displayName"], &got["chartNumber"]), (&json!("Al Day"), &json!("P-000001")));
     assert_eq!(got["skinType"]["assessedOn"], json!(day(0)));
-    for empty in ["preferredName", "sexAtBirth", "gender", "pronouns", "email", "phone", "address", "emergencyContact"] {
+    for empty in ["preferredName", "sexAtBirth", "gender", "pronouns", "email", "phone", "address", "emergencyContact"]
+    {
         assert_eq!(got[empty], Value::Null, "{empty}");
     }
 }
@@ -100,10 +101,17 @@ async fn each_kind_of_fault_is_named() {
         (json!({"legalName": name("x", &"é".repeat(101))}), "input.legalName.family"),
         (json!({"address": {"lines": [], "country": "ES"}}), "input.address.lines"),
     ] {
-        let answer = anna.does("registerPatient", with(with(whole(), json!({"chartNumber": null})), more.clone()), "patient { id }").await;
+        let answer = anna
+            .does("registerPatient", with(with(whole(), json!({"chartNumber": null})), more.clone()), "patient { id }")
+            .await;
         assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", vec![path]), "{more}");
     }
-    for wrong in [json!({"birthDate": "2023-02-30"}), json!({"birthDate": 1990}), json!({"sexAtBirth": "OTHER"}), json!({"nickname": "x"})] {
+    for wrong in [
+        json!({"birthDate": "2023-02-30"}),
+        json!({"birthDate": 1990}),
+        json!({"sexAtBirth": "OTHER"}),
+        json!({"nickname": "x"}),
+    ] {
         let answer = anna.does("registerPatient", with(whole(), wrong.clone()), "patient { id }").await;
         assert_eq!(answer.code(), "BAD_USER_INPUT", "{wrong}");
     }
@@ -133,7 +141,8 @@ async fn a_chart_number_is_given_or_the_next_and_never_taken_twice() {
     assert_eq!(numbers, (5..17).map(|n| format!("P-{n:06}")).collect::<Vec<_>>());
     // A patch can't take a number either.
     let other = anna.patient("C", "D").await;
-    let answer = anna.does("updatePatient", other.edit_with(json!({"patch": {"chartNumber": "X 9"}})), "patient { id }").await;
+    let answer =
+        anna.does("updatePatient", other.edit_with(json!({"patch": {"chartNumber": "X 9"}})), "patient { id }").await;
     assert_eq!(answer.code(), "CONFLICT");
     // The same number in another organisation is another chart.
     let south = clinic.stranger().patient_with("E", "F", json!({"chartNumber": "X 9"})).await;
@@ -153,12 +162,29 @@ async fn an_absent_field_stays_and_null_clears() {
     };
     let same = update(1, json!({})).await.ok()["updatePatient"]["patient"].clone();
     assert_eq!(same, with(before.clone(), json!({"version": 2})));
-    let optional = ["preferredName", "sexAtBirth", "gender", "pronouns", "email", "phone", "address", "emergencyContact", "skinType"];
-    let nulls: serde_json::Map<String, Value> = optional.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
+    let optional = [
+        "preferredName",
+        "sexAtBirth",
+        "gender",
+        "pronouns",
+        "email",
+        "phone",
+        "address",
+        "emergencyContact",
+        "skinType",
+    ];
+    let nulls: serde_json::Map<String, Value> =
+        optional.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
     let cleared = update(2, Value::Object(nulls.clone())).await.ok()["updatePatient"]["patient"].clone();
-    let expected = with(with(before, Value::Object(nulls)), json!({"version": 3, "fitzpatrickType": null, "displayName": "Zoë Ramírez"}));
+    let expected = with(
+        with(before, Value::Object(nulls)),
+        json!({"version": 3, "fitzpatrickType": null, "displayName": "Zoë Ramírez"}),
+    );
     assert_eq!(cleared, expected);
-    let changed = update(3, json!({"legalName": {"given": "Ana", "family": "Sol"}, "birthDate": "1989-01-01", "gender": "x"})).await.ok();
+    let changed =
+        update(3, json!({"legalName": {"given": "Ana", "family": "Sol"}, "birthDate": "1989-01-01", "gender": "x"}))
+            .await
+            .ok();
     let changed = &changed["updatePatient"]["patient"];
     assert_eq!(changed["legalName"], json!({"given": "Ana", "middle": null, "family": "Sol"}));
     assert_eq!((&changed["displayName"], &changed["birthDate"]), (&json!("Ana Sol"), &json!("1989-01-01")));
@@ -191,15 +217,29 @@ async fn an_archived_patient_takes_no_new_record_until_restored() {
 
     let started = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING"});
     let records = [
-        ("addHealthEntry", json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}), "healthEntry", "patientId"),
+        (
+            "addHealthEntry",
+            json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}),
+            "healthEntry",
+            "patientId",
+        ),
         ("recordConsultation", json!({"patientId": patient.id, "mode": "IN_PERSON"}), "consultation", "patientId"),
         ("logSession", session_to_sign(&patient, &anna.location), "session", "patientId"),
         ("startSession", started, "session", "patientId"),
-        ("addAftercareNote", json!({"sessionId": session.id, "kind": "CHECK_IN", "pain": 1}), "aftercareNote", "sessionId"),
+        (
+            "addAftercareNote",
+            json!({"sessionId": session.id, "kind": "CHECK_IN", "pain": 1}),
+            "aftercareNote",
+            "sessionId",
+        ),
     ];
     for (mutation, input, payload, path) in &records {
         let answer = anna.does(mutation, input.clone(), &format!("{payload} {{ id }}")).await;
-        assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", vec![format!("input.{path}").as_str()]), "{mutation}");
+        assert_eq!(
+            (answer.code(), answer.faults()),
+            ("BAD_USER_INPUT", vec![format!("input.{path}").as_str()]),
+            "{mutation}"
+        );
     }
     patient.version = 2;
     let restored = anna.does("restorePatient", patient.edit_with(json!({"reason": "back"})), said).await.ok();
@@ -210,10 +250,12 @@ async fn an_archived_patient_takes_no_new_record_until_restored() {
     for (mutation, input, payload, _) in records {
         anna.does(mutation, input, &format!("{payload} {{ id }}")).await.ok();
     }
-    let query = "query ($id: ID!) { patient(id: $id) { history { nodes { version action by { id } changes { field } } } } }";
+    let query =
+        "query ($id: ID!) { patient(id: $id) { history { nodes { version action by { id } changes { field } } } } }";
     let history = anna.graphql(query, json!({"id": patient.id})).await.ok();
     let nodes = history.pointer("/patient/history/nodes").unwrap().as_array().unwrap();
-    let actions: Vec<_> = nodes.iter().map(|node| (node["version"].as_i64().unwrap(), node["action"].as_str().unwrap())).collect();
+    let actions: Vec<_> =
+        nodes.iter().map(|node| (node["version"].as_i64().unwrap(), node["action"].as_str().unwrap())).collect();
     assert_eq!(actions, [(3, "RESTORE"), (2, "ARCHIVE"), (1, "CREATE")]);
     assert_eq!(nodes[1]["changes"], json!([{"field": "status"}, {"field": "statusReason"}]));
     assert!(nodes.iter().all(|node| node["by"]["id"] == anna.id()));
@@ -253,18 +295,41 @@ async fn patients_are_found_by_what_the_front_desk_types() {
     let desk = clinic.front_desk();
     let found: &[(&str, &[&str])] = &[
         // part of a name, in any case and order
-        ("john", &[ANNA]), ("hnso", &[ANNA]), ("SMITH", &[BELLA]), ("johnson anna", &[ANNA]), ("jo", &[ANNA, JONAS]),
-        ("bella", &[BELLA]), ("小龙", &[LONG]), ("李", &[LONG]),
+        ("john", &[ANNA]),
+        ("hnso", &[ANNA]),
+        ("SMITH", &[BELLA]),
+        ("johnson anna", &[ANNA]),
+        ("jo", &[ANNA, JONAS]),
+        ("bella", &[BELLA]),
+        ("小龙", &[LONG]),
+        ("李", &[LONG]),
         // accents and punctuation
-        ("ramirez", &[ZOE]), ("RAMÍREZ", &[ZOE]), ("Rami\u{301}rez", &[ZOE]), ("muller ostergard", &[JONAS]), ("zoe", &[ZOE]),
-        ("obrien", &[MAIRE]), ("o'brien", &[MAIRE]), ("maire", &[MAIRE]),
+        ("ramirez", &[ZOE]),
+        ("RAMÍREZ", &[ZOE]),
+        ("Rami\u{301}rez", &[ZOE]),
+        ("muller ostergard", &[JONAS]),
+        ("zoe", &[ZOE]),
+        ("obrien", &[MAIRE]),
+        ("o'brien", &[MAIRE]),
+        ("maire", &[MAIRE]),
         // a little misspelt
-        ("jonson", &[ANNA]), ("johnsen", &[ANNA]), ("ramires", &[ZOE]), ("ostergaard", &[JONAS]),
+        ("jonson", &[ANNA]),
+        ("johnsen", &[ANNA]),
+        ("ramires", &[ZOE]),
+        ("ostergaard", &[JONAS]),
         // phone, e-mail, chart number
-        ("600123", &[ZOE]), ("600 123 456", &[ZOE]), ("+34 600 12 34 56", &[ZOE]), ("23456", &[ZOE]),
-        ("correo", &[ZOE]), ("zoe.ramirez@correo.example", &[ZOE]), ("mad-0815", &[ZOE]), ("0815", &[ZOE]),
+        ("600123", &[ZOE]),
+        ("600 123 456", &[ZOE]),
+        ("+34 600 12 34 56", &[ZOE]),
+        ("23456", &[ZOE]),
+        ("correo", &[ZOE]),
+        ("zoe.ramirez@correo.example", &[ZOE]),
+        ("mad-0815", &[ZOE]),
+        ("0815", &[ZOE]),
         // nothing
-        ("peterson", &[]), ("xqzw", &[]), ("999888777", &[]),
+        ("peterson", &[]),
+        ("xqzw", &[]),
+        ("999888777", &[]),
     ];
     for (text, expected) in found {
         let mut got = names(&desk, "search: $search", json!({"search": text})).await;
@@ -274,7 +339,8 @@ async fn patients_are_found_by_what_the_front_desk_types() {
     assert_eq!(names(&desk, "search: $search", json!({"search": "anna"})).await, [ANNA, BELLA], "the closest first");
     assert_eq!(names(&desk, "search: $search", json!({"search": "  "})).await.len(), 6, "a blank text is no search");
     for wrong in ["x".repeat(101), "-- %_ '".to_owned(), "…".to_owned()] {
-        let answer = desk.graphql("query ($s: String) { patients(search: $s) { totalCount } }", json!({"s": wrong})).await;
+        let answer =
+            desk.graphql("query ($s: String) { patients(search: $s) { totalCount } }", json!({"s": wrong})).await;
         assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", vec!["search"]), "{wrong}");
     }
     assert_eq!(names(&clinic.stranger(), "search: $search", json!({"search": "anna"})).await, [""; 0], "not another's");
@@ -300,7 +366,9 @@ async fn the_list_is_filtered() {
     let treated = anna.patient("Tina", "Treated").await;
     anna.session(&treated).await; // began two hours ago
     let gone = anna.patient("Gus", "Gone").await;
-    let since = anna.graphql("query ($id: ID!) { patient(id: $id) { updatedAt } }", json!({"id": gone.id})).await.ok()["patient"]["updatedAt"].clone();
+    let since = anna.graphql("query ($id: ID!) { patient(id: $id) { updatedAt } }", json!({"id": gone.id})).await.ok()
+        ["patient"]["updatedAt"]
+        .clone();
     anna.does("archivePatient", gone.edit_with(json!({"reason": "moved"})), "patient { id }").await.ok();
     let all = names(&anna, "filter: $filter", json!({})).await;
     assert_eq!(all.len(), 8, "active and archived ones");
@@ -350,8 +418,12 @@ async fn the_list_comes_in_each_order() {
         }
     }
     let relevance = |search: Option<&str>, direction: &str| json!({"search": search, "orderBy": {"field": "RELEVANCE", "direction": direction}});
-    let sorted = async |direction| names(&anna, "search: $search, orderBy: $orderBy", relevance(Some("anna"), direction)).await;
-    assert_eq!((sorted("DESC").await, sorted("ASC").await), (vec![ANNA.to_owned(), BELLA.to_owned()], vec![BELLA.to_owned(), ANNA.to_owned()]));
+    let sorted =
+        async |direction| names(&anna, "search: $search, orderBy: $orderBy", relevance(Some("anna"), direction)).await;
+    assert_eq!(
+        (sorted("DESC").await, sorted("ASC").await),
+        (vec![ANNA.to_owned(), BELLA.to_owned()], vec![BELLA.to_owned(), ANNA.to_owned()])
+    );
     let query = "query ($search: String, $orderBy: PatientOrder) { patients(search: $search, orderBy: $orderBy) { totalCount } }";
     assert_eq!(anna.graphql(query, relevance(None, "DESC")).await.faults(), ["orderBy.field"]);
 }

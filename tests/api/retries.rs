@@ -5,7 +5,16 @@ use futures::future::join_all;
 
 /// A service whose callers wait in line rather than being turned away: a hundred at once on a busy machine.
 pub const PATIENT: &[&str] = &[
-    "--pool-wait", "40s", "--lock-timeout", "40s", "--statement-timeout", "45s", "--request-deadline", "50s", "--shutdown-timeout", "55s",
+    "--pool-wait",
+    "40s",
+    "--lock-timeout",
+    "40s",
+    "--statement-timeout",
+    "45s",
+    "--request-deadline",
+    "50s",
+    "--shutdown-timeout",
+    "55s",
 ];
 
 const LOG: &str = "mutation ($input: LogSessionInput!) { logSession(input: $input) { session { id version note painScore areas { area } } } }";
@@ -74,8 +83,20 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let staff = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
     let cases = [
         (&anna, "registerPatient", "patient", "patient", self::anna()),
-        (&anna, "addHealthEntry", "healthEntry", "health", json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"})),
-        (&anna, "recordConsultation", "consultation", "consultation", json!({"patientId": patient.id, "mode": "IN_PERSON"})),
+        (
+            &anna,
+            "addHealthEntry",
+            "healthEntry",
+            "health",
+            json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"}),
+        ),
+        (
+            &anna,
+            "recordConsultation",
+            "consultation",
+            "consultation",
+            json!({"patientId": patient.id, "mode": "IN_PERSON"}),
+        ),
         (&anna, "logSession", "session", "session", session_to_sign(&patient, &anna.location)),
         (&anna, "startSession", "session", "session", start),
         (&anna, "addAftercareNote", "aftercareNote", "note", json!({"sessionId": session.id, "kind": "CHECK_IN"})),
@@ -112,7 +133,9 @@ async fn every_edit_can_be_retried_under_a_key() {
     for (name, payload, input) in cases {
         let mutation = name[..1].to_lowercase() + &name[1..];
         let kind = if name == "SignSession" { "SignRecord" } else { name };
-        let query = format!("mutation ($input: {kind}Input!) {{ {mutation}(input: $input) {{ {payload} {{ id version updatedAt }} }} }}");
+        let query = format!(
+            "mutation ($input: {kind}Input!) {{ {mutation}(input: $input) {{ {payload} {{ id version updatedAt }} }} }}"
+        );
         let first = keyed(&anna, name, &query, json!({"input": input})).await.ok();
         assert_eq!(keyed(&anna, name, &query, json!({"input": input})).await.ok(), first, "{name}");
     }
@@ -128,7 +151,11 @@ async fn another_request_under_the_same_mark_is_refused() {
     let other_note = with(input.clone(), json!({"note": "Another"}));
     assert_eq!(anna.graphql(LOG, json!({"input": other_note})).await.code(), "IDEMPOTENCY_MISMATCH");
     let start = json!({"id": input["id"], "patientId": patient.id, "locationId": anna.location, "modality": "PRP"});
-    assert_eq!(anna.does("startSession", start, "session { id }").await.code(), "IDEMPOTENCY_MISMATCH", "another mutation");
+    assert_eq!(
+        anna.does("startSession", start, "session { id }").await.code(),
+        "IDEMPOTENCY_MISMATCH",
+        "another mutation"
+    );
     let bob = crate::staff::colleague(&clinic, "Bob").await;
     assert_eq!(bob.graphql(LOG, json!({"input": input})).await.code(), "CONFLICT", "somebody else's id");
     assert_eq!(count(&clinic, "treatment_session").await, "1");
@@ -137,9 +164,14 @@ async fn another_request_under_the_same_mark_is_refused() {
     let other = with(self::anna(), json!({"gender": "x"}));
     let answer = keyed(&anna, "k", REGISTER, json!({"input": other})).await;
     assert_eq!(answer.code(), "IDEMPOTENCY_MISMATCH");
-    let query = "mutation ($input: ArchivePatientInput!) { registerPatient: archivePatient(input: $input) { patient { id } } }";
+    let query =
+        "mutation ($input: ArchivePatientInput!) { registerPatient: archivePatient(input: $input) { patient { id } } }";
     let archive = patient.edit_with(json!({"reason": "x"}));
-    assert_eq!(keyed(&anna, "k", query, json!({"input": archive})).await.code(), "IDEMPOTENCY_MISMATCH", "another mutation in its place");
+    assert_eq!(
+        keyed(&anna, "k", query, json!({"input": archive})).await.code(),
+        "IDEMPOTENCY_MISMATCH",
+        "another mutation in its place"
+    );
     assert_eq!(count(&clinic, "patient").await, "2");
     for key in ["", "a b", "é", &"k".repeat(256)] {
         let answer = keyed(&anna, key, REGISTER, json!({"input": self::anna()})).await;
@@ -158,7 +190,8 @@ async fn a_retry_gets_the_first_answer_though_the_record_was_changed_meanwhile()
     let patch = json!({"patch": {"note": "Changed", "painScore": 9, "areas": [{"area": "SCALP"}]}});
     anna.does("updateSession", session.edit_with(patch), "session { id }").await.ok();
     assert_eq!(anna.graphql(LOG, json!({"input": input})).await.ok(), first);
-    let now = anna.graphql("query ($id: ID!) { session(id: $id) { version note } }", json!({"id": session.id})).await.ok();
+    let now =
+        anna.graphql("query ($id: ID!) { session(id: $id) { version note } }", json!({"id": session.id})).await.ok();
     assert_eq!(now["session"], json!({"version": 2, "note": "Changed"}));
 }
 
@@ -210,7 +243,8 @@ async fn several_mutations_of_one_request_share_a_key() {
     // And a batch: each of its requests has a key of its own.
     let one = json!({"query": REGISTER, "variables": {"input": anna()}});
     let batch = async || {
-        let request = desk.request(reqwest::Method::POST, "/graphql").header("Idempotency-Key", "b").json(&json!([one, one]));
+        let request =
+            desk.request(reqwest::Method::POST, "/graphql").header("Idempotency-Key", "b").json(&json!([one, one]));
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
     let first = batch().await;

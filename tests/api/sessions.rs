@@ -41,10 +41,13 @@ async fn a_whole_session_is_logged_in_one_call() {
     });
     let links = json!({"patientId": patient.id, "locationId": anna.location, "supervisorId": bob.id()});
     let logged = session_of(anna.does("logSession", with(given.clone(), links), WHOLE).await, "logSession");
-    let expected = with(given, json!({
-        "id": logged["id"], "version": 1, "status": "COMPLETED", "patient": {"id": patient.id}, "practitioner": {"id": anna.id()},
-        "supervisor": {"id": bob.id()}, "location": {"id": anna.location}, "stopReason": null, "signature": null,
-    }));
+    let expected = with(
+        given,
+        json!({
+            "id": logged["id"], "version": 1, "status": "COMPLETED", "patient": {"id": patient.id}, "practitioner": {"id": anna.id()},
+            "supervisor": {"id": bob.id()}, "location": {"id": anna.location}, "stopReason": null, "signature": null,
+        }),
+    );
     assert_eq!(logged, expected);
     let open = anna.session_with(&patient, json!({"endedAt": null, "areas": [], "products": []})).await;
     let query = "query ($id: ID!) { session(id: $id) { status areas { area } products { role } } }";
@@ -61,13 +64,23 @@ async fn a_session_is_started_filled_in_and_completed() {
     let mut session = anna.make("startSession", "session", start).await;
     let more = json!({"note": "calm", "device": {"model": "Pen", "kind": "MOTORISED_PEN"}, "areas": [{"area": "CHIN", "needleDepthMm": "0.5", "passes": 3}]});
     let filled = session_of(update(&anna, &session, more).await, "updateSession");
-    assert_eq!((&filled["status"], &filled["note"], &filled["areas"][0]["side"]), (&json!("IN_PROGRESS"), &json!("calm"), &json!("BILATERAL")));
+    assert_eq!(
+        (&filled["status"], &filled["note"], &filled["areas"][0]["side"]),
+        (&json!("IN_PROGRESS"), &json!("calm"), &json!("BILATERAL"))
+    );
     session.version = 2;
     let end = session.edit_with(json!({"painScore": 4, "immediateReaction": "Redness"}));
     let done = session_of(anna.does("completeSession", end, WHOLE).await, "completeSession");
-    assert_eq!((&done["status"], &done["painScore"], &done["version"], &done["note"]), (&json!("COMPLETED"), &json!(4), &json!(3), &json!("calm")));
+    assert_eq!(
+        (&done["status"], &done["painScore"], &done["version"], &done["note"]),
+        (&json!("COMPLETED"), &json!(4), &json!(3), &json!("calm"))
+    );
     assert_ne!(done["endedAt"], Value::Null);
-    assert_eq!((&done["device"]["model"], done["areas"].as_array().unwrap().len()), (&json!("Pen"), 1), "the parts stay");
+    assert_eq!(
+        (&done["device"]["model"], done["areas"].as_array().unwrap().len()),
+        (&json!("Pen"), 1),
+        "the parts stay"
+    );
     session.version = 3;
     anna.sign_session(&session).await;
 }
@@ -78,10 +91,16 @@ async fn a_session_is_stopped_with_a_reason() {
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.started_session(&patient).await;
-    assert_eq!(anna.does("stopSession", session.edit_with(json!({"reason": ""})), WHOLE).await.faults(), ["input.reason"]);
+    assert_eq!(
+        anna.does("stopSession", session.edit_with(json!({"reason": ""})), WHOLE).await.faults(),
+        ["input.reason"]
+    );
     let early = session.edit_with(json!({"reason": "x", "endedAt": hours_ago(5)}));
     assert_eq!(anna.does("stopSession", early, WHOLE).await.faults(), ["input.endedAt"]);
-    let stopped = session_of(anna.does("stopSession", session.edit_with(json!({"reason": "Fainted"})), WHOLE).await, "stopSession");
+    let stopped = session_of(
+        anna.does("stopSession", session.edit_with(json!({"reason": "Fainted"})), WHOLE).await,
+        "stopSession",
+    );
     assert_eq!((&stopped["status"], &stopped["stopReason"]), (&json!("STOPPED"), &json!("Fainted")));
     let over = json!({"id": session.id, "expectedVersion": 2});
     for (mutation, more) in [("completeSession", json!({})), ("stopSession", json!({"reason": "again"}))] {
@@ -115,7 +134,11 @@ async fn the_status_moves_only_along_its_ways() {
         let here = steps.last().copied().unwrap_or("IN_PROGRESS");
         let refused = fresh().await;
         for to in all.iter().filter(|to| **to != here && !reachable.contains(to)) {
-            assert_eq!(update(&anna, &refused, json!({"status": to})).await.faults(), ["input.patch.status"], "{here} to {to}");
+            assert_eq!(
+                update(&anna, &refused, json!({"status": to})).await.faults(),
+                ["input.patch.status"],
+                "{here} to {to}"
+            );
         }
         for to in reachable {
             let moved = session_of(update(&anna, &fresh().await, json!({"status": to})).await, "updateSession");
@@ -141,17 +164,28 @@ async fn every_range_is_held_with_its_path() {
     let cream = |more: Value| json!({"anaesthetic": with(json!({"product": "EMLA"}), more)});
     let parts = |name: &str, one: Value, many: usize| json!({name: vec![one; many]});
     let ok: [Value; 17] = [
-        area(json!({"needleDepthMm": "2.5"})), area(json!({"needleDepthMm": "2.50"})), area(json!({"needleDepthMm": 0.25})), area(json!({"needleDepthMm": "0"})),
+        area(json!({"needleDepthMm": "2.5"})),
+        area(json!({"needleDepthMm": "2.50"})),
+        area(json!({"needleDepthMm": 0.25})),
+        area(json!({"needleDepthMm": "0"})),
         rf(json!({"needleDepthMm": "8", "rfEnergyMj": "10000", "rfPulseWidthMs": "0.01"})),
-        area(json!({"passes": 1})), area(json!({"passes": 50})), area(json!({"speedRpm": 30000})),
-        product(json!({"quantity": "0.001", "unit": "mL"})), product(json!({"quantity": "100000", "unit": "x".repeat(20)})),
-        cream(json!({"areaCm2": "20000"})), json!({"painScore": 0}), json!({"painScore": 10}), json!({"note": "é".repeat(20_000)}),
-        parts("areas", json!({"area": "CHIN"}), 40), parts("products", json!({"role": "PRP", "product": "x"}), 40),
+        area(json!({"passes": 1})),
+        area(json!({"passes": 50})),
+        area(json!({"speedRpm": 30000})),
+        product(json!({"quantity": "0.001", "unit": "mL"})),
+        product(json!({"quantity": "100000", "unit": "x".repeat(20)})),
+        cream(json!({"areaCm2": "20000"})),
+        json!({"painScore": 0}),
+        json!({"painScore": 10}),
+        json!({"note": "é".repeat(20_000)}),
+        parts("areas", json!({"area": "CHIN"}), 40),
+        parts("products", json!({"role": "PRP", "product": "x"}), 40),
         json!({"startedAt": hours_ago(25), "endedAt": hours_ago(1)}),
     ];
     for more in ok {
         let shown: String = more.to_string().chars().take(100).collect();
-        let answer = anna.does("logSession", with(session_to_sign(&patient, &anna.location), more), "session { id }").await;
+        let answer =
+            anna.does("logSession", with(session_to_sign(&patient, &anna.location), more), "session { id }").await;
         assert_eq!(answer.outcome(), "ok", "{shown} {}", answer.text);
     }
     let refused: Vec<(Value, &str)> = vec![
@@ -192,13 +226,29 @@ async fn every_range_is_held_with_its_path() {
     let draft = anna.session(&patient).await;
     for (more, path) in refused {
         let shown: String = more.to_string().chars().take(100).collect();
-        let answer = anna.does("logSession", with(session_to_sign(&patient, &anna.location), more.clone()), "session { id }").await;
-        assert_eq!((answer.outcome().as_str(), answer.faults()), ("BAD_USER_INPUT", vec![format!("input.{path}").as_str()]), "{shown}");
+        let answer = anna
+            .does("logSession", with(session_to_sign(&patient, &anna.location), more.clone()), "session { id }")
+            .await;
+        assert_eq!(
+            (answer.outcome().as_str(), answer.faults()),
+            ("BAD_USER_INPUT", vec![format!("input.{path}").as_str()]),
+            "{shown}"
+        );
         let answer = update(&anna, &draft, more).await;
-        assert_eq!((answer.outcome().as_str(), answer.faults()), ("BAD_USER_INPUT", vec![format!("input.patch.{path}").as_str()]), "{shown}");
+        assert_eq!(
+            (answer.outcome().as_str(), answer.faults()),
+            ("BAD_USER_INPUT", vec![format!("input.patch.{path}").as_str()]),
+            "{shown}"
+        );
     }
     for not_decimal in ["1e400", "one", "", "NaN"] {
-        let answer = anna.does("logSession", with(session_to_sign(&patient, &anna.location), area(json!({"needleDepthMm": not_decimal}))), "session { id }").await;
+        let answer = anna
+            .does(
+                "logSession",
+                with(session_to_sign(&patient, &anna.location), area(json!({"needleDepthMm": not_decimal}))),
+                "session { id }",
+            )
+            .await;
         assert_eq!(answer.outcome(), "BAD_USER_INPUT", "{not_decimal}");
     }
 }
@@ -227,7 +277,17 @@ async fn all_faults_of_a_session_come_at_once() {
     let answer = anna.does("logSession", faulty, WHOLE).await;
     let mut told = answer.faults();
     told.sort_unstable();
-    let expected = ["areas.0.needleDepthMm", "areas.0.passes", "endedAt", "id", "locationId", "painScore", "patientId", "practitionerId", "supervisorId"];
+    let expected = [
+        "areas.0.needleDepthMm",
+        "areas.0.passes",
+        "endedAt",
+        "id",
+        "locationId",
+        "painScore",
+        "patientId",
+        "practitionerId",
+        "supervisorId",
+    ];
     assert_eq!(told, expected.map(|path| format!("input.{path}")));
     let patient = anna.patient("Ada", "Lovelace").await;
     let (desk, south) = (clinic.front_desk(), clinic.stranger());
@@ -235,7 +295,10 @@ async fn all_faults_of_a_session_come_at_once() {
     let answer = anna.does("logSession", with(session_to_sign(&patient, &anna.location), links.clone()), WHOLE).await;
     assert_eq!(answer.faults(), ["input.practitionerId", "input.supervisorId", "input.locationId"]);
     let draft = anna.session(&patient).await;
-    assert_eq!(update(&anna, &draft, links).await.faults(), ["input.patch.practitionerId", "input.patch.supervisorId", "input.patch.locationId"]);
+    assert_eq!(
+        update(&anna, &draft, links).await.faults(),
+        ["input.patch.practitionerId", "input.patch.supervisorId", "input.patch.locationId"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,14 +306,16 @@ async fn a_patch_keeps_clears_and_replaces_parts_as_a_whole() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
-    let more = json!({"skinPreparation": "x", "glide": "y", "immediateReaction": "z", "anaesthetic": {"product": "EMLA"}});
+    let more =
+        json!({"skinPreparation": "x", "glide": "y", "immediateReaction": "z", "anaesthetic": {"product": "EMLA"}});
     let mut session = anna.session_with(&patient, more).await;
     let same = session_of(update(&anna, &session, json!({})).await, "updateSession");
     assert_eq!((same["areas"].as_array().unwrap().len(), same["products"].as_array().unwrap().len()), (2, 2));
     session.version += 1;
     let areas = json!([{"area": "NOSE", "side": "MIDLINE", "needleDepthMm": "0.5", "passes": 2}, {"area": "CHIN"}, {"area": "NOSE"}]);
     let replaced = session_of(update(&anna, &session, json!({"areas": areas})).await, "updateSession");
-    let order: Vec<_> = replaced["areas"].as_array().unwrap().iter().map(|area| area["area"].as_str().unwrap()).collect();
+    let order: Vec<_> =
+        replaced["areas"].as_array().unwrap().iter().map(|area| area["area"].as_str().unwrap()).collect();
     assert_eq!(order, ["NOSE", "CHIN", "NOSE"], "in the order they were given");
     assert_eq!(replaced["products"], same["products"], "the others stay");
     session.version += 1;
@@ -259,20 +324,27 @@ async fn a_patch_keeps_clears_and_replaces_parts_as_a_whole() {
         "immediateReaction": null, "note": null, "supervisorId": null, "products": [], "areas": null,
     });
     let cleared = session_of(update(&anna, &session, nulls).await, "updateSession");
-    for field in ["endedAt", "device", "skinPreparation", "glide", "anaesthetic", "painScore", "immediateReaction", "note"] {
+    for field in
+        ["endedAt", "device", "skinPreparation", "glide", "anaesthetic", "painScore", "immediateReaction", "note"]
+    {
         assert_eq!(cleared[field], Value::Null, "{field}");
     }
     assert_eq!((cleared["areas"].as_array().unwrap().len(), &cleared["products"]), (3, &json!([])));
     let query = "query ($id: ID!) { session(id: $id) { history { nodes { version action by { id } changes { field before after } } } } }";
     let history = anna.graphql(query, json!({"id": session.id})).await.ok()["session"]["history"]["nodes"].clone();
-    let versions: Vec<_> = history.as_array().unwrap().iter().map(|node| (node["version"].clone(), node["action"].clone())).collect();
+    let versions: Vec<_> =
+        history.as_array().unwrap().iter().map(|node| (node["version"].clone(), node["action"].clone())).collect();
     let expected = [(4, "UPDATE"), (3, "UPDATE"), (2, "UPDATE"), (1, "CREATE")];
     assert_eq!(versions, expected.map(|(version, action)| (json!(version), json!(action))));
     assert_eq!(history[2]["changes"], json!([]), "an edit that changed nothing");
-    let fields: Vec<_> = history[1]["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect();
+    let fields: Vec<_> =
+        history[1]["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["areas"]);
     let (before, after) = (&history[1]["changes"][0]["before"], &history[1]["changes"][0]["after"]);
-    assert_eq!((&before[0]["needleDepthMm"], &after[0]["area"], after.as_array().unwrap().len()), (&json!("1.25"), &json!("nose"), 3));
+    assert_eq!(
+        (&before[0]["needleDepthMm"], &after[0]["area"], after.as_array().unwrap().len()),
+        (&json!("1.25"), &json!("nose"), 3)
+    );
     assert_eq!(history[0]["by"]["id"], anna.id());
 }
 
@@ -284,7 +356,10 @@ async fn signing_tells_all_that_is_missing() {
     let cases = [
         (json!({"endedAt": null}), vec!["status"]),
         (json!({"device": null, "areas": []}), vec!["device", "areas"]),
-        (json!({"areas": [{"area": "CHIN", "passes": 1}, {"area": "NOSE", "needleDepthMm": "1"}]}), vec!["areas.0.needleDepthMm", "areas.1.passes"]),
+        (
+            json!({"areas": [{"area": "CHIN", "passes": 1}, {"area": "NOSE", "needleDepthMm": "1"}]}),
+            vec!["areas.0.needleDepthMm", "areas.1.passes"],
+        ),
         (json!({"modality": "RF_MICRONEEDLING"}), vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj"]),
         (json!({"modality": "OTHER", "note": null, "device": null, "areas": []}), vec!["note"]),
         (json!({"modality": "LED_LIGHT_THERAPY", "note": null, "device": null, "areas": [], "products": []}), vec![]),
@@ -308,9 +383,15 @@ async fn who_may_sign_a_session_as_what() {
     let (anna, bob, eve) = (clinic.practitioner(), colleague(&clinic, "Bob").await, colleague(&clinic, "Eve").await);
     let patient = anna.patient("Ada", "Lovelace").await;
     for (signer, meaning, outcome) in [
-        (&anna, "AUTHOR", "ok"), (&anna, "SUPERVISOR", "BAD_USER_INPUT"), (&anna, "REVIEWER", "BAD_USER_INPUT"),
-        (&bob, "SUPERVISOR", "ok"), (&bob, "AUTHOR", "BAD_USER_INPUT"), (&bob, "REVIEWER", "ok"),
-        (&eve, "REVIEWER", "ok"), (&eve, "SUPERVISOR", "BAD_USER_INPUT"), (&eve, "AUTHOR", "BAD_USER_INPUT"),
+        (&anna, "AUTHOR", "ok"),
+        (&anna, "SUPERVISOR", "BAD_USER_INPUT"),
+        (&anna, "REVIEWER", "BAD_USER_INPUT"),
+        (&bob, "SUPERVISOR", "ok"),
+        (&bob, "AUTHOR", "BAD_USER_INPUT"),
+        (&bob, "REVIEWER", "ok"),
+        (&eve, "REVIEWER", "ok"),
+        (&eve, "SUPERVISOR", "BAD_USER_INPUT"),
+        (&eve, "AUTHOR", "BAD_USER_INPUT"),
         (&clinic.admin(), "REVIEWER", "FORBIDDEN"),
     ] {
         let session = anna.session_with(&patient, json!({"supervisorId": bob.id()})).await;
@@ -342,7 +423,11 @@ async fn a_signed_session_takes_no_change_by_any_mutation() {
             ("signSession", edit(json!({}))),
             ("signSession", edit(json!({"meaning": "REVIEWER"}))),
         ] {
-            assert_eq!(anna.does(mutation, input, "session { id }").await.code(), "RECORD_SIGNED", "{mutation} at {version}");
+            assert_eq!(
+                anna.does(mutation, input, "session { id }").await.code(),
+                "RECORD_SIGNED",
+                "{mutation} at {version}"
+            );
         }
     }
     let query = format!("query ($id: ID!) {{ {} }}", WHOLE.replacen("session {", "session(id: $id) {", 1));
@@ -354,10 +439,13 @@ async fn the_list_is_filtered() {
     let clinic = Clinic::start().await;
     let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
     let (ada, eve) = (anna.patient("Ada", "A").await, anna.patient("Eve", "E").await);
-    let place = clinic.admin().make("addLocation", "location", json!({"name": "Annex", "timeZone": "Europe/Lisbon"})).await;
+    let place =
+        clinic.admin().make("addLocation", "location", json!({"name": "Annex", "timeZone": "Europe/Lisbon"})).await;
     let first = anna.session_with(&ada, json!({"startedAt": hours_ago(72), "endedAt": hours_ago(71)})).await;
     let second = bob.session_with(&eve, json!({"startedAt": hours_ago(48), "endedAt": null, "modality": "PRP"})).await;
-    let third = anna.session_with(&eve, json!({"startedAt": hours_ago(24), "endedAt": hours_ago(23), "locationId": place.id})).await;
+    let third = anna
+        .session_with(&eve, json!({"startedAt": hours_ago(24), "endedAt": hours_ago(23), "locationId": place.id}))
+        .await;
     anna.sign_session(&first).await;
     let ids = [&first.id, &second.id, &third.id];
     let cases: &[(Value, &[usize])] = &[
@@ -377,10 +465,14 @@ async fn the_list_is_filtered() {
     let query = "query ($f: SessionFilter) { sessions(filter: $f) { totalCount nodes { id } } }";
     for (filter, expected) in cases {
         let data = anna.graphql(query, json!({"f": filter})).await.ok();
-        let nodes: Vec<_> = data["sessions"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+        let nodes: Vec<_> =
+            data["sessions"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
         assert_eq!(nodes, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{filter}");
         assert_eq!(data["sessions"]["totalCount"], nodes.len(), "{filter}");
     }
     let wrong = json!({"f": {"patientId": "x", "practitionerId": ada.id, "locationId": ada.id}});
-    assert_eq!(anna.graphql(query, wrong).await.faults(), ["filter.patientId", "filter.practitionerId", "filter.locationId"]);
+    assert_eq!(
+        anna.graphql(query, wrong).await.faults(),
+        ["filter.patientId", "filter.practitionerId", "filter.locationId"]
+    );
 }

@@ -38,7 +38,10 @@ async fn somebody_is_added_signs_in_and_is_changed() {
     });
     assert_eq!(added, expected);
     assert_eq!(admin.does("addStaff", input, MEMBER).await.code(), "CONFLICT", "twice");
-    let token = clinic.anonymous().sign_in("BEA@north.example", PASSWORD).await.ok()["signIn"]["token"].as_str().unwrap().to_owned();
+    let token = clinic.anonymous().sign_in("BEA@north.example", PASSWORD).await.ok()["signIn"]["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let bea = clinic.anonymous().with_token(&token);
     let register = async || {
         let input = json!({"legalName": {"given": "A", "family": "B"}, "birthDate": "1990-01-01"});
@@ -50,9 +53,15 @@ async fn somebody_is_added_signs_in_and_is_changed() {
     let edit = |version: i64, more: Value| with(json!({"id": added["id"], "expectedVersion": version}), more);
     let same = admin.does("updateStaff", edit(1, json!({})), MEMBER).await.ok()["updateStaff"]["staff"].clone();
     assert_eq!(same, with(expected, json!({"version": 2})));
-    let changed = admin.does("updateStaff", edit(2, json!({"role": "AUDITOR", "displayName": "Bea B", "licenceNumber": null})), MEMBER).await.ok();
+    let changed = admin
+        .does("updateStaff", edit(2, json!({"role": "AUDITOR", "displayName": "Bea B", "licenceNumber": null})), MEMBER)
+        .await
+        .ok();
     let changed = &changed["updateStaff"]["staff"];
-    assert_eq!((&changed["role"], &changed["displayName"], &changed["licenceNumber"]), (&json!("AUDITOR"), &json!("Bea B"), &Value::Null));
+    assert_eq!(
+        (&changed["role"], &changed["displayName"], &changed["licenceNumber"]),
+        (&json!("AUDITOR"), &json!("Bea B"), &Value::Null)
+    );
     assert_eq!(register().await, "FORBIDDEN");
     let stale = admin.does("updateStaff", edit(2, json!({"active": false})), MEMBER).await;
     assert_eq!((stale.code(), &stale.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(3)));
@@ -76,7 +85,10 @@ async fn faults_of_an_addition_are_told_at_once() {
     let admin = clinic.admin();
     let faulty = json!({"id": "x", "email": "nobody", "displayName": " ", "role": "ADMIN", "licenceNumber": "x".repeat(101), "password": "elevenchars"});
     let answer = admin.does("addStaff", faulty, MEMBER).await;
-    assert_eq!(answer.faults(), ["id", "email", "displayName", "licenceNumber", "password"].map(|path| format!("input.{path}")));
+    assert_eq!(
+        answer.faults(),
+        ["id", "email", "displayName", "licenceNumber", "password"].map(|path| format!("input.{path}"))
+    );
     let empty = json!({"email": " ", "displayName": "A", "role": "ADMIN", "password": "x".repeat(1025)});
     let answer = admin.does("addStaff", empty, MEMBER).await;
     assert_eq!(answer.faults(), ["input.password", "input.email"]);
@@ -103,7 +115,12 @@ async fn the_last_admin_stays() {
     outcomes.sort();
     assert_eq!(outcomes, ["BAD_USER_INPUT", "ok"]);
     let left = clinic.database.superuser().await;
-    let left = left.one(&format!("SELECT count(*) FROM staff WHERE role = 'admin' AND active AND org_id = '{}'", clinic.north.uuid)).await;
+    let left = left
+        .one(&format!(
+            "SELECT count(*) FROM staff WHERE role = 'admin' AND active AND org_id = '{}'",
+            clinic.north.uuid
+        ))
+        .await;
     assert_eq!(left, "1");
 }
 
@@ -125,7 +142,10 @@ async fn a_new_password_ends_every_sign_in() {
     let anybody = clinic.anonymous();
     assert_eq!(anybody.sign_in(&bob.member.email, PASSWORD).await.code(), "UNAUTHENTICATED");
     anybody.sign_in(&bob.member.email, "another password").await.ok();
-    assert_eq!(clinic.stranger().does("resetStaffPassword", reset("a third password"), MEMBER).await.code(), "FORBIDDEN");
+    assert_eq!(
+        clinic.stranger().does("resetStaffPassword", reset("a third password"), MEMBER).await.code(),
+        "FORBIDDEN"
+    );
     let south = clinic.of(&clinic.south, Role::Admin);
     assert_eq!(south.does("resetStaffPassword", reset("a third password"), MEMBER).await.code(), "NOT_FOUND");
 }
@@ -147,7 +167,11 @@ async fn somebody_of_two_organisations_says_which_and_keeps_their_password() {
     }
     for (admin, staff) in [(&north, place.id.as_str()), (&south, stranger.id())] {
         let reset = json!({"id": staff, "password": "taken by an admin"});
-        assert_eq!(admin.does("resetStaffPassword", reset, MEMBER).await.code(), "FORBIDDEN", "it opens another organisation too");
+        assert_eq!(
+            admin.does("resetStaffPassword", reset, MEMBER).await.code(),
+            "FORBIDDEN",
+            "it opens another organisation too"
+        );
     }
 }
 
@@ -168,12 +192,22 @@ async fn only_admins_manage_and_everybody_reads() {
             let answer = who.does(mutation, input, &format!("{payload} {{ id }}")).await;
             assert_eq!(answer.outcome(), "FORBIDDEN", "{:?} {mutation}", who.role());
         }
-        let read = who.ask("{ me { id role } staff { totalCount } organisation { name locations { nodes { id timeZone } } } }").await;
+        let read = who
+            .ask("{ me { id role } staff { totalCount } organisation { name locations { nodes { id timeZone } } } }")
+            .await;
         assert_eq!((&read["me"]["id"], &read["staff"]["totalCount"]), (&json!(who.id()), &json!(4)));
-        assert_eq!(read["organisation"], json!({"name": "north", "locations": {"nodes": [{"id": who.location, "timeZone": "Europe/Madrid"}]}}));
+        assert_eq!(
+            read["organisation"],
+            json!({"name": "north", "locations": {"nodes": [{"id": who.location, "timeZone": "Europe/Madrid"}]}})
+        );
     }
     let query = "query ($f: StaffFilter) { staff(filter: $f) { nodes { role } } }";
-    for (filter, count) in [(json!({"role": "ADMIN"}), 1), (json!({"active": true}), 4), (json!({"active": false}), 0), (json!({"active": true, "role": "AUDITOR"}), 1)] {
+    for (filter, count) in [
+        (json!({"role": "ADMIN"}), 1),
+        (json!({"active": true}), 4),
+        (json!({"active": false}), 0),
+        (json!({"active": true, "role": "AUDITOR"}), 1),
+    ] {
         let found = admin.graphql(query, json!({"f": filter})).await.ok();
         assert_eq!(found["staff"]["nodes"].as_array().unwrap().len(), count, "{filter}");
     }
@@ -193,21 +227,34 @@ async fn a_location_has_a_real_time_zone_and_a_name_of_its_own() {
     }
     let faulty = json!({"name": "", "timeZone": "x", "address": {"lines": [], "country": "Spain"}, "phone": "1"});
     let answer = admin.does("addLocation", faulty, PLACE).await;
-    assert_eq!(answer.faults(), ["name", "timeZone", "address.lines", "address.country", "phone"].map(|path| format!("input.{path}")));
+    assert_eq!(
+        answer.faults(),
+        ["name", "timeZone", "address.lines", "address.country", "phone"].map(|path| format!("input.{path}"))
+    );
 
     let edit = |version: i64, more: Value| with(json!({"id": added["id"], "expectedVersion": version}), more);
     let same = admin.does("updateLocation", edit(1, json!({})), PLACE).await.ok()["updateLocation"]["location"].clone();
     assert_eq!(same, with(added.clone(), json!({"version": 2})));
-    assert_eq!(admin.does("updateLocation", edit(2, json!({"timeZone": "Mars/Olympus"})), PLACE).await.faults(), ["input.timeZone"]);
+    assert_eq!(
+        admin.does("updateLocation", edit(2, json!({"timeZone": "Mars/Olympus"})), PLACE).await.faults(),
+        ["input.timeZone"]
+    );
     assert_eq!(admin.does("updateLocation", edit(2, json!({"name": "Main Street"})), PLACE).await.code(), "CONFLICT");
     let stale = admin.does("updateLocation", edit(1, json!({"name": "Z"})), PLACE).await;
     assert_eq!((stale.code(), &stale.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(2)));
     let closed = json!({"address": null, "phone": null, "active": false, "timeZone": "UTC"});
     let closed = admin.does("updateLocation", edit(2, closed), PLACE).await.ok()["updateLocation"]["location"].clone();
-    assert_eq!(closed, with(added.clone(), json!({"version": 3, "address": null, "phone": null, "active": false, "timeZone": "UTC"})));
+    assert_eq!(
+        closed,
+        with(added.clone(), json!({"version": 3, "address": null, "phone": null, "active": false, "timeZone": "UTC"}))
+    );
     let patient = anna.patient("Ada", "Lovelace").await;
     let at_closed = session_to_sign(&patient, added["id"].as_str().unwrap());
-    assert_eq!(anna.does("logSession", at_closed, "session { id }").await.faults(), ["input.locationId"], "a closed place takes no new record");
+    assert_eq!(
+        anna.does("logSession", at_closed, "session { id }").await.faults(),
+        ["input.locationId"],
+        "a closed place takes no new record"
+    );
     for (active, count) in [("true", 1), ("false", 1)] {
         let found = admin.ask(&format!("{{ organisation {{ locations(active: {active}) {{ totalCount }} }} }}")).await;
         assert_eq!(found["organisation"]["locations"]["totalCount"], count);
@@ -219,12 +266,19 @@ async fn the_organisation_is_renamed() {
     let clinic = Clinic::start().await;
     let admin = clinic.admin();
     let rename = |name: &str, version: i64| json!({"name": name, "expectedVersion": version});
-    let renamed = admin.does("updateOrganisation", rename("Northern Skin", 1), "organisation { name version }").await.ok();
+    let renamed =
+        admin.does("updateOrganisation", rename("Northern Skin", 1), "organisation { name version }").await.ok();
     assert_eq!(renamed["updateOrganisation"]["organisation"], json!({"name": "Northern Skin", "version": 2}));
     let stale = admin.does("updateOrganisation", rename("X", 1), "organisation { name }").await;
     assert_eq!((stale.code(), &stale.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(2)));
-    assert_eq!(admin.does("updateOrganisation", rename(" ", 2), "organisation { name }").await.faults(), ["input.name"]);
+    assert_eq!(
+        admin.does("updateOrganisation", rename(" ", 2), "organisation { name }").await.faults(),
+        ["input.name"]
+    );
     let history = admin.ask("{ organisation { history { nodes { version changes { field before after } } } } }").await;
     let newest = history.pointer("/organisation/history/nodes/0").unwrap();
-    assert_eq!(newest, &json!({"version": 2, "changes": [{"field": "name", "before": "north", "after": "Northern Skin"}]}));
+    assert_eq!(
+        newest,
+        &json!({"version": 2, "changes": [{"field": "name", "before": "north", "after": "Northern Skin"}]})
+    );
 }
