@@ -24,7 +24,10 @@ LOG = """mutation Log($input: LogSessionInput!) { logSession(input: $input) { se
 
 
 def run(*command, **more):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]} failed: {done.stderr.strip()[-1500:]}")
+    return done.stdout
 
 
 class Service:
@@ -117,9 +120,10 @@ def captured(database, act):
             values = dict(re.findall(r"\$(\d+) = (NULL|'(?:[^']|'')*')", rest))
             statements[-1] = re.sub(r"\$(\d+)", lambda place: values[place.group(1)], statements[-1])
     work = [found for found in by_process.values() if any("FROM sign_in i" in statement for statement in found)]
-    if len(work) != 1 or not work[0][-1].startswith("COMMIT"):
+    if len(work) != 1 or "COMMIT" not in work[0]:
         sys.exit("the log does not hold one whole transaction: is something else using the service?")
-    return work[0]
+    # The access log may be written on the same connection afterwards.
+    return work[0][: work[0].index("COMMIT") + 1]
 
 
 def script(statements, fresh=()):
@@ -127,16 +131,24 @@ def script(statements, fresh=()):
     lines = []
     for number, _ in enumerate(fresh):
         lines.append(f"\\set fresh{number} random(1, 281474976710655)")
+    made = {value: f"('018f0000-0000-7000-8000-' || lpad(to_hex(:fresh{number}::int8), 12, '0'))"
+            for number, value in enumerate(fresh)}
+
+    def renewed(literal):
+        """A literal with the fresh ids in it cut out and made anew: an id alone, or ids inside JSON."""
+        text = literal.group(1)
+        if text in made:
+            return f"{made[text]}::uuid"
+        if not text.startswith("[") or not any(value in text for value in made):
+            return literal.group(0)
+        for value, expression in made.items():
+            text = text.replace(value, f"' || {expression} || '")
+        return f"('{text}')::json"
+
     for statement in statements:
-        statement = " ".join(statement.split())
-        for number, value in enumerate(fresh):
-            made = f"('018f0000-0000-7000-8000-' || lpad(to_hex(:fresh{number}::int8), 12, '0'))"
-            statement = statement.replace(f"'{value}'", f"{made}::uuid")
-            # Inside JSON or text the literal is cut in two around the expression.
-            statement = re.sub(r"'((?:[^']|'')*)'", lambda literal: (
-                "('" + literal.group(1).replace(value, f"' || {made} || '") + "')::json"
-                if value in literal.group(1) and literal.group(1).startswith("[") else literal.group(0)), statement)
-        lines.append(statement.rstrip(";") + ";")
+        statement = re.sub(r"'((?:[^']|'')*)'", renewed, " ".join(statement.split()))
+        # pgbench takes a colon before a letter for a variable, inside literals too.
+        lines.append(re.sub(r'":(?=[A-Za-z_])', '": ', statement).rstrip(";") + ";")
     return "\n".join(lines) + "\n"
 
 

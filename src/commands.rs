@@ -143,17 +143,20 @@ async fn verify_ledgers(database: &Database) -> Result<(), String> {
     let mut broken = 0;
     for (id, name) in organisations(database).await? {
         let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
-        let first = crate::ledger::verify(&mut scope).await.map_err(|error| error.operator_message())?;
+        let ledger = crate::ledger::verify(&mut scope).await.map_err(|error| error.operator_message())?;
+        let access = crate::ledger::verify_access(&mut scope).await.map_err(|error| error.operator_message())?;
         scope.rollback().await;
-        match first {
-            None => println!("{name}: the ledger is whole"),
-            Some(seq) => {
-                println!("{name}: entry {seq} is broken");
-                broken += 1;
+        for (log, first) in [("ledger", ledger), ("access log", access)] {
+            match first {
+                None => println!("{name}: the {log} is whole"),
+                Some(seq) => {
+                    println!("{name}: entry {seq} of the {log} is broken");
+                    broken += 1;
+                }
             }
         }
     }
-    if broken == 0 { Ok(()) } else { Err(format!("{broken} ledgers are broken")) }
+    if broken == 0 { Ok(()) } else { Err(format!("{broken} chains are broken")) }
 }
 
 /// A password from the terminal, asked twice and not shown; or the first line of standard input.

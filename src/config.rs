@@ -208,7 +208,7 @@ pub struct AuditArguments {
 /// What can be checked.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Walk the ledger of every organisation and say the first broken entry, if there is one
+    /// Walk the ledger and the access log of every organisation and say the first broken entry, if there is one
     Verify,
 }
 

@@ -109,12 +109,14 @@ impl Pool {
         let statement = format!("{begin}; SET LOCAL app.org_id = '{org}'");
         let mut tries = 0;
         loop {
-            let connection = self.get().await?;
+            // A transaction from before its BEGIN: a caller that stops waiting (its sibling field failed, the client hung up)
+            // must not hand a connection with an open transaction back to the pool.
+            let mut transaction = Transaction { connection: Some(self.get().await?) };
+            let connection = &*transaction.connection()?;
             // Boxed, because a future that names a borrowed connection's lifetime is not `Send` to the compiler's eyes.
             let asking: BoxFuture<'_, diesel::QueryResult<Vec<T>>> =
-                open_and_ask(&connection, &statement, first).boxed();
+                open_and_ask(connection, &statement, first).boxed();
             let answer = asking.await;
-            let transaction = Transaction { connection: Some(connection) };
             match answer {
                 Ok(rows) => return Ok((transaction, rows)),
                 Err(error) => {
@@ -172,14 +174,12 @@ impl Transaction {
     }
 
     async fn end(mut self, statement: &str) -> Result<()> {
-        let Some(mut connection) = self.connection.take() else { return Ok(()) };
-        match connection.batch_execute(statement).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                drop(Object::take(connection));
-                Err(error.into())
-            }
-        }
+        let Some(connection) = self.connection.as_deref_mut() else { return Ok(()) };
+        // An error here, or nobody waiting any more, closes the connection.
+        connection.batch_execute(statement).await?;
+        // It goes back to the pool.
+        drop(self.connection.take());
+        Ok(())
     }
 }
 

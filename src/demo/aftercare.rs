@@ -12,12 +12,15 @@ use uuid::Uuid;
 /// The notes after a session that ended at a moment.
 pub(super) fn follow_up(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, ended_at: DateTime<Utc>) -> Result<()> {
     let at = ended_at + TimeDelta::minutes(scribe.dice.between(4, 12));
-    let text = scribe.dice.word(&[
+    let mut text = scribe.dice.word(&[
         "24 h no direct sun and no make-up; 72 h no acids, retinoids or vitamin C serum; gentle moisturiser, do not pick.",
-        "Told to keep out of the sun and without make-up for a day, to leave exfoliants and retinoids for three days, to moisturise and not to scratch. Sheet given.",
+        "Told to keep out of the sun and without make-up for a day, to leave exfoliants and retinoids for three days, to \
+         moisturise and not to scratch. Sheet given.",
         "Aftercare sheet gone through: sun, make-up, exfoliants, peeling is normal for a week. SPF 50 from tomorrow.",
-        "Instructions repeated, patient knows them from last time. No questions.",
     ]);
+    if scribe.chart.sessions.len() > 1 && scribe.dice.chance(400) {
+        text = "Instructions repeated, patient knows them from last time. No questions.";
+    }
     let note = note(scribe, session, by, AftercareNoteKind::InstructionsGiven, at, Some(text.to_owned()));
     keep(scribe, note)?;
     // How strongly this patient reacts this time.

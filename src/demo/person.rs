@@ -87,13 +87,13 @@ fn name(dice: &mut Dice, place: &Place, male: bool) -> (String, Option<String>, 
 fn email(dice: &mut Dice, given: &str, family: &str, born: NaiveDate) -> String {
     let plain = |name: &str| fold(name).replace(' ', "");
     let (given, family) = (plain(given), plain(family));
-    let number = match dice.weighted(0, &[(350, 1), (250, 2)]) {
+    let number = match dice.weighted(0, &[(250, 1), (120, 2)]) {
         1 => format!("{:02}", born.year() % 100),
         2 => dice.between(1, 999).to_string(),
         _ => String::new(),
     };
     let domain = dice.weighted("example.com", &[(250, "example.org"), (150, "example.net")]);
-    match dice.below(4) {
+    match dice.below(6) {
         0 => format!("{}{family}{number}@{domain}", given.chars().take(1).collect::<String>()),
         1 => format!("{family}.{given}{number}@{domain}"),
         _ => format!("{given}.{family}{number}@{domain}"),

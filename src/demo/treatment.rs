@@ -69,6 +69,7 @@ pub(super) fn session(
         stop_reason: None,
         stamp: Stamp::new(Some(treatment.practitioner), logged_at),
         signature: None,
+        kept_parts: None,
     };
     (session, Parts { areas, products })
 }

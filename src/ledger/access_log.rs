@@ -1,11 +1,13 @@
 //! Who looked at what. Rows are durable before the data leaves; many waiting requests share one insert (group commit).
 
-use super::chain::{hash_fields, next_hash};
+use super::chain::{first_hash, hash_fields, next_hash};
+use crate::access::Scope;
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::record::hex;
 use crate::vocabulary::vocabulary;
+use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
@@ -115,33 +117,76 @@ fn bytea(bytes: &[u8]) -> String {
     format!("\\x{}", hex::text(bytes))
 }
 
-async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {
-    let mut transaction = pool.write(org).await?;
-    let connection = transaction.connection()?;
+/// The digest of a row: over its fields and its time.
+fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
+    let patients: Vec<u8> = event.patients.iter().flat_map(|patient| *patient.as_bytes()).collect();
+    hash_fields(&[
+        org.as_bytes(),
+        &at.timestamp_micros().to_be_bytes(),
+        event.actor.as_ref().map_or(&[], |actor| actor.as_bytes().as_slice()),
+        event.request_id.as_bytes(),
+        event.event.as_str().as_bytes(),
+        event.operation.as_bytes(),
+        event.from_address.as_bytes(),
+        &patients,
+    ])
+}
+
+type Kept = ((i64, DateTime<Utc>, Option<Uuid>, String, Event), (String, String, Vec<Option<Uuid>>, Vec<u8>, Vec<u8>));
+type KeptSql = (
+    (st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text, st::Text),
+    (st::Text, st::Text, st::Array<st::Nullable<st::Uuid>>, st::Binary, st::Binary),
+);
+
+/// Walks an organisation's access log from the first row to the head. The number of the first broken row, or `None`.
+pub async fn verify_access(scope: &mut Scope) -> Result<Option<i64>> {
+    let org = scope.org();
+    let (mut before, mut last) = (first_hash(org).to_vec(), 0_i64);
+    loop {
+        let rows: Vec<Kept> = Sql::<KeptSql>::new(
+            "SELECT seq, at, actor_id, request_id, event, operation, from_address, patient_ids, digest, hash \
+             FROM access_log WHERE org_id = ",
+        )
+        .bind(org)
+        .text(" AND seq > ")
+        .bind(last)
+        .text(" ORDER BY seq LIMIT 5000")
+        .load(scope.ledger()?.connection)
+        .await?;
+        if rows.is_empty() {
+            break;
+        }
+        for ((seq, at, actor, request_id, event), (operation, from_address, patients, digest, hash)) in rows {
+            let patients = patients.into_iter().flatten().collect();
+            let event = AccessEvent { org, actor, request_id, event, operation, from_address, patients };
+            let sealed = digest_of(org, at, &event).as_slice() == digest;
+            if seq != last + 1 || !sealed || next_hash(&before, seq, &digest).as_slice() != hash {
+                return Ok(Some(last + 1));
+            }
+            (last, before) = (seq, hash);
+        }
+    }
     let head: Vec<(i64, Vec<u8>)> =
         Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
             .bind(org)
-            .text(" FOR UPDATE")
-            .load(connection)
+            .load(scope.ledger()?.connection)
             .await?;
+    let whole = head.into_iter().next().is_some_and(|(seq, hash)| seq == last && hash == before);
+    Ok((!whole).then_some(last + 1))
+}
+
+async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {
+    let head = Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
+        .bind(org)
+        .text(" FOR UPDATE");
+    let (mut transaction, head) = pool.begin::<_, (i64, Vec<u8>)>(true, org, &head).await?;
     let (mut seq, mut hash) =
         head.into_iter().next().ok_or_else(|| Error::Internal("the organisation has no access log".to_owned()))?;
     let at = ids::now();
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
         seq += 1;
-        let patients: Vec<u8> = event.patients.iter().flat_map(|patient| *patient.as_bytes()).collect();
-        let digest = hash_fields(&[
-            org.as_bytes(),
-            &at.timestamp_micros().to_be_bytes(),
-            event.actor.as_ref().map_or(&[], |actor| actor.as_bytes().as_slice()),
-            event.request_id.as_bytes(),
-            event.event.as_str().as_bytes(),
-            event.operation.as_bytes(),
-            event.from_address.as_bytes(),
-            &patients,
-        ])
-        .to_vec();
+        let digest = digest_of(org, at, &event).to_vec();
         hash = next_hash(&hash, seq, &digest).to_vec();
         rows.push(Row {
             seq,
@@ -155,28 +200,26 @@ async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Re
             hash: bytea(&hash),
         });
     }
-    Sql::<()>::new(
-        "INSERT INTO access_log (org_id, at, seq, actor_id, request_id, event, operation, from_address, patient_ids, \
-         digest, hash) SELECT ",
-    )
-    .bind(org)
-    .text(", ")
-    .bind(at)
-    .text(", r.* FROM json_to_recordset(")
-    .bind(serde_json::to_value(&rows)?)
-    .text(
-        ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
-         patient_ids uuid[], digest bytea, hash bytea)",
-    )
-    .execute(connection)
-    .await?;
-    Sql::<()>::new("UPDATE access_log_head SET seq = ")
+    Sql::<()>::new("WITH head AS (UPDATE access_log_head SET seq = ")
         .bind(seq)
         .text(", hash = ")
         .bind(hash)
         .text(" WHERE org_id = ")
         .bind(org)
-        .execute(connection)
+        .text(
+            ") INSERT INTO access_log (org_id, at, seq, actor_id, request_id, event, operation, from_address, \
+             patient_ids, digest, hash) SELECT ",
+        )
+        .bind(org)
+        .text(", ")
+        .bind(at)
+        .text(", r.* FROM json_to_recordset(")
+        .bind(serde_json::to_value(&rows)?)
+        .text(
+            ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
+             patient_ids uuid[], digest bytea, hash bytea)",
+        )
+        .execute(transaction.connection()?)
         .await?;
     transaction.commit().await
 }

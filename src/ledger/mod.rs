@@ -8,7 +8,7 @@ mod graphql;
 mod history;
 mod retry;
 
-pub use access_log::{AccessEvent, AccessLog, Event};
+pub use access_log::{AccessEvent, AccessLog, Event, verify_access};
 pub use chain::verify;
 pub(crate) use chain::{Sealed, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};

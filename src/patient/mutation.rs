@@ -49,7 +49,10 @@ impl EmergencyContactInput {
         EmergencyContact {
             name: inputs.text(&format!("{path}.name"), &self.name, 200),
             relationship: inputs.opt_text(&format!("{path}.relationship"), self.relationship.as_deref(), 100),
-            phone: inputs.phone(&format!("{path}.phone"), Some(&self.phone)).unwrap_or_default(),
+            phone: inputs.phone(&format!("{path}.phone"), Some(&self.phone)).unwrap_or_else(|| {
+                inputs.fault(&format!("{path}.phone"), "must not be empty");
+                String::new()
+            }),
         }
     }
 }

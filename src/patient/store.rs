@@ -312,15 +312,26 @@ async fn next_chart_number(scope: &mut Scope) -> Result<String> {
 
 /// Registers a patient. An empty chart number asks for the next one.
 pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
-    if new.chart_number.is_empty() {
-        new.chart_number = next_chart_number(scope).await?;
+    let numbered = !new.chart_number.is_empty();
+    loop {
+        if !numbered {
+            new.chart_number = next_chart_number(scope).await?;
+        }
+        let door = scope.write(Action::Create, RecordKind::Patient)?;
+        let inserted = diesel::insert_into(patient::table)
+            .values(&Row::of(door.org, &new)?)
+            .on_conflict((patient::org_id, patient::chart_number))
+            .do_nothing()
+            .execute(door.connection)
+            .await
+            .map_err(taken)?;
+        match (inserted, numbered) {
+            (0, true) => return Err(already_there()),
+            // A number of an older system: the counter passes it.
+            (0, false) => {}
+            _ => break,
+        }
     }
-    let door = scope.write(Action::Create, RecordKind::Patient)?;
-    diesel::insert_into(patient::table)
-        .values(&Row::of(door.org, &new)?)
-        .execute(door.connection)
-        .await
-        .map_err(taken)?;
     index(scope, Action::Create, &new).await?;
     scope.show([new.id]);
     ledger::append(scope, Action::Create, &new, &new).await?;
@@ -330,11 +341,15 @@ pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
 fn taken(error: diesel::result::Error) -> Error {
     use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
     match error {
-        DatabaseError(UniqueViolation, _) => Error::Conflict {
-            message: "a patient with this id or chart number exists already".to_owned(),
-            current_version: None,
-        },
+        DatabaseError(UniqueViolation, _) => already_there(),
         other => other.into(),
+    }
+}
+
+fn already_there() -> Error {
+    Error::Conflict {
+        message: "a patient with this id or chart number exists already".to_owned(),
+        current_version: None,
     }
 }
 

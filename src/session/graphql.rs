@@ -206,11 +206,17 @@ impl TreatmentSession {
     }
     /// The treated areas, in the order they were given.
     async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
-        Ok(ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default())
+        match &self.kept_parts {
+            Some(parts) => Ok(parts.areas.clone()),
+            None => Ok(ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default()),
+        }
     }
     /// The products that were used, in the order they were given.
     async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
-        Ok(ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default())
+        match &self.kept_parts {
+            Some(parts) => Ok(parts.products.clone()),
+            None => Ok(ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default()),
+        }
     }
     /// Pain as the patient put it, 0 (none) to 10.
     async fn pain_score(&self) -> Option<i16> {

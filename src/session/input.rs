@@ -134,8 +134,9 @@ pub(super) fn check_area(inputs: &mut Inputs, path: &str, area: &SessionArea, mo
     if modality == Modality::RfMicroneedling {
         return;
     }
-    if area.rf_energy_mj.is_some() || area.rf_pulse_width_ms.is_some() {
-        inputs.fault(&format!("{path}.rfEnergyMj"), "goes with RF_MICRONEEDLING only");
+    let of_rf = [("rfEnergyMj", area.rf_energy_mj), ("rfPulseWidthMs", area.rf_pulse_width_ms)];
+    for (name, _) in of_rf.iter().filter(|(_, given)| given.is_some()) {
+        inputs.fault(&format!("{path}.{name}"), "goes with RF_MICRONEEDLING only");
     }
     if let Some(depth) = area.needle_depth_mm.filter(|depth| *depth > DEEPEST_PEN && *depth <= DEEPEST_RF) {
         inputs.fault(&format!("{path}.needleDepthMm"), format!("is {depth}; it must be from 0 to {DEEPEST_PEN}"));

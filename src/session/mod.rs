@@ -303,6 +303,9 @@ pub struct TreatmentSession {
     pub stamp: Stamp,
     /// The signature.
     pub signature: Option<Signature>,
+    /// The areas and products that came with it out of the ledger, for the answer to a retry; none out of its table.
+    #[serde(flatten, skip_serializing)]
+    pub kept_parts: Option<Parts>,
 }
 
 impl Record for TreatmentSession {
@@ -319,7 +322,7 @@ impl Record for TreatmentSession {
 }
 
 /// The areas and products of a session.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Parts {
     /// In the order they were given.
     pub areas: Vec<SessionArea>,
@@ -405,6 +408,7 @@ mod tests {
             stop_reason: None,
             stamp: Stamp::new(Some(id), ids::now()),
             signature: None,
+            kept_parts: None,
         }
     }
 

@@ -230,6 +230,7 @@ impl LogSessionInput {
             stop_reason: None,
             stamp: Stamp::new(None, ids::now()),
             signature: None,
+            kept_parts: None,
         };
         inputs.finish()?;
         Ok((session, parts))

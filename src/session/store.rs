@@ -85,6 +85,7 @@ impl TryFrom<Row> for TreatmentSession {
                 updated_by: Some(row.updated_by),
             },
             signature: signing::from_columns((row.signed_at, row.signed_by, row.signature_meaning, row.content_hash)),
+            kept_parts: None,
         })
     }
 }

@@ -105,9 +105,10 @@ impl AddendumFilter {
         };
         let patient = read("patientId", RecordKind::Patient, &self.patient_id);
         let author = read("authorId", RecordKind::Staff, &self.author_id);
-        let record = self.record_id.as_ref().map(|id| ids::parse_any(id).map(|(_, record)| record));
+        let signed = |id: &ID| ids::parse_any(id).filter(|(kind, _)| super::SIGNED_KINDS.contains(kind));
+        let record = self.record_id.as_ref().map(|id| signed(id).map(|(_, record)| record));
         if record == Some(None) {
-            faults.add("filter.recordId", "is not an id of this service");
+            faults.add("filter.recordId", "must be the id of a consultation, a treatment session or an aftercare note");
         }
         faults.into_result()?;
         Ok(store::Condition { patient, author, record: record.flatten() })

@@ -74,3 +74,31 @@ async fn only_a_signed_record_takes_one() {
     let count = clinic.database.superuser().await.one("SELECT count(*) FROM addendum").await;
     assert_eq!(count, "0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_filtered() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (ada, eve) = (anna.patient("Ada", "A").await, anna.patient("Eve", "E").await);
+    let (session, consultation) = (anna.signed_session(&ada).await, anna.signed_consultation(&eve).await);
+    let ids = [anna.addendum(&session).await.id, bob.addendum(&session).await.id, bob.addendum(&consultation).await.id];
+    let cases: &[(Value, &[usize])] = &[
+        (json!({}), &[2, 1, 0]),
+        (json!({"patientId": eve.id}), &[2]),
+        (json!({"recordId": session.id}), &[1, 0]),
+        (json!({"authorId": bob.id()}), &[2, 1]),
+        (json!({"authorId": bob.id(), "patientId": ada.id}), &[1]),
+        (json!({"recordId": new_id("note")}), &[]),
+    ];
+    let query = "query ($f: AddendumFilter) { addenda(filter: $f) { totalCount nodes { id } } }";
+    for (filter, expected) in cases {
+        let data = anna.graphql(query, json!({"f": filter})).await.ok();
+        let nodes = data["addenda"]["nodes"].as_array().unwrap();
+        let nodes: Vec<_> = nodes.iter().map(|node| node["id"].as_str().unwrap()).collect();
+        assert_eq!(nodes, expected.iter().map(|i| ids[*i].as_str()).collect::<Vec<_>>(), "{filter}");
+        assert_eq!(data["addenda"]["totalCount"], nodes.len(), "{filter}");
+    }
+    let wrong = json!({"f": {"patientId": "x", "recordId": ada.id, "authorId": ada.id}});
+    let answer = anna.graphql(query, wrong).await;
+    assert_eq!(answer.faults(), ["filter.patientId", "filter.authorId", "filter.recordId"]);
+}

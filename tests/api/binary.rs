@@ -72,7 +72,11 @@ async fn run(arguments: &[&str], input: &str) -> Ended {
 /// The ledger of every organisation in a database is whole.
 pub async fn verify(database_url: &str) {
     let said = run(&["audit", "--database-url", database_url, "verify"], "").await.ok();
-    assert!(said.lines().count() == 2 && said.lines().all(|line| line.ends_with(": the ledger is whole")), "{said}");
+    assert!(
+        ["north", "south"].iter().all(|name| said.contains(&format!("{name}: the ledger is whole\n")))
+            && !said.contains("broken"),
+        "{said}"
+    );
 }
 
 /// A running `clinic serve`.
@@ -224,7 +228,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     assert!(service.end().await, "{}", service.log());
     assert!(!runs(postgres) && postmaster(folder.path()).is_none(), "Postgres is gone when the service is");
     let said = run(&[&["audit"], &place[..], &["verify"]].concat(), "").await.ok();
-    assert_eq!(said, "Clinic: the ledger is whole\n");
+    assert!(said.contains("Clinic: the ledger is whole\n"), "{said}");
 }
 
 /// The token a caller has, as it goes out.
@@ -424,7 +428,7 @@ async fn the_log_has_no_word_of_a_patient() {
         .header("x-request-id", "the-last-one"))
     .await;
     assert_eq!(codes.iter().filter(|code| *code == "INTERNAL").count(), 2, "{codes:?}");
-    assert_eq!(codes.iter().filter(|code| *code == "ok").count(), 10, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| *code == "ok").count(), 11, "{codes:?}");
     until("the log of the last request", async || service.log().contains("the-last-one")).await;
     service.signal("TERM");
     assert!(service.end().await);
@@ -506,7 +510,7 @@ async fn staff_are_managed_at_the_command_line() {
         assert!(ended.complaint().contains(why), "{ended:?}");
     }
     let said = run(&[&["audit"], &place[..], &["verify"]].concat(), "").await.ok();
-    assert_eq!(said, "Clinic: the ledger is whole\n");
+    assert!(said.contains("Clinic: the ledger is whole\n"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -102,3 +102,35 @@ async fn what_was_entered_in_error_is_kept_out_of_sight() {
     assert_eq!(listed("").await, [second.id.clone()]);
     assert_eq!(listed("(includeEnteredInError: true)").await, [second.id, first.id]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_filtered() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (ada, eve) = (anna.patient("Ada", "A").await, anna.patient("Eve", "E").await);
+    let first = anna.make("addHealthEntry", "healthEntry", isotretinoin(&ada)).await;
+    let second = anna.health_entry(&eve).await;
+    let third = anna.health_entry(&eve).await;
+    anna.does("updateHealthEntry", third.edit_with(json!({"patch": {"enteredInError": true}})), ENTRY).await.ok();
+    let ids = [&first.id, &second.id, &third.id];
+    let cases: &[(Value, &[usize])] = &[
+        (json!({}), &[1, 0]),
+        (json!({"patientId": eve.id}), &[1]),
+        (json!({"kind": ["MEDICATION", "CONDITION"]}), &[0]),
+        (json!({"severity": ["RELATIVE"]}), &[1]),
+        (json!({"code": "isotretinoin"}), &[0]),
+        (json!({"enteredInError": true}), &[2]),
+        (json!({"enteredInError": false}), &[1, 0]),
+        (json!({"updatedSince": "2999-01-01T00:00:00Z"}), &[]),
+    ];
+    let query = "query ($f: HealthEntryFilter) { healthEntries(filter: $f) { totalCount nodes { id } } }";
+    for (filter, expected) in cases {
+        let data = anna.graphql(query, json!({"f": filter})).await.ok();
+        let nodes = data["healthEntries"]["nodes"].as_array().unwrap();
+        let nodes: Vec<_> = nodes.iter().map(|node| node["id"].as_str().unwrap()).collect();
+        assert_eq!(nodes, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{filter}");
+        assert_eq!(data["healthEntries"]["totalCount"], nodes.len(), "{filter}");
+    }
+    assert_eq!(anna.graphql(query, json!({"f": {"patientId": "x"}})).await.faults(), ["filter.patientId"]);
+    assert_eq!(clinic.front_desk().graphql(query, json!({})).await.code(), "FORBIDDEN");
+}

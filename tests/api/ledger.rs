@@ -484,6 +484,8 @@ async fn every_look_at_a_patient_is_in_the_access_log_with_whom_it_showed() {
         ("{ sessions { edges { cursor } nodes { startedAt } } }".to_owned(), "sessions", &both[..1]),
         ("{ consultations { nodes { goals } } }".to_owned(), "consultations", &both[..1]),
         ("{ aftercareNotes { nodes { text } } }".to_owned(), "aftercareNotes", &both[..1]),
+        ("{ healthEntries { nodes { text } } }".to_owned(), "healthEntries", &both[..1]),
+        ("{ addenda { nodes { text } } }".to_owned(), "addenda", &both[..1]),
         (node(&consultation), "node", &both[..1]),
         (node(&note), "node", &both[..1]),
         (node(&addendum), "node", &both[..1]),

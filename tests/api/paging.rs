@@ -15,13 +15,11 @@ struct List {
     arguments: String,
     /// What tells its rows apart.
     key: &'static str,
-    /// Whether it takes `last` and `before`.
-    backward: bool,
 }
 
 impl List {
     fn new(around: &str, field: &'static str, arguments: String) -> Self {
-        Self { around: around.to_owned(), field, arguments, key: "id", backward: true }
+        Self { around: around.to_owned(), field, arguments, key: "id" }
     }
 
     /// The list in each of these orders, in both directions.
@@ -33,7 +31,7 @@ impl List {
     }
 
     fn forward_only(around: &str, field: &'static str, key: &'static str) -> Self {
-        Self { key, backward: false, ..Self::new(around, field, String::new()) }
+        Self { key, ..Self::new(around, field, String::new()) }
     }
 
     fn query(&self, paging: &str, selection: &str) -> String {
@@ -124,13 +122,14 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     let clone = async |table: &str, changes: &str| {
         let clones = ROWS - 1;
         sql.run(&format!(
-            "INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid() {changes}))).* \
+            "INSERT INTO {table} SELECT (jsonb_populate_record(NULL::{table}, to_jsonb(t) || jsonb_build_object('id', gen_random_uuid() {changes}))).* \
              FROM (SELECT * FROM {table} WHERE org_id = '{}' ORDER BY id LIMIT 1) t, generate_series(1, {clones}) n",
             clinic.north.uuid
         ))
         .await
     };
-    for table in ["consultation", "treatment_session", "aftercare_note"] {
+    anna.health_entry(&patient).await;
+    for table in ["consultation", "treatment_session", "aftercare_note", "health_entry"] {
         assert_eq!(clone(table, "").await, ROWS as u64 - 1);
     }
     sql.run("UPDATE addendum SET added_at = (SELECT max(added_at) FROM addendum)").await;
@@ -139,9 +138,9 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     sql.run("INSERT INTO patient_search SELECT p.org_id, s.trigram, p.id FROM patient p, patient_search s WHERE p.chart_number LIKE 'T-%'").await;
     clone("location", ", 'name', 'Place ' || n").await;
     sql.run(&format!(
-        "INSERT INTO account SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'email', 'tie' || n || '@x.example'))).* \
+        "INSERT INTO account SELECT (jsonb_populate_record(NULL::account, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'email', 'tie' || n || '@x.example'))).* \
          FROM (SELECT * FROM account LIMIT 1) a, generate_series(1, {ROWS}) n; \
-         INSERT INTO staff SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'account_id', a.id, 'email', a.email))).* \
+         INSERT INTO staff SELECT (jsonb_populate_record(NULL::staff, to_jsonb(s) || jsonb_build_object('id', gen_random_uuid(), 'account_id', a.id, 'email', a.email))).* \
          FROM (SELECT * FROM staff WHERE org_id = '{}' LIMIT 1) s, account a WHERE a.email LIKE 'tie%'",
         clinic.north.uuid
     ))
@@ -156,7 +155,12 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
     let of_patient = format!("patient(id: \"{}\") {{ $ }}", patient.id);
     let of_session = format!("session(id: \"{}\") {{ $ }}", session.id);
     let notes = &["NOTED_AT", "CREATED_AT", "UPDATED_AT"];
-    let mut pairs = Vec::new();
+    let times = |direction: &str| List::new("$", "addenda", format!("direction: {direction}"));
+    let mut pairs = vec![(times("ASC"), times("DESC"))];
+    for field in ["locations", "staff"] {
+        pairs.extend(List::in_orders("$", field, &["NAME", "CREATED_AT"]));
+    }
+    pairs.extend(List::in_orders("$", "healthEntries", &["CREATED_AT", "UPDATED_AT"]));
     pairs.extend(List::in_orders("$", "patients", &["NAME", "CHART_NUMBER", "BIRTH_DATE", "CREATED_AT", "UPDATED_AT"]));
     let found = |direction: &str| {
         List::new(
@@ -175,8 +179,8 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
     for (ascending, descending) in pairs {
         let up = ascending.walk(&anna, true, async || {}).await;
         let mut down = descending.walk(&anna, true, async || {}).await;
-        assert_eq!(up.len(), ROWS, "{}", ascending.shown());
-        assert_eq!(up.iter().collect::<HashSet<_>>().len(), ROWS, "{}: no row twice", ascending.shown());
+        assert_eq!(up.len(), if ascending.field == "staff" { ROWS + 4 } else { ROWS }, "{}", ascending.shown());
+        assert_eq!(up.iter().collect::<HashSet<_>>().len(), up.len(), "{}: no row twice", ascending.shown());
         down.reverse();
         assert_eq!(down, up, "{}: the one order is the other's reverse", ascending.shown());
         let mut back = ascending.walk(&anna, false, async || {}).await;
@@ -198,9 +202,7 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
         .await
         .ok();
     }
-    let staff = List::new("$", "staff", String::new());
     let singles = [
-        (staff, ROWS + 4),
         (List::forward_only("organisation { $ }", "locations", "id"), ROWS),
         (List::forward_only(&of_session, "addenda", "id"), ROWS),
         (List::forward_only(&of_patient, "history", "ledgerSequence"), ROWS + 1),
@@ -208,11 +210,6 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
     for (list, rows) in singles {
         let there = list.walk(&anna, true, async || {}).await;
         assert_eq!((there.len(), there.iter().collect::<HashSet<_>>().len()), (rows, rows), "{}", list.shown());
-        if list.backward {
-            let mut back = list.walk(&anna, false, async || {}).await;
-            back.reverse();
-            assert_eq!(back, there, "{}", list.shown());
-        }
     }
 }
 
@@ -350,6 +347,10 @@ async fn total_count_counts_the_whole_list_whatever_the_page() {
         ("$", "aftercareNotes", "", ROWS),
         ("$", "aftercareNotes", "filter: {signed: true}", 0),
         ("$", "staff", "", ROWS + 4),
+        ("$", "staff", "filter: {role: AUDITOR}", 1),
+        ("$", "locations", "", ROWS),
+        ("$", "healthEntries", "", ROWS),
+        ("$", "addenda", "", ROWS),
         ("organisation { $ }", "locations", "", ROWS),
         (of_patient.as_str(), "sessions", "", ROWS),
         (of_patient.as_str(), "sessions", "filter: {status: [STOPPED]}", 0),

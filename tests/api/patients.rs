@@ -262,10 +262,10 @@ async fn an_archived_patient_takes_no_new_record_until_restored() {
 }
 
 /// What `patients` finds, as display names in the order they come.
-async fn names(caller: &Caller, arguments: &str, variables: Value) -> Vec<String> {
-    let types = "$search: String, $filter: PatientFilter, $orderBy: PatientOrder";
-    let query = format!("query ({types}) {{ patients({arguments}) {{ totalCount nodes {{ displayName }} }} }}");
-    let data = caller.graphql(&query, variables).await.ok();
+async fn names(caller: &Caller, variables: Value) -> Vec<String> {
+    let query = "query ($search: String, $filter: PatientFilter, $orderBy: PatientOrder) {
+        patients(search: $search, filter: $filter, orderBy: $orderBy) { totalCount nodes { displayName } } }";
+    let data = caller.graphql(query, variables).await.ok();
     let nodes = data["patients"]["nodes"].as_array().unwrap();
     assert_eq!(data["patients"]["totalCount"], nodes.len());
     nodes.iter().map(|node| node["displayName"].as_str().unwrap().to_owned()).collect()
@@ -332,18 +332,18 @@ async fn patients_are_found_by_what_the_front_desk_types() {
         ("999888777", &[]),
     ];
     for (text, expected) in found {
-        let mut got = names(&desk, "search: $search", json!({"search": text})).await;
+        let mut got = names(&desk, json!({"search": text})).await;
         got.sort();
         assert_eq!(got, *expected, "{text}");
     }
-    assert_eq!(names(&desk, "search: $search", json!({"search": "anna"})).await, [ANNA, BELLA], "the closest first");
-    assert_eq!(names(&desk, "search: $search", json!({"search": "  "})).await.len(), 6, "a blank text is no search");
+    assert_eq!(names(&desk, json!({"search": "anna"})).await, [ANNA, BELLA], "the closest first");
+    assert_eq!(names(&desk, json!({"search": "  "})).await.len(), 6, "a blank text is no search");
     for wrong in ["x".repeat(101), "-- %_ '".to_owned(), "…".to_owned()] {
         let answer =
             desk.graphql("query ($s: String) { patients(search: $s) { totalCount } }", json!({"s": wrong})).await;
         assert_eq!((answer.code(), answer.faults()), ("BAD_USER_INPUT", vec!["search"]), "{wrong}");
     }
-    assert_eq!(names(&clinic.stranger(), "search: $search", json!({"search": "anna"})).await, [""; 0], "not another's");
+    assert_eq!(names(&clinic.stranger(), json!({"search": "anna"})).await, [""; 0], "not another's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,7 +354,7 @@ async fn a_search_follows_what_is_changed() {
     let patch = json!({"patch": {"legalName": {"given": "Greta", "family": "Gustafsson"}, "email": null}});
     anna.does("updatePatient", patient.edit_with(patch), "patient { id }").await.ok();
     for (text, count) in [("garbo", 0), ("hollywood", 0), ("gustafson", 1), ("greta", 1)] {
-        assert_eq!(names(&anna, "search: $search", json!({"search": text})).await.len(), count, "{text}");
+        assert_eq!(names(&anna, json!({"search": text})).await.len(), count, "{text}");
     }
 }
 
@@ -370,7 +370,7 @@ async fn the_list_is_filtered() {
         ["patient"]["updatedAt"]
         .clone();
     anna.does("archivePatient", gone.edit_with(json!({"reason": "moved"})), "patient { id }").await.ok();
-    let all = names(&anna, "filter: $filter", json!({})).await;
+    let all = names(&anna, json!({})).await;
     assert_eq!(all.len(), 8, "active and archived ones");
     let cases = [
         (json!({"status": ["ARCHIVED"]}), vec!["Gus Gone"]),
@@ -385,10 +385,10 @@ async fn the_list_is_filtered() {
         (json!({"birthDate": "1990-05-17", "hasSessionSince": hours_ago(3)}), vec!["Tina Treated"]),
     ];
     for (filter, expected) in cases {
-        assert_eq!(names(&anna, "filter: $filter", json!({"filter": filter})).await, expected, "{filter}");
+        assert_eq!(names(&anna, json!({"filter": filter})).await, expected, "{filter}");
     }
     let both = json!({"search": "anna", "filter": {"birthDate": "1975-01-02"}});
-    assert_eq!(names(&anna, "search: $search, filter: $filter", both).await, [BELLA]);
+    assert_eq!(names(&anna, both).await, [BELLA]);
     let query = "query ($f: PatientFilter) { patients(filter: $f) { totalCount } }";
     let answer = clinic.front_desk().graphql(query, json!({"f": {"hasSessionSince": hours_ago(3)}})).await;
     assert_eq!(answer.code(), "FORBIDDEN", "who was treated is clinical");
@@ -413,13 +413,12 @@ async fn the_list_comes_in_each_order() {
     for (field, mut expected) in orders {
         for direction in ["ASC", "DESC"] {
             let order = json!({"orderBy": {"field": field, "direction": direction}});
-            assert_eq!(names(&anna, "orderBy: $orderBy", order).await, expected, "{field} {direction}");
+            assert_eq!(names(&anna, order).await, expected, "{field} {direction}");
             expected.reverse();
         }
     }
     let relevance = |search: Option<&str>, direction: &str| json!({"search": search, "orderBy": {"field": "RELEVANCE", "direction": direction}});
-    let sorted =
-        async |direction| names(&anna, "search: $search, orderBy: $orderBy", relevance(Some("anna"), direction)).await;
+    let sorted = async |direction| names(&anna, relevance(Some("anna"), direction)).await;
     assert_eq!(
         (sorted("DESC").await, sorted("ASC").await),
         (vec![ANNA.to_owned(), BELLA.to_owned()], vec![BELLA.to_owned(), ANNA.to_owned()])

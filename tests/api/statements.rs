@@ -17,11 +17,11 @@ const PAGE: &str = "{ patients(first: 20) { nodes { id displayName birthDate cha
 /// A chart, whole.
 const CHART: &str = "query ($patient: ID!) { patient(id: $patient) { displayName birthDate
     healthHistory { text severity verifiedBy { displayName } }
-    consultations(first: 100) { nodes { heldAt goals practitioner { displayName } addenda { nodes { text } } } }
-    sessions(first: 100) { nodes { startedAt practitioner { displayName } location { name timeZone } signature { signedBy { displayName } }
+    consultations(first: 10) { nodes { heldAt goals practitioner { displayName } addenda(first: 1) { nodes { text } } } }
+    sessions(first: 60) { nodes { startedAt practitioner { displayName } location { name timeZone } signature { signedBy { displayName } }
         areas { area needleDepthMm } products { product lot }
-        aftercareNotes { nodes { text author { displayName } addenda { nodes { text } } } }
-        addenda { nodes { text author { displayName } } } } } } }";
+        aftercareNotes(first: 2) { nodes { text author { displayName } addenda(first: 1) { nodes { text } } } }
+        addenda(first: 2) { nodes { text author { displayName } } } } } } }";
 
 /// The sessions of a day, as a front page lists them.
 const SESSIONS: &str = "{ sessions(first: 100) { totalCount pageInfo { hasNextPage } nodes { id startedAt status patient { displayName chartNumber }
@@ -38,18 +38,17 @@ const NODES: &str = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ...
 /// Histories of a page of records.
 const HISTORIES: &str = "{ sessions(first: 100) { nodes { history(first: 5) { nodes { version action by { displayName } changes { field } } } } } }";
 
-/// Each query: BEGIN with the tenant, whose token it is, its own statements, COMMIT.
-const READING: [(&str, &str, usize); 6] = [
-    ("page", PAGE, 3),
-    ("chart", CHART, 14),
-    ("sessions", SESSIONS, 5),
-    ("up and down", UP_AND_DOWN, 7),
-    ("nodes", NODES, 8),
-    ("histories", HISTORIES, 3),
+/// How many statements each query is, all told: BEGIN with the tenant and whose token it is, its own, COMMIT, and the
+/// row of the access log. The people of a chart stand at five places in it: those that are reached at the same time
+/// share a statement, so that is one to five.
+const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 6] = [
+    ("page", PAGE, 12..=12),
+    ("chart", CHART, 21..=25),
+    ("sessions", SESSIONS, 14..=14),
+    ("up and down", UP_AND_DOWN, 16..=16),
+    ("nodes", NODES, 20..=20),
+    ("histories", HISTORIES, 12..=12),
 ];
-
-/// What one row of the access log takes, however many patients were shown.
-const ACCESS_LOG: usize = 5;
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
 fn brief(statement: &str) -> String {
@@ -73,7 +72,8 @@ async fn statements(clinic: &Clinic, from: u64) -> Vec<String> {
         let ours = pids.contains(pid) && (kind == "statement" || kind.starts_with("execute "));
         ours.then(|| statement.to_owned())
     });
-    lines.collect()
+    // A connection that the pool opens just now sets itself up: that is not the query's.
+    lines.filter(|statement| !statement.starts_with("SET ")).collect()
 }
 
 fn end_of_log(clinic: &Clinic) -> u64 {
@@ -99,7 +99,7 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
     let addendum = anna.addendum(&signed).await;
     let sql = clinic.database.superuser().await;
     let more = rows - 2;
-    sql.run("CREATE TEMP TABLE twin (kind text, nth int, id uuid)").await;
+    sql.run("CREATE TEMP TABLE twin (sort text, nth int, id uuid)").await;
     for (kind, count) in
         [("patient", more + 1), ("session", more), ("consultation", more + 1), ("note", more + 1), ("health", more + 1)]
     {
@@ -126,7 +126,7 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
             .collect();
         let (columns, values) = (columns.join(", "), values.join(", "));
         sql.run(&format!(
-            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, twin WHERE {id} AND kind = '{kind}'"
+            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, twin WHERE {id} AND sort = '{kind}'"
         ))
         .await;
     };
@@ -149,8 +149,8 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
     copy("consultation", &id(&consultation), "consultation", &[("id", "twin.id")]).await;
     copy("health_entry", &id(&health), "health", &[("id", "twin.id")]).await;
     copy("addendum", &id(&addendum), "session", &[("id", "gen_random_uuid()"), ("record_id", "twin.id")]).await;
-    let sessions = sql.column("SELECT id FROM twin WHERE kind = 'session' LIMIT 20").await;
-    let patients = sql.column("SELECT id FROM twin WHERE kind = 'patient' LIMIT 20").await;
+    let sessions = sql.column("SELECT id FROM twin WHERE sort = 'session' LIMIT 20").await;
+    let patients = sql.column("SELECT id FROM twin WHERE sort = 'patient' LIMIT 20").await;
     let mixed = sessions
         .iter()
         .map(|id| typed("session", id.parse().expect("a UUID")))
@@ -186,11 +186,13 @@ async fn documented_queries_take_as_many_statements_for_many_rows_as_for_few() {
     for ((name, _, expected), runs) in READING.iter().zip(&found) {
         let [(few, short), (many, long)] = runs.as_slice() else { panic!("two runs") };
         assert!(*many > *few * 4, "{name}: {few} and {many} objects are no test");
-        // BEGIN and the tenant; whose token; …; COMMIT. Then the access log's.
-        let own: Vec<usize> = [short, long].iter().map(|ran| ran.len().saturating_sub(3 + ACCESS_LOG)).collect();
-        if own != [*expected, *expected] {
+        if ![short, long].iter().all(|ran| expected.contains(&ran.len())) {
             let list: Vec<String> = long.iter().map(|it| brief(it)).collect();
-            wrong.push(format!("{name}: {own:?} statements instead of {expected}:\n    {}", list.join("\n    ")));
+            let (few, many) = (short.len(), long.len());
+            wrong.push(format!(
+                "{name}: {few} and {many} statements instead of {expected:?}:\n    {}",
+                list.join("\n    ")
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -204,7 +206,9 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
     let counts = async |query: &str| {
         counted(&clinic, &anna, query, json!({})).await.1.iter().filter(|it| it.contains("count(*)")).count()
     };
-    for list in ["patients", "sessions", "consultations", "aftercareNotes", "staff"] {
+    for list in
+        ["patients", "sessions", "consultations", "aftercareNotes", "healthEntries", "addenda", "locations", "staff"]
+    {
         assert_eq!(counts(&format!("{{ {list} {{ nodes {{ id }} pageInfo {{ hasNextPage }} }} }}")).await, 0, "{list}");
         assert_eq!(counts(&format!("{{ {list} {{ totalCount }} }}")).await, 1, "{list}");
     }
