@@ -1,10 +1,11 @@
 //! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
 
 use crate::db::{Bind, Sql};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SharedError};
 use crate::ids;
-use crate::operation::{Operation, Running};
+use crate::operation::{Batch, Operation, Running};
 use crate::vocabulary::RecordKind;
+use async_graphql::dataloader::Loader;
 use async_graphql::{OutputType, SimpleObject, TypeName};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -226,14 +227,30 @@ pub trait Listed: OutputType {
 }
 
 /// Counts the whole list, when somebody asks.
-pub type Counter = Arc<dyn Fn(Arc<Operation>) -> BoxFuture<'static, Result<i64>> + Send + Sync>;
+pub type Counter = Arc<dyn Fn(Arc<Operation>) -> BoxFuture<'static, async_graphql::Result<i64>> + Send + Sync>;
 
-/// A counter of what an async closure counts.
+/// A counter of what an async closure counts: for a list that stands alone.
 pub fn counter<Counting>(count: impl Fn(Arc<Operation>) -> Counting + Send + Sync + 'static) -> Counter
 where
     Counting: Future<Output = Result<i64>> + Send + 'static,
 {
-    Arc::new(move |operation| Box::pin(count(operation)))
+    Arc::new(move |operation| {
+        let counting = count(operation);
+        Box::pin(async move { Ok(counting.await?) })
+    })
+}
+
+/// A counter that asks a batched look-up: for a list under each row of another. A list that is not found is empty.
+pub fn batch_counter<K>(ctx: &async_graphql::Context<'_>, key: K) -> Result<Counter>
+where
+    K: Clone + Send + Sync + std::hash::Hash + Eq + 'static,
+    Batch: Loader<K, Value = i64, Error = SharedError>,
+{
+    let batches = Arc::clone(ctx.batches()?);
+    Ok(Arc::new(move |_| {
+        let (batches, key) = (Arc::clone(&batches), key.clone());
+        Box::pin(async move { Ok(batches.load_one(key).await?.unwrap_or(0)) })
+    }))
 }
 
 /// A page of a list, by the Relay convention.
@@ -305,7 +322,7 @@ impl<T: Listed> Connection<T> {
 
     /// How many records the whole list has. Counted only when asked for.
     async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<i64> {
-        Ok((self.count)(Arc::clone(ctx.operation()?)).await?)
+        (self.count)(Arc::clone(ctx.operation()?)).await
     }
 }
 

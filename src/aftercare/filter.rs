@@ -37,6 +37,7 @@ pub struct Filter {
 /// What lists of aftercare notes can be sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Enum)]
 #[graphql(name = "AftercareNoteOrderField")]
+#[allow(clippy::enum_variant_names)] // the API's names of three moments
 pub enum OrderField {
     /// The moment they tell of.
     #[default]

@@ -152,7 +152,7 @@ impl AftercareQuery {
             let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
             let count = counter(move |operation| {
                 let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition, None).await }
+                async move { store::count(&mut *operation.reader().await?, &condition).await }
             });
             Ok(Connection::new(page, &order, |note| order_by.key(note), count))
         };

@@ -5,7 +5,7 @@ use super::store::Parent;
 use super::{AftercareNote, Filter, OrderBy, store};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
-use crate::page::{Connection, PageArguments, Window, counter};
+use crate::page::{Connection, PageArguments, Window, batch_counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -25,6 +25,34 @@ struct NoteList {
     condition: Condition,
     order: OrderBy,
     window: Window,
+}
+
+/// How many a condition keeps of a patient's or of a session's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct NotesCounted {
+    parent: Parent,
+    id: Uuid,
+    condition: Condition,
+}
+
+impl Loader<NotesCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[NotesCounted]) -> Result<HashMap<NotesCounted, i64>, SharedError> {
+        let mut lists: HashMap<(Parent, &Condition), Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            lists.entry((key.parent, &key.condition)).or_default().push(key.id);
+        }
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for ((parent, condition), ids) in lists {
+            for (id, count) in store::counts_of_parents(&mut scope, parent, &ids, condition).await? {
+                found.insert(NotesCounted { parent, id, condition: condition.clone() }, count);
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Loader<NotesOf> for Batch {
@@ -81,9 +109,6 @@ async fn of_parent(
     let window = arguments.window(&order.order())?;
     let list = NoteList { parent, condition: condition.clone(), order, window: window.clone() };
     let rows = ctx.batches()?.load_one(NotesOf { id, list }).await?.unwrap_or_default();
-    let count = counter(move |operation| {
-        let condition = condition.clone();
-        async move { store::count(&mut *operation.reader().await?, &condition, Some((parent, id))).await }
-    });
+    let count = batch_counter(ctx, NotesCounted { parent, id, condition })?;
     Ok(Connection::new(window.page(rows), &order.order(), |note| order.key(note), count))
 }

@@ -182,15 +182,30 @@ pub async fn of_parents(
 }
 
 /// How many notes a condition keeps, of all or of one patient or session.
-pub async fn count(scope: &mut Scope, condition: &Condition, parent: Option<(Parent, Uuid)>) -> Result<i64> {
+pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     let door = scope.read(RecordKind::AftercareNote)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM aftercare_note WHERE org_id = ");
     sql.push_bind(door.org);
-    if let Some((parent, id)) = parent {
-        sql.push(format!(" AND {} = ", parent.column())).push_bind(id);
-    }
     condition.push_to(&mut sql);
     Ok(sql.get_result(door.connection).await?)
+}
+
+/// How many a condition keeps of each of these parents, in one statement; who has none is left out.
+pub async fn counts_of_parents(
+    scope: &mut Scope,
+    parent: Parent,
+    parents: &[Uuid],
+    condition: &Condition,
+) -> Result<HashMap<Uuid, i64>> {
+    let door = scope.read(RecordKind::AftercareNote)?;
+    let column = parent.column();
+    let mut sql =
+        Sql::<(st::Uuid, st::BigInt)>::new(format!("SELECT {column}, count(*) FROM aftercare_note WHERE org_id = "));
+    sql.push_bind(door.org).push(format!(" AND {column} = ANY (")).push_bind(parents.to_vec()).push(")");
+    condition.push_to(&mut sql);
+    sql.push(format!(" GROUP BY {column}"));
+    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
+    Ok(counts.into_iter().collect())
 }
 
 /// Notes by id.

@@ -39,6 +39,7 @@ pub struct Filter {
 /// What lists of consultations can be sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Enum)]
 #[graphql(name = "ConsultationOrderField")]
+#[allow(clippy::enum_variant_names)] // the API's names of three moments
 pub enum OrderField {
     /// When they were held.
     #[default]

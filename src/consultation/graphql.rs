@@ -198,7 +198,7 @@ impl ConsultationQuery {
             let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
             let count = counter(move |operation| {
                 let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition, None).await }
+                async move { store::count(&mut *operation.reader().await?, &condition).await }
             });
             Ok(Connection::new(page, &order, |consultation| order_by.key(consultation), count))
         };

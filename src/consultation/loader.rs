@@ -4,7 +4,7 @@ use super::filter::Condition;
 use super::{Consultation, Filter, OrderBy, store};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
-use crate::page::{Connection, PageArguments, Window, counter};
+use crate::page::{Connection, PageArguments, Window, batch_counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -50,6 +50,33 @@ impl Loader<ConsultationsOf> for Batch {
     }
 }
 
+/// How many a condition keeps of a patient's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ConsultationsCounted {
+    patient: Uuid,
+    condition: Condition,
+}
+
+impl Loader<ConsultationsCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[ConsultationsCounted]) -> Result<HashMap<ConsultationsCounted, i64>, SharedError> {
+        let mut conditions: HashMap<&Condition, Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            conditions.entry(&key.condition).or_default().push(key.patient);
+        }
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for (condition, patients) in conditions {
+            for (patient, count) in store::counts_of_patients(&mut scope, &patients, condition).await? {
+                found.insert(ConsultationsCounted { patient, condition: condition.clone() }, count);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// A page of a patient's consultations: the `consultations` field of a patient.
 pub async fn of_patient(
     ctx: &Context<'_>,
@@ -62,9 +89,6 @@ pub async fn of_patient(
     let window = arguments.window(&order.order())?;
     let list = ConsultationList { condition: condition.clone(), order, window: window.clone() };
     let rows = ctx.batches()?.load_one(ConsultationsOf { patient, list }).await?.unwrap_or_default();
-    let count = counter(move |operation| {
-        let condition = condition.clone();
-        async move { store::count(&mut *operation.reader().await?, &condition, Some(patient)).await }
-    });
+    let count = batch_counter(ctx, ConsultationsCounted { patient, condition })?;
     Ok(Connection::new(window.page(rows), &order.order(), |consultation| order.key(consultation), count))
 }

@@ -45,6 +45,7 @@ pub enum Node {
 }
 
 /// What every signed kind of record shows.
+#[allow(clippy::duplicated_attributes)] // each field of an interface says its own
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "Typed id."),

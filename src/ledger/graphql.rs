@@ -4,7 +4,7 @@ use super::history::{Change, RecordVersion, page};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
 use crate::organisation::{Staff, loader};
-use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, counter};
+use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, batch_counter};
 use crate::scalars::{DateTime, Json};
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::dataloader::Loader;
@@ -91,6 +91,33 @@ impl Loader<HistoryOf> for Batch {
     }
 }
 
+/// How many versions a record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct VersionsCounted {
+    kind: RecordKind,
+    record: Uuid,
+}
+
+impl Loader<VersionsCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[VersionsCounted]) -> Result<HashMap<VersionsCounted, i64>, SharedError> {
+        let mut kinds: HashMap<RecordKind, Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            kinds.entry(key.kind).or_default().push(key.record);
+        }
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for (kind, records) in kinds {
+            for (record, count) in super::history::counts(&mut scope, kind, &records).await? {
+                found.insert(VersionsCounted { kind, record }, count);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// The versions of a record, newest first: the `history` field of every record.
 pub async fn history(
     ctx: &Context<'_>,
@@ -110,9 +137,6 @@ pub async fn history(
     let before = window.from.as_ref().and_then(|(key, _)| if let Key::Number(seq) = key { Some(*seq) } else { None });
     let key = HistoryOf { kind, record, before, limit: window.limit + 1 };
     let versions = ctx.batches()?.load_one(key).await?.unwrap_or_default();
-    let count =
-        counter(
-            move |operation| async move { super::history::count(&mut *operation.reader().await?, kind, record).await },
-        );
+    let count = batch_counter(ctx, VersionsCounted { kind, record })?;
     Ok(Connection::new(window.page(versions), &order, move |version| (Key::Number(version.seq), record), count))
 }

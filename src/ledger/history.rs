@@ -145,15 +145,18 @@ pub async fn page(
     Ok(found)
 }
 
-/// How many versions a record has.
-pub async fn count(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Result<i64> {
+/// How many versions each of these records has, in one statement.
+pub async fn counts(scope: &mut Scope, kind: RecordKind, records: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
     let door = scope.read(kind)?;
-    Ok(Sql::<st::BigInt>::new("SELECT count(*) FROM ledger WHERE org_id = ")
-        .bind(door.org)
-        .text(" AND record_id = ")
-        .bind(record)
-        .get_result(door.connection)
-        .await?)
+    let counts: Vec<(Uuid, i64)> =
+        Sql::<(st::Uuid, st::BigInt)>::new("SELECT record_id, count(*) FROM ledger WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND record_id = ANY (")
+            .bind(records.to_vec())
+            .text(") GROUP BY record_id")
+            .load(door.connection)
+            .await?;
+    Ok(counts.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ impl Timer for NoDelay {
 }
 
 /// The batches of an operation.
-pub fn batches(operation: Arc<Operation>) -> Batches {
-    DataLoader::new(Batch(operation), TokioSpawner::current(), NoDelay).delay(Duration::ZERO).max_batch_size(100_000)
+pub fn batches(operation: Arc<Operation>) -> Arc<Batches> {
+    let batches = DataLoader::new(Batch(operation), TokioSpawner::current(), NoDelay);
+    Arc::new(batches.delay(Duration::ZERO).max_batch_size(100_000))
 }

@@ -45,7 +45,14 @@ pub struct Operation {
     facts: RequestFacts,
     token: Mutex<Option<String>>,
     reader: Mutex<Option<Scope>>,
-    seen: std::sync::Mutex<(Option<(Uuid, Option<Uuid>)>, BTreeSet<Uuid>)>,
+    shown: std::sync::Mutex<Shown>,
+}
+
+/// To whom an operation showed whose data.
+#[derive(Default)]
+struct Shown {
+    viewer: Option<(Uuid, Option<Uuid>)>,
+    patients: BTreeSet<Uuid>,
 }
 
 /// The open reading scope, for as long as it is held.
@@ -65,7 +72,7 @@ impl Operation {
     /// Starts one. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let token = Mutex::new(facts.token.clone());
-        Self { service, facts, token, reader: Mutex::new(None), seen: std::sync::Mutex::default() }
+        Self { service, facts, token, reader: Mutex::new(None), shown: std::sync::Mutex::default() }
     }
 
     /// The service.
@@ -106,14 +113,14 @@ impl Operation {
     }
 
     fn note_viewer(&self, scope: &Scope) {
-        if let Ok(mut seen) = self.seen.lock() {
-            seen.0 = Some((scope.org(), scope.viewer().staff));
+        if let Ok(mut shown) = self.shown.lock() {
+            shown.viewer = Some((scope.org(), scope.viewer().staff));
         }
     }
 
     fn note_seen(&self, patients: BTreeSet<Uuid>) {
-        if let Ok(mut seen) = self.seen.lock() {
-            seen.1.extend(patients);
+        if let Ok(mut shown) = self.shown.lock() {
+            shown.patients.extend(patients);
         }
     }
 
@@ -170,8 +177,8 @@ impl Operation {
         if let Some(scope) = self.reader.lock().await.as_mut() {
             self.note_seen(scope.take_seen());
         }
-        let (viewer, patients) = match self.seen.lock() {
-            Ok(mut seen) => std::mem::take(&mut *seen),
+        let Shown { viewer, patients } = match self.shown.lock() {
+            Ok(mut shown) => std::mem::take(&mut *shown),
             Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
         };
         let log = async {
@@ -208,7 +215,7 @@ pub trait Running {
     /// It.
     fn operation(&self) -> Result<&Arc<Operation>>;
     /// Its batches.
-    fn batches(&self) -> Result<&Batches>;
+    fn batches(&self) -> Result<&Arc<Batches>>;
 }
 
 impl Running for async_graphql::Context<'_> {
@@ -216,7 +223,7 @@ impl Running for async_graphql::Context<'_> {
         self.data_opt().ok_or_else(|| Error::Internal("a resolver without its operation".to_owned()))
     }
 
-    fn batches(&self) -> Result<&Batches> {
+    fn batches(&self) -> Result<&Arc<Batches>> {
         self.data_opt().ok_or_else(|| Error::Internal("a resolver without its batches".to_owned()))
     }
 }

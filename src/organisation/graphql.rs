@@ -1,14 +1,15 @@
 //! Organisation, locations and staff in the API.
 
+use super::filter::{LOCATION_NAME, PlaceOrder, STAFF_NAME};
 use super::{Location, Organisation, Staff, loader, store};
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::{Inputs, Running};
-use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
-use crate::record::{Address, Stamp};
+use crate::page::{Connection, Listed, PageArguments, batch_counter, counter, global_id};
+use crate::record::Address;
 use crate::scalars::DateTime;
 use crate::vocabulary::{RecordKind, StaffRole};
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, InputObject, Object, Result};
 
 impl Listed for Location {
     const NAME: &'static str = "Location";
@@ -204,7 +205,7 @@ impl Staff {
     }
     /// The organisation.
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
-        Ok(store::organisation(&mut *ctx.operation()?.reader().await?).await?)
+        loader::organisation(ctx).await
     }
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
@@ -257,7 +258,7 @@ impl OrganisationQuery {
 
     /// The organisation one is signed in to.
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
-        Ok(store::organisation(&mut *ctx.operation()?.reader().await?).await?)
+        loader::organisation(ctx).await
     }
 
     /// A location; null with NOT_FOUND if there is none with this id.
@@ -311,7 +312,7 @@ impl OrganisationQuery {
         let filter = filter.unwrap_or_default();
         let filter = store::PlaceFilter { active: filter.active, role: filter.role };
         let order_by = order_by.unwrap_or_default();
-        let order = order_by.order("display_name COLLATE \"C\"");
+        let order = order_by.order(STAFF_NAME);
         let window = PageArguments { first, after, last, before }.window(&order)?;
         let page = store::staff_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
         let count = counter(move |operation| {
@@ -329,14 +330,11 @@ async fn locations(
     order_by: PlaceOrder,
     arguments: PageArguments,
 ) -> Result<Connection<Location>> {
-    let filter = store::PlaceFilter { active, role: None };
-    let order = order_by.order("name COLLATE \"C\"");
+    let order = order_by.order(LOCATION_NAME);
     let window = arguments.window(&order)?;
-    let page = store::location_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
-    let count = counter(move |operation| {
-        let filter = filter.clone();
-        async move { store::location_count(&mut *operation.reader().await?, &filter).await }
-    });
+    let page =
+        ctx.batches()?.load_one(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
+    let count = batch_counter(ctx, loader::LocationsCounted(active))?;
     Ok(Connection::new(page, &order, |it| (order_by.key(&it.name, &it.stamp), it.id), count))
 }
 
@@ -345,46 +343,4 @@ async fn locations(
 pub struct LocationFilter {
     /// Active ones only, or inactive ones only.
     active: Option<bool>,
-}
-
-/// What lists of clinics and of staff can be sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum PlaceOrderField {
-    /// The name that others see.
-    Name,
-    /// When they were added.
-    CreatedAt,
-}
-
-/// The order of a list of clinics or of staff.
-#[derive(Debug, Clone, Copy, InputObject)]
-pub struct PlaceOrder {
-    /// What to sort by.
-    field: PlaceOrderField,
-    /// Which end first.
-    #[graphql(default_with = "Direction::Asc")]
-    direction: Direction,
-}
-
-impl Default for PlaceOrder {
-    fn default() -> Self {
-        Self { field: PlaceOrderField::Name, direction: Direction::Asc }
-    }
-}
-
-impl PlaceOrder {
-    fn order(self, name_column: &'static str) -> Order {
-        let (name, column, sample) = match self.field {
-            PlaceOrderField::Name => ("name", name_column, Key::Text(String::new())),
-            PlaceOrderField::CreatedAt => ("createdAt", "created_at", Key::Time(0)),
-        };
-        Order { name: format!("{name}:{:?}", self.direction), column, id: "id", direction: self.direction, sample }
-    }
-
-    fn key(self, name: &str, stamp: &Stamp) -> Key {
-        match self.field {
-            PlaceOrderField::Name => Key::Text(name.to_owned()),
-            PlaceOrderField::CreatedAt => Key::time(stamp.created_at),
-        }
-    }
 }

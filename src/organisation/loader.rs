@@ -1,8 +1,10 @@
 //! Staff and locations by id, batched.
 
-use super::{Location, Staff, store};
+use super::filter::{LOCATION_NAME, PlaceOrder};
+use super::{Location, Organisation, Staff, store};
 use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
+use crate::page::{Page, Window};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -37,6 +39,71 @@ impl Loader<LocationById> for Batch {
         let mut scope = self.0.reader().await?;
         let locations = store::locations(&mut scope, &ids).await?;
         Ok(locations.into_iter().map(|location| (LocationById(location.id), location)).collect())
+    }
+}
+
+/// The organisation of the viewer: one for a whole operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Own;
+
+impl Loader<Own> for Batch {
+    type Value = Organisation;
+    type Error = SharedError;
+
+    async fn load(&self, _: &[Own]) -> Result<HashMap<Own, Organisation>, SharedError> {
+        Ok(HashMap::from([(Own, store::organisation(&mut *self.0.reader().await?).await?)]))
+    }
+}
+
+/// The organisation of the viewer, batched.
+pub async fn organisation(ctx: &Context<'_>) -> Result<Organisation> {
+    let own = ctx.batches()?.load_one(Own).await?;
+    own.ok_or_else(|| Error::Internal("a viewer without an organisation".to_owned()).into())
+}
+
+/// A page of the organisation's locations: the same for everybody who asks in one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LocationPage {
+    /// Active ones only, or inactive ones only.
+    pub active: Option<bool>,
+    /// The order.
+    pub order: PlaceOrder,
+    /// The window.
+    pub window: Window,
+}
+
+/// How many locations there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LocationsCounted(pub Option<bool>);
+
+impl Loader<LocationPage> for Batch {
+    type Value = Page<Location>;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[LocationPage]) -> Result<HashMap<LocationPage, Page<Location>>, SharedError> {
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for key in keys {
+            let filter = store::PlaceFilter { active: key.active, role: None };
+            let order = key.order.order(LOCATION_NAME);
+            found.insert(key.clone(), store::location_page(&mut scope, &filter, &order, &key.window).await?);
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<LocationsCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[LocationsCounted]) -> Result<HashMap<LocationsCounted, i64>, SharedError> {
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for key in keys {
+            let filter = store::PlaceFilter { active: key.0, role: None };
+            found.insert(*key, store::location_count(&mut scope, &filter).await?);
+        }
+        Ok(found)
     }
 }
 

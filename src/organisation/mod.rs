@@ -1,5 +1,6 @@
 //! The organisation (the tenant), its locations and its staff.
 
+mod filter;
 pub mod graphql;
 pub mod loader;
 pub mod mutation;

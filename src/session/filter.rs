@@ -37,6 +37,7 @@ pub struct Filter {
 /// What lists of sessions can be sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Enum)]
 #[graphql(name = "SessionOrderField")]
+#[allow(clippy::enum_variant_names)] // the API's names of three moments
 pub enum OrderField {
     /// When they began.
     #[default]

@@ -333,7 +333,7 @@ impl SessionQuery {
             let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
             let count = counter(move |operation| {
                 let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition, None).await }
+                async move { store::count(&mut *operation.reader().await?, &condition).await }
             });
             Ok(Connection::new(page, &order, |session| order_by.key(session), count))
         };

@@ -4,7 +4,7 @@ use super::filter::Condition;
 use super::{Filter, OrderBy, ProductUse, SessionArea, TreatmentSession, store};
 use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
-use crate::page::{Connection, PageArguments, Window, counter};
+use crate::page::{Connection, PageArguments, Window, batch_counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -100,6 +100,33 @@ pub async fn session_of_record(ctx: &Context<'_>, id: Uuid) -> Result<TreatmentS
     session.ok_or_else(|| Error::Internal("a record without its session".to_owned()).into())
 }
 
+/// How many a condition keeps of a patient's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SessionsCounted {
+    patient: Uuid,
+    condition: Condition,
+}
+
+impl Loader<SessionsCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[SessionsCounted]) -> Result<HashMap<SessionsCounted, i64>, SharedError> {
+        let mut conditions: HashMap<&Condition, Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            conditions.entry(&key.condition).or_default().push(key.patient);
+        }
+        let mut scope = self.0.reader().await?;
+        let mut found = HashMap::new();
+        for (condition, patients) in conditions {
+            for (patient, count) in store::counts_of_patients(&mut scope, &patients, condition).await? {
+                found.insert(SessionsCounted { patient, condition: condition.clone() }, count);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// A page of a patient's sessions: the `sessions` field of a patient.
 pub async fn of_patient(
     ctx: &Context<'_>,
@@ -112,9 +139,6 @@ pub async fn of_patient(
     let window = arguments.window(&order.order())?;
     let list = SessionList { condition: condition.clone(), order, window: window.clone() };
     let rows = ctx.batches()?.load_one(SessionsOf { patient, list }).await?.unwrap_or_default();
-    let count = counter(move |operation| {
-        let condition = condition.clone();
-        async move { store::count(&mut *operation.reader().await?, &condition, Some(patient)).await }
-    });
+    let count = batch_counter(ctx, SessionsCounted { patient, condition })?;
     Ok(Connection::new(window.page(rows), &order.order(), |session| order.key(session), count))
 }

@@ -3,7 +3,7 @@
 use super::{Addendum, store};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
-use crate::page::{Connection, Direction, Key, Order, PageArguments, Window, counter};
+use crate::page::{Connection, Direction, Key, Order, PageArguments, Window, batch_counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -18,6 +18,21 @@ pub struct AddendaOf {
 
 fn order() -> Order {
     Order { name: "addenda".to_owned(), column: "added_at", id: "id", direction: Direction::Asc, sample: Key::Time(0) }
+}
+
+/// How many addenda a record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct AddendaCounted(Uuid);
+
+impl Loader<AddendaCounted> for Batch {
+    type Value = i64;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[AddendaCounted]) -> Result<HashMap<AddendaCounted, i64>, SharedError> {
+        let records: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let counts = store::counts_of_records(&mut *self.0.reader().await?, &records).await?;
+        Ok(counts.into_iter().map(|(record, count)| (AddendaCounted(record), count)).collect())
+    }
 }
 
 impl Loader<AddendaOf> for Batch {
@@ -50,8 +65,6 @@ pub async fn addenda(
     let order = order();
     let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
     let rows = ctx.batches()?.load_one(AddendaOf { record, window: window.clone() }).await?.unwrap_or_default();
-    let condition = store::Condition { record: Some(record), ..store::Condition::default() };
-    let count =
-        counter(move |operation| async move { store::count(&mut *operation.reader().await?, &condition).await });
+    let count = batch_counter(ctx, AddendaCounted(record))?;
     Ok(Connection::new(window.page(rows), &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))
 }

@@ -113,6 +113,20 @@ pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     Ok(sql.get_result(door.connection).await?)
 }
 
+/// How many addenda each of these records has, in one statement; a record without one is left out.
+pub async fn counts_of_records(scope: &mut Scope, records: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+    let door = scope.read(RecordKind::Addendum)?;
+    let counts: Vec<(Uuid, i64)> =
+        Sql::<(st::Uuid, st::BigInt)>::new("SELECT record_id, count(*) FROM addendum WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND record_id = ANY (")
+            .bind(records.to_vec())
+            .text(") GROUP BY record_id")
+            .load(door.connection)
+            .await?;
+    Ok(counts.into_iter().collect())
+}
+
 /// Addenda by id.
 pub async fn addenda(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Addendum>> {
     let door = scope.read(RecordKind::Addendum)?;

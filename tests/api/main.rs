@@ -9,6 +9,7 @@ mod aftercare;
 mod binary;
 mod conflicts;
 mod consultations;
+mod demo;
 mod health;
 mod http;
 mod layers;

@@ -209,7 +209,7 @@ async fn every_range_is_held_with_its_path() {
         (product(json!({"quantity": "1"})), "products.0.unit"),
         (product(json!({"unit": "mL"})), "products.0.unit"),
         (product(json!({"quantity": "0", "unit": "mL"})), "products.0.quantity"),
-        (product(json!({"quantity": "0.0005", "unit": "mL"})), "products.0.quantity"),
+        (product(json!({"quantity": "1.0001", "unit": "mL"})), "products.0.quantity"),
         (product(json!({"quantity": "100000.1", "unit": "mL"})), "products.0.quantity"),
         (product(json!({"product": " "})), "products.0.product"),
         (cream(json!({"areaCm2": "20000.1"})), "anaesthetic.areaCm2"),

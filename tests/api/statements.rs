@@ -42,12 +42,12 @@ const HISTORIES: &str = "{ sessions(first: 100) { nodes { history(first: 5) { no
 /// row of the access log. The people of a chart stand at five places in it: those that are reached at the same time
 /// share a statement, so that is one to five.
 const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 6] = [
-    ("page", PAGE, 12..=12),
-    ("chart", CHART, 21..=25),
-    ("sessions", SESSIONS, 14..=14),
-    ("up and down", UP_AND_DOWN, 16..=16),
-    ("nodes", NODES, 20..=20),
-    ("histories", HISTORIES, 12..=12),
+    ("page", PAGE, 10..=10),
+    ("chart", CHART, 19..=23),
+    ("sessions", SESSIONS, 12..=12),
+    ("up and down", UP_AND_DOWN, 14..=14),
+    ("nodes", NODES, 18..=18),
+    ("histories", HISTORIES, 10..=10),
 ];
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
