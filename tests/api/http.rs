@@ -5,6 +5,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
 use std::time::{Duration, Instant};
 
+/// Method, query string, headers, body; the status and the code of the answer.
+type Case<'a> = (Method, &'a str, Vec<(&'a str, &'a str)>, String, u16, &'a str);
+
 const NEW: &str = "application/graphql-response+json";
 const OLD: &str = "application/json";
 
@@ -62,7 +65,7 @@ async fn what_is_no_graphql_request_is_refused_by_http_s_rules() {
     let anna = clinic.practitioner();
     let ok = r#"{"query":"{ __typename }"}"#;
     let json_type = ("content-type", OLD);
-    let cases: Vec<(Method, &str, Vec<(&str, &str)>, String, u16, &str)> = vec![
+    let cases: Vec<Case> = vec![
         (Method::POST, "", vec![json_type], ok.into(), 200, "ok"),
         (Method::POST, "", vec![("content-type", "application/json; charset=utf-8")], ok.into(), 200, "ok"),
         (Method::POST, "", vec![], ok.into(), 415, "UNSUPPORTED_MEDIA_TYPE"),
