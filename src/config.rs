@@ -111,7 +111,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_SIGN_IN_LIFETIME", default_value = "12h", value_name = "TIME", value_parser = parse_duration)]
     pub sign_in_lifetime: Duration,
 
-    /// Origins whose pages may call the API, separated by commas, such as https://app.example.com
+    /// Origins whose pages may call the API, separated by commas, such as `https://app.example.com`
     #[arg(long, env = "CLINIC_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
     pub allowed_origins: Vec<String>,
 
