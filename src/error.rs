@@ -33,6 +33,11 @@ impl Faults {
     }
 }
 
+/// Refuses an edit that was made for another version than the record has.
+pub fn at_version(what: &str, current: i32, expected: i32) -> Result<()> {
+    if current == expected { Ok(()) } else { Err(Error::stale(what, expected, current)) }
+}
+
 /// Everything that can go wrong, in the words of the contract with clients.
 #[derive(Debug)]
 pub enum Error {

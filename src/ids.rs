@@ -34,6 +34,22 @@ pub fn prefix(kind: RecordKind) -> &'static str {
         RecordKind::TreatmentSession => "session",
         RecordKind::AftercareNote => "note",
         RecordKind::Addendum => "addendum",
+        RecordKind::Device => "device",
+        RecordKind::Product => "product",
+        RecordKind::ProductLot => "lot",
+        RecordKind::Protocol => "protocol",
+        RecordKind::ProtocolVersion => "protocol_version",
+        RecordKind::TreatmentPlan => "plan",
+        RecordKind::ConsentTemplate => "consent_template",
+        RecordKind::ConsentTemplateVersion => "consent_version",
+        RecordKind::Consent => "consent",
+        RecordKind::Photo => "photo",
+        RecordKind::OutcomeAssessment => "outcome",
+        RecordKind::AdverseEvent => "adverse_event",
+        RecordKind::Recall => "recall",
+        RecordKind::PatientMerge => "merge",
+        RecordKind::LegalHold => "hold",
+        RecordKind::PatientErasure => "erasure",
     }
 }
 

@@ -77,6 +77,38 @@ vocabulary! {
         AftercareNote = "aftercare_note",
         /// What was added to a signed record.
         Addendum = "addendum",
+        /// A device of the catalogue.
+        Device = "device",
+        /// A product of the catalogue.
+        Product = "product",
+        /// A lot of a product.
+        ProductLot = "product_lot",
+        /// A protocol.
+        Protocol = "protocol",
+        /// A version of a protocol.
+        ProtocolVersion = "protocol_version",
+        /// A treatment plan.
+        TreatmentPlan = "treatment_plan",
+        /// A text that patients agree to.
+        ConsentTemplate = "consent_template",
+        /// A version of such a text.
+        ConsentTemplateVersion = "consent_template_version",
+        /// A consent.
+        Consent = "consent",
+        /// A photo.
+        Photo = "photo",
+        /// An outcome assessment.
+        OutcomeAssessment = "outcome_assessment",
+        /// An adverse event.
+        AdverseEvent = "adverse_event",
+        /// A recall.
+        Recall = "recall",
+        /// A merge of two patients.
+        PatientMerge = "patient_merge",
+        /// A legal hold on a patient's record.
+        LegalHold = "legal_hold",
+        /// What is left of a patient whose record was erased.
+        PatientErasure = "patient_erasure",
     }
 }
 
@@ -95,6 +127,14 @@ vocabulary! {
         Restore = "restore",
         /// It was signed.
         Sign = "sign",
+        /// A draft was published.
+        Publish = "publish",
+        /// It was moved from one patient to another, or back.
+        Merge = "merge",
+        /// All of it was given out.
+        Export = "export",
+        /// Its content was erased.
+        Erase = "erase",
     }
 }
 
@@ -122,5 +162,198 @@ vocabulary! {
         Reviewer = "reviewer",
         /// "I supervised this."
         Supervisor = "supervisor",
+    }
+}
+
+vocabulary! {
+    /// What a patient wants treated.
+    Concern {
+        /// Fine lines.
+        FineLines = "fine_lines",
+        /// Wrinkles.
+        Wrinkles = "wrinkles",
+        /// Scars of acne.
+        AcneScars = "acne_scars",
+        /// Scars of surgery, injury or burns.
+        OtherScars = "other_scars",
+        /// Dark patches.
+        Hyperpigmentation = "hyperpigmentation",
+        /// Stretch marks.
+        StretchMarks = "stretch_marks",
+        /// Large pores.
+        LargePores = "large_pores",
+        /// Uneven skin texture.
+        SkinTexture = "skin_texture",
+        /// Hair thinning or hair loss.
+        HairThinning = "hair_thinning",
+        /// Something else; the goals say what.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// The kind of treatment.
+    Modality {
+        /// Microneedling (collagen induction therapy).
+        Microneedling = "microneedling",
+        /// Microneedling with radiofrequency.
+        RfMicroneedling = "rf_microneedling",
+        /// Platelet-rich plasma.
+        Prp = "prp",
+        /// Topical growth serum.
+        TopicalGrowthSerum = "topical_growth_serum",
+        /// LED light therapy.
+        LedLightTherapy = "led_light_therapy",
+        /// Something else; the note says what.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// The kind of a needling device.
+    DeviceKind {
+        /// A roller or stamp moved by hand.
+        Manual = "manual",
+        /// A motorised pen.
+        MotorisedPen = "motorised_pen",
+        /// Needles with radiofrequency.
+        Rf = "rf",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// A part of the body.
+    BodyArea {
+        /// Forehead.
+        Forehead = "forehead",
+        /// Between the eyebrows.
+        Glabella = "glabella",
+        /// Around the eye; never inside the orbital rim.
+        Periorbital = "periorbital",
+        /// Cheek.
+        Cheek = "cheek",
+        /// Nose.
+        Nose = "nose",
+        /// Upper lip.
+        UpperLip = "upper_lip",
+        /// Chin.
+        Chin = "chin",
+        /// Jawline.
+        Jawline = "jawline",
+        /// Neck.
+        Neck = "neck",
+        /// Décolleté.
+        Decolletage = "decolletage",
+        /// Scalp.
+        Scalp = "scalp",
+        /// Abdomen.
+        Abdomen = "abdomen",
+        /// Thigh.
+        Thigh = "thigh",
+        /// Hand.
+        Hand = "hand",
+        /// Elsewhere; the note says where.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// A side of the body, the patient's.
+    Side {
+        /// Left.
+        Left = "left",
+        /// Right.
+        Right = "right",
+        /// In the middle.
+        Midline = "midline",
+        /// Both.
+        Bilateral = "bilateral",
+    }
+}
+
+vocabulary! {
+    /// What a product was used as.
+    ProductRole {
+        /// Needle cartridge.
+        Cartridge = "cartridge",
+        /// Serum.
+        Serum = "serum",
+        /// Platelet-rich plasma.
+        Prp = "prp",
+        /// Growth serum.
+        GrowthSerum = "growth_serum",
+        /// Anaesthetic.
+        Anaesthetic = "anaesthetic",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+vocabulary! {
+    /// Whether a product is approved for use in the skin. Granulomas are tied to topical products under needling.
+    IntradermalUse {
+        /// Approved.
+        Yes = "yes",
+        /// Not approved.
+        No = "no",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+vocabulary! {
+    /// How much an entry speaks against a treatment.
+    ContraindicationSeverity {
+        /// Not to be treated.
+        Absolute = "absolute",
+        /// To be weighed.
+        Relative = "relative",
+        /// To be kept in mind.
+        Caution = "caution",
+    }
+}
+
+vocabulary! {
+    /// Fitzpatrick skin phototype.
+    FitzpatrickType {
+        /// Always burns, never tans.
+        I = "1",
+        /// Usually burns, tans minimally.
+        Ii = "2",
+        /// Sometimes burns mildly, tans uniformly.
+        Iii = "3",
+        /// Burns minimally, always tans well.
+        Iv = "4",
+        /// Very rarely burns, tans very easily.
+        V = "5",
+        /// Never burns.
+        Vi = "6",
+    }
+}
+
+impl FitzpatrickType {
+    /// The type as the database keeps it, 1 to 6.
+    pub fn number(self) -> i16 {
+        self.as_str().parse().unwrap_or(0)
+    }
+
+    /// The type of a number.
+    pub fn of(number: i16) -> Option<Self> {
+        Self::parse(&number.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skin_types_go_by_number() {
+        for kind in FitzpatrickType::ALL {
+            assert_eq!(FitzpatrickType::of(kind.number()), Some(*kind));
+        }
+        assert_eq!(FitzpatrickType::of(7), None);
     }
 }

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 
-/// What each role may do with each kind of record: r read, c create, u update, a archive and restore, s sign.
+/// What each role may do with each kind of record: r read, c create, u update, a archive and restore, s sign,
+/// p publish, m merge and unmerge, x export, e erase.
 ///
 /// Front desk registers patients and sees nothing clinical. Practitioners write and sign clinical records. Auditors
 /// read everything and write nothing. Admins manage staff, locations and the organisation; that alone lets nobody
@@ -14,12 +15,28 @@ const POLICY: &[(RecordKind, [&str; 4])] = &[
     (RecordKind::Organisation,     ["ru",   "r",         "r",        "r"]),
     (RecordKind::Location,         ["rcu",  "r",         "r",        "r"]),
     (RecordKind::Staff,            ["rcu",  "r",         "r",        "r"]),
-    (RecordKind::Patient,          ["rcua", "rcua",      "rcu",      "r"]),
+    (RecordKind::Patient,          ["rcuax", "rcua",     "rcu",      "r"]),
     (RecordKind::HealthEntry,      ["r",    "rcu",       "",         "r"]),
     (RecordKind::Consultation,     ["r",    "rcus",      "",         "r"]),
     (RecordKind::TreatmentSession, ["r",    "rcus",      "",         "r"]),
     (RecordKind::AftercareNote,    ["r",    "rcus",      "",         "r"]),
     (RecordKind::Addendum,         ["r",    "rc",        "",         "r"]),
+    (RecordKind::Device,           ["rcu",  "rcu",       "r",        "r"]),
+    (RecordKind::Product,          ["rcu",  "rcu",       "r",        "r"]),
+    (RecordKind::ProductLot,       ["rcu",  "rcu",       "r",        "r"]),
+    (RecordKind::Protocol,         ["rcu",  "rcu",       "r",        "r"]),
+    (RecordKind::ProtocolVersion,  ["rcup", "rcup",      "r",        "r"]),
+    (RecordKind::TreatmentPlan,    ["r",    "rcu",       "",         "r"]),
+    (RecordKind::ConsentTemplate,  ["rcu",  "rcu",       "r",        "r"]),
+    (RecordKind::ConsentTemplateVersion, ["rcup", "rcup", "r",       "r"]),
+    (RecordKind::Consent,          ["r",    "rcu",       "",         "r"]),
+    (RecordKind::Photo,            ["r",    "rcu",       "",         "r"]),
+    (RecordKind::OutcomeAssessment, ["r",   "rcu",       "",         "r"]),
+    (RecordKind::AdverseEvent,     ["r",    "rcu",       "",         "r"]),
+    (RecordKind::Recall,           ["rcu",  "rcu",       "ru",       "r"]),
+    (RecordKind::PatientMerge,     ["rm",   "rm",        "",         "r"]),
+    (RecordKind::LegalHold,        ["rcu",  "r",         "",         "r"]),
+    (RecordKind::PatientErasure,   ["re",   "",          "",         "r"]),
 ];
 
 fn letter(action: Action) -> char {
@@ -29,6 +46,10 @@ fn letter(action: Action) -> char {
         Action::Update => 'u',
         Action::Archive | Action::Restore => 'a',
         Action::Sign => 's',
+        Action::Publish => 'p',
+        Action::Merge => 'm',
+        Action::Export => 'x',
+        Action::Erase => 'e',
     }
 }
 
@@ -86,8 +107,22 @@ mod tests {
 
     #[test]
     fn the_front_desk_sees_nothing_clinical() {
-        use RecordKind::{Addendum, AftercareNote, Consultation, HealthEntry, TreatmentSession};
-        for kind in [HealthEntry, Consultation, TreatmentSession, AftercareNote, Addendum] {
+        use RecordKind::{
+            Addendum, AdverseEvent, AftercareNote, Consent, Consultation, HealthEntry, OutcomeAssessment, Photo,
+            TreatmentPlan, TreatmentSession,
+        };
+        for kind in [
+            HealthEntry,
+            Consultation,
+            TreatmentSession,
+            AftercareNote,
+            Addendum,
+            TreatmentPlan,
+            Consent,
+            Photo,
+            OutcomeAssessment,
+            AdverseEvent,
+        ] {
             for action in Action::ALL {
                 assert!(!allows(StaffRole::FrontDesk, *action, kind));
             }

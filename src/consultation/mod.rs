@@ -12,7 +12,7 @@ pub use filter::{Filter, OrderBy};
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
 use crate::signing::Missing;
-use crate::vocabulary::{RecordKind, SignatureMeaning, vocabulary};
+use crate::vocabulary::{Concern, RecordKind, SignatureMeaning, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -24,32 +24,6 @@ vocabulary! {
         InPerson = "in_person",
         /// By video or telephone.
         Telehealth = "telehealth",
-    }
-}
-
-vocabulary! {
-    /// What a patient wants treated.
-    Concern {
-        /// Fine lines.
-        FineLines = "fine_lines",
-        /// Wrinkles.
-        Wrinkles = "wrinkles",
-        /// Scars of acne.
-        AcneScars = "acne_scars",
-        /// Scars of surgery, injury or burns.
-        OtherScars = "other_scars",
-        /// Dark patches.
-        Hyperpigmentation = "hyperpigmentation",
-        /// Stretch marks.
-        StretchMarks = "stretch_marks",
-        /// Large pores.
-        LargePores = "large_pores",
-        /// Uneven skin texture.
-        SkinTexture = "skin_texture",
-        /// Hair thinning or hair loss.
-        HairThinning = "hair_thinning",
-        /// Something else; the goals say what.
-        Other = "other",
     }
 }
 

@@ -58,6 +58,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    adverse_event (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        aftercare_note_id -> Nullable<Uuid>,
+        lot_id -> Nullable<Uuid>,
+        kind -> Text,
+        description -> Nullable<Text>,
+        onset_at -> Timestamptz,
+        area -> Nullable<Text>,
+        severity -> Text,
+        serious -> Bool,
+        expectedness -> Text,
+        suspected_cause -> Nullable<Text>,
+        causality -> Nullable<Text>,
+        action_taken -> Nullable<Text>,
+        outcome -> Text,
+        resolved_at -> Nullable<Timestamptz>,
+        reported_to -> Nullable<Text>,
+        reported_at -> Nullable<Timestamptz>,
+        report_reference -> Nullable<Text>,
+        follow_ups -> Jsonb,
+        entered_in_error -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     aftercare_note (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -92,6 +125,82 @@ diesel::table! {
 }
 
 diesel::table! {
+    consent (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        template_version_id -> Uuid,
+        kind -> Text,
+        modalities -> Array<Nullable<Text>>,
+        text_hash -> Bytea,
+        status -> Text,
+        signer -> Nullable<Text>,
+        signer_name -> Nullable<Text>,
+        signer_relationship -> Nullable<Text>,
+        signature_method -> Nullable<Text>,
+        signature_hash -> Nullable<Bytea>,
+        given_at -> Nullable<Timestamptz>,
+        witness_id -> Nullable<Uuid>,
+        witness_name -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        ended_reason -> Nullable<Text>,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    consent_signature (org_id, consent_id) {
+        org_id -> Uuid,
+        consent_id -> Uuid,
+        media_type -> Text,
+        image -> Bytea,
+    }
+}
+
+diesel::table! {
+    consent_template (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        active -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    consent_template_version (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        template_id -> Uuid,
+        number -> Int4,
+        status -> Text,
+        text -> Text,
+        text_hash -> Bytea,
+        language -> Text,
+        modalities -> Array<Nullable<Text>>,
+        valid_days -> Nullable<Int4>,
+        published_at -> Nullable<Timestamptz>,
+        published_by -> Nullable<Uuid>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     consultation (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -120,6 +229,30 @@ diesel::table! {
         signed_by -> Nullable<Uuid>,
         signature_meaning -> Nullable<Text>,
         content_hash -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    device (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        model -> Text,
+        manufacturer -> Nullable<Text>,
+        serial -> Nullable<Text>,
+        kind -> Text,
+        depth_min_mm -> Nullable<Numeric>,
+        depth_max_mm -> Nullable<Numeric>,
+        depth_step_mm -> Nullable<Numeric>,
+        location_id -> Nullable<Uuid>,
+        active -> Bool,
+        recalled_at -> Nullable<Timestamptz>,
+        recall_reason -> Nullable<Text>,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
     }
 }
 
@@ -214,6 +347,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    outcome_assessment (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        plan_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        scale -> Text,
+        scale_version -> Text,
+        area -> Nullable<Text>,
+        score -> Numeric,
+        rater_role -> Text,
+        rater_id -> Nullable<Uuid>,
+        assessed_at -> Timestamptz,
+        compared_with_photo_id -> Nullable<Uuid>,
+        photo_id -> Nullable<Uuid>,
+        note -> Nullable<Text>,
+        entered_in_error -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     patient (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -254,6 +413,78 @@ diesel::table! {
 }
 
 diesel::table! {
+    photo (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        aftercare_note_id -> Nullable<Uuid>,
+        adverse_event_id -> Nullable<Uuid>,
+        status -> Text,
+        taken_at -> Timestamptz,
+        phase -> Text,
+        view -> Text,
+        area -> Text,
+        side -> Text,
+        lighting -> Nullable<Text>,
+        distance_cm -> Nullable<Int2>,
+        make_up_free -> Nullable<Bool>,
+        note -> Nullable<Text>,
+        upload_expires_at -> Nullable<Timestamptz>,
+        stored_at -> Nullable<Timestamptz>,
+        content_hash -> Nullable<Bytea>,
+        media_type -> Nullable<Text>,
+        byte_size -> Nullable<Int4>,
+        width -> Nullable<Int4>,
+        height -> Nullable<Int4>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    product (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        manufacturer -> Nullable<Text>,
+        role -> Text,
+        intradermal_use -> Text,
+        strength -> Nullable<Text>,
+        active -> Bool,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    product_lot (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        product_id -> Uuid,
+        lot -> Text,
+        expires_on -> Nullable<Date>,
+        received_on -> Nullable<Date>,
+        recalled_at -> Nullable<Timestamptz>,
+        recall_reason -> Nullable<Text>,
+        recall_reference -> Nullable<Text>,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     product_use (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -268,6 +499,68 @@ diesel::table! {
         unit -> Nullable<Text>,
         area -> Nullable<Text>,
         intradermal_use -> Text,
+        lot_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    protocol (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        copied_from -> Nullable<Uuid>,
+        active -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    protocol_version (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        protocol_id -> Uuid,
+        number -> Int4,
+        status -> Text,
+        modality -> Text,
+        indications -> Array<Nullable<Text>>,
+        rules -> Jsonb,
+        published_at -> Nullable<Timestamptz>,
+        published_by -> Nullable<Uuid>,
+        change_note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    recall (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        reason -> Text,
+        plan_id -> Nullable<Uuid>,
+        after_session_id -> Nullable<Uuid>,
+        lot_id -> Nullable<Uuid>,
+        due_from -> Date,
+        due_until -> Date,
+        status -> Text,
+        snoozed_until -> Nullable<Date>,
+        closed_reason -> Nullable<Text>,
+        done_by_session_id -> Nullable<Uuid>,
+        basis -> Text,
+        attempts -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
     }
 }
 
@@ -331,6 +624,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    treatment_plan (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        consultation_id -> Uuid,
+        protocol_version_id -> Uuid,
+        concerns -> Array<Nullable<Text>>,
+        areas -> Jsonb,
+        planned_sessions -> Int2,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        note -> Nullable<Text>,
+        started_on -> Date,
+        earlier_courses -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     treatment_session (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -359,20 +675,38 @@ diesel::table! {
         signed_by -> Nullable<Uuid>,
         signature_meaning -> Nullable<Text>,
         content_hash -> Nullable<Bytea>,
+        plan_id -> Nullable<Uuid>,
+        protocol_version_id -> Nullable<Uuid>,
+        device_id -> Nullable<Uuid>,
+        checks -> Nullable<Jsonb>,
     }
 }
 
 diesel::joinable!(access_log_head -> organisation (org_id));
 diesel::joinable!(account_membership -> account (account_id));
 diesel::joinable!(account_membership -> organisation (org_id));
+diesel::joinable!(adverse_event -> organisation (org_id));
 diesel::joinable!(chart_counter -> organisation (org_id));
+diesel::joinable!(consent -> organisation (org_id));
+diesel::joinable!(consent_signature -> organisation (org_id));
+diesel::joinable!(consent_template -> organisation (org_id));
+diesel::joinable!(consent_template_version -> organisation (org_id));
+diesel::joinable!(device -> organisation (org_id));
 diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
 diesel::joinable!(location -> organisation (org_id));
+diesel::joinable!(outcome_assessment -> organisation (org_id));
 diesel::joinable!(patient -> organisation (org_id));
+diesel::joinable!(photo -> organisation (org_id));
+diesel::joinable!(product -> organisation (org_id));
+diesel::joinable!(product_lot -> organisation (org_id));
+diesel::joinable!(protocol -> organisation (org_id));
+diesel::joinable!(protocol_version -> organisation (org_id));
+diesel::joinable!(recall -> organisation (org_id));
 diesel::joinable!(sign_in -> account (account_id));
 diesel::joinable!(staff -> account (account_id));
 diesel::joinable!(staff -> organisation (org_id));
+diesel::joinable!(treatment_plan -> organisation (org_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_log,
@@ -380,21 +714,35 @@ diesel::allow_tables_to_appear_in_same_query!(
     account,
     account_membership,
     addendum,
+    adverse_event,
     aftercare_note,
     chart_counter,
+    consent,
+    consent_signature,
+    consent_template,
+    consent_template_version,
     consultation,
+    device,
     health_entry,
     idempotency,
     ledger,
     ledger_head,
     location,
     organisation,
+    outcome_assessment,
     patient,
     patient_search,
+    photo,
+    product,
+    product_lot,
     product_use,
+    protocol,
+    protocol_version,
+    recall,
     session_area,
     sign_in,
     sign_in_failure,
     staff,
+    treatment_plan,
     treatment_session,
 );

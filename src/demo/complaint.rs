@@ -1,7 +1,7 @@
 //! What patients come for: how a practitioner writes it down, and how it is treated.
 
-use crate::consultation::{Concern, ScarType};
-use crate::session::{BodyArea, Modality, Side};
+use crate::consultation::ScarType;
+use crate::vocabulary::{BodyArea, Concern, Modality, Side};
 use BodyArea::{
     Abdomen, Cheek, Chin, Decolletage, Forehead, Glabella, Hand, Jawline, Neck, Nose, Periorbital, Scalp, Thigh,
     UpperLip,

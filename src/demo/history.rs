@@ -2,9 +2,10 @@
 
 use super::chart::Scribe;
 use crate::error::Result;
-use crate::health::{ContraindicationSeverity, HealthEntry, HealthEntryKind};
+use crate::health::{HealthEntry, HealthEntryKind};
 use crate::patient::SexAtBirth;
 use crate::record::Stamp;
+use crate::vocabulary::ContraindicationSeverity;
 use ContraindicationSeverity::{Absolute, Caution, Relative};
 use HealthEntryKind::{Allergy, Condition, Medication, PriorProcedure};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};

@@ -5,8 +5,9 @@ use super::dice::Dice;
 use super::names;
 use crate::ids;
 use crate::patient::search::fold;
-use crate::patient::{EmergencyContact, FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth};
+use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth};
 use crate::record::Stamp;
+use crate::vocabulary::FitzpatrickType;
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 /// A patient who registers some days before `first_visit`, at a place.

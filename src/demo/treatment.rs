@@ -5,9 +5,9 @@ use super::complaint::depth_in_quarters;
 use super::dice::Dice;
 use crate::record::Stamp;
 use crate::session::{
-    BodyArea, DeviceKind, DeviceUse, Endpoint, IntradermalUse, Modality, Parts, ProductRole, ProductUse, SessionArea,
-    SessionStatus, Side, TopicalAnaesthetic, TreatmentSession,
+    DeviceUse, Endpoint, Parts, ProductUse, SessionArea, SessionStatus, TopicalAnaesthetic, TreatmentSession,
 };
+use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, Side};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -67,6 +67,10 @@ pub(super) fn session(
         immediate_reaction: needles.then(|| reaction(dice).to_owned()),
         note: Some(note(dice, number)),
         stop_reason: None,
+        plan_id: None,
+        protocol_version_id: None,
+        device_id: None,
+        checks: Vec::new(),
         stamp: Stamp::new(Some(treatment.practitioner), logged_at),
         signature: None,
         kept_parts: None,
@@ -204,6 +208,7 @@ fn products(scribe: &mut Scribe<'_>, treatment: &Treatment, started_at: DateTime
             unit: Some((*unit).to_owned()),
             area: treatment.areas.first().map(|(area, _)| *area).filter(|_| used.len() == 1),
             intradermal_use: *intradermal_use,
+            lot_id: None,
         });
     }
     products

@@ -6,6 +6,7 @@ mod node;
 mod sign_in;
 
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
+use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
@@ -25,6 +26,7 @@ pub struct Query(
     SessionQuery,
     AftercareQuery,
     SigningQuery,
+    CatalogueQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -37,6 +39,7 @@ pub struct Mutation(
     ConsultationMutation,
     SessionMutation,
     AftercareMutation,
+    CatalogueMutation,
     addendum::AddendumMutation,
 );
 

@@ -1,6 +1,7 @@
 //! Any record by its typed id.
 
 use crate::aftercare::{self, AftercareNote};
+use crate::catalogue::{Device, Product, ProductLot};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
@@ -8,7 +9,7 @@ use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
-use crate::page::{Connection, parse_any_id};
+use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
 use crate::record::Signature;
 use crate::scalars::DateTime;
@@ -42,6 +43,12 @@ pub enum Node {
     AftercareNote(AftercareNote),
     /// An addendum.
     Addendum(Addendum),
+    /// A device.
+    Device(Device),
+    /// A product.
+    Product(Product),
+    /// A lot.
+    ProductLot(ProductLot),
 }
 
 /// What every signed kind of record shows.
@@ -101,6 +108,10 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::TreatmentSession => nodes!(session::store::sessions(scope, ids).await?, TreatmentSession),
         RecordKind::AftercareNote => nodes!(aftercare::store::notes(scope, ids).await?, AftercareNote),
         RecordKind::Addendum => nodes!(signing::store::addenda(scope, ids).await?, Addendum),
+        RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
+        RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
+        RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        _ => Vec::new(),
     })
 }
 

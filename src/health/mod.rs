@@ -10,7 +10,7 @@ pub use filter::{Filter, OrderBy};
 
 use crate::ledger::Record;
 use crate::record::Stamp;
-use crate::vocabulary::{RecordKind, vocabulary};
+use crate::vocabulary::{ContraindicationSeverity, RecordKind, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,18 +28,6 @@ vocabulary! {
         PregnancyOrNursing = "pregnancy_or_nursing",
         /// A procedure done before, here or elsewhere.
         PriorProcedure = "prior_procedure",
-    }
-}
-
-vocabulary! {
-    /// How much an entry speaks against a treatment.
-    ContraindicationSeverity {
-        /// Not to be treated.
-        Absolute = "absolute",
-        /// To be weighed.
-        Relative = "relative",
-        /// To be kept in mind.
-        Caution = "caution",
     }
 }
 

@@ -6,6 +6,7 @@ mod chain;
 mod entry;
 mod graphql;
 mod history;
+mod kept;
 mod retry;
 
 pub use access_log::{AccessEvent, AccessLog, Event, verify_access};
@@ -14,4 +15,5 @@ pub(crate) use chain::{Sealed, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;
 pub use history::RecordVersion;
+pub(crate) use kept::kept;
 pub use retry::{Claim, Retry, claim, settle};

@@ -4,6 +4,7 @@ mod filter;
 pub mod graphql;
 pub mod loader;
 pub mod mutation;
+pub mod stamp;
 pub mod store;
 
 use crate::ledger::Record;

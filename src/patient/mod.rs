@@ -8,7 +8,7 @@ pub mod store;
 
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
-use crate::vocabulary::{RecordKind, vocabulary};
+use crate::vocabulary::{FitzpatrickType, RecordKind, vocabulary};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -36,36 +36,6 @@ vocabulary! {
         Archived = "archived",
         /// A duplicate that was merged into another patient.
         Merged = "merged",
-    }
-}
-
-vocabulary! {
-    /// Fitzpatrick skin phototype.
-    FitzpatrickType {
-        /// Always burns, never tans.
-        I = "1",
-        /// Usually burns, tans minimally.
-        Ii = "2",
-        /// Sometimes burns mildly, tans uniformly.
-        Iii = "3",
-        /// Burns minimally, always tans well.
-        Iv = "4",
-        /// Very rarely burns, tans very easily.
-        V = "5",
-        /// Never burns.
-        Vi = "6",
-    }
-}
-
-impl FitzpatrickType {
-    /// The type as the database keeps it, 1 to 6.
-    pub fn number(self) -> i16 {
-        self.as_str().parse().unwrap_or(0)
-    }
-
-    /// The type of a number.
-    pub fn of(number: i16) -> Option<Self> {
-        Self::parse(&number.to_string())
     }
 }
 
@@ -165,18 +135,5 @@ impl Patient {
     /// What patients are sorted by: family name, then given name, folded.
     pub fn name_key(&self) -> String {
         format!("{} {}", search::fold(&self.legal_name.family), search::fold(&self.legal_name.given))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn skin_types_go_by_number() {
-        for kind in FitzpatrickType::ALL {
-            assert_eq!(FitzpatrickType::of(kind.number()), Some(*kind));
-        }
-        assert_eq!(FitzpatrickType::of(7), None);
     }
 }

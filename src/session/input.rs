@@ -186,6 +186,7 @@ impl ProductUseInput {
             unit,
             area: self.area,
             intradermal_use: self.intradermal_use,
+            lot_id: None,
         }
     }
 }

@@ -13,7 +13,7 @@ pub use filter::{Filter, OrderBy};
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
 use crate::signing::Missing;
-use crate::vocabulary::{RecordKind, vocabulary};
+use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, RecordKind, Side, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -58,88 +58,6 @@ impl SessionStatus {
 }
 
 vocabulary! {
-    /// The kind of treatment.
-    Modality {
-        /// Microneedling (collagen induction therapy).
-        Microneedling = "microneedling",
-        /// Microneedling with radiofrequency.
-        RfMicroneedling = "rf_microneedling",
-        /// Platelet-rich plasma.
-        Prp = "prp",
-        /// Topical growth serum.
-        TopicalGrowthSerum = "topical_growth_serum",
-        /// LED light therapy.
-        LedLightTherapy = "led_light_therapy",
-        /// Something else; the note says what.
-        Other = "other",
-    }
-}
-
-vocabulary! {
-    /// The kind of a needling device.
-    DeviceKind {
-        /// A roller or stamp moved by hand.
-        Manual = "manual",
-        /// A motorised pen.
-        MotorisedPen = "motorised_pen",
-        /// Needles with radiofrequency.
-        Rf = "rf",
-        /// Something else.
-        Other = "other",
-    }
-}
-
-vocabulary! {
-    /// A part of the body.
-    BodyArea {
-        /// Forehead.
-        Forehead = "forehead",
-        /// Between the eyebrows.
-        Glabella = "glabella",
-        /// Around the eye; never inside the orbital rim.
-        Periorbital = "periorbital",
-        /// Cheek.
-        Cheek = "cheek",
-        /// Nose.
-        Nose = "nose",
-        /// Upper lip.
-        UpperLip = "upper_lip",
-        /// Chin.
-        Chin = "chin",
-        /// Jawline.
-        Jawline = "jawline",
-        /// Neck.
-        Neck = "neck",
-        /// Décolleté.
-        Decolletage = "decolletage",
-        /// Scalp.
-        Scalp = "scalp",
-        /// Abdomen.
-        Abdomen = "abdomen",
-        /// Thigh.
-        Thigh = "thigh",
-        /// Hand.
-        Hand = "hand",
-        /// Elsewhere; the note says where.
-        Other = "other",
-    }
-}
-
-vocabulary! {
-    /// A side of the body, the patient's.
-    Side {
-        /// Left.
-        Left = "left",
-        /// Right.
-        Right = "right",
-        /// In the middle.
-        Midline = "midline",
-        /// Both.
-        Bilateral = "bilateral",
-    }
-}
-
-vocabulary! {
     /// What the skin showed when an area was done. Recorded, not judged: sources differ.
     Endpoint {
         /// Nothing.
@@ -150,36 +68,6 @@ vocabulary! {
         PinpointBleeding = "pinpoint_bleeding",
         /// Something else; the note says what.
         Other = "other",
-    }
-}
-
-vocabulary! {
-    /// What a product was used as.
-    ProductRole {
-        /// Needle cartridge.
-        Cartridge = "cartridge",
-        /// Serum.
-        Serum = "serum",
-        /// Platelet-rich plasma.
-        Prp = "prp",
-        /// Growth serum.
-        GrowthSerum = "growth_serum",
-        /// Anaesthetic.
-        Anaesthetic = "anaesthetic",
-        /// Something else.
-        Other = "other",
-    }
-}
-
-vocabulary! {
-    /// Whether a product is approved for use in the skin. Granulomas are tied to topical products under needling.
-    IntradermalUse {
-        /// Approved.
-        Yes = "yes",
-        /// Not approved.
-        No = "no",
-        /// Not known.
-        Unknown = "unknown",
     }
 }
 
@@ -259,6 +147,78 @@ pub struct ProductUse {
     pub area: Option<BodyArea>,
     /// Whether it is approved for use in the skin.
     pub intradermal_use: IntradermalUse,
+    /// The lot, if it is of the catalogue.
+    #[serde(default)]
+    pub lot_id: Option<Uuid>,
+}
+
+vocabulary! {
+    /// What a care rule answers.
+    CheckVerdict {
+        /// Nothing speaks against it.
+        Pass = "pass",
+        /// To be weighed; going on takes a reason.
+        Warn = "warn",
+        /// Not to be done, unless a supervising prescriber signs it off.
+        Block = "block",
+    }
+}
+
+vocabulary! {
+    /// A care rule.
+    CheckRule {
+        /// Time since the last session of the same area.
+        Interval = "interval",
+        /// Needle depth: the device's range and the protocol's limit for the area.
+        Depth = "depth",
+        /// Contraindications in the health history.
+        Contraindication = "contraindication",
+        /// Consents that the session needs.
+        Consent = "consent",
+        /// Lots that are expired or recalled.
+        Lot = "lot",
+        /// The device: recalled or out of use.
+        Device = "device",
+        /// A consultation that still holds.
+        Consultation = "consultation",
+        /// The patient's skin type against the protocol's.
+        SkinType = "skin_type",
+        /// How long the numbing cream was on, and what speaks against it.
+        Anaesthetic = "anaesthetic",
+    }
+}
+
+/// What a care rule said of a session, as it is kept with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCheck {
+    /// The rule.
+    pub rule: CheckRule,
+    /// Its answer.
+    pub verdict: CheckVerdict,
+    /// Why, in a sentence.
+    pub cause: String,
+    /// The kind of the record that triggered it.
+    pub record_kind: Option<RecordKind>,
+    /// That record.
+    pub record_id: Option<Uuid>,
+    /// The version of the protocol whose rule it is.
+    pub protocol_version_id: Option<Uuid>,
+    /// Who went on all the same, why and on whose sign-off.
+    #[serde(rename = "override")]
+    pub overridden: Option<Override>,
+}
+
+/// Going on in spite of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: Uuid,
+    /// The supervising prescriber who signed it off: for a block.
+    pub supervisor_id: Option<Uuid>,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// A treatment session, without its areas and products.
@@ -298,6 +258,18 @@ pub struct TreatmentSession {
     pub note: Option<String>,
     /// Why it was stopped.
     pub stop_reason: Option<String>,
+    /// The plan it is a session of.
+    #[serde(default)]
+    pub plan_id: Option<Uuid>,
+    /// The version of the protocol that it was checked against.
+    #[serde(default)]
+    pub protocol_version_id: Option<Uuid>,
+    /// The device, if it is of the catalogue.
+    #[serde(default)]
+    pub device_id: Option<Uuid>,
+    /// What the care rules said when it was logged, with what was overridden and why.
+    #[serde(default)]
+    pub checks: Vec<KeptCheck>,
     /// Version and times.
     #[serde(flatten)]
     pub stamp: Stamp,
@@ -406,6 +378,10 @@ mod tests {
             immediate_reaction: None,
             note: None,
             stop_reason: None,
+            plan_id: None,
+            protocol_version_id: None,
+            device_id: None,
+            checks: Vec::new(),
             stamp: Stamp::new(Some(id), ids::now()),
             signature: None,
             kept_parts: None,

@@ -46,6 +46,7 @@ struct ProductRow {
     unit: Option<String>,
     area: Option<BodyArea>,
     intradermal_use: IntradermalUse,
+    lot_id: Option<Uuid>,
 }
 
 /// A number without the zeros that its column adds: what is read equals what was given.
@@ -83,6 +84,7 @@ impl From<ProductRow> for ProductUse {
             unit: row.unit,
             area: row.area,
             intradermal_use: row.intradermal_use,
+            lot_id: row.lot_id,
         }
     }
 }
@@ -167,20 +169,20 @@ pub(super) async fn insert(door: Door<'_>, session: Uuid, parts: &Parts) -> Resu
     if !parts.products.is_empty() {
         Sql::<()>::new(
             "INSERT INTO product_use (org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, \
-             quantity, unit, area, intradermal_use) SELECT ",
+             quantity, unit, area, intradermal_use, lot_id) SELECT ",
         )
         .bind(door.org)
         .text(", p.id, ")
         .bind(session)
         .text(
             ", p.position - 1, p.role, p.product, p.manufacturer, p.lot, p.expires_on, p.quantity, p.unit, p.area, \
-             p.intradermal_use FROM ROWS FROM (json_to_recordset(",
+             p.intradermal_use, p.lot_id FROM ROWS FROM (json_to_recordset(",
         )
         .bind(serde_json::to_value(&parts.products)?)
         .text(
             ") AS (id uuid, role text, product text, manufacturer text, lot text, expires_on date, quantity numeric, \
-             unit text, area text, intradermal_use text)) WITH ORDINALITY \
-             AS p (id, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, position)",
+             unit text, area text, intradermal_use text, lot_id uuid)) WITH ORDINALITY \
+             AS p (id, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, lot_id, position)",
         )
         .execute(door.connection)
         .await?;

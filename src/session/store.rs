@@ -54,6 +54,10 @@ struct Row {
     signed_by: Option<Uuid>,
     signature_meaning: Option<SignatureMeaning>,
     content_hash: Option<Vec<u8>>,
+    plan_id: Option<Uuid>,
+    protocol_version_id: Option<Uuid>,
+    device_id: Option<Uuid>,
+    checks: Option<serde_json::Value>,
 }
 
 impl TryFrom<Row> for TreatmentSession {
@@ -77,6 +81,10 @@ impl TryFrom<Row> for TreatmentSession {
             immediate_reaction: row.immediate_reaction,
             note: row.note,
             stop_reason: row.stop_reason,
+            plan_id: row.plan_id,
+            protocol_version_id: row.protocol_version_id,
+            device_id: row.device_id,
+            checks: row.checks.map(serde_json::from_value).transpose()?.unwrap_or_default(),
             stamp: Stamp {
                 version: row.version,
                 created_at: row.created_at,
@@ -121,6 +129,10 @@ impl Row {
             signed_by,
             signature_meaning,
             content_hash,
+            plan_id: session.plan_id,
+            protocol_version_id: session.protocol_version_id,
+            device_id: session.device_id,
+            checks: (!session.checks.is_empty()).then(|| serde_json::to_value(&session.checks)).transpose()?,
         })
     }
 }

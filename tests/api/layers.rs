@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["*::store", "session::parts"],
     &["*::loader"],
     &["ledger::graphql"],
+    &["organisation::stamp"],
     &["*::graphql", "*::mutation", "*::input"],
     &["graphql"],
     &["http"],
@@ -26,7 +27,26 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The record kinds, each with what it stands on before it. Only links in the API (graphql, mutation) look forward.
-const SLICES: [&str; 7] = ["organisation", "patient", "health", "signing", "consultation", "session", "aftercare"];
+const SLICES: [&str; 18] = [
+    "organisation",
+    "patient",
+    "health",
+    "signing",
+    "catalogue",
+    "consultation",
+    "protocol",
+    "consent",
+    "plan",
+    "session",
+    "aftercare",
+    "photo",
+    "outcome",
+    "adverse_event",
+    "recall",
+    "care",
+    "merge",
+    "chart",
+];
 
 /// Modules whose parent and children use each other: one thing in several files.
 const OF_ONE_PIECE: [&str; 5] = ["db::embedded", "http", "http::request", "graphql::gate", "patient"];

@@ -1,5 +1,10 @@
 //! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
 
+pub mod listing;
+
+pub use listing::{Condition, FilterIds, ListOrder, Listing};
+pub(crate) use listing::{list_order, listing};
+
 use crate::db::{Bind, Sql};
 use crate::error::{Error, Result, SharedError};
 use crate::ids;
