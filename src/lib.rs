@@ -22,6 +22,7 @@ mod page; // keyset cursors and connections
 mod patient; // patients
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
+mod protocol; // protocols: care rules as data
 pub mod server; // the service as a value
 mod session; // treatment sessions
 mod signing; // signatures and addenda

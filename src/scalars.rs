@@ -49,7 +49,8 @@ impl ScalarType for DateTime {
 }
 
 /// A decimal number, given as a string so that no digit is lost: `"1.25"`. A number is taken too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
 /// A decimal number, given as a string so that no digit is lost: `"1.25"`. A number is taken too.

@@ -11,6 +11,7 @@ use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
+use crate::protocol::{Protocol, ProtocolVersion};
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::session::{self, TreatmentSession};
@@ -49,6 +50,10 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// A protocol.
+    Protocol(Protocol),
+    /// A version of a protocol.
+    ProtocolVersion(ProtocolVersion),
 }
 
 /// What every signed kind of record shows.
@@ -111,6 +116,8 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
         RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        RecordKind::Protocol => nodes!(listing::by_ids::<Protocol>(scope, ids).await?, Protocol),
+        RecordKind::ProtocolVersion => nodes!(listing::by_ids::<ProtocolVersion>(scope, ids).await?, ProtocolVersion),
         _ => Vec::new(),
     })
 }

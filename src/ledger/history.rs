@@ -64,6 +64,13 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
         "patient_id" | "merged_into" => RecordKind::Patient,
         "session_id" => RecordKind::TreatmentSession,
         "location_id" => RecordKind::Location,
+        "protocol_id" => RecordKind::Protocol,
+        "protocol_version_id" | "copied_from" => RecordKind::ProtocolVersion,
+        "plan_id" => RecordKind::TreatmentPlan,
+        "consultation_id" => RecordKind::Consultation,
+        "device_id" => RecordKind::Device,
+        "lot_id" => RecordKind::ProductLot,
+        "published_by" | "by" => RecordKind::Staff,
         "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" => {
             RecordKind::Staff
         }

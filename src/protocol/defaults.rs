@@ -1,0 +1,98 @@
+//! The protocols that every organisation starts with: the clinic's own guidance, as data (`defaults.json`).
+
+use super::{Protocol, ProtocolVersion, Rules, VersionStatus, store};
+use crate::access::Scope;
+use crate::error::Result;
+use crate::ids;
+use crate::record::Stamp;
+use crate::vocabulary::{Action, Concern, Modality, RecordKind};
+use serde::Deserialize;
+
+/// A protocol of the file.
+#[derive(Debug, Deserialize)]
+pub struct Default {
+    /// Its name.
+    pub name: String,
+    /// The kind of treatment.
+    pub modality: Modality,
+    /// What it is for.
+    pub indications: Vec<Concern>,
+    /// What it says.
+    pub rules: Rules,
+}
+
+/// The protocols of the file.
+pub fn defaults() -> Result<Vec<Default>> {
+    Ok(serde_json::from_str(include_str!("defaults.json"))?)
+}
+
+/// Gives an organisation without any protocol the defaults, published, each with its ledger entries.
+pub async fn install(scope: &mut Scope) -> Result<()> {
+    if store::any(scope).await? {
+        return Ok(());
+    }
+    scope.viewer().check(Action::Create, RecordKind::Protocol)?;
+    for default in defaults()? {
+        let (now, by) = (ids::now(), scope.viewer().staff);
+        let protocol = Protocol {
+            id: ids::new_id(),
+            name: default.name,
+            copied_from: None,
+            active: true,
+            stamp: Stamp::new(by, now),
+        };
+        let version = ProtocolVersion {
+            id: ids::new_id(),
+            protocol_id: protocol.id,
+            number: 1,
+            status: VersionStatus::Published,
+            modality: default.modality,
+            indications: default.indications,
+            rules: default.rules,
+            published_at: Some(now),
+            published_by: by,
+            change_note: None,
+            stamp: Stamp::new(by, now),
+        };
+        store::protocols::add(scope, &protocol).await?;
+        store::versions::add(scope, &version).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Inputs;
+
+    #[test]
+    fn every_default_is_whole_and_passes_its_own_checks() {
+        let found = defaults().expect("defaults.json");
+        assert!(found.len() >= 8, "{}", found.len());
+        for default in &found {
+            let mut inputs = Inputs::new();
+            default.rules.check(&mut inputs, "rules");
+            assert!(inputs.finish().is_ok(), "{}", default.name);
+            assert!(!default.indications.is_empty() && !default.rules.aftercare.is_empty(), "{}", default.name);
+        }
+    }
+
+    #[test]
+    fn the_clinic_s_guidance_is_what_the_defaults_say() {
+        let found = defaults().expect("defaults.json");
+        let acne = found.iter().find(|it| it.indications.contains(&Concern::AcneScars)).expect("acne scars");
+        let rules = &acne.rules;
+        assert_eq!((rules.sessions_min, rules.sessions_max), (3, 6));
+        assert_eq!((rules.interval_min_days, rules.interval_target_days), (21, 28));
+        assert_eq!((rules.results_from_weeks, rules.results_until_weeks), (4, 6));
+        assert_eq!((rules.maintenance_from_months, rules.maintenance_until_months), (Some(6), Some(12)));
+        let hours = |code: &str| {
+            rules.aftercare.iter().find(|it| it.code == code).map(|it| (it.from_hours, it.until_hours)).expect("an instruction")
+        };
+        assert_eq!(hours("no_direct_sun"), (0, 24));
+        assert_eq!(hours("no_make_up"), (0, 24));
+        assert_eq!(hours("no_exfoliants_retinoids_vitamin_c"), (0, 72));
+        assert_eq!(hours("gentle_moisturiser"), (0, 168));
+        assert_eq!(hours("do_not_pick"), (0, 168));
+    }
+}

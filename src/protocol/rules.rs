@@ -1,0 +1,188 @@
+//! What a protocol says, as data: numbers that sources dispute are here, where a clinic can edit them, never in code.
+
+use crate::scalars::Decimal;
+use crate::vocabulary::{BodyArea, ContraindicationSeverity, FitzpatrickType, vocabulary};
+use async_graphql::{InputObject, SimpleObject};
+use serde::{Deserialize, Serialize};
+
+vocabulary! {
+    /// What a contraindication speaks against.
+    ContraindicationScope {
+        /// The treatment.
+        Treatment = "treatment",
+        /// The numbing cream only.
+        Anaesthetic = "anaesthetic",
+    }
+}
+
+/// The deepest a needle should go in an area.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "DepthLimitInput")]
+pub struct DepthLimit {
+    /// Where.
+    pub area: BodyArea,
+    /// The limit, mm, 0 to 8.
+    pub max_mm: Decimal,
+    /// Where the number comes from.
+    pub source: Option<String>,
+}
+
+/// Something in the health history that speaks against a treatment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "ContraindicationInput")]
+pub struct Contraindication {
+    /// The code that an entry of the health history carries, such as `isotretinoin`.
+    pub code: String,
+    /// In words.
+    pub label: String,
+    /// ABSOLUTE blocks, RELATIVE and CAUTION warn.
+    pub severity: ContraindicationSeverity,
+    /// For how many days after its end or the last dose it still speaks against the treatment; 0 for only while it lasts.
+    #[graphql(default)]
+    pub look_back_days: i32,
+    /// What it speaks against.
+    #[graphql(default_with = "ContraindicationScope::Treatment")]
+    pub applies_to: ContraindicationScope,
+    /// Where it comes from, and what is disputed.
+    pub source: Option<String>,
+}
+
+/// An instruction after a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "AftercareInstructionInput")]
+pub struct AftercareInstruction {
+    /// Its code, such as `no_sun`.
+    pub code: String,
+    /// In words, for the patient.
+    pub text: String,
+    /// From so many hours after the session's end.
+    #[graphql(default)]
+    pub from_hours: i32,
+    /// Until so many hours after the session's end.
+    pub until_hours: i32,
+}
+
+/// A check-in that the clinic owes the patient after a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "CheckInDueInput")]
+pub struct CheckInDue {
+    /// Its code, such as `day_3`.
+    pub code: String,
+    /// In words.
+    pub label: String,
+    /// Due from so many hours after the session's end.
+    pub from_hours: i32,
+    /// Overdue after so many hours.
+    pub until_hours: i32,
+}
+
+/// How long the usual signs last, in hours after the session's end. What outlasts it proposes an adverse event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "SymptomWindowHoursInput")]
+pub struct SymptomWindowHours {
+    /// Redness.
+    pub redness: i32,
+    /// Swelling.
+    pub swelling: i32,
+    /// Pain.
+    pub pain: i32,
+}
+
+/// Whether going past a rule warns (false) or blocks (true).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(name = "ProtocolBlocks", input_name = "ProtocolBlocksInput")]
+#[serde(default)]
+pub struct Verdicts {
+    /// A session too soon after the last of the same area.
+    #[graphql(default)]
+    pub interval: bool,
+    /// Deeper than the limit of the area.
+    #[graphql(default)]
+    pub depth_limit: bool,
+    /// Deeper than the device can be set to.
+    #[graphql(default = true)]
+    pub device_range: bool,
+    /// A lot past its last day.
+    #[graphql(default)]
+    pub lot_expired: bool,
+    /// A lot that its maker takes back.
+    #[graphql(default)]
+    pub lot_recalled: bool,
+    /// No consultation that still holds.
+    #[graphql(default)]
+    pub consultation: bool,
+    /// A skin type outside the protocol's.
+    #[graphql(default)]
+    pub skin_type: bool,
+    /// A consent that is missing, withdrawn or expired.
+    #[graphql(default = true)]
+    pub consent: bool,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self {
+            interval: false,
+            depth_limit: false,
+            device_range: true,
+            lot_expired: false,
+            lot_recalled: false,
+            consultation: false,
+            skin_type: false,
+            consent: true,
+        }
+    }
+}
+
+/// What a protocol says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(name = "ProtocolRules", input_name = "ProtocolRulesInput")]
+pub struct Rules {
+    /// The fewest sessions of a course, 1 to 50.
+    pub sessions_min: i32,
+    /// The most sessions of a course, 1 to 50.
+    pub sessions_max: i32,
+    /// Days between two sessions of the same area, at least.
+    pub interval_min_days: i32,
+    /// Days between two sessions of the same area, as planned.
+    pub interval_target_days: i32,
+    /// Days after the last session when the next one is overdue.
+    pub interval_latest_days: i32,
+    /// Results are reviewed from so many weeks after a session.
+    pub results_from_weeks: i32,
+    /// Results are reviewed until so many weeks after a session.
+    pub results_until_weeks: i32,
+    /// Maintenance falls due so many months after the last session; none for a treatment without.
+    pub maintenance_from_months: Option<i32>,
+    /// Maintenance is overdue so many months after the last session.
+    pub maintenance_until_months: Option<i32>,
+    /// A consultation holds for so many days, if it does not say itself until when.
+    #[graphql(default = 365)]
+    pub consultation_valid_days: i32,
+    /// Depth limits; an area without one has none.
+    #[graphql(default)]
+    pub depth_limits: Vec<DepthLimit>,
+    /// The skin types it is for; empty for all.
+    #[graphql(default)]
+    pub skin_types: Vec<FitzpatrickType>,
+    /// What speaks against it.
+    #[graphql(default)]
+    pub contraindications: Vec<Contraindication>,
+    /// Instructions after a session.
+    #[graphql(default)]
+    pub aftercare: Vec<AftercareInstruction>,
+    /// Check-ins after a session.
+    #[graphql(default)]
+    pub check_ins: Vec<CheckInDue>,
+    /// How long the usual signs last.
+    pub symptom_windows: Option<SymptomWindowHours>,
+    /// Minutes that the numbing cream stays on, at least.
+    pub anaesthetic_min_minutes: Option<i32>,
+    /// Minutes that the numbing cream stays on, at most.
+    pub anaesthetic_max_minutes: Option<i32>,
+    /// What the patient should know of the result before they agree.
+    pub expectations: Option<String>,
+    /// Which rules block instead of warn.
+    #[graphql(default)]
+    pub blocks: Verdicts,
+}
