@@ -273,6 +273,12 @@ fn redact(text: &str) -> String {
     text.split('"').enumerate().map(|(i, part)| if i % 2 == 0 { part } else { "…" }).collect()
 }
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Internal(format!("JSON at line {} column {}: {:?}", error.line(), error.column(), error.classify()))

@@ -20,9 +20,10 @@ mod operation; // one GraphQL operation: its picture, its transactions, its batc
 mod organisation; // the tenant, its locations and its staff
 mod page; // keyset cursors and connections
 mod patient; // patients
+mod plan; // treatment plans
+mod protocol; // protocols: care rules as data
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
-mod protocol; // protocols: care rules as data
 pub mod server; // the service as a value
 mod session; // treatment sessions
 mod signing; // signatures and addenda

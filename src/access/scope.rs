@@ -56,12 +56,22 @@ pub struct Scope {
     writable: bool,
     unrecorded: Option<(Action, RecordKind)>,
     last_entry: Option<i64>,
+    answer: Option<i64>,
     seen: BTreeSet<Uuid>,
 }
 
 impl Scope {
     pub(super) fn new(viewer: Viewer, request_id: String, transaction: Transaction, writable: bool) -> Self {
-        Self { viewer, request_id, transaction, writable, unrecorded: None, last_entry: None, seen: BTreeSet::new() }
+        Self {
+            viewer,
+            request_id,
+            transaction,
+            writable,
+            unrecorded: None,
+            last_entry: None,
+            answer: None,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// A writing scope of the program itself: the command line's staff and demo commands.
@@ -117,9 +127,14 @@ impl Scope {
         self.last_entry = Some(seq);
     }
 
-    /// The sequence number of the newest ledger entry of this scope.
-    pub fn last_entry(&self) -> Option<i64> {
-        self.last_entry
+    /// The ledger entry that a retry of this scope's write is answered with: the newest, unless `answers` named one.
+    pub fn answer(&self) -> Option<i64> {
+        self.answer.or(self.last_entry)
+    }
+
+    /// Makes the entry that was just written the answer to a retry, whatever is written after it.
+    pub fn answers(&mut self) {
+        self.answer = self.last_entry;
     }
 
     /// Notes whose data is about to be shown, for the access log.

@@ -4,7 +4,7 @@ use super::{AftercareNote, AftercareNoteKind};
 use crate::db::Sql;
 use crate::error::Result;
 use crate::ids;
-use crate::page::{Direction, Key, Order};
+use crate::page::{self, Direction, Key, Order};
 use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Enum, ID, InputObject};
@@ -65,9 +65,8 @@ impl Default for OrderBy {
     }
 }
 
-impl OrderBy {
-    /// The order in SQL.
-    pub fn order(self) -> Order {
+impl page::ListOrder<AftercareNote> for OrderBy {
+    fn order(self) -> Order {
         let (name, column) = match self.field {
             OrderField::NotedAt => ("notedAt", "aftercare_note.noted_at"),
             OrderField::CreatedAt => ("createdAt", "aftercare_note.created_at"),
@@ -82,8 +81,7 @@ impl OrderBy {
         }
     }
 
-    /// A note's place in the order.
-    pub fn key(self, note: &AftercareNote) -> (Key, Uuid) {
+    fn key(self, note: &AftercareNote) -> (Key, Uuid) {
         let time = match self.field {
             OrderField::NotedAt => note.noted_at,
             OrderField::CreatedAt => note.stamp.created_at,
@@ -123,9 +121,8 @@ impl Filter {
     }
 }
 
-impl Condition {
-    /// Appends ` AND …` for each part.
-    pub fn push_to<R>(&self, sql: &mut Sql<R>) {
+impl page::Condition for Condition {
+    fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in [("patient_id", self.patient), ("session_id", self.session), ("author_id", self.author)] {
             if let Some(id) = id {

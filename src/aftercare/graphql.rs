@@ -1,11 +1,9 @@
 //! Aftercare notes in the API: the record, its queries and its links.
 
-use super::{Adherence, AftercareNote, AftercareNoteKind, Filter, OrderBy, store};
-use crate::ids;
+use super::{Adherence, AftercareNote, AftercareNoteKind, Filter, OrderBy};
 use crate::ledger::{RecordVersion, history};
-use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::record::Signature;
 use crate::scalars::DateTime;
@@ -125,11 +123,7 @@ impl AftercareQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "`note_…`")] id: ID,
     ) -> Option<Result<AftercareNote>> {
-        let found = async {
-            let id = ids::argument("id", RecordKind::AftercareNote, &id)?;
-            Ok(store::note(&mut *ctx.operation()?.reader().await?, id).await?)
-        };
-        Some(found.await)
+        listing::root_one(ctx, &id).await
     }
 
     /// Aftercare notes, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
@@ -144,18 +138,7 @@ impl AftercareQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AftercareNote>>> {
-        let found = async {
-            let condition = filter.unwrap_or_default().read()?;
-            let order_by = order_by.unwrap_or_default();
-            let order = order_by.order();
-            let window = PageArguments { first, after, last, before }.window(&order)?;
-            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
-            let count = counter(move |operation| {
-                let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition).await }
-            });
-            Ok(Connection::new(page, &order, |note| order_by.key(note), count))
-        };
-        Some(found.await)
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }

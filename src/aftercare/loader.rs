@@ -1,80 +1,9 @@
-//! Aftercare notes of patients and of sessions, notes by id: batched.
+//! Aftercare notes of patients and of sessions: batched.
 
-use super::filter::Condition;
-use super::store::Parent;
-use super::{AftercareNote, Filter, OrderBy, store};
-use crate::error::SharedError;
-use crate::operation::{Batch, Running};
-use crate::page::{Connection, PageArguments, Window, batch_counter};
-use async_graphql::dataloader::Loader;
+use super::{AftercareNote, Filter, OrderBy};
+use crate::page::{Connection, PageArguments, listing};
 use async_graphql::{Context, Result};
-use std::collections::HashMap;
 use uuid::Uuid;
-
-/// A window on the notes of a patient or of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NotesOf {
-    id: Uuid,
-    list: NoteList,
-}
-
-/// What siblings share: the same list of another patient or session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct NoteList {
-    parent: Parent,
-    condition: Condition,
-    order: OrderBy,
-    window: Window,
-}
-
-/// How many a condition keeps of a patient's or of a session's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct NotesCounted {
-    parent: Parent,
-    id: Uuid,
-    condition: Condition,
-}
-
-impl Loader<NotesCounted> for Batch {
-    type Value = i64;
-    type Error = SharedError;
-
-    async fn load(&self, keys: &[NotesCounted]) -> Result<HashMap<NotesCounted, i64>, SharedError> {
-        let mut lists: HashMap<(Parent, &Condition), Vec<Uuid>> = HashMap::new();
-        for key in keys {
-            lists.entry((key.parent, &key.condition)).or_default().push(key.id);
-        }
-        let mut scope = self.0.reader().await?;
-        let mut found = HashMap::new();
-        for ((parent, condition), ids) in lists {
-            for (id, count) in store::counts_of_parents(&mut scope, parent, &ids, condition).await? {
-                found.insert(NotesCounted { parent, id, condition: condition.clone() }, count);
-            }
-        }
-        Ok(found)
-    }
-}
-
-impl Loader<NotesOf> for Batch {
-    type Value = Vec<AftercareNote>;
-    type Error = SharedError;
-
-    async fn load(&self, keys: &[NotesOf]) -> Result<HashMap<NotesOf, Self::Value>, SharedError> {
-        let mut lists: HashMap<&NoteList, Vec<Uuid>> = HashMap::new();
-        for key in keys {
-            lists.entry(&key.list).or_default().push(key.id);
-        }
-        let mut scope = self.0.reader().await?;
-        let mut found = HashMap::new();
-        for (list, parents) in lists {
-            let order = list.order.order();
-            let notes =
-                store::of_parents(&mut scope, list.parent, &parents, &list.condition, &order, &list.window).await?;
-            found.extend(notes.into_iter().map(|(id, rows)| (NotesOf { id, list: list.clone() }, rows)));
-        }
-        Ok(found)
-    }
-}
 
 /// A page of a patient's notes: the `aftercareNotes` field of a patient.
 pub async fn of_patient(
@@ -84,7 +13,7 @@ pub async fn of_patient(
     order: OrderBy,
     arguments: PageArguments,
 ) -> Result<Connection<AftercareNote>> {
-    of_parent(ctx, (Parent::Patient, patient), filter, order, arguments).await
+    listing::under(ctx, ("patient_id", patient), filter.read(), Some(order), arguments).await
 }
 
 /// A page of a session's notes: the `aftercareNotes` field of a session.
@@ -95,20 +24,5 @@ pub async fn of_session(
     order: OrderBy,
     arguments: PageArguments,
 ) -> Result<Connection<AftercareNote>> {
-    of_parent(ctx, (Parent::Session, session), filter, order, arguments).await
-}
-
-async fn of_parent(
-    ctx: &Context<'_>,
-    (parent, id): (Parent, Uuid),
-    filter: Filter,
-    order: OrderBy,
-    arguments: PageArguments,
-) -> Result<Connection<AftercareNote>> {
-    let condition = filter.read()?;
-    let window = arguments.window(&order.order())?;
-    let list = NoteList { parent, condition: condition.clone(), order, window: window.clone() };
-    let rows = ctx.batches()?.load_one(NotesOf { id, list }).await?.unwrap_or_default();
-    let count = batch_counter(ctx, NotesCounted { parent, id, condition })?;
-    Ok(Connection::new(window.page(rows), &order.order(), |note| order.key(note), count))
+    listing::under(ctx, ("session_id", session), filter.read(), Some(order), arguments).await
 }

@@ -4,23 +4,21 @@ use super::filter::Condition;
 use super::{Adherence, AftercareNote, AftercareNoteKind};
 use crate::access::Scope;
 use crate::db::tables::aftercare_note;
-use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::ledger;
-use crate::page::{Order, Page, Window};
+use crate::page::listing;
 use crate::record::Stamp;
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use std::collections::HashMap;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
-static COLUMNS: LazyLock<String> = LazyLock::new(|| columns(aftercare_note::all_columns));
+crate::page::listing!(AftercareNote, aftercare_note, Row, Condition, super::OrderBy, {
+    "patient_id" => |it| Some(it.patient_id),
+    "session_id" => |it| Some(it.session_id),
+});
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = aftercare_note, treat_none_as_null = true)]
@@ -106,123 +104,14 @@ impl Row {
     }
 }
 
-fn records(scope: &mut Scope, rows: Vec<Row>) -> Vec<AftercareNote> {
-    let found: Vec<AftercareNote> = rows.into_iter().map(AftercareNote::from).collect();
-    scope.show(found.iter().map(|note| note.patient_id));
-    found
-}
-
-/// What notes hang on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Parent {
-    /// A patient.
-    Patient,
-    /// A session.
-    Session,
-}
-
-impl Parent {
-    fn column(self) -> &'static str {
-        match self {
-            Self::Patient => "patient_id",
-            Self::Session => "session_id",
-        }
-    }
-
-    fn of(self, note: &AftercareNote) -> Uuid {
-        match self {
-            Self::Patient => note.patient_id,
-            Self::Session => note.session_id,
-        }
-    }
-}
-
-/// A page of notes.
-pub async fn page(
-    scope: &mut Scope,
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<Page<AftercareNote>> {
-    let door = scope.read(RecordKind::AftercareNote)?;
-    let mut sql =
-        Sql::<aftercare_note::SqlType>::new(format!("SELECT {} FROM aftercare_note WHERE org_id = ", *COLUMNS));
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    Ok(window.page(records(scope, rows)))
-}
-
-/// The same window on the notes of each of these patients or sessions, in one statement; one more row than wanted for
-/// each.
-pub async fn of_parents(
-    scope: &mut Scope,
-    parent: Parent,
-    parents: &[Uuid],
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<HashMap<Uuid, Vec<AftercareNote>>> {
-    let door = scope.read(RecordKind::AftercareNote)?;
-    let mut sql = Sql::<aftercare_note::SqlType>::new(format!("SELECT {} FROM unnest(", *COLUMNS));
-    sql.push_bind(parents.to_vec())
-        .push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT * FROM aftercare_note WHERE org_id = ")
-        .push_bind(door.org)
-        .push(format!(" AND {} = p.id", parent.column()));
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    sql.push(") AS aftercare_note");
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    let mut found: HashMap<Uuid, Vec<AftercareNote>> = HashMap::new();
-    for note in records(scope, rows) {
-        found.entry(parent.of(&note)).or_default().push(note);
-    }
-    Ok(found)
-}
-
-/// How many notes a condition keeps, of all or of one patient or session.
-pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
-    let door = scope.read(RecordKind::AftercareNote)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM aftercare_note WHERE org_id = ");
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    Ok(sql.get_result(door.connection).await?)
-}
-
-/// How many a condition keeps of each of these parents, in one statement; who has none is left out.
-pub async fn counts_of_parents(
-    scope: &mut Scope,
-    parent: Parent,
-    parents: &[Uuid],
-    condition: &Condition,
-) -> Result<HashMap<Uuid, i64>> {
-    let door = scope.read(RecordKind::AftercareNote)?;
-    let column = parent.column();
-    let mut sql =
-        Sql::<(st::Uuid, st::BigInt)>::new(format!("SELECT {column}, count(*) FROM aftercare_note WHERE org_id = "));
-    sql.push_bind(door.org).push(format!(" AND {column} = ANY (")).push_bind(parents.to_vec()).push(")");
-    condition.push_to(&mut sql);
-    sql.push(format!(" GROUP BY {column}"));
-    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
-    Ok(counts.into_iter().collect())
-}
-
 /// Notes by id.
 pub async fn notes(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<AftercareNote>> {
-    let door = scope.read(RecordKind::AftercareNote)?;
-    let rows: Vec<Row> = aftercare_note::table
-        .filter(aftercare_note::org_id.eq(door.org))
-        .filter(aftercare_note::id.eq_any(wanted))
-        .load(door.connection)
-        .await?;
-    Ok(records(scope, rows))
+    listing::by_ids(scope, wanted).await
 }
 
 /// One note, or NOT_FOUND.
 pub async fn note(scope: &mut Scope, id: Uuid) -> Result<AftercareNote> {
-    let found = notes(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("aftercare note", ids::show(RecordKind::AftercareNote, id)))
+    listing::one(scope, id).await
 }
 
 /// Adds a note.

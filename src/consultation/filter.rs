@@ -4,7 +4,7 @@ use super::{Candidacy, Concern, Consultation, ConsultationMode};
 use crate::db::Sql;
 use crate::error::Result;
 use crate::ids;
-use crate::page::{Direction, Key, Order};
+use crate::page::{self, Direction, Key, Order};
 use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Enum, ID, InputObject};
@@ -67,9 +67,8 @@ impl Default for OrderBy {
     }
 }
 
-impl OrderBy {
-    /// The order in SQL.
-    pub fn order(self) -> Order {
+impl page::ListOrder<Consultation> for OrderBy {
+    fn order(self) -> Order {
         let (name, column) = match self.field {
             OrderField::HeldAt => ("heldAt", "consultation.held_at"),
             OrderField::CreatedAt => ("createdAt", "consultation.created_at"),
@@ -84,8 +83,7 @@ impl OrderBy {
         }
     }
 
-    /// A consultation's place in the order.
-    pub fn key(self, consultation: &Consultation) -> (Key, Uuid) {
+    fn key(self, consultation: &Consultation) -> (Key, Uuid) {
         let time = match self.field {
             OrderField::HeldAt => consultation.held_at,
             OrderField::CreatedAt => consultation.stamp.created_at,
@@ -125,9 +123,8 @@ impl Filter {
     }
 }
 
-impl Condition {
-    /// Appends ` AND …` for each part.
-    pub fn push_to<R>(&self, sql: &mut Sql<R>) {
+impl page::Condition for Condition {
+    fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in
             [("patient_id", self.patient), ("practitioner_id", self.practitioner), ("location_id", self.location)]

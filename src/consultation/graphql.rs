@@ -1,13 +1,11 @@
 //! Consultations in the API: the record, its patch test, its queries and its links.
 
 use super::{
-    Candidacy, Concern, Consultation, ConsultationMode, Filter, OrderBy, PatchTest, PatchTestResult, ScarType, store,
+    Candidacy, Concern, Consultation, ConsultationMode, Filter, OrderBy, PatchTest, PatchTestResult, ScarType,
 };
-use crate::ids;
 use crate::ledger::{RecordVersion, history};
-use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::record::Signature;
 use crate::scalars::{Date, DateTime};
@@ -171,11 +169,7 @@ impl ConsultationQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "`consultation_…`")] id: ID,
     ) -> Option<Result<Consultation>> {
-        let found = async {
-            let id = ids::argument("id", RecordKind::Consultation, &id)?;
-            Ok(store::consultation(&mut *ctx.operation()?.reader().await?, id).await?)
-        };
-        Some(found.await)
+        listing::root_one(ctx, &id).await
     }
 
     /// Consultations, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
@@ -190,18 +184,7 @@ impl ConsultationQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consultation>>> {
-        let found = async {
-            let condition = filter.unwrap_or_default().read()?;
-            let order_by = order_by.unwrap_or_default();
-            let order = order_by.order();
-            let window = PageArguments { first, after, last, before }.window(&order)?;
-            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
-            let count = counter(move |operation| {
-                let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition).await }
-            });
-            Ok(Connection::new(page, &order, |consultation| order_by.key(consultation), count))
-        };
-        Some(found.await)
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }

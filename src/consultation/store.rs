@@ -4,23 +4,20 @@ use super::filter::Condition;
 use super::{Candidacy, Concern, Consultation, ConsultationMode, ScarType};
 use crate::access::Scope;
 use crate::db::tables::consultation;
-use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::ledger;
-use crate::page::{Order, Page, Window};
+use crate::page::listing;
 use crate::record::Stamp;
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use std::collections::HashMap;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
-static COLUMNS: LazyLock<String> = LazyLock::new(|| columns(consultation::all_columns));
+crate::page::listing!(Consultation, consultation, Row, Condition, super::OrderBy, {
+    "patient_id" => |it| Some(it.patient_id),
+});
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = consultation, treat_none_as_null = true)]
@@ -123,92 +120,14 @@ impl Row {
     }
 }
 
-fn records(scope: &mut Scope, rows: Vec<Row>) -> Result<Vec<Consultation>> {
-    let found = rows.into_iter().map(Consultation::try_from).collect::<Result<Vec<_>>>()?;
-    scope.show(found.iter().map(|consultation| consultation.patient_id));
-    Ok(found)
-}
-
-/// A page of consultations.
-pub async fn page(
-    scope: &mut Scope,
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<Page<Consultation>> {
-    let door = scope.read(RecordKind::Consultation)?;
-    let mut sql = Sql::<consultation::SqlType>::new(format!("SELECT {} FROM consultation WHERE org_id = ", *COLUMNS));
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    Ok(window.page(records(scope, rows)?))
-}
-
-/// The same window on the consultations of each of these patients, in one statement; one more row than wanted for each.
-pub async fn of_patients(
-    scope: &mut Scope,
-    patients: &[Uuid],
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<HashMap<Uuid, Vec<Consultation>>> {
-    let door = scope.read(RecordKind::Consultation)?;
-    let mut sql = Sql::<consultation::SqlType>::new(format!("SELECT {} FROM unnest(", *COLUMNS));
-    sql.push_bind(patients.to_vec())
-        .push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT * FROM consultation WHERE org_id = ")
-        .push_bind(door.org)
-        .push(" AND patient_id = p.id");
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    sql.push(") AS consultation");
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    let mut found: HashMap<Uuid, Vec<Consultation>> = HashMap::new();
-    for consultation in records(scope, rows)? {
-        found.entry(consultation.patient_id).or_default().push(consultation);
-    }
-    Ok(found)
-}
-
-/// How many consultations a condition keeps.
-pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
-    let door = scope.read(RecordKind::Consultation)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM consultation WHERE org_id = ");
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    Ok(sql.get_result(door.connection).await?)
-}
-
-/// How many a condition keeps of each of these patients, in one statement; who has none is left out.
-pub async fn counts_of_patients(
-    scope: &mut Scope,
-    patients: &[Uuid],
-    condition: &Condition,
-) -> Result<HashMap<Uuid, i64>> {
-    let door = scope.read(RecordKind::Consultation)?;
-    let mut sql = Sql::<(st::Uuid, st::BigInt)>::new("SELECT patient_id, count(*) FROM consultation WHERE org_id = ");
-    sql.push_bind(door.org).push(" AND patient_id = ANY (").push_bind(patients.to_vec()).push(")");
-    condition.push_to(&mut sql);
-    sql.push(" GROUP BY patient_id");
-    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
-    Ok(counts.into_iter().collect())
-}
-
 /// Consultations by id.
 pub async fn consultations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Consultation>> {
-    let door = scope.read(RecordKind::Consultation)?;
-    let rows: Vec<Row> = consultation::table
-        .filter(consultation::org_id.eq(door.org))
-        .filter(consultation::id.eq_any(wanted))
-        .load(door.connection)
-        .await?;
-    records(scope, rows)
+    listing::by_ids(scope, wanted).await
 }
 
 /// One consultation, or NOT_FOUND.
 pub async fn consultation(scope: &mut Scope, id: Uuid) -> Result<Consultation> {
-    let found = consultations(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("consultation", ids::show(RecordKind::Consultation, id)))
+    listing::one(scope, id).await
 }
 
 /// Adds a consultation.

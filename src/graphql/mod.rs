@@ -11,6 +11,7 @@ use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMuta
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
+use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
@@ -29,6 +30,7 @@ pub struct Query(
     SigningQuery,
     CatalogueQuery,
     ProtocolQuery,
+    PlanQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -43,6 +45,7 @@ pub struct Mutation(
     AftercareMutation,
     CatalogueMutation,
     ProtocolMutation,
+    PlanMutation,
     addendum::AddendumMutation,
 );
 

@@ -11,6 +11,7 @@ use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
+use crate::plan::TreatmentPlan;
 use crate::protocol::{Protocol, ProtocolVersion};
 use crate::record::Signature;
 use crate::scalars::DateTime;
@@ -50,6 +51,8 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// A treatment plan.
+    TreatmentPlan(TreatmentPlan),
     /// A protocol.
     Protocol(Protocol),
     /// A version of a protocol.
@@ -118,6 +121,7 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
         RecordKind::Protocol => nodes!(listing::by_ids::<Protocol>(scope, ids).await?, Protocol),
         RecordKind::ProtocolVersion => nodes!(listing::by_ids::<ProtocolVersion>(scope, ids).await?, ProtocolVersion),
+        RecordKind::TreatmentPlan => nodes!(listing::by_ids::<TreatmentPlan>(scope, ids).await?, TreatmentPlan),
         _ => Vec::new(),
     })
 }

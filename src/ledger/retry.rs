@@ -84,7 +84,7 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
 /// Notes which ledger entry answers the key.
 pub async fn settle(scope: &mut Scope, retry: &Retry) -> Result<()> {
     let (org, staff) = (scope.org(), scope.viewer().author()?);
-    let seq = scope.last_entry().ok_or_else(|| Error::Internal("a write without a ledger entry".to_owned()))?;
+    let seq = scope.answer().ok_or_else(|| Error::Internal("a write without a ledger entry".to_owned()))?;
     Sql::<()>::new("UPDATE idempotency SET ledger_seq = ")
         .bind(seq)
         .text(" WHERE org_id = ")

@@ -11,7 +11,8 @@ use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
+use crate::plan::{self, TreatmentPlan};
 use crate::record::Address;
 use crate::scalars::{Date, DateTime};
 use crate::session::{self, TreatmentSession};
@@ -223,6 +224,22 @@ impl Patient {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(aftercare::loader::of_patient(ctx, self.id, filter, order, window).await)
+    }
+    /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn treatment_plans(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<plan::PlanFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<plan::PlanOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentPlan>>> {
+        let window = PageArguments { first, after, last, before };
+        let condition = filter.unwrap_or_default().read();
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
     /// Every version of this record, newest first.
     async fn history(

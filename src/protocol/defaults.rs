@@ -87,7 +87,12 @@ mod tests {
         assert_eq!((rules.results_from_weeks, rules.results_until_weeks), (4, 6));
         assert_eq!((rules.maintenance_from_months, rules.maintenance_until_months), (Some(6), Some(12)));
         let hours = |code: &str| {
-            rules.aftercare.iter().find(|it| it.code == code).map(|it| (it.from_hours, it.until_hours)).expect("an instruction")
+            rules
+                .aftercare
+                .iter()
+                .find(|it| it.code == code)
+                .map(|it| (it.from_hours, it.until_hours))
+                .expect("an instruction")
         };
         assert_eq!(hours("no_direct_sun"), (0, 24));
         assert_eq!(hours("no_make_up"), (0, 24));

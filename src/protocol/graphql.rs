@@ -132,7 +132,9 @@ pub struct ProtocolQuery;
 #[Object]
 impl ProtocolQuery {
     /// A protocol; null with NOT_FOUND if there is none with this id.
-    async fn protocol(&self, ctx: &Context<'_>, #[graphql(desc = "`protocol_…`")] id: ID) -> Option<Result<Protocol>> {
+    async fn protocol(
+        &self, ctx: &Context<'_>, #[graphql(desc = "`protocol_…`")] id: ID
+    ) -> Option<Result<Protocol>> {
         listing::root_one(ctx, &id).await
     }
 

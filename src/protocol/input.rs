@@ -77,7 +77,8 @@ impl Rules {
         ];
         for (name, length) in lengths {
             if length > MOST_ENTRIES {
-                inputs.fault(&format!("{path}.{name}"), format!("has {length} entries; at most {MOST_ENTRIES} are kept"));
+                inputs
+                    .fault(&format!("{path}.{name}"), format!("has {length} entries; at most {MOST_ENTRIES} are kept"));
             }
         }
         let mut areas = BTreeSet::new();
@@ -101,7 +102,8 @@ impl Rules {
         let instructions =
             instructions.map(|it| ("aftercare", &it.code, ("text", &it.text), (it.from_hours, it.until_hours)));
         let check_ins = self.check_ins.iter().take(MOST_ENTRIES);
-        let check_ins = check_ins.map(|it| ("checkIns", &it.code, ("label", &it.label), (it.from_hours, it.until_hours)));
+        let check_ins =
+            check_ins.map(|it| ("checkIns", &it.code, ("label", &it.label), (it.from_hours, it.until_hours)));
         for (list, code, (name, text), (from, until)) in instructions.chain(check_ins) {
             let field = format!("{path}.{list}");
             inputs.text(&format!("{field}.{code}.code"), code, 100);

@@ -161,13 +161,10 @@ async fn create(
         change_note: given.change_note,
         stamp,
     };
-    // The entry that answers a retry is the last one: the protocol's. Its version is written before, once it exists.
     clash(store::protocols::add(scope, &protocol).await)?;
+    scope.answers();
     store::versions::add(scope, &version).await?;
-    let mut named = protocol.clone();
-    named.stamp = protocol.stamp.changed(scope.viewer().staff, ids::now());
-    store::protocols::save(scope, Action::Update, &named, 1).await?;
-    Ok(named)
+    Ok(protocol)
 }
 
 async fn versions_of(scope: &mut Scope, protocol: Uuid) -> error::Result<Vec<ProtocolVersion>> {

@@ -4,7 +4,7 @@ use super::{Modality, SessionStatus, TreatmentSession};
 use crate::db::Sql;
 use crate::error::Result;
 use crate::ids;
-use crate::page::{Direction, Key, Order};
+use crate::page::{self, Direction, Key, Order};
 use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Enum, ID, InputObject};
@@ -20,6 +20,8 @@ pub struct Filter {
     pub practitioner_id: Option<ID>,
     /// At this location.
     pub location_id: Option<ID>,
+    /// Of this treatment plan.
+    pub plan_id: Option<ID>,
     /// Of these statuses.
     pub status: Option<Vec<SessionStatus>>,
     /// Of these kinds of treatment.
@@ -65,9 +67,8 @@ impl Default for OrderBy {
     }
 }
 
-impl OrderBy {
-    /// The order in SQL.
-    pub fn order(self) -> Order {
+impl page::ListOrder<TreatmentSession> for OrderBy {
+    fn order(self) -> Order {
         let (name, column) = match self.field {
             OrderField::StartedAt => ("startedAt", "treatment_session.started_at"),
             OrderField::CreatedAt => ("createdAt", "treatment_session.created_at"),
@@ -82,8 +83,7 @@ impl OrderBy {
         }
     }
 
-    /// A session's place in the order.
-    pub fn key(self, session: &TreatmentSession) -> (Key, Uuid) {
+    fn key(self, session: &TreatmentSession) -> (Key, Uuid) {
         let time = match self.field {
             OrderField::StartedAt => session.started_at,
             OrderField::CreatedAt => session.stamp.created_at,
@@ -100,6 +100,7 @@ pub struct Condition {
     patient: Option<Uuid>,
     practitioner: Option<Uuid>,
     location: Option<Uuid>,
+    plan: Option<Uuid>,
 }
 
 impl Filter {
@@ -118,17 +119,20 @@ impl Filter {
         let patient = read("patientId", RecordKind::Patient, &self.patient_id);
         let practitioner = read("practitionerId", RecordKind::Staff, &self.practitioner_id);
         let location = read("locationId", RecordKind::Location, &self.location_id);
+        let plan = read("planId", RecordKind::TreatmentPlan, &self.plan_id);
         faults.into_result()?;
-        Ok(Condition { filter: self, patient, practitioner, location })
+        Ok(Condition { filter: self, patient, practitioner, location, plan })
     }
 }
 
-impl Condition {
-    /// Appends ` AND …` for each part.
-    pub fn push_to<R>(&self, sql: &mut Sql<R>) {
-        for (column, id) in
-            [("patient_id", self.patient), ("practitioner_id", self.practitioner), ("location_id", self.location)]
-        {
+impl page::Condition for Condition {
+    fn push_to<R>(&self, sql: &mut Sql<R>) {
+        for (column, id) in [
+            ("patient_id", self.patient),
+            ("practitioner_id", self.practitioner),
+            ("location_id", self.location),
+            ("plan_id", self.plan),
+        ] {
             if let Some(id) = id {
                 sql.push(format!(" AND treatment_session.{column} = ")).push_bind(id);
             }

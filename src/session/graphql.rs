@@ -2,15 +2,16 @@
 
 use super::{
     BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, Modality, OrderBy, ProductRole, ProductUse,
-    SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader, store,
+    SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::aftercare::{self, AftercareNote};
-use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
+use crate::plan::TreatmentPlan;
+use crate::protocol::ProtocolVersion;
 use crate::record::Signature;
 use crate::scalars::{Date, DateTime, Decimal};
 use crate::signing::{Addendum, loader::addenda};
@@ -234,6 +235,14 @@ impl TreatmentSession {
     async fn stop_reason(&self) -> Option<&str> {
         self.stop_reason.as_deref()
     }
+    /// The plan it is a session of.
+    async fn plan(&self, ctx: &Context<'_>) -> Option<Result<TreatmentPlan>> {
+        listing::linked(ctx, self.plan_id).await
+    }
+    /// The version of the protocol that it was checked against. It stays, whatever is published later.
+    async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
+        listing::linked(ctx, self.protocol_version_id).await
+    }
     /// Notes on its aftercare, newest first unless asked otherwise.
     #[allow(clippy::too_many_arguments)]
     async fn aftercare_notes(
@@ -306,11 +315,7 @@ impl SessionQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "`session_…`")] id: ID,
     ) -> Option<Result<TreatmentSession>> {
-        let found = async {
-            let id = ids::argument("id", RecordKind::TreatmentSession, &id)?;
-            Ok(store::session(&mut *ctx.operation()?.reader().await?, id).await?)
-        };
-        Some(found.await)
+        listing::root_one(ctx, &id).await
     }
 
     /// Treatment sessions, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
@@ -325,18 +330,7 @@ impl SessionQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentSession>>> {
-        let found = async {
-            let condition = filter.unwrap_or_default().read()?;
-            let order_by = order_by.unwrap_or_default();
-            let order = order_by.order();
-            let window = PageArguments { first, after, last, before }.window(&order)?;
-            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
-            let count = counter(move |operation| {
-                let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition).await }
-            });
-            Ok(Connection::new(page, &order, |session| order_by.key(session), count))
-        };
-        Some(found.await)
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }

@@ -4,25 +4,23 @@ use super::filter::Condition;
 use super::{Content, Modality, Parts, SessionStatus, TreatmentSession};
 use crate::access::Scope;
 use crate::db::tables::treatment_session;
-use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::ledger;
-use crate::page::{Order, Page, Window};
+use crate::page::listing;
 use crate::record::Stamp;
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use std::collections::HashMap;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
 pub use super::parts::{areas_of, parts, products_of};
 
-static COLUMNS: LazyLock<String> = LazyLock::new(|| columns(treatment_session::all_columns));
+crate::page::listing!(TreatmentSession, treatment_session, Row, Condition, super::OrderBy, {
+    "patient_id" => |it| Some(it.patient_id),
+    "plan_id" => |it| it.plan_id,
+});
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = treatment_session, treat_none_as_null = true)]
@@ -137,94 +135,14 @@ impl Row {
     }
 }
 
-fn records(scope: &mut Scope, rows: Vec<Row>) -> Result<Vec<TreatmentSession>> {
-    let found = rows.into_iter().map(TreatmentSession::try_from).collect::<Result<Vec<_>>>()?;
-    scope.show(found.iter().map(|session| session.patient_id));
-    Ok(found)
-}
-
-/// A page of sessions.
-pub async fn page(
-    scope: &mut Scope,
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<Page<TreatmentSession>> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
-    let mut sql =
-        Sql::<treatment_session::SqlType>::new(format!("SELECT {} FROM treatment_session WHERE org_id = ", *COLUMNS));
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    Ok(window.page(records(scope, rows)?))
-}
-
-/// The same window on the sessions of each of these patients, in one statement; one more row than wanted for each.
-pub async fn of_patients(
-    scope: &mut Scope,
-    patients: &[Uuid],
-    condition: &Condition,
-    order: &Order,
-    window: &Window,
-) -> Result<HashMap<Uuid, Vec<TreatmentSession>>> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
-    let mut sql = Sql::<treatment_session::SqlType>::new(format!("SELECT {} FROM unnest(", *COLUMNS));
-    sql.push_bind(patients.to_vec())
-        .push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT * FROM treatment_session WHERE org_id = ")
-        .push_bind(door.org)
-        .push(" AND patient_id = p.id");
-    condition.push_to(&mut sql);
-    window.push_to(&mut sql, order);
-    sql.push(") AS treatment_session");
-    let rows: Vec<Row> = sql.load(door.connection).await?;
-    let mut found: HashMap<Uuid, Vec<TreatmentSession>> = HashMap::new();
-    for session in records(scope, rows)? {
-        found.entry(session.patient_id).or_default().push(session);
-    }
-    Ok(found)
-}
-
-/// How many sessions a condition keeps.
-pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM treatment_session WHERE org_id = ");
-    sql.push_bind(door.org);
-    condition.push_to(&mut sql);
-    Ok(sql.get_result(door.connection).await?)
-}
-
-/// How many a condition keeps of each of these patients, in one statement; who has none is left out.
-pub async fn counts_of_patients(
-    scope: &mut Scope,
-    patients: &[Uuid],
-    condition: &Condition,
-) -> Result<HashMap<Uuid, i64>> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
-    let mut sql =
-        Sql::<(st::Uuid, st::BigInt)>::new("SELECT patient_id, count(*) FROM treatment_session WHERE org_id = ");
-    sql.push_bind(door.org).push(" AND patient_id = ANY (").push_bind(patients.to_vec()).push(")");
-    condition.push_to(&mut sql);
-    sql.push(" GROUP BY patient_id");
-    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
-    Ok(counts.into_iter().collect())
-}
-
 /// Sessions by id.
 pub async fn sessions(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<TreatmentSession>> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
-    let rows: Vec<Row> = treatment_session::table
-        .filter(treatment_session::org_id.eq(door.org))
-        .filter(treatment_session::id.eq_any(wanted))
-        .load(door.connection)
-        .await?;
-    records(scope, rows)
+    listing::by_ids(scope, wanted).await
 }
 
 /// One session, or NOT_FOUND.
 pub async fn session(scope: &mut Scope, id: Uuid) -> Result<TreatmentSession> {
-    let found = sessions(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("treatment session", ids::show(RecordKind::TreatmentSession, id)))
+    listing::one(scope, id).await
 }
 
 /// Adds a session with its areas and products.
