@@ -5,11 +5,12 @@ use super::{
     SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader, store,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::catalogue::{Device, ProductLot};
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, counter, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::record::Signature;
 use crate::scalars::{Date, DateTime, Decimal};
@@ -147,6 +148,10 @@ impl ProductUse {
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }
+    /// The lot in the catalogue, as it is now; null if it was put in words.
+    async fn catalogue_lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
+        listing::linked(ctx, self.lot_id).await
+    }
 }
 
 /// A treatment session.
@@ -191,6 +196,10 @@ impl TreatmentSession {
     /// The device.
     async fn device(&self) -> Option<&DeviceUse> {
         self.device.as_ref()
+    }
+    /// The device in the catalogue, as it is now; null if it was put in words. `device` is what was used then.
+    async fn catalogue_device(&self, ctx: &Context<'_>) -> Option<Result<Device>> {
+        listing::linked(ctx, self.device_id).await
     }
     /// How the skin was prepared.
     async fn skin_preparation(&self) -> Option<&str> {
