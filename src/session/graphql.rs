@@ -5,6 +5,7 @@ use super::{
     SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::catalogue::{Device, ProductLot};
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
@@ -148,6 +149,10 @@ impl ProductUse {
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }
+    /// The lot in the catalogue, as it is now; null if it was put in words.
+    async fn catalogue_lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
+        listing::linked(ctx, self.lot_id).await
+    }
 }
 
 /// A treatment session.
@@ -192,6 +197,10 @@ impl TreatmentSession {
     /// The device.
     async fn device(&self) -> Option<&DeviceUse> {
         self.device.as_ref()
+    }
+    /// The device in the catalogue, as it is now; null if it was put in words. `device` is what was used then.
+    async fn catalogue_device(&self, ctx: &Context<'_>) -> Option<Result<Device>> {
+        listing::linked(ctx, self.device_id).await
     }
     /// How the skin was prepared.
     async fn skin_preparation(&self) -> Option<&str> {

@@ -7,9 +7,11 @@ use super::{
 use crate::ids;
 use crate::operation::Inputs;
 use crate::scalars::{Date, DateTime, Decimal};
-use async_graphql::InputObject;
+use crate::vocabulary::RecordKind;
+use async_graphql::{ID, InputObject};
 use chrono::{TimeDelta, Utc};
 use rust_decimal::Decimal as Number;
+use uuid::Uuid;
 
 /// The most areas, and the most products, of a session.
 const MOST_PARTS: usize = 40;
@@ -18,24 +20,43 @@ const DEEPEST_PEN: Number = Number::from_parts(25, 0, 0, false, 1);
 /// The deepest an RF device reaches, mm (the body handpieces on the market).
 const DEEPEST_RF: Number = Number::from_parts(80, 0, 0, false, 1);
 
-/// The device that was used.
+/// Why a field that the catalogue fills is a fault beside an id of the catalogue.
+const FROM_CATALOGUE: &str = "comes from the catalogue: leave it out, or leave the catalogue's id out";
+
+/// The device that was used: one of the catalogue (`deviceId` alone), or in words (`model` and `kind`).
 #[derive(InputObject)]
 pub struct DeviceUseInput {
-    /// Maker and model.
-    model: String,
+    /// `device_…` of the catalogue: it gives model, serial number and kind.
+    device_id: Option<ID>,
+    /// Maker and model, at most 200 characters. Needed without `deviceId`.
+    model: Option<String>,
     /// Serial number.
     serial: Option<String>,
-    /// Its kind.
-    kind: DeviceKind,
+    /// Its kind. Needed without `deviceId`.
+    kind: Option<DeviceKind>,
 }
 
 impl DeviceUseInput {
-    pub(super) fn read(&self, inputs: &mut Inputs, path: &str) -> DeviceUse {
-        DeviceUse {
-            model: inputs.text(&format!("{path}.model"), &self.model, 200),
-            serial: inputs.opt_text(&format!("{path}.serial"), self.serial.as_deref(), 100),
-            kind: self.kind,
+    /// The device in words, or the id of the catalogue and words that are still to be filled in.
+    pub(super) fn read(&self, inputs: &mut Inputs, path: &str) -> (DeviceUse, Option<Uuid>) {
+        let field = |name: &str| format!("{path}.{name}");
+        let device_id = inputs.opt_id(&field("deviceId"), RecordKind::Device, self.device_id.as_ref());
+        if device_id.is_some() {
+            let given = [("model", self.model.is_some()), ("serial", self.serial.is_some()), ("kind", self.kind.is_some())];
+            for (name, _) in given.iter().filter(|(_, given)| *given) {
+                inputs.fault(&field(name), FROM_CATALOGUE);
+            }
+            return (DeviceUse { model: String::new(), serial: None, kind: DeviceKind::Other }, device_id);
         }
+        if self.kind.is_none() {
+            inputs.fault(&field("kind"), "is missing: send it, or deviceId");
+        }
+        let device = DeviceUse {
+            model: inputs.text(&field("model"), self.model.as_deref().unwrap_or_default(), 200),
+            serial: inputs.opt_text(&field("serial"), self.serial.as_deref(), 100),
+            kind: self.kind.unwrap_or(DeviceKind::Other),
+        };
+        (device, None)
     }
 }
 
@@ -143,13 +164,15 @@ pub(super) fn check_area(inputs: &mut Inputs, path: &str, area: &SessionArea, mo
     }
 }
 
-/// A product that was used.
+/// A product that was used: a lot of the catalogue (`lotId`), or in words (`product`).
 #[derive(InputObject)]
 pub struct ProductUseInput {
     /// What as.
     role: ProductRole,
-    /// Product.
-    product: String,
+    /// `lot_…` of the catalogue: it gives product, manufacturer, lot, expiresOn and intradermalUse.
+    lot_id: Option<ID>,
+    /// Product, at most 200 characters. Needed without `lotId`.
+    product: Option<String>,
     /// Manufacturer.
     manufacturer: Option<String>,
     /// Lot.
@@ -162,9 +185,8 @@ pub struct ProductUseInput {
     unit: Option<String>,
     /// Where it was used.
     area: Option<BodyArea>,
-    /// Whether it is approved for use in the skin.
-    #[graphql(default_with = "IntradermalUse::Unknown")]
-    intradermal_use: IntradermalUse,
+    /// Whether it is approved for use in the skin; UNKNOWN when absent.
+    intradermal_use: Option<IntradermalUse>,
 }
 
 impl ProductUseInput {
@@ -175,18 +197,35 @@ impl ProductUseInput {
         if quantity.is_some() != unit.is_some() {
             inputs.fault(&field("unit"), "and quantity go together: send both or none");
         }
+        let lot_id = inputs.opt_id(&field("lotId"), RecordKind::ProductLot, self.lot_id.as_ref());
+        let product = self.product.as_deref();
+        if lot_id.is_some() {
+            let given = [
+                ("product", product.is_some()),
+                ("manufacturer", self.manufacturer.is_some()),
+                ("lot", self.lot.is_some()),
+                ("expiresOn", self.expires_on.is_some()),
+                ("intradermalUse", self.intradermal_use.is_some()),
+            ];
+            for (name, _) in given.iter().filter(|(_, given)| *given) {
+                inputs.fault(&field(name), FROM_CATALOGUE);
+            }
+        }
         ProductUse {
             id: ids::new_id(),
             role: self.role,
-            product: inputs.text(&field("product"), &self.product, 200),
+            product: match lot_id {
+                Some(_) => String::new(),
+                None => inputs.text(&field("product"), product.unwrap_or_default(), 200),
+            },
             manufacturer: inputs.opt_text(&field("manufacturer"), self.manufacturer.as_deref(), 200),
             lot: inputs.opt_text(&field("lot"), self.lot.as_deref(), 100),
             expires_on: self.expires_on.map(|date| date.0),
             quantity: inputs.decimal(&field("quantity"), quantity, Number::new(1, 3), Number::from(100_000), 3),
             unit,
             area: self.area,
-            intradermal_use: self.intradermal_use,
-            lot_id: None,
+            intradermal_use: self.intradermal_use.unwrap_or(IntradermalUse::Unknown),
+            lot_id,
         }
     }
 }

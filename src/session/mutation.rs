@@ -3,12 +3,14 @@
 use super::input::{
     DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_area, check_times, read_parts,
 };
-use super::{Modality, Parts, SessionStatus, TreatmentSession, missing, store};
+use super::{DeviceUse, Modality, Parts, SessionStatus, TreatmentSession, missing, store};
 use crate::access::Scope;
+use crate::catalogue::{Device, Product, ProductLot};
 use crate::error::{Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store as people;
+use crate::page::listing;
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::DateTime;
@@ -208,6 +210,8 @@ impl LogSessionInput {
         let started_at = inputs.past_time("startedAt", self.started_at.0);
         let ended_at = self.ended_at.map(|time| inputs.past_time("endedAt", time.0));
         check_times(&mut inputs, "", started_at, ended_at);
+        let device = self.device.map(|device| device.read(&mut inputs, "device"));
+        let device_id = device.as_ref().and_then(|(_, id)| *id);
         let session = TreatmentSession {
             id: inputs.new_id(RecordKind::TreatmentSession, self.id.as_ref()),
             patient_id: inputs.id("patientId", RecordKind::Patient, &self.patient_id),
@@ -220,7 +224,7 @@ impl LogSessionInput {
             started_at,
             ended_at,
             modality: self.modality,
-            device: self.device.map(|device| device.read(&mut inputs, "device")),
+            device: device.map(|(device, _)| device),
             skin_preparation: inputs.opt_text("skinPreparation", self.skin_preparation.as_deref(), 500),
             glide: inputs.opt_text("glide", self.glide.as_deref(), 200),
             anaesthetic: self.anaesthetic.map(|cream| cream.read(&mut inputs, "anaesthetic")),
@@ -230,7 +234,7 @@ impl LogSessionInput {
             stop_reason: None,
             plan_id: None,
             protocol_version_id: None,
-            device_id: None,
+            device_id,
             checks: Vec::new(),
             stamp: Stamp::new(None, ids::now()),
             signature: None,
@@ -267,8 +271,49 @@ async fn check_links(scope: &mut Scope, session: &TreatmentSession, prefix: &str
     faults.into_result()
 }
 
+/// Fills in what the catalogue says of a device and of lots that an input named by id; what has its words already stays.
+async fn fill_from_catalogue(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: Option<&mut Parts>,
+    prefix: &str,
+) -> crate::error::Result<()> {
+    let mut faults = Faults::default();
+    if let Some((id, device)) = session.device_id.zip(session.device.as_mut()).filter(|(_, it)| it.model.is_empty()) {
+        match listing::by_ids::<Device>(scope, &[id]).await?.into_iter().next() {
+            Some(found) => *device = DeviceUse { model: found.model, serial: found.serial, kind: found.kind },
+            None => faults.add(format!("input.{prefix}device.deviceId"), "is not a device of this organisation"),
+        }
+    }
+    let products = parts.map(|parts| parts.products.as_mut_slice()).unwrap_or_default();
+    let wanted: Vec<Uuid> = products.iter().filter(|it| it.product.is_empty()).filter_map(|it| it.lot_id).collect();
+    if !wanted.is_empty() {
+        let lots = listing::by_ids::<ProductLot>(scope, &wanted).await?;
+        let of: Vec<Uuid> = lots.iter().map(|lot| lot.product_id).collect();
+        let catalogue = listing::by_ids::<Product>(scope, &of).await?;
+        for (i, used) in products.iter_mut().enumerate().filter(|(_, used)| used.product.is_empty()) {
+            let lot = lots.iter().find(|lot| Some(lot.id) == used.lot_id);
+            match lot.and_then(|lot| Some((lot, catalogue.iter().find(|product| product.id == lot.product_id)?))) {
+                Some((lot, product)) => {
+                    used.product.clone_from(&product.name);
+                    used.manufacturer.clone_from(&product.manufacturer);
+                    used.lot = Some(lot.lot.clone());
+                    used.expires_on = lot.expires_on;
+                    used.intradermal_use = product.intradermal_use;
+                }
+                None => faults.add(format!("input.{prefix}products.{i}.lotId"), "is not a lot of this organisation"),
+            }
+        }
+    }
+    faults.into_result()
+}
+
 /// Adds a new session, logged or started.
-async fn add(scope: &mut Scope, mut session: TreatmentSession, parts: Parts) -> crate::error::Result<TreatmentSession> {
+async fn add(
+    scope: &mut Scope,
+    mut session: TreatmentSession,
+    mut parts: Parts,
+) -> crate::error::Result<TreatmentSession> {
     scope.viewer().check(Action::Create, RecordKind::TreatmentSession)?;
     let author = scope.viewer().author()?;
     session.stamp = Stamp::new(Some(author), ids::now());
@@ -277,6 +322,7 @@ async fn add(scope: &mut Scope, mut session: TreatmentSession, parts: Parts) -> 
     }
     patients::active_patient(scope, session.patient_id, "input.patientId").await?;
     check_links(scope, &session, "").await?;
+    fill_from_catalogue(scope, &mut session, Some(&mut parts), "").await?;
     store::add(scope, &session, &parts).await?;
     Ok(session)
 }
@@ -397,11 +443,12 @@ impl SessionMutation {
             Box::pin(async move {
                 let before = draft(scope, Action::Update, id, expected).await?;
                 let old_parts = store::parts(scope, id).await?;
-                let (mut after, parts) = patch.apply(&before, old_parts)?;
+                let (mut after, mut parts) = patch.apply(&before, old_parts)?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
                 if links(&before) != links(&after) {
                     check_links(scope, &after, "patch.").await?;
                 }
+                fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
                 Ok(after)
             })
@@ -498,7 +545,11 @@ impl SessionPatch {
         let glide = inputs.patch_text("patch.glide", self.glide, 200);
         let reaction = inputs.patch_text("patch.immediateReaction", self.immediate_reaction, 2000);
         let note = inputs.patch_text("patch.note", self.note, 20_000);
-        let device = self.device.map_value(|device| device.read(&mut inputs, "patch.device"));
+        let (device, device_id) = match self.device.map_value(|device| device.read(&mut inputs, "patch.device")) {
+            MaybeUndefined::Undefined => (before.device.clone(), before.device_id),
+            MaybeUndefined::Null => (None, None),
+            MaybeUndefined::Value((device, device_id)) => (Some(device), device_id),
+        };
         let anaesthetic = self.anaesthetic.map_value(|cream| cream.read(&mut inputs, "patch.anaesthetic"));
         let after = TreatmentSession {
             practitioner_id: inputs
@@ -512,7 +563,8 @@ impl SessionPatch {
             started_at: self.started_at.map_or(before.started_at, |time| inputs.past_time("patch.startedAt", time.0)),
             ended_at: patched(ended_at, before.ended_at),
             modality,
-            device: patched(device, before.device.clone()),
+            device,
+            device_id,
             skin_preparation: patched(preparation, before.skin_preparation.clone()),
             glide: patched(glide, before.glide.clone()),
             anaesthetic: patched(anaesthetic, before.anaesthetic.clone()),
