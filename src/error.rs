@@ -38,6 +38,19 @@ pub fn at_version(what: &str, current: i32, expected: i32) -> Result<()> {
     if current == expected { Ok(()) } else { Err(Error::stale(what, expected, current)) }
 }
 
+/// A check that a protocol refuses with, as a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedCheck {
+    /// The rule, as the API names it.
+    pub rule: String,
+    /// WARN or BLOCK.
+    pub verdict: String,
+    /// Why, in a sentence.
+    pub cause: String,
+    /// The typed id of the record that triggered it.
+    pub record_id: Option<String>,
+}
+
 /// Everything that can go wrong, in the words of the contract with clients.
 #[derive(Debug)]
 pub enum Error {
@@ -58,6 +71,13 @@ pub enum Error {
     },
     /// The record is signed: it takes addenda, no edits.
     RecordSigned(String),
+    /// A care rule blocks it.
+    ProtocolBlocked {
+        /// What blocks, and what to do.
+        message: String,
+        /// The checks that do not pass.
+        checks: Vec<RefusedCheck>,
+    },
     /// An idempotency key came back with another request.
     IdempotencyMismatch,
     /// Too many tries; seconds to wait.
@@ -109,6 +129,7 @@ impl Error {
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::Conflict { .. } => "CONFLICT",
             Self::RecordSigned(_) => "RECORD_SIGNED",
+            Self::ProtocolBlocked { .. } => "PROTOCOL_BLOCKED",
             Self::IdempotencyMismatch => "IDEMPOTENCY_MISMATCH",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::QueryTooLarge(_) => "QUERY_TOO_LARGE",
@@ -128,7 +149,7 @@ impl Error {
                 [only] => format!("{}: {}", only.path, only.message),
                 many => format!("{} faults in the input; extensions.fields names each", many.len()),
             },
-            Self::Conflict { message, .. } => message.clone(),
+            Self::Conflict { message, .. } | Self::ProtocolBlocked { message, .. } => message.clone(),
             Self::IdempotencyMismatch => {
                 "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"
                     .to_owned()
@@ -165,6 +186,23 @@ impl Error {
                     Value::Object(entry)
                 });
                 extensions.set("fields", Value::List(fields.collect()));
+            }
+            Self::ProtocolBlocked { checks, .. } => {
+                let checks = checks.iter().map(|check| {
+                    let mut entry = async_graphql::indexmap::IndexMap::new();
+                    let parts = [
+                        ("rule", Some(&check.rule)),
+                        ("verdict", Some(&check.verdict)),
+                        ("cause", Some(&check.cause)),
+                        ("recordId", check.record_id.as_ref()),
+                    ];
+                    for (name, value) in parts {
+                        let value = value.map_or(Value::Null, |text| Value::from(text.clone()));
+                        entry.insert(async_graphql::Name::new(name), value);
+                    }
+                    Value::Object(entry)
+                });
+                extensions.set("checks", Value::List(checks.collect()));
             }
             Self::Conflict { current_version: Some(version), .. } => extensions.set("currentVersion", *version),
             Self::RateLimited { retry_after } => extensions.set("retryAfter", *retry_after),

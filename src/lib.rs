@@ -4,6 +4,7 @@ mod vocabulary; // closed lists of words, and what they are called in the databa
 
 mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
 mod aftercare; // aftercare notes
+mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
 mod commands; // what each command of the command line does
 pub mod config; // every setting

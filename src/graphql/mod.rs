@@ -6,6 +6,7 @@ mod node;
 mod sign_in;
 
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
+use crate::care::{graphql::CareQuery, mutation::CareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
@@ -31,6 +32,7 @@ pub struct Query(
     CatalogueQuery,
     ProtocolQuery,
     PlanQuery,
+    CareQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -46,6 +48,7 @@ pub struct Mutation(
     CatalogueMutation,
     ProtocolMutation,
     PlanMutation,
+    CareMutation,
     addendum::AddendumMutation,
 );
 

@@ -4,6 +4,7 @@ use super::{
     EmergencyContact, FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::care::loader::{self as care, Aftercare};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
@@ -224,6 +225,15 @@ impl Patient {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(aftercare::loader::of_patient(ctx, self.id, filter, order, window).await)
+    }
+    /// What holds after their sessions of the last 60 days at a moment, the latest session first. Null with FORBIDDEN for
+    /// roles that see no clinical record.
+    async fn aftercare(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
+    ) -> Option<Result<Vec<Aftercare>>> {
+        Some(care::aftercare_of_patient(ctx, self.id, at.map_or_else(chrono::Utc::now, |at| at.0)).await)
     }
     /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]

@@ -1,10 +1,11 @@
 //! Sessions in the API: the record, its parts, its queries and its links.
 
 use super::{
-    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, Modality, OrderBy, ProductRole, ProductUse,
+    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, KeptCheck, Modality, OrderBy, ProductRole, ProductUse,
     SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::{Device, ProductLot};
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
@@ -251,6 +252,21 @@ impl TreatmentSession {
     /// The version of the protocol that it was checked against. It stays, whatever is published later.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
         listing::linked(ctx, self.protocol_version_id).await
+    }
+    /// What the care rules of its protocol said of it when it was last changed, with what was overridden and why; empty
+    /// for a session of no protocol.
+    async fn checks(&self) -> &[KeptCheck] {
+        &self.checks
+    }
+    /// What holds after it at a moment: instructions in force, what comes next, check-ins due. Null before its end, and
+    /// for a session of no protocol.
+    async fn aftercare(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
+    ) -> Option<Result<Aftercare>> {
+        let at = at.map_or_else(chrono::Utc::now, |at| at.0);
+        care::aftercare_of(ctx, self, at).await.transpose()
     }
     /// Notes on its aftercare, newest first unless asked otherwise.
     #[allow(clippy::too_many_arguments)]

@@ -208,6 +208,40 @@ pub struct KeptCheck {
     pub overridden: Option<Override>,
 }
 
+impl KeptCheck {
+    /// Whether it passes, or was overridden as its verdict asks: a warning with a reason, a block by a supervisor.
+    pub fn is_settled(&self) -> bool {
+        match self.verdict {
+            CheckVerdict::Pass => true,
+            CheckVerdict::Warn => self.overridden.is_some(),
+            CheckVerdict::Block => self.overridden.as_ref().is_some_and(|it| it.supervisor_id.is_some()),
+        }
+    }
+}
+
+/// Refuses to go on while a check blocks that nobody signed off: PROTOCOL_BLOCKED with the checks.
+pub fn refuse_blocked(checks: &[KeptCheck], what_to_do: &str) -> crate::error::Result<()> {
+    let blocking: Vec<&KeptCheck> =
+        checks.iter().filter(|it| it.verdict == CheckVerdict::Block && !it.is_settled()).collect();
+    if blocking.is_empty() {
+        return Ok(());
+    }
+    let causes: Vec<&str> = blocking.iter().map(|it| it.cause.as_str()).collect();
+    let message = format!("the protocol blocks this session: {}. {what_to_do}", causes.join("; "));
+    let refused = checks.iter().filter(|it| it.verdict != CheckVerdict::Pass);
+    Err(crate::error::Error::ProtocolBlocked {
+        message,
+        checks: refused
+            .map(|it| crate::error::RefusedCheck {
+                rule: it.rule.as_str().to_uppercase(),
+                verdict: it.verdict.as_str().to_uppercase(),
+                cause: it.cause.clone(),
+                record_id: it.record_kind.zip(it.record_id).map(|(kind, id)| crate::ids::show(kind, id)),
+            })
+            .collect(),
+    })
+}
+
 /// Going on in spite of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {

@@ -3,8 +3,12 @@
 use super::input::{
     DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_area, check_times, read_parts,
 };
-use super::{DeviceUse, Modality, Parts, SessionStatus, TreatmentSession, missing, store};
+use super::{
+    CheckRule, CheckVerdict, DeviceUse, KeptCheck, Modality, Override, Parts, SessionStatus, TreatmentSession, missing,
+    refuse_blocked, store,
+};
 use crate::access::Scope;
+use crate::care::store as care;
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::error::{Error, Faults};
 use crate::ids;
@@ -12,12 +16,23 @@ use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store as people;
 use crate::page::listing;
 use crate::patient::store as patients;
+use crate::plan::{TreatmentPlan, TreatmentPlanStatus};
+use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::signing::{self, graphql::SignRecordInput};
 use crate::vocabulary::{Action, RecordKind, SignatureMeaning, StaffRole};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
+
+/// A reason for going on in spite of what a rule WARNs of. A BLOCK takes a supervising prescriber: signOffSessionCheck.
+#[derive(InputObject)]
+pub struct CheckOverrideInput {
+    /// The rule.
+    rule: CheckRule,
+    /// Why, at most 2,000 characters.
+    reason: String,
+}
 
 /// Logs a whole session in one call, the way a practitioner works after the fact.
 #[derive(InputObject)]
@@ -32,6 +47,13 @@ pub struct LogSessionInput {
     practitioner_id: Option<ID>,
     /// Who supervised.
     supervisor_id: Option<ID>,
+    /// The plan it is a session of, `plan_…`: its protocol is the session's.
+    plan_id: Option<ID>,
+    /// The published version of a protocol to check it against, if it is of no plan, `protocol_version_…`.
+    protocol_version_id: Option<ID>,
+    /// Reasons for going on in spite of what rules WARN of.
+    #[graphql(default)]
+    overrides: Vec<CheckOverrideInput>,
     /// When it began.
     started_at: DateTime,
     /// When it ended. With an end the session is COMPLETED, without one IN_PROGRESS.
@@ -80,6 +102,16 @@ pub struct StartSessionInput {
     practitioner_id: Option<ID>,
     /// Who supervises.
     supervisor_id: Option<ID>,
+    /// The plan it is a session of, `plan_…`: its protocol is the session's.
+    plan_id: Option<ID>,
+    /// The published version of a protocol to check it against, if it is of no plan, `protocol_version_…`.
+    protocol_version_id: Option<ID>,
+    /// Reasons for going on in spite of what rules WARN of.
+    #[graphql(default)]
+    overrides: Vec<CheckOverrideInput>,
+    /// The areas that are to be treated, at most 40: the interval since their last session is checked.
+    #[graphql(default)]
+    areas: Vec<SessionAreaInput>,
     /// When it began; now when absent.
     started_at: Option<DateTime>,
     /// The kind of treatment.
@@ -204,8 +236,13 @@ pub struct SignSessionPayload {
 }
 
 impl LogSessionInput {
-    fn read(self) -> crate::error::Result<(TreatmentSession, Parts)> {
+    /// The session, its parts and the reasons for going on.
+    pub(crate) fn read(self) -> crate::error::Result<(TreatmentSession, Parts, Overrides)> {
         let mut inputs = Inputs::new();
+        let overrides = self.overrides.iter().enumerate();
+        let overrides: Overrides = overrides
+            .map(|(i, it)| (it.rule, inputs.text(&format!("overrides.{i}.reason"), &it.reason, 2000)))
+            .collect();
         let parts = read_parts(&mut inputs, "", &self.areas, &self.products, self.modality);
         let started_at = inputs.past_time("startedAt", self.started_at.0);
         let ended_at = self.ended_at.map(|time| inputs.past_time("endedAt", time.0));
@@ -232,8 +269,12 @@ impl LogSessionInput {
             immediate_reaction: inputs.opt_text("immediateReaction", self.immediate_reaction.as_deref(), 2000),
             note: inputs.opt_text("note", self.note.as_deref(), 20_000),
             stop_reason: None,
-            plan_id: None,
-            protocol_version_id: None,
+            plan_id: inputs.opt_id("planId", RecordKind::TreatmentPlan, self.plan_id.as_ref()),
+            protocol_version_id: inputs.opt_id(
+                "protocolVersionId",
+                RecordKind::ProtocolVersion,
+                self.protocol_version_id.as_ref(),
+            ),
             device_id,
             checks: Vec::new(),
             stamp: Stamp::new(None, ids::now()),
@@ -241,9 +282,65 @@ impl LogSessionInput {
             kept_parts: None,
         };
         inputs.finish()?;
-        Ok((session, parts))
+        Ok((session, parts, overrides))
     }
 }
+
+/// The reasons for going on that came with a session, by rule.
+pub(crate) type Overrides = Vec<(CheckRule, String)>;
+
+/// Fills in what a session's input left to its plan and to the catalogue, and checks what it names; every fault at once.
+pub(crate) async fn complete(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: &mut Parts,
+) -> crate::error::Result<()> {
+    if session.practitioner_id.is_nil() {
+        session.practitioner_id = scope.viewer().author()?;
+    }
+    patients::active_patient(scope, session.patient_id, "input.patientId").await?;
+    check_links(scope, session, "").await?;
+    follow_plan(scope, session).await?;
+    fill_from_catalogue(scope, session, Some(parts), "").await
+}
+
+/// Takes the protocol of the plan, or checks the one that was given.
+async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSession) -> crate::error::Result<()> {
+    let given = session.protocol_version_id;
+    if let Some(id) = session.plan_id {
+        let plan = listing::by_ids::<TreatmentPlan>(scope, &[id]).await?.pop();
+        let plan = plan.filter(|plan| plan.patient_id == session.patient_id);
+        let plan = plan.ok_or_else(|| Error::input("input.planId", "is not a plan of this patient"))?;
+        if plan.status != TreatmentPlanStatus::Active {
+            let message = format!("is {}: take it up again first (changeTreatmentPlanStatus)", plan.status.words());
+            return Err(Error::input("input.planId", message));
+        }
+        if given.is_some_and(|given| given != plan.protocol_version_id) {
+            let message = "is not the plan's: leave it out, or change the plan's course (changeTreatmentCourse)";
+            return Err(Error::input("input.protocolVersionId", message));
+        }
+        session.protocol_version_id = Some(plan.protocol_version_id);
+    } else if let Some(given) = given {
+        let version = listing::by_ids::<ProtocolVersion>(scope, &[given]).await?.pop();
+        if !version.is_some_and(|version| version.status == VersionStatus::Published) {
+            return Err(Error::input("input.protocolVersionId", "is not a published version of a protocol"));
+        }
+    }
+    Ok(())
+}
+
+/// Notes the reasons for going on at the checks that warn.
+fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) {
+    for (rule, reason) in overrides {
+        let warned = |it: &&mut KeptCheck| it.rule == rule && it.verdict == CheckVerdict::Warn;
+        for check in session.checks.iter_mut().filter(warned) {
+            check.overridden = Some(Override { reason: reason.clone(), by, supervisor_id: None, at: ids::now() });
+        }
+    }
+}
+
+/// What to do about a block before a treatment.
+const PREPARE: &str = "Start it as PREPARATION and have a supervising prescriber sign it off (signOffSessionCheck)";
 
 /// The people and the place that a session names.
 fn links(session: &TreatmentSession) -> (Uuid, Option<Uuid>, Uuid) {
@@ -313,16 +410,18 @@ async fn add(
     scope: &mut Scope,
     mut session: TreatmentSession,
     mut parts: Parts,
+    overrides: Overrides,
 ) -> crate::error::Result<TreatmentSession> {
     scope.viewer().check(Action::Create, RecordKind::TreatmentSession)?;
     let author = scope.viewer().author()?;
     session.stamp = Stamp::new(Some(author), ids::now());
-    if session.practitioner_id.is_nil() {
-        session.practitioner_id = author;
+    complete(scope, &mut session, &mut parts).await?;
+    session.checks = care::evaluate(scope, &session, &parts).await?;
+    note_overrides(&mut session, overrides, author);
+    // What was done is written down whatever the rules say; what is only beginning can still be stopped.
+    if session.status == SessionStatus::InProgress {
+        refuse_blocked(&session.checks, PREPARE)?;
     }
-    patients::active_patient(scope, session.patient_id, "input.patientId").await?;
-    check_links(scope, &session, "").await?;
-    fill_from_catalogue(scope, &mut session, Some(&mut parts), "").await?;
     store::add(scope, &session, &parts).await?;
     Ok(session)
 }
@@ -376,7 +475,12 @@ async fn sign(
         "input.meaning",
         "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
     );
+    for (i, check) in session.checks.iter().enumerate().filter(|(_, it)| it.verdict == CheckVerdict::Warn) {
+        let message = format!("{}: give a reason with overrideSessionCheck", check.cause);
+        lacks.unless(check.is_settled(), &format!("checks.{i}"), &message);
+    }
     lacks.into_result()?;
+    refuse_blocked(&session.checks, "A supervising prescriber signs it off with signOffSessionCheck")?;
     let now = ids::now();
     session.stamp = session.stamp.changed(Some(signer), now);
     let content = super::Content { session: &session, areas: &parts.areas, products: &parts.products };
@@ -395,8 +499,8 @@ impl SessionMutation {
     async fn log_session(&self, ctx: &Context<'_>, input: LogSessionInput) -> Result<LogSessionPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
-        let (session, parts) = input.read()?;
-        let work = transaction(move |scope| Box::pin(add(scope, session, parts)));
+        let (session, parts, overrides) = input.read()?;
+        let work = transaction(move |scope| Box::pin(add(scope, session, parts, overrides)));
         Ok(LogSessionPayload { session: operation.mutate(retry, work).await? })
     }
 
@@ -410,6 +514,9 @@ impl SessionMutation {
             location_id: input.location_id,
             practitioner_id: input.practitioner_id,
             supervisor_id: input.supervisor_id,
+            plan_id: input.plan_id,
+            protocol_version_id: input.protocol_version_id,
+            overrides: input.overrides,
             started_at: input.started_at.unwrap_or_else(|| DateTime(ids::now())),
             ended_at: None,
             modality: input.modality,
@@ -417,7 +524,7 @@ impl SessionMutation {
             skin_preparation: None,
             glide: None,
             anaesthetic: None,
-            areas: Vec::new(),
+            areas: input.areas,
             products: Vec::new(),
             pain_score: None,
             immediate_reaction: None,
@@ -426,9 +533,9 @@ impl SessionMutation {
         if !matches!(input.status, SessionStatus::InProgress | SessionStatus::Preparation) {
             return Err(Error::input("input.status", "must be IN_PROGRESS or PREPARATION").into());
         }
-        let (mut session, parts) = whole.read()?;
+        let (mut session, parts, overrides) = whole.read()?;
         session.status = input.status;
-        let work = transaction(move |scope| Box::pin(add(scope, session, parts)));
+        let work = transaction(move |scope| Box::pin(add(scope, session, parts, overrides)));
         Ok(StartSessionPayload { session: operation.mutate(retry, work).await? })
     }
 
@@ -443,12 +550,18 @@ impl SessionMutation {
             Box::pin(async move {
                 let before = draft(scope, Action::Update, id, expected).await?;
                 let old_parts = store::parts(scope, id).await?;
+                let unchanged = old_parts.clone();
                 let (mut after, mut parts) = patch.apply(&before, old_parts)?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
                 if links(&before) != links(&after) {
                     check_links(scope, &after, "patch.").await?;
                 }
                 fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
+                let now = parts.as_ref().unwrap_or(&unchanged);
+                after.checks = care::evaluate(scope, &after, now).await?;
+                if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
+                    refuse_blocked(&after.checks, PREPARE)?;
+                }
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
                 Ok(after)
             })

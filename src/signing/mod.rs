@@ -67,6 +67,14 @@ impl Missing {
         }
     }
 
+    /// Everything that is missing, as the faults of signing would tell it.
+    pub fn faults(self) -> Vec<crate::error::Fault> {
+        match self.0.into_result() {
+            Err(Error::BadUserInput(faults)) => faults,
+            _ => Vec::new(),
+        }
+    }
+
     /// `Ok` when nothing is missing, else BAD_USER_INPUT with every field.
     pub fn into_result(self) -> Result<()> {
         self.0.into_result()

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["operation"],
     &["page"],
-    &["*", "patient::search", "protocol::rules", "protocol::defaults", "plan::progress"],
+    &["*", "patient::search", "protocol::rules", "protocol::defaults", "plan::progress", "care::checks", "care::aftercare", "care::estimate"],
     &["*::filter"],
     &["*::store", "session::parts"],
     &["*::loader"],
@@ -61,6 +61,8 @@ const KNOWN_CIRCLES: &[(&str, &str)] = &[
 const SHARED_INPUTS: &[(&str, &str)] = &[
     ("organisation::graphql::AddressInput", "patients and locations have the same address"),
     ("signing::graphql::SignRecordInput", "every kind is signed with the same words"),
+    ("session::mutation::LogSessionInput", "sessionChecks takes a session as it would be logged"),
+    ("session::mutation::complete", "and completes it the same way"),
 ];
 
 /// A source file: its module, its text without comments and tests, and what it uses.
