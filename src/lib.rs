@@ -7,6 +7,7 @@ mod aftercare; // aftercare notes
 mod catalogue; // devices, products and their lots
 mod commands; // what each command of the command line does
 pub mod config; // every setting
+mod consent; // texts that patients agree to, and consents
 mod consultation; // consultations
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
@@ -18,6 +19,7 @@ mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
+mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
 mod record; // what every record carries

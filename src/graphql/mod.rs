@@ -7,9 +7,11 @@ mod sign_in;
 
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
+use crate::consent::{graphql::ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
+use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
@@ -27,6 +29,8 @@ pub struct Query(
     AftercareQuery,
     SigningQuery,
     CatalogueQuery,
+    ConsentQuery,
+    OutcomeQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -40,6 +44,9 @@ pub struct Mutation(
     SessionMutation,
     AftercareMutation,
     CatalogueMutation,
+    ConsentTemplateMutation,
+    ConsentMutation,
+    OutcomeMutation,
     addendum::AddendumMutation,
 );
 

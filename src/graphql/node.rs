@@ -2,6 +2,7 @@
 
 use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
+use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
@@ -9,6 +10,7 @@ use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
+use crate::outcome::OutcomeAssessment;
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
 use crate::record::Signature;
@@ -49,6 +51,14 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// A text that patients agree to.
+    ConsentTemplate(ConsentTemplate),
+    /// A version of such a text.
+    ConsentTemplateVersion(ConsentTemplateVersion),
+    /// A consent.
+    Consent(Consent),
+    /// An outcome assessment.
+    OutcomeAssessment(OutcomeAssessment),
 }
 
 /// What every signed kind of record shows.
@@ -111,6 +121,14 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
         RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        RecordKind::ConsentTemplate => nodes!(listing::by_ids::<ConsentTemplate>(scope, ids).await?, ConsentTemplate),
+        RecordKind::ConsentTemplateVersion => {
+            nodes!(listing::by_ids::<ConsentTemplateVersion>(scope, ids).await?, ConsentTemplateVersion)
+        }
+        RecordKind::Consent => nodes!(listing::by_ids::<Consent>(scope, ids).await?, Consent),
+        RecordKind::OutcomeAssessment => {
+            nodes!(listing::by_ids::<OutcomeAssessment>(scope, ids).await?, OutcomeAssessment)
+        }
         _ => Vec::new(),
     })
 }
