@@ -8,6 +8,7 @@ mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
 mod commands; // what each command of the command line does
 pub mod config; // every setting
+mod consent; // texts that patients agree to, and consents
 mod consultation; // consultations
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
@@ -19,6 +20,7 @@ mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
+mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
 mod plan; // treatment plans

@@ -8,9 +8,11 @@ mod sign_in;
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::care::{graphql::CareQuery, mutation::CareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
+use crate::consent::{graphql::ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
+use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
@@ -33,6 +35,8 @@ pub struct Query(
     ProtocolQuery,
     PlanQuery,
     CareQuery,
+    ConsentQuery,
+    OutcomeQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -49,6 +53,9 @@ pub struct Mutation(
     ProtocolMutation,
     PlanMutation,
     CareMutation,
+    ConsentTemplateMutation,
+    ConsentMutation,
+    OutcomeMutation,
     addendum::AddendumMutation,
 );
 

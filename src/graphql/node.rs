@@ -2,6 +2,7 @@
 
 use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
+use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
@@ -9,6 +10,7 @@ use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
+use crate::outcome::OutcomeAssessment;
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
 use crate::plan::TreatmentPlan;
@@ -49,6 +51,14 @@ pub enum Node {
     Device(Device),
     /// A product.
     Product(Product),
+    /// A text that patients agree to.
+    ConsentTemplate(ConsentTemplate),
+    /// A version of such a text.
+    ConsentTemplateVersion(ConsentTemplateVersion),
+    /// A consent.
+    Consent(Consent),
+    /// An outcome assessment.
+    OutcomeAssessment(OutcomeAssessment),
     /// A lot.
     ProductLot(ProductLot),
     /// A treatment plan.
@@ -111,6 +121,14 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Location => nodes!(organisation::store::locations(scope, ids).await?, Location),
         RecordKind::Staff => nodes!(organisation::store::staff(scope, ids).await?, Staff),
         RecordKind::Patient => nodes!(patient::store::patients(scope, ids).await?, Patient),
+        RecordKind::ConsentTemplate => nodes!(listing::by_ids::<ConsentTemplate>(scope, ids).await?, ConsentTemplate),
+        RecordKind::ConsentTemplateVersion => {
+            nodes!(listing::by_ids::<ConsentTemplateVersion>(scope, ids).await?, ConsentTemplateVersion)
+        }
+        RecordKind::Consent => nodes!(listing::by_ids::<Consent>(scope, ids).await?, Consent),
+        RecordKind::OutcomeAssessment => {
+            nodes!(listing::by_ids::<OutcomeAssessment>(scope, ids).await?, OutcomeAssessment)
+        }
         RecordKind::HealthEntry => nodes!(health::store::entries(scope, ids).await?, HealthEntry),
         RecordKind::Consultation => nodes!(consultation::store::consultations(scope, ids).await?, Consultation),
         RecordKind::TreatmentSession => nodes!(session::store::sessions(scope, ids).await?, TreatmentSession),

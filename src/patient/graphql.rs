@@ -4,6 +4,7 @@ use super::{
     EmergencyContact, FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::care::loader::{self as care, Aftercare};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
@@ -12,12 +13,13 @@ use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
+use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
 use crate::plan::{self, TreatmentPlan};
 use crate::record::Address;
 use crate::scalars::{Date, DateTime};
 use crate::session::{self, TreatmentSession};
-use crate::vocabulary::RecordKind;
+use crate::vocabulary::{BodyArea, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 impl Listed for Patient {
@@ -250,6 +252,61 @@ impl Patient {
         let window = PageArguments { first, after, last, before };
         let condition = filter.unwrap_or_default().read();
         Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Consents, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn consents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<ConsentOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Consent>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Outcome assessments, newest first unless asked otherwise, without those entered in error unless the filter asks for
+    /// them. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn outcomes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OutcomeOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<OutcomeAssessment>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// The outcome assessments of one scale in the order of time, with the change since the first and the best pair. A
+    /// series never mixes versions of the scale or roles of raters: where there are several, BAD_USER_INPUT names the
+    /// arguments to choose by and what there is. Null where there is no such assessment; with FORBIDDEN for roles that
+    /// see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn outcome_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Code of the scale, as in `outcomeScales`.")] scale: String,
+        #[graphql(desc = "Version of the scale; needed if several were used.")] scale_version: Option<String>,
+        #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
+        #[graphql(desc = "By raters of this role only; needed if several rated.")] rater_role: Option<RaterRole>,
+        #[graphql(desc = "Of this plan only, `plan_…`.")] plan_id: Option<ID>,
+    ) -> Option<Result<OutcomeSeries>> {
+        let found = async {
+            let plan = plan_id.map(|id| ids::argument("planId", RecordKind::TreatmentPlan, &id)).transpose()?;
+            let choice = outcome::SeriesChoice { scale, scale_version, area, rater_role, plan_id: plan };
+            let all = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", self.id)).await?;
+            Ok(outcome::series_of(all, &choice)?)
+        };
+        found.await.transpose()
     }
     /// Every version of this record, newest first.
     async fn history(

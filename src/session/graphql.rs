@@ -5,6 +5,7 @@ use super::{
     SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::aftercare::{self, AftercareNote};
+use crate::consent::{self, Consent, ConsentKind, ConsentUse};
 use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::{Device, ProductLot};
 use crate::ledger::{RecordVersion, history};
@@ -18,7 +19,7 @@ use crate::record::Signature;
 use crate::scalars::{Date, DateTime, Decimal};
 use crate::signing::{Addendum, loader::addenda};
 use crate::vocabulary::RecordKind;
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 impl Listed for TreatmentSession {
     const NAME: &'static str = "TreatmentSession";
@@ -156,6 +157,21 @@ impl ProductUse {
     }
 }
 
+/// A consent that a session needs, and whether it was there when the session began.
+#[derive(SimpleObject)]
+pub struct RequiredConsent {
+    /// The kind that is needed.
+    kind: ConsentKind,
+    /// What for: the session itself, or photos taken at it.
+    needed_for: ConsentUse,
+    /// Whether one was in force when the session began.
+    in_force: bool,
+    /// The consent that was in force; else the one that comes nearest, if there is any.
+    consent: Option<Consent>,
+    /// Why none was in force, such as `expired on 2026-01-31 09:00 UTC`; null if one was.
+    reason: Option<String>,
+}
+
 /// A treatment session.
 #[Object]
 impl TreatmentSession {
@@ -267,6 +283,22 @@ impl TreatmentSession {
     ) -> Option<Result<Aftercare>> {
         let at = at.map_or_else(chrono::Utc::now, |at| at.0);
         care::aftercare_of(ctx, self, at).await.transpose()
+    }
+    /// The consents that it needs, and whether they were in force when it began: TREATMENT that covers its modality for
+    /// the session, CLINICAL_PHOTO for photos taken at it.
+    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<RequiredConsent>> {
+        let all = listing::whole::<Consent>(ctx, ("patient_id", self.patient_id)).await?;
+        let needed = [ConsentUse::Session, ConsentUse::Photo].map(|needed_for| {
+            let found = consent::standing(&all, needed_for, Some(self.modality), self.started_at);
+            RequiredConsent {
+                kind: found.kind,
+                needed_for,
+                in_force: found.lacking.is_none(),
+                consent: found.consent.cloned(),
+                reason: found.lacking,
+            }
+        });
+        Ok(needed.into())
     }
     /// Notes on its aftercare, newest first unless asked otherwise.
     #[allow(clippy::too_many_arguments)]

@@ -1,0 +1,85 @@
+//! The texts that a new organisation starts with. They are data: a clinic changes them as it likes.
+
+use super::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of, store};
+use crate::access::Scope;
+use crate::error::Result;
+use crate::ids;
+use crate::page::listing;
+use crate::record::Stamp;
+use crate::vocabulary::Modality;
+use serde::Deserialize;
+
+/// A text, as `defaults.json` has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DefaultText {
+    name: String,
+    kind: ConsentKind,
+    language: String,
+    modalities: Vec<Modality>,
+    valid_days: Option<i32>,
+    paragraphs: Vec<String>,
+}
+
+fn texts() -> Result<Vec<DefaultText>> {
+    Ok(serde_json::from_str(include_str!("defaults.json"))?)
+}
+
+/// Gives an organisation that has no text at all the ones it starts with, published.
+#[allow(dead_code)] // called when an organisation is founded and when the service starts
+pub async fn install_defaults(scope: &mut Scope) -> Result<()> {
+    if listing::count::<ConsentTemplate>(scope, &super::TemplateCondition::default()).await? > 0 {
+        return Ok(());
+    }
+    for text in texts()? {
+        let (by, now) = (scope.viewer().staff, ids::now());
+        let stamp = Stamp::new(by, now);
+        let template =
+            ConsentTemplate { id: ids::new_id(), name: text.name, kind: text.kind, active: true, stamp: stamp.clone() };
+        let words = text.paragraphs.join("\n\n");
+        let version = ConsentTemplateVersion {
+            id: ids::new_id(),
+            template_id: template.id,
+            number: 1,
+            status: ConsentTemplateVersionStatus::Published,
+            text_hash: hash_of(words.as_bytes()),
+            text: words,
+            language: text.language,
+            modalities: text.modalities,
+            valid_days: text.valid_days,
+            published_at: Some(now),
+            published_by: by,
+            stamp,
+        };
+        store::add_template(scope, &template, &version).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_and_every_treatment_has_a_text() {
+        let texts = texts().expect("defaults.json");
+        for kind in ConsentKind::ALL {
+            assert!(texts.iter().any(|text| text.kind == *kind), "{kind:?}");
+        }
+        for modality in Modality::ALL.iter().filter(|it| **it != Modality::Other) {
+            let covers =
+                |text: &&DefaultText| text.kind == ConsentKind::Treatment && text.modalities.contains(modality);
+            assert_eq!(texts.iter().filter(covers).count(), 1, "{modality:?}");
+        }
+        let names: BTreeSet<&str> = texts.iter().map(|text| text.name.as_str()).collect();
+        assert_eq!(names.len(), texts.len(), "names are unique");
+        for text in &texts {
+            let words = text.paragraphs.join("\n\n");
+            assert!(words.trim() == words && words.chars().count() <= 50_000, "{}", text.name);
+            assert!(text.kind == ConsentKind::Treatment || text.modalities.is_empty(), "{}", text.name);
+            assert!(words.matches(". ").count() >= 8, "{} says little", text.name);
+            assert!(text.valid_days.is_none_or(|days| (1..=36_500).contains(&days)), "{}", text.name);
+        }
+    }
+}

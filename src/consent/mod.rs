@@ -1,0 +1,258 @@
+//! Consents: texts with versions that patients agree to, and who agreed to which, when and on whose signature.
+
+pub mod defaults;
+mod filter;
+pub mod graphql;
+pub mod loader;
+pub mod mutation;
+mod rules;
+pub mod store;
+pub mod template_mutation;
+
+pub use filter::{
+    ConsentCondition, ConsentFilter, ConsentOrder, TemplateCondition, TemplateFilter, TemplateOrder, VersionCondition,
+    VersionFilter, VersionOrder,
+};
+#[allow(unused_imports)] // photos and care rules stand on them
+pub use rules::{ConsentStep, Standing, image_type, in_force, is_minor_on, needed_for, standing};
+
+use crate::ledger::Record;
+use crate::record::Stamp;
+use crate::vocabulary::{Modality, RecordKind, vocabulary};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+vocabulary! {
+    /// What a consent is about.
+    ConsentKind {
+        /// A treatment.
+        Treatment = "treatment",
+        /// Photos for the clinical record.
+        ClinicalPhoto = "clinical_photo",
+        /// Photos shown to others, such as in advertising.
+        MarketingPhoto = "marketing_photo",
+        /// Keeping and using personal data.
+        Data = "data",
+    }
+}
+
+vocabulary! {
+    /// How a consent stands, as FHIR R4's Consent has it.
+    ConsentStatus {
+        /// Being prepared.
+        Draft = "draft",
+        /// Put before the patient, not answered yet.
+        Proposed = "proposed",
+        /// Signed.
+        Active = "active",
+        /// The patient said no.
+        Rejected = "rejected",
+        /// Signed, and withdrawn later.
+        Inactive = "inactive",
+        /// It never was: kept, and out of every rule.
+        EnteredInError = "entered_in_error",
+    }
+}
+
+vocabulary! {
+    /// How a consent stands at a moment: its status, and whether its time is over.
+    ConsentState {
+        /// Being prepared.
+        Draft = "draft",
+        /// Put before the patient, not answered yet.
+        Proposed = "proposed",
+        /// Signed and valid.
+        Active = "active",
+        /// Signed, and its time is over.
+        Expired = "expired",
+        /// The patient said no.
+        Rejected = "rejected",
+        /// Signed, and withdrawn later.
+        Withdrawn = "withdrawn",
+        /// It never was.
+        EnteredInError = "entered_in_error",
+    }
+}
+
+vocabulary! {
+    /// Who signed a consent.
+    ConsentSigner {
+        /// The patient.
+        Patient = "patient",
+        /// Somebody who decides for the patient, such as a parent.
+        Guardian = "guardian",
+    }
+}
+
+vocabulary! {
+    /// How a consent was signed.
+    ConsentSignatureMethod {
+        /// By typing the name.
+        TypedName = "typed_name",
+        /// By drawing; the image is kept.
+        DrawnImage = "drawn_image",
+    }
+}
+
+vocabulary! {
+    /// How a version of a text stands.
+    ConsentTemplateVersionStatus {
+        /// Being written; takes changes.
+        Draft = "draft",
+        /// In use; takes no change.
+        Published = "published",
+        /// A newer one took its place.
+        Retired = "retired",
+    }
+}
+
+vocabulary! {
+    /// What a consent is needed for.
+    ConsentUse {
+        /// A treatment session.
+        Session = "session",
+        /// A photo for the clinical record.
+        Photo = "photo",
+        /// Showing a photo to others.
+        Marketing = "marketing",
+    }
+}
+
+/// A text that patients agree to; what it says is in its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentTemplate {
+    /// Its id.
+    pub id: Uuid,
+    /// Name, unique in the organisation.
+    pub name: String,
+    /// What it is about.
+    pub kind: ConsentKind,
+    /// Whether it is in use.
+    pub active: bool,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// A version of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentTemplateVersion {
+    /// Its id.
+    pub id: Uuid,
+    /// Of which text.
+    pub template_id: Uuid,
+    /// 1 for the first, one more with each.
+    pub number: i32,
+    /// How it stands.
+    pub status: ConsentTemplateVersionStatus,
+    /// What it says, plain text or Markdown.
+    pub text: String,
+    /// SHA-256 of the text's UTF-8 bytes.
+    #[serde(with = "crate::record::hex")]
+    pub text_hash: Vec<u8>,
+    /// BCP 47 tag of its language.
+    pub language: String,
+    /// The treatments it covers; all when there is none.
+    pub modalities: Vec<Modality>,
+    /// How long a consent to it holds, days; for ever when absent.
+    pub valid_days: Option<i32>,
+    /// When it was published.
+    pub published_at: Option<DateTime<Utc>>,
+    /// By whom; none for the program itself.
+    pub published_by: Option<Uuid>,
+    /// Version and times of the row.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// The signature under a consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who signed.
+    pub signer: ConsentSigner,
+    /// Their name.
+    pub name: String,
+    /// What a guardian is to the patient.
+    pub relationship: Option<String>,
+    /// How.
+    pub method: ConsentSignatureMethod,
+    /// SHA-256 of the drawn image, or of the typed name.
+    #[serde(with = "crate::record::hex")]
+    pub signature_hash: Vec<u8>,
+    /// The staff member who saw it.
+    pub witness_id: Option<Uuid>,
+    /// Somebody else who saw it.
+    pub witness_name: Option<String>,
+}
+
+/// A consent of a patient to one version of a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub patient_id: Uuid,
+    /// To which version of a text.
+    pub template_version_id: Uuid,
+    /// What it is about.
+    pub kind: ConsentKind,
+    /// The treatments it covers; all when there is none.
+    pub modalities: Vec<Modality>,
+    /// SHA-256 of the text.
+    #[serde(with = "crate::record::hex")]
+    pub text_hash: Vec<u8>,
+    /// How it stands.
+    pub status: ConsentStatus,
+    /// The signature.
+    pub given: Option<Given>,
+    /// From when on it holds no more; for ever when absent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was withdrawn, rejected or found to be an error.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub ended_reason: Option<String>,
+    /// Remarks.
+    pub note: Option<String>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// A drawn signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureImage {
+    /// `image/png` or `image/jpeg`.
+    pub media_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// The SHA-256 of some bytes.
+pub fn hash_of(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
+}
+
+macro_rules! record {
+    ($record:ty, $kind:ident, $patient:expr) => {
+        impl Record for $record {
+            const KIND: RecordKind = RecordKind::$kind;
+            fn id(&self) -> Uuid {
+                self.id
+            }
+            fn version(&self) -> i32 {
+                self.stamp.version
+            }
+            fn patient_id(&self) -> Option<Uuid> {
+                let of: fn(&$record) -> Option<Uuid> = $patient;
+                of(self)
+            }
+        }
+    };
+}
+record!(ConsentTemplate, ConsentTemplate, |_| None);
+record!(ConsentTemplateVersion, ConsentTemplateVersion, |_| None);
+record!(Consent, Consent, |it| Some(it.patient_id));
