@@ -6,6 +6,7 @@ use crate::config::{
     AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, LogFormat, ServeSettings,
     StaffArguments, StaffCommand,
 };
+use crate::equip;
 use crate::organisation::{Staff, store};
 use crate::record::Stamp;
 use crate::server::{Database, Server};
@@ -198,15 +199,9 @@ async fn staff(arguments: StaffArguments) -> Result<(), String> {
 
 /// Organisations, by the owner's eyes: (id, name).
 pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, String> {
-    let client = crate::db::connect(&database.owner).await?;
-    let rows = client
-        .query("SELECT DISTINCT org_id::text FROM account_membership", &[])
-        .await
-        .map_err(|error| format!("the organisations can't be read: {error}"))?;
     let pool = database.small_pool()?;
     let mut found = Vec::new();
-    for row in rows {
-        let id: Uuid = row.get::<_, String>(0).parse().map_err(|_| "an organisation's id can't be read".to_owned())?;
+    for id in equip::organisations(&database.owner).await? {
         let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
         let name = store::organisation(&mut scope).await.map_err(|error| error.operator_message())?.name;
         scope.rollback().await;
@@ -228,6 +223,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
             let mut scope = Scope::program(&pool, org.unwrap_or_else(ids::new_id)).await.map_err(plain)?;
             if org.is_none() {
                 store::found(&mut scope, &organisation).await.map_err(plain)?;
+                equip::equip(&mut scope).await.map_err(plain)?;
             }
             let member = Staff {
                 id: ids::new_id(),

@@ -12,6 +12,7 @@ mod consent; // texts that patients agree to, and consents
 mod consultation; // consultations
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
+mod equip; // what every organisation starts with
 mod error; // the only error type
 mod graphql; // the schema's roots, and the gate in front of the executor
 mod health; // the health history

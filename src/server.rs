@@ -8,7 +8,7 @@ use crate::graphql::gate::{DocumentCache, Limits};
 use crate::http::{self, App, request::BodyLimits};
 use crate::ledger::AccessLog;
 use crate::operation::Service;
-use crate::{demo, graphql};
+use crate::{demo, equip, graphql};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::{HttpServer, web};
@@ -173,6 +173,7 @@ impl Server {
             );
         }
         database.refuse_too_mighty().await?;
+        equip::equip_all(&database.owner, &pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),

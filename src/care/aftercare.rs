@@ -128,10 +128,7 @@ mod tests {
             codes(&at(23).in_force),
             ["no_direct_sun", "no_make_up", "no_exfoliants_retinoids_vitamin_c", "gentle_moisturiser", "do_not_pick"]
         );
-        assert_eq!(
-            codes(&at(24).in_force),
-            ["no_exfoliants_retinoids_vitamin_c", "gentle_moisturiser", "do_not_pick"]
-        );
+        assert_eq!(codes(&at(24).in_force), ["no_exfoliants_retinoids_vitamin_c", "gentle_moisturiser", "do_not_pick"]);
         assert_eq!(codes(&at(72).in_force), ["gentle_moisturiser", "do_not_pick"]);
         assert!(at(168).in_force.is_empty());
     }
@@ -145,7 +142,8 @@ mod tests {
             let codes = |list: &[CheckInState]| list.iter().map(|it| it.code.clone()).collect::<Vec<_>>().join(" ");
             (codes(&found.check_ins_due), codes(&found.check_ins_overdue), codes(&found.check_ins_upcoming))
         };
-        let words = |due: &str, overdue: &str, upcoming: &str| (due.to_owned(), overdue.to_owned(), upcoming.to_owned());
+        let words =
+            |due: &str, overdue: &str, upcoming: &str| (due.to_owned(), overdue.to_owned(), upcoming.to_owned());
         assert_eq!(at(1, &[]), words("", "", "day_1 day_7"));
         assert_eq!(at(12, &[]), words("day_1", "", "day_7"));
         assert_eq!(at(20, &[15]), words("", "", "day_7"));

@@ -218,7 +218,8 @@ fn depth(answers: &mut Answers<'_>) {
     for area in facts.areas {
         let Some(depth) = area.depth_mm else { continue };
         let place = area.area.words();
-        if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1) {
+        if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1)
+        {
             let cause = format!("{place}: {depth} mm is deeper than {} can be set to, {most} mm", device.model);
             let record = Some((RecordKind::Device, device.id));
             answers.add(CheckRule::Depth, verdict(facts.rules.blocks.device_range), cause, record);
@@ -262,9 +263,10 @@ fn strictest<'r>(
     day: NaiveDate,
     scope: ContraindicationScope,
 ) -> Option<&'r Contraindication> {
-    let met = rules.contraindications.iter().filter(|it| {
-        it.applies_to == scope && is_about(entry, &it.code) && holds_on(entry, day, it.look_back_days)
-    });
+    let met = rules
+        .contraindications
+        .iter()
+        .filter(|it| it.applies_to == scope && is_about(entry, &it.code) && holds_on(entry, day, it.look_back_days));
     met.min_by_key(|it| it.severity)
 }
 
@@ -316,9 +318,14 @@ fn lots(answers: &mut Answers<'_>) {
             let cause = format!("{}, lot {number}, is recalled by its maker: {}", used.product, recall.reason);
             answers.add(CheckRule::Lot, verdict(facts.rules.blocks.lot_recalled), cause, record);
         }
-        let last = used.known.as_ref().and_then(|lot| lot.expires_on).or(used.expires_on);
-        if let Some(last) = last.filter(|last| facts.day > *last) {
-            let cause = format!("{}, lot {number}, expired on {last}", used.product);
+        let expired = match &used.known {
+            Some(lot) if lot.expires_on.is_some() => lot.is_expired_on(facts.day),
+            _ => used.expires_on.is_some_and(|last| facts.day > last),
+        };
+        if expired {
+            let last = used.known.as_ref().and_then(|lot| lot.expires_on).or(used.expires_on);
+            let last = last.map(|last| format!(" on {last}")).unwrap_or_default();
+            let cause = format!("{}, lot {number}, expired{last}", used.product);
             answers.add(CheckRule::Lot, verdict(facts.rules.blocks.lot_expired), cause, record);
         }
     }
@@ -338,7 +345,11 @@ fn device(answers: &mut Answers<'_>) {
         }
     }
     if facts.modality != facts.protocol_modality {
-        let cause = format!("the protocol is for {}, the session is {}", facts.protocol_modality.words(), facts.modality.words());
+        let cause = format!(
+            "the protocol is for {}, the session is {}",
+            facts.protocol_modality.words(),
+            facts.modality.words()
+        );
         answers.add(CheckRule::Device, CheckVerdict::Warn, cause, None);
     }
     answers.pass(CheckRule::Device, "nothing speaks against the device");
@@ -372,7 +383,9 @@ fn skin_type(answers: &mut Answers<'_>) {
     let record = Some((RecordKind::Patient, facts.patient));
     match facts.skin_type {
         _ if allowed.is_empty() => answers.pass(CheckRule::SkinType, "the protocol is for every skin type"),
-        Some(found) if allowed.contains(&found) => answers.pass(CheckRule::SkinType, "the protocol is for this skin type"),
+        Some(found) if allowed.contains(&found) => {
+            answers.pass(CheckRule::SkinType, "the protocol is for this skin type")
+        }
         Some(found) => {
             let cause = format!("the protocol is not for Fitzpatrick type {}", found.number());
             answers.add(CheckRule::SkinType, verdict(facts.rules.blocks.skin_type), cause, record);
@@ -391,7 +404,8 @@ fn cream(answers: &mut Answers<'_>) {
     };
     for entry in facts.health {
         if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Anaesthetic) {
-            let cause = format!("numbing cream: {} ({}) is a {} contraindication", met.label, entry.text, met.severity.words());
+            let cause =
+                format!("numbing cream: {} ({}) is a {} contraindication", met.label, entry.text, met.severity.words());
             let record = Some((RecordKind::HealthEntry, entry.id));
             answers.add(CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
         }
@@ -402,8 +416,11 @@ fn cream(answers: &mut Answers<'_>) {
     };
     if let Some(minutes) = cream.minutes.filter(outside) {
         let bound = |bound: Option<i32>| bound.map_or_else(|| "any".to_owned(), |it| it.to_string());
-        let cause =
-            format!("the numbing cream was on for {minutes} minutes; the protocol says {} to {}", bound(least), bound(most));
+        let cause = format!(
+            "the numbing cream was on for {minutes} minutes; the protocol says {} to {}",
+            bound(least),
+            bound(most)
+        );
         answers.add(CheckRule::Anaesthetic, CheckVerdict::Warn, cause, None);
     }
     answers.pass(CheckRule::Anaesthetic, "nothing speaks against the numbing cream");

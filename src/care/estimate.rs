@@ -16,6 +16,15 @@ pub struct Point {
     pub score: f64,
 }
 
+/// What the estimate must know of the scale of the results.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// How much worse is worse by one: a step, or a twentieth of a scale that has many.
+    pub step: f64,
+    /// Its direction.
+    pub lower_is_better: bool,
+}
+
 /// What an estimate rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "MaintenanceBasis")]
@@ -56,7 +65,8 @@ struct Line {
 /// Least squares.
 fn line(points: &[(f64, f64)]) -> Option<Line> {
     let n = f64::from(u32::try_from(points.len()).ok()?);
-    let (mean_x, mean_y) = (points.iter().map(|it| it.0).sum::<f64>() / n, points.iter().map(|it| it.1).sum::<f64>() / n);
+    let (mean_x, mean_y) =
+        (points.iter().map(|it| it.0).sum::<f64>() / n, points.iter().map(|it| it.1).sum::<f64>() / n);
     let spread: f64 = points.iter().map(|it| (it.0 - mean_x).powi(2)).sum();
     if spread <= f64::EPSILON {
         return None;
@@ -78,25 +88,18 @@ fn day_after(day: NaiveDate, days: f64) -> NaiveDate {
 /// When the result will have worsened by one step of its scale since its best, by the patient's own results; by the
 /// protocol where there are under three, or where they do not worsen.
 ///
-/// `worse_by_one` is one step of the scale, `lower_is_better` its direction; `points` are of one scale, version and
-/// rater. `None` if the protocol has no maintenance and the patient's results say nothing.
-pub fn estimate(
-    rules: &Rules,
-    last_session: NaiveDate,
-    points: &[Point],
-    worse_by_one: f64,
-    lower_is_better: bool,
-) -> Option<Estimate> {
+/// `points` are of one scale, version, area and role of rater. `None` if the protocol has no maintenance and the patient's results say nothing.
+pub fn estimate(rules: &Rules, last_session: NaiveDate, points: &[Point], scale: Scale) -> Option<Estimate> {
     let since: Vec<(f64, f64)> = points
         .iter()
         .filter_map(|point| {
             let days = (point.at.date_naive() - last_session).num_days();
-            let sign = if lower_is_better { 1.0 } else { -1.0 };
+            let sign = if scale.lower_is_better { 1.0 } else { -1.0 };
             Some((f64::from(i32::try_from(days).ok().filter(|days| *days >= 0)?), sign * point.score))
         })
         .collect();
     let used = since.len();
-    let own = (used >= FEWEST).then(|| own_results(last_session, &since, worse_by_one)).flatten();
+    let own = (used >= FEWEST).then(|| own_results(last_session, &since, scale.step)).flatten();
     own.or_else(|| {
         let (from, until) = rules.maintenance_from_months.zip(rules.maintenance_until_months)?;
         let after = |months: i32| {
@@ -113,7 +116,9 @@ pub fn estimate(
             until: after(until),
             basis: Basis::Protocol,
             points: used,
-            explanation: format!("An estimate: {from} to {until} months after the last session, as the protocol says; {why}."),
+            explanation: format!(
+                "An estimate: {from} to {until} months after the last session, as the protocol says; {why}."
+            ),
         })
     })
 }
@@ -155,6 +160,8 @@ mod tests {
         defaults::defaults().expect("defaults").remove(0).rules
     }
 
+    const GAIS: Scale = Scale { step: 1.0, lower_is_better: true };
+
     fn last() -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 1, 31).expect("a day")
     }
@@ -165,25 +172,28 @@ mod tests {
 
     #[test]
     fn two_results_are_too_few_and_the_protocol_speaks() {
-        let found = estimate(&rules(), last(), &[point(40, 2.0), point(90, 2.0)], 1.0, true).expect("an estimate");
+        let found = estimate(&rules(), last(), &[point(40, 2.0), point(90, 2.0)], GAIS).expect("an estimate");
         assert_eq!((found.basis, found.points, found.likely), (Basis::Protocol, 2, None));
         let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("a day");
         assert_eq!((found.from, found.until), (day(2026, 7, 31), day(2027, 1, 31)));
         let without = Rules { maintenance_from_months: None, maintenance_until_months: None, ..rules() };
-        assert_eq!(estimate(&without, last(), &[], 1.0, true), None);
+        assert_eq!(estimate(&without, last(), &[], GAIS), None);
     }
 
     #[test]
     fn results_before_the_last_session_do_not_count() {
         let points = [point(-40, 3.0), point(-10, 2.0), point(30, 1.0)];
-        assert_eq!(estimate(&rules(), last(), &points, 1.0, true).map(|it| (it.basis, it.points)), Some((Basis::Protocol, 1)));
+        assert_eq!(
+            estimate(&rules(), last(), &points, GAIS).map(|it| (it.basis, it.points)),
+            Some((Basis::Protocol, 1))
+        );
     }
 
     #[test]
     fn a_straight_decline_is_followed_to_one_step() {
         // GAIS 1 at 40 days, a tenth of a step worse each 10 days: one step after another 100.
         let points: Vec<Point> = (0..4).map(|i| point(40 + i64::from(i) * 10, 1.0 + f64::from(i) * 0.1)).collect();
-        let found = estimate(&rules(), last(), &points, 1.0, true).expect("an estimate");
+        let found = estimate(&rules(), last(), &points, GAIS).expect("an estimate");
         assert_eq!((found.basis, found.points), (Basis::OwnResults, 4));
         assert_eq!(found.likely, last().checked_add_days(Days::new(140)));
         assert_eq!((Some(found.from), Some(found.until)), (found.likely, found.likely), "no scatter, no interval");
@@ -193,7 +203,7 @@ mod tests {
     fn results_that_get_better_fall_back_on_the_protocol() {
         for (lower_is_better, scores) in [(true, [3.0, 2.0, 1.0]), (false, [100.0, 120.0, 150.0])] {
             let points: Vec<Point> = scores.iter().zip([30, 60, 90]).map(|(score, days)| point(days, *score)).collect();
-            let found = estimate(&rules(), last(), &points, 1.0, lower_is_better).expect("an estimate");
+            let found = estimate(&rules(), last(), &points, Scale { lower_is_better, ..GAIS }).expect("an estimate");
             assert_eq!((found.basis, found.points), (Basis::Protocol, 3));
         }
     }
@@ -202,7 +212,7 @@ mod tests {
         #[test]
         fn the_likely_day_is_in_the_interval(scores in proptest::collection::vec((1_i64..700, 0.0_f64..10.0), 0..12), lower: bool) {
             let points: Vec<Point> = scores.iter().map(|(days, score)| point(*days, *score)).collect();
-            let found = estimate(&rules(), last(), &points, 1.0, lower).expect("the protocol has maintenance");
+            let found = estimate(&rules(), last(), &points, Scale { lower_is_better: lower, ..GAIS }).expect("the protocol has maintenance");
             prop_assert!(found.from <= found.until && found.from >= last());
             if let Some(likely) = found.likely {
                 prop_assert!(found.from <= likely && likely <= found.until);
@@ -211,7 +221,7 @@ mod tests {
             // The order in which results were written down changes nothing.
             let mut turned = points.clone();
             turned.reverse();
-            let again = estimate(&rules(), last(), &turned, 1.0, lower).expect("the same");
+            let again = estimate(&rules(), last(), &turned, Scale { lower_is_better: lower, ..GAIS }).expect("the same");
             prop_assert_eq!(again.basis, found.basis);
             prop_assert!((again.from - found.from).num_days().abs() <= 1);
         }

@@ -252,7 +252,9 @@ fn lacks(faults: Vec<Fault>) -> Vec<CompletenessItem> {
 fn of_checks(checks: &[KeptCheck]) -> impl Iterator<Item = CompletenessItem> + '_ {
     checks.iter().enumerate().filter(|(_, check)| !check.is_settled()).map(|(i, check)| {
         let (cost, what) = match check.verdict {
-            CheckVerdict::Block => (CompletenessCost::CantSign, "a supervising prescriber signs it off with signOffSessionCheck"),
+            CheckVerdict::Block => {
+                (CompletenessCost::CantSign, "a supervising prescriber signs it off with signOffSessionCheck")
+            }
             _ => (CompletenessCost::CanSignWithReason, "give a reason with overrideSessionCheck"),
         };
         CompletenessItem { field: format!("checks.{i}"), message: format!("{}: {what}", check.cause), cost }
@@ -277,7 +279,12 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
             items.extend(of_checks(&record.checks));
             (record.signature.is_some(), items)
         }
-        _ => return Err(Error::input("id", "must be the id of a consultation, a treatment session or an aftercare note")),
+        _ => {
+            return Err(Error::input(
+                "id",
+                "must be the id of a consultation, a treatment session or an aftercare note",
+            ));
+        }
     };
     // What is signed lacks nothing that could still be asked of it.
     let items = if signed { Vec::new() } else { items };

@@ -11,6 +11,6 @@ pub mod store;
 
 pub use aftercare::{CheckInState, InForce, Situation, situation};
 pub use checks::{
-    AreaFact, CreamFact, ConsentFact, ConsultationFact, EarlierSession, Facts, LotFact, checks, keep_overrides,
+    AreaFact, ConsentFact, ConsultationFact, CreamFact, EarlierSession, Facts, LotFact, checks, keep_overrides,
 };
-pub use estimate::{Basis, Estimate, Point, estimate};
+pub use estimate::{Basis, Estimate, Point, Scale, estimate};

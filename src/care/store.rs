@@ -38,14 +38,12 @@ struct Gathered {
 pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<Vec<KeptCheck>> {
     let Some(version) = session.protocol_version_id else { return Ok(Vec::new()) };
     let found = gather(scope, session, parts, version).await?;
-    let areas: Vec<AreaFact> = parts
-        .areas
-        .iter()
-        .map(|it| AreaFact { area: it.area, side: it.side, depth_mm: it.needle_depth_mm })
-        .collect();
-    let cream = session.anaesthetic.as_ref().map(|it| CreamFact {
-        minutes: it.applied_at.zip(it.removed_at).map(|(on, off)| (off - on).num_minutes()),
-    });
+    let areas: Vec<AreaFact> =
+        parts.areas.iter().map(|it| AreaFact { area: it.area, side: it.side, depth_mm: it.needle_depth_mm }).collect();
+    let cream = session
+        .anaesthetic
+        .as_ref()
+        .map(|it| CreamFact { minutes: it.applied_at.zip(it.removed_at).map(|(on, off)| (off - on).num_minutes()) });
     let now = checks(&Facts {
         rules: &found.version.rules,
         protocol_version: found.version.id,
@@ -88,8 +86,7 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, ve
         })
         .collect();
     let wanted: Vec<Uuid> = parts.products.iter().filter_map(|it| it.lot_id).collect();
-    let known: Vec<ProductLot> =
-        if wanted.is_empty() { Vec::new() } else { listing::by_ids(scope, &wanted).await? };
+    let known: Vec<ProductLot> = if wanted.is_empty() { Vec::new() } else { listing::by_ids(scope, &wanted).await? };
     let lots = parts
         .products
         .iter()

@@ -26,7 +26,6 @@ fn texts() -> Result<Vec<DefaultText>> {
 }
 
 /// Gives an organisation that has no text at all the ones it starts with, published.
-#[allow(dead_code)] // called when an organisation is founded and when the service starts
 pub async fn install_defaults(scope: &mut Scope) -> Result<()> {
     if listing::count::<ConsentTemplate>(scope, &super::TemplateCondition::default()).await? > 0 {
         return Ok(());

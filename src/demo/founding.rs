@@ -5,6 +5,7 @@ use super::dice::Dice;
 use super::names::Country;
 use crate::access::{Scope, account, password};
 use crate::db::Pool;
+use crate::equip::equip;
 use crate::error::Result;
 use crate::ids;
 use crate::organisation::{Location, Staff, store};
@@ -133,6 +134,7 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
         Err(crate::error::Error::NotFound(_)) => drop(store::found(scope, NAME).await?),
         Err(error) => return Err(error),
     }
+    equip(scope).await?;
     for (number, clinic) in (0..).zip(&CLINICS) {
         if store::locations(scope, &[location_id(number)]).await?.is_empty() {
             store::add_location(scope, &location(number, clinic)).await?;

@@ -70,12 +70,10 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
         "consultation_id" => RecordKind::Consultation,
         "device_id" => RecordKind::Device,
         "lot_id" => RecordKind::ProductLot,
-        "published_by" | "by" => RecordKind::Staff,
         "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by"
-        | "published_by" | "witness_id" | "rater_id" => RecordKind::Staff,
+        | "published_by" | "witness_id" | "rater_id" | "by" | "changed_by" => RecordKind::Staff,
         "template_id" => RecordKind::ConsentTemplate,
         "template_version_id" => RecordKind::ConsentTemplateVersion,
-        "plan_id" => RecordKind::TreatmentPlan,
         "photo_id" | "compared_with_photo_id" => RecordKind::Photo,
         _ => return None,
     })

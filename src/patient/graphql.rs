@@ -4,8 +4,8 @@ use super::{
     EmergencyContact, FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
 };
 use crate::aftercare::{self, AftercareNote};
-use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::care::loader::{self as care, Aftercare};
+use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::consultation::{self, Consultation};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};

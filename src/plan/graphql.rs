@@ -4,6 +4,7 @@ use super::{
     DateWindow, EarlierCourse, PlanArea, PlanFilter, PlanOrder, Progress, SessionFact, TreatmentPlan,
     TreatmentPlanStatus, progress,
 };
+use crate::care::{Estimate, loader as care};
 use crate::consultation::Consultation;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
@@ -196,6 +197,11 @@ impl TreatmentPlan {
         let facts = facts(ctx, &sessions).await?;
         let day = on.map_or_else(|| today(&facts), |day| day.0);
         Ok(progress(self, &version.rules, &facts, day))
+    }
+    /// When maintenance will be wanted: an estimate from the patient's own results where there are three or more since the
+    /// last session, else the protocol's months. Null before the first completed session.
+    async fn maintenance_estimate(&self, ctx: &Context<'_>) -> Option<Result<Estimate>> {
+        care::maintenance_of(ctx, self).await.transpose()
     }
     /// Its sessions, newest first unless asked otherwise.
     #[allow(clippy::too_many_arguments)]

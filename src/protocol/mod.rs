@@ -12,10 +12,7 @@ pub use filter::{
     ProtocolCondition, ProtocolFilter, ProtocolOrder, ProtocolVersionCondition, ProtocolVersionFilter,
     ProtocolVersionOrder,
 };
-pub use rules::{
-    AftercareInstruction, CheckInDue, Contraindication, ContraindicationScope, DepthLimit, Rules, SymptomWindowHours,
-    Verdicts,
-};
+pub use rules::{Contraindication, ContraindicationScope, Rules};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

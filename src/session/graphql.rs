@@ -1,13 +1,13 @@
 //! Sessions in the API: the record, its parts, its queries and its links.
 
 use super::{
-    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, KeptCheck, Modality, OrderBy, ProductRole, ProductUse,
-    SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
+    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, KeptCheck, Modality, OrderBy, ProductRole,
+    ProductUse, SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::aftercare::{self, AftercareNote};
-use crate::consent::{self, Consent, ConsentKind, ConsentUse};
 use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::{Device, ProductLot};
+use crate::consent::{self, Consent, ConsentKind, ConsentUse};
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};

@@ -1,7 +1,7 @@
 use super::*;
 use crate::catalogue::MakerRecall;
 use crate::ids;
-use crate::protocol::{SymptomWindowHours, defaults};
+use crate::protocol::defaults;
 use crate::record::Stamp;
 use crate::scalars;
 use chrono::{TimeDelta, TimeZone};
@@ -226,15 +226,51 @@ fn contraindications_look_back_as_far_as_the_protocol_says() {
         ("184 days ago", dose(day(6, 15).checked_sub_days(Days::new(184))), None),
         ("keloids", entry("keloid_tendency"), Some(Warn)),
         ("in capitals", entry("KELOID_Tendency"), Some(Warn)),
-        ("a scar of 11 months", HealthEntry { ended_on: Some(NaiveDate::from_ymd_opt(2025, 7, 10).expect("a day")), ..entry("recent_scar") }, Some(Warn)),
-        ("a scar of 13 months", HealthEntry { ended_on: Some(NaiveDate::from_ymd_opt(2025, 5, 10).expect("a day")), ..entry("recent_scar") }, None),
+        (
+            "a scar of 11 months",
+            HealthEntry {
+                ended_on: Some(NaiveDate::from_ymd_opt(2025, 7, 10).expect("a day")),
+                ..entry("recent_scar")
+            },
+            Some(Warn),
+        ),
+        (
+            "a scar of 13 months",
+            HealthEntry {
+                ended_on: Some(NaiveDate::from_ymd_opt(2025, 5, 10).expect("a day")),
+                ..entry("recent_scar")
+            },
+            None,
+        ),
         ("begins tomorrow", HealthEntry { onset_on: Some(day(6, 16)), ..entry("keloid_tendency") }, None),
         ("made in error", HealthEntry { entered_in_error: true, ..entry("bleeding_disorder") }, None),
         ("unknown code", entry("hay_fever"), None),
-        ("unknown code, said to be absolute", HealthEntry { severity: Some(ContraindicationSeverity::Absolute), ..entry("hay_fever") }, Some(Block)),
-        ("no code, to be weighed", HealthEntry { code: None, severity: Some(ContraindicationSeverity::Relative), ..entry("x") }, Some(Warn)),
-        ("pregnant, without a code", HealthEntry { code: None, kind: HealthEntryKind::PregnancyOrNursing, ..entry("x") }, Some(Block)),
-        ("pregnant until May", HealthEntry { code: None, kind: HealthEntryKind::PregnancyOrNursing, ended_on: Some(day(5, 20)), severity: Some(ContraindicationSeverity::Absolute), ..entry("x") }, None),
+        (
+            "unknown code, said to be absolute",
+            HealthEntry { severity: Some(ContraindicationSeverity::Absolute), ..entry("hay_fever") },
+            Some(Block),
+        ),
+        (
+            "no code, to be weighed",
+            HealthEntry { code: None, severity: Some(ContraindicationSeverity::Relative), ..entry("x") },
+            Some(Warn),
+        ),
+        (
+            "pregnant, without a code",
+            HealthEntry { code: None, kind: HealthEntryKind::PregnancyOrNursing, ..entry("x") },
+            Some(Block),
+        ),
+        (
+            "pregnant until May",
+            HealthEntry {
+                code: None,
+                kind: HealthEntryKind::PregnancyOrNursing,
+                ended_on: Some(day(5, 20)),
+                severity: Some(ContraindicationSeverity::Absolute),
+                ..entry("x")
+            },
+            None,
+        ),
     ];
     for (name, entry, expected) in table {
         let id = entry.id;
@@ -277,7 +313,8 @@ fn lots_that_are_expired_or_recalled_warn() {
         note: None,
         stamp: Stamp::new(None, ids::now()),
     };
-    let used = |expires_on, known| LotFact { product: "Serum".to_owned(), lot: Some("A1".to_owned()), expires_on, known };
+    let used =
+        |expires_on, known| LotFact { product: "Serum".to_owned(), lot: Some("A1".to_owned()), expires_on, known };
     let table = [
         ("nothing known", used(None, None), 0),
         ("written, its last day", used(Some(day(6, 15)), None), 0),
@@ -309,9 +346,8 @@ fn a_device_that_is_recalled_or_out_of_use_warns() {
 
 #[test]
 fn a_consultation_must_still_hold_and_have_found_them_suitable() {
-    let held = |held_on, valid_until, candidacy| {
-        Some(ConsultationFact { id: ids::new_id(), held_on, valid_until, candidacy })
-    };
+    let held =
+        |held_on, valid_until, candidacy| Some(ConsultationFact { id: ids::new_id(), held_on, valid_until, candidacy });
     let suitable = Some(Candidacy::Suitable);
     let year_ago = NaiveDate::from_ymd_opt(2025, 6, 15).expect("a day");
     let table = [
@@ -352,7 +388,8 @@ fn the_numbing_cream_has_its_own_list_and_its_minutes() {
     assert!(liver.against().is_empty(), "without the cream it does not matter");
     let with_cream = Case { cream: Some(CreamFact { minutes: None }), ..liver };
     assert_eq!(with_cream.against(), [(CheckRule::Anaesthetic, Warn)]);
-    let blood = Case { health: vec![entry("methaemoglobinaemia")], cream: Some(CreamFact { minutes: None }), ..Case::fine() };
+    let blood =
+        Case { health: vec![entry("methaemoglobinaemia")], cream: Some(CreamFact { minutes: None }), ..Case::fine() };
     assert_eq!(blood.against(), [(CheckRule::Anaesthetic, Block)]);
 }
 
@@ -360,11 +397,17 @@ fn the_numbing_cream_has_its_own_list_and_its_minutes() {
 fn an_override_stays_while_the_answer_gets_no_stricter() {
     let case = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
     let mut before = case.checks();
-    let done = crate::session::Override { reason: "Wanted".to_owned(), by: ids::new_id(), supervisor_id: None, at: ids::now() };
+    let done = crate::session::Override {
+        reason: "Wanted".to_owned(),
+        by: ids::new_id(),
+        supervisor_id: None,
+        at: ids::now(),
+    };
     for check in before.iter_mut().filter(|it| it.verdict == CheckVerdict::Warn) {
         check.overridden = Some(done.clone());
     }
-    let of_interval = |found: &[KeptCheck]| found.iter().find(|it| it.rule == CheckRule::Interval).expect("one").overridden.clone();
+    let of_interval =
+        |found: &[KeptCheck]| found.iter().find(|it| it.rule == CheckRule::Interval).expect("one").overridden.clone();
     assert_eq!(of_interval(&keep_overrides(&before, case.checks())), Some(done));
     let mut strict = case;
     strict.rules.blocks.interval = true;
@@ -387,7 +430,6 @@ proptest! {
         let earlier = session(day(6, 15) - TimeDelta::days(days), BodyArea::Cheek, side);
         let mut case = Case { sessions: vec![earlier], ..Case::fine() };
         case.rules.interval_min_days = least;
-        case.rules.symptom_windows = Some(SymptomWindowHours { redness: 1, swelling: 1, pain: 1 });
         // One day after the other, until the day of the session.
         let (mut on, mut counted) = (day(6, 15) - TimeDelta::days(days), 0);
         while on < day(6, 15) {
