@@ -3,6 +3,7 @@
 mod vocabulary; // closed lists of words, and what they are called in the database and the API
 
 mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
+mod adverse_event; // adverse events, and what notes propose
 mod aftercare; // aftercare notes
 mod catalogue; // devices, products and their lots
 mod commands; // what each command of the command line does
@@ -20,6 +21,7 @@ mod operation; // one GraphQL operation: its picture, its transactions, its batc
 mod organisation; // the tenant, its locations and its staff
 mod page; // keyset cursors and connections
 mod patient; // patients
+mod recall; // who is to be called back, and where a lot went
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
 pub mod server; // the service as a value

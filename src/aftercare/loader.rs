@@ -3,13 +3,35 @@
 use super::filter::Condition;
 use super::store::Parent;
 use super::{AftercareNote, Filter, OrderBy, store};
-use crate::error::SharedError;
+use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
 use crate::page::{Connection, PageArguments, Window, batch_counter};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// Looks a note up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NoteById(pub Uuid);
+
+impl Loader<NoteById> for Batch {
+    type Value = AftercareNote;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[NoteById]) -> Result<HashMap<NoteById, AftercareNote>, SharedError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut scope = self.0.reader().await?;
+        let notes = store::notes(&mut scope, &ids).await?;
+        Ok(notes.into_iter().map(|note| (NoteById(note.id), note)).collect())
+    }
+}
+
+/// The note a record must have.
+pub async fn note_of_record(ctx: &Context<'_>, id: Uuid) -> Result<AftercareNote> {
+    let note = ctx.batches()?.load_one(NoteById(id)).await?;
+    note.ok_or_else(|| Error::Internal("a record without its aftercare note".to_owned()).into())
+}
 
 /// A window on the notes of a patient or of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

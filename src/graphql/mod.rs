@@ -5,12 +5,14 @@ pub mod gate;
 mod node;
 mod sign_in;
 
+use crate::adverse_event::{graphql::AdverseEventQuery, mutation::AdverseEventMutation};
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
+use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
 use async_graphql::{EmptySubscription, MergedObject};
@@ -27,6 +29,9 @@ pub struct Query(
     AftercareQuery,
     SigningQuery,
     CatalogueQuery,
+    AdverseEventQuery,
+    RecallQuery,
+    LotTraceQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -40,6 +45,8 @@ pub struct Mutation(
     SessionMutation,
     AftercareMutation,
     CatalogueMutation,
+    AdverseEventMutation,
+    RecallMutation,
     addendum::AddendumMutation,
 );
 

@@ -1,5 +1,6 @@
 //! Any record by its typed id.
 
+use crate::adverse_event::AdverseEvent;
 use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consultation::{self, Consultation};
@@ -11,6 +12,7 @@ use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
+use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::session::{self, TreatmentSession};
@@ -49,6 +51,10 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// An adverse event.
+    AdverseEvent(AdverseEvent),
+    /// A recall.
+    Recall(Recall),
 }
 
 /// What every signed kind of record shows.
@@ -111,6 +117,8 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
         RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        RecordKind::AdverseEvent => nodes!(listing::by_ids::<AdverseEvent>(scope, ids).await?, AdverseEvent),
+        RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
         _ => Vec::new(),
     })
 }

@@ -62,9 +62,14 @@ fn api_name(field: &str) -> String {
 fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
         "patient_id" | "merged_into" => RecordKind::Patient,
-        "session_id" => RecordKind::TreatmentSession,
+        "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,
         "location_id" => RecordKind::Location,
-        "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" => {
+        "device_id" => RecordKind::Device,
+        "product_id" => RecordKind::Product,
+        "lot_id" => RecordKind::ProductLot,
+        "aftercare_note_id" => RecordKind::AftercareNote,
+        "plan_id" => RecordKind::TreatmentPlan,
+        "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" | "by" => {
             RecordKind::Staff
         }
         _ => return None,
