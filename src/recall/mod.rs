@@ -192,12 +192,16 @@ impl Recall {
         self.attempts.iter().any(|attempt| attempt.outcome.is_contact())
     }
 
+    #[allow(dead_code)]
     fn is_of(&self, wanted: &Wanted) -> bool {
         self.plan_id == Some(wanted.plan_id) && self.reason == wanted.reason
     }
 }
 
+// The plans ask for recalls: `Wanted`, `Change` and `reconcile` are for them.
+
 /// A recall that a plan asks for, as its rules compute it.
+#[allow(dead_code)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Why.
@@ -215,6 +219,7 @@ pub struct Wanted {
 }
 
 /// What brings the recalls of a plan in line with what it asks for.
+#[allow(dead_code)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// This one stays as it is.
@@ -231,38 +236,44 @@ pub enum Change {
 /// ones of the same plan and reason. `recalls` are those of the plan: live ones, and closed ones, which say what is
 /// settled: a recall that somebody dismissed or completed is not opened again after the same session. `answered_by` is
 /// the session that was just logged: it answers the next session or maintenance that is asked for no more.
+#[allow(dead_code)]
 pub fn reconcile(recalls: &[Recall], wanted: &[Wanted], answered_by: Option<Uuid>) -> Vec<Change> {
-    let mut served = BTreeSet::new();
-    let (mut closings, mut openings) = (Vec::new(), Vec::new());
+    let settled = |wanted: &Wanted| {
+        recalls.iter().any(|recall| {
+            let by_somebody = match recall.status {
+                RecallStatus::Dismissed => true,
+                // What a session answered is asked for again only if that session no longer counts.
+                RecallStatus::Done => {
+                    recall.done_by_session_id.is_none() || recall.reason == RecallReason::ResultsReview
+                }
+                RecallStatus::Open | RecallStatus::Snoozed | RecallStatus::Superseded => false,
+            };
+            by_somebody && recall.is_of(wanted) && recall.after_session_id == wanted.after_session_id
+        })
+    };
+    // One of each plan and reason: the first that is not settled.
+    let mut asked = BTreeSet::new();
+    let mut wanted: Vec<&Wanted> =
+        wanted.iter().filter(|it| !settled(it) && asked.insert((it.plan_id, it.reason))).collect();
+    let mut changes = Vec::new();
     for recall in recalls.iter().filter(|recall| recall.is_live()) {
-        let first = wanted.iter().find(|wanted| recall.is_of(wanted));
-        let same = first.is_some_and(|wanted| {
-            recall.after_session_id == wanted.after_session_id
+        let same = wanted.iter().position(|wanted| {
+            recall.is_of(wanted)
+                && recall.after_session_id == wanted.after_session_id
                 && (recall.due_from, recall.due_until) == (wanted.due_from, wanted.due_until)
         });
         let answers = matches!(recall.reason, RecallReason::NextSession | RecallReason::Maintenance);
-        closings.push(match answered_by.filter(|_| answers) {
-            _ if same && served.insert((recall.plan_id, recall.reason)) => Change::Keep(recall.id),
-            Some(session) if !same => Change::Done(recall.id, session),
-            _ => Change::Supersede(recall.id),
+        changes.push(match (same, answered_by.filter(|_| answers)) {
+            (Some(place), _) => {
+                wanted.remove(place);
+                Change::Keep(recall.id)
+            }
+            (None, Some(session)) => Change::Done(recall.id, session),
+            (None, None) => Change::Supersede(recall.id),
         });
     }
-    for it in wanted {
-        let settled = |recall: &&Recall| {
-            let by_hand = match recall.status {
-                RecallStatus::Dismissed => true,
-                // What a session answered is asked for again only if that session no longer counts.
-                RecallStatus::Done => recall.done_by_session_id.is_none() || it.reason == RecallReason::ResultsReview,
-                _ => false,
-            };
-            by_hand && recall.is_of(it) && recall.after_session_id == it.after_session_id
-        };
-        if !recalls.iter().any(|recall| settled(&recall)) && served.insert((Some(it.plan_id), it.reason)) {
-            openings.push(Change::Open(it.clone()));
-        }
-    }
-    closings.extend(openings);
-    closings
+    changes.extend(wanted.into_iter().cloned().map(Change::Open));
+    changes
 }
 
 #[cfg(test)]

@@ -105,16 +105,19 @@ impl Row {
 }
 
 /// All recalls of a plan, live and closed: what `reconcile` asks for.
+#[allow(dead_code)]
 pub async fn of_plan(scope: &mut Scope, plan: Uuid) -> Result<Vec<Recall>> {
     listing::all_under(scope, "plan_id", &[plan]).await
 }
 
 /// The recalls of a plan that are worked on, now or after a pause.
+#[allow(dead_code)]
 pub async fn open_of_plan(scope: &mut Scope, plan: Uuid) -> Result<Vec<Recall>> {
     Ok(of_plan(scope, plan).await?.into_iter().filter(Recall::is_live).collect())
 }
 
 /// Writes what `reconcile` found, each with its ledger entry.
+#[allow(dead_code)]
 pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Result<()> {
     let closed: Vec<Uuid> = changes
         .iter()
