@@ -264,8 +264,7 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
     faults.into_result()?;
     let path = if session.is_some() { "input.sessionId" } else { "input.patientId" };
     event.patient_id = patients::active_patient(scope, patient_id.unwrap_or_default(), path).await?.id;
-    event.expectedness =
-        said.unwrap_or_else(|| expectedness(event.kind, event.onset_at, session.as_ref().map(end_of)));
+    event.expectedness = said.unwrap_or_else(|| expectedness(event.kind, event.onset_at, session.as_ref().map(end_of)));
     event.stamp = Stamp::new(scope.viewer().staff, ids::now());
     store::add(scope, &event).await?;
     Ok(event)
@@ -277,7 +276,10 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<A
     let event: AdverseEvent = listing::one(scope, id).await?;
     error::at_version("adverse event", event.stamp.version, expected)?;
     if event.entered_in_error {
-        return Err(Error::input("input.id", "this adverse event was entered in error: report it again if it did happen"));
+        return Err(Error::input(
+            "input.id",
+            "this adverse event was entered in error: report it again if it did happen",
+        ));
     }
     Ok(event)
 }
@@ -297,9 +299,8 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: AdverseEventP
     let description = text("patch.description", patch.description, &before.description);
     let suspected_cause = text("patch.suspectedCause", patch.suspected_cause, &before.suspected_cause);
     let action_taken = text("patch.actionTaken", patch.action_taken, &before.action_taken);
-    let lot = inputs.patch("patch.lotId", patch.lot_id, |inputs, path, id| {
-        Some(inputs.id(path, RecordKind::ProductLot, &id))
-    });
+    let lot = inputs
+        .patch("patch.lotId", patch.lot_id, |inputs, path, id| Some(inputs.id(path, RecordKind::ProductLot, &id)));
     let after = AdverseEvent {
         kind: patch.kind.unwrap_or(before.kind),
         description,

@@ -190,10 +190,7 @@ mod tests {
         let windows = SymptomWindows { redness: TimeDelta::hours(72), ..SymptomWindows::default() };
         let found = proposals(&note, end, windows);
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            found[0].reason,
-            "redness of 2 was noted 80 hours after the session; it is usual for 72 hours"
-        );
+        assert_eq!(found[0].reason, "redness of 2 was noted 80 hours after the session; it is usual for 72 hours");
         assert_eq!(found[0].expected_until, end + TimeDelta::hours(72));
     }
 
@@ -208,7 +205,8 @@ mod tests {
         };
         let (session, own) = (Some(note.session_id), Some(note.id));
         use AdverseEventKind::{Erythema, Oedema};
-        let others = [of(Oedema, session, own, false), of(Erythema, session, own, true), of(Erythema, None, None, false)];
+        let others =
+            [of(Oedema, session, own, false), of(Erythema, session, own, true), of(Erythema, None, None, false)];
         assert_eq!(already(&note, &proposal, &others), None);
         let both = [of(Erythema, session, None, false), of(Erythema, session, own, false)];
         assert_eq!(already(&note, &proposal, &both), Some(&both[1]), "the note's own first");

@@ -1,8 +1,6 @@
 //! Recalls in the API: the record and the queries.
 
-use super::{
-    Attempt, ContactChannel, ContactOutcome, Recall, RecallFilter, RecallOrder, RecallReason, RecallState,
-};
+use super::{Attempt, ContactChannel, ContactOutcome, Recall, RecallFilter, RecallOrder, RecallReason, RecallState};
 use crate::catalogue::ProductLot;
 use crate::ids;
 use crate::organisation::stamp::RecordStamp;

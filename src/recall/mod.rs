@@ -428,13 +428,7 @@ mod tests {
                 None,
                 vec![Change::Open(second)],
             ),
-            (
-                "once superseded",
-                vec![with(Superseded, None, open)],
-                vec![next.clone()],
-                None,
-                vec![Change::Open(next)],
-            ),
+            ("once superseded", vec![with(Superseded, None, open)], vec![next.clone()], None, vec![Change::Open(next)]),
         ];
         for (name, recalls, wanted, answered_by, changes) in cases {
             assert_eq!(reconcile(&recalls, &wanted, answered_by), changes, "{name}");

@@ -236,7 +236,8 @@ pub async fn uses(scope: &mut Scope, trail: &Trail) -> Result<Vec<LotUse>> {
     }
     sql.push(") ORDER BY started_at DESC, id DESC LIMIT ").push_bind(MOST_USES);
     let rows: Vec<(Uuid, Uuid, DateTime<Utc>)> = sql.load(door.connection).await?;
-    let uses = rows.into_iter().map(|(session_id, patient_id, started_at)| LotUse { session_id, patient_id, started_at });
+    let uses =
+        rows.into_iter().map(|(session_id, patient_id, started_at)| LotUse { session_id, patient_id, started_at });
     let uses: Vec<LotUse> = uses.collect();
     scope.show(uses.iter().map(|it| it.patient_id));
     Ok(uses)
@@ -245,7 +246,9 @@ pub async fn uses(scope: &mut Scope, trail: &Trail) -> Result<Vec<LotUse>> {
 /// The lots of the catalogue with a number, whatever its case; of a product, if one is named.
 pub async fn lots_numbered(scope: &mut Scope, lot: &str, product: Option<&str>) -> Result<Vec<ProductLot>> {
     let door = scope.read(RecordKind::ProductLot)?;
-    let mut sql = Sql::<st::Uuid>::new("SELECT l.id FROM product_lot l JOIN product p ON p.org_id = l.org_id AND p.id = l.product_id WHERE l.org_id = ");
+    let mut sql = Sql::<st::Uuid>::new(
+        "SELECT l.id FROM product_lot l JOIN product p ON p.org_id = l.org_id AND p.id = l.product_id WHERE l.org_id = ",
+    );
     sql.push_bind(door.org).push(" AND lower(l.lot) = ").push_bind(lot.trim().to_lowercase());
     if let Some(product) = product {
         sql.push(" AND lower(p.name) = ").push_bind(product.trim().to_lowercase());

@@ -228,12 +228,8 @@ async fn by_id(scope: &mut Scope, id: Uuid) -> crate::error::Result<Wanted> {
 
 async fn by_number(scope: &mut Scope, number: String, product: Option<String>) -> crate::error::Result<Wanted> {
     let lots = store::lots_numbered(scope, &number, product.as_deref()).await?;
-    let trail = Trail {
-        lots: lots.iter().map(|lot| lot.id).collect(),
-        lot: number,
-        product: product.clone(),
-        by_number: true,
-    };
+    let trail =
+        Trail { lots: lots.iter().map(|lot| lot.id).collect(), lot: number, product: product.clone(), by_number: true };
     let lot = match lots.as_slice() {
         [only] => Some(only.clone()),
         _ => None,

@@ -42,7 +42,8 @@ impl DeviceUseInput {
         let field = |name: &str| format!("{path}.{name}");
         let device_id = inputs.opt_id(&field("deviceId"), RecordKind::Device, self.device_id.as_ref());
         if device_id.is_some() {
-            let given = [("model", self.model.is_some()), ("serial", self.serial.is_some()), ("kind", self.kind.is_some())];
+            let given =
+                [("model", self.model.is_some()), ("serial", self.serial.is_some()), ("kind", self.kind.is_some())];
             for (name, _) in given.iter().filter(|(_, given)| *given) {
                 inputs.fault(&field(name), FROM_CATALOGUE);
             }

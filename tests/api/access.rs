@@ -232,14 +232,29 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let note = anna.make("addAftercareNote", "aftercareNote", check_in).await;
     let note = anna.sign_note(&note).await;
     let event = anna.adverse_event_with(&session, json!({"lotId": lot.id})).await;
-    let event = anna.make("addAdverseEventFollowUp", "adverseEvent", event.edit_with(json!({"outcome": "IMPROVING", "text": "Better"}))).await;
-    let event = anna.make("reportAdverseEventToAuthority", "adverseEvent", event.edit_with(json!({"reportedTo": "The maker"}))).await;
+    let event = anna
+        .make(
+            "addAdverseEventFollowUp",
+            "adverseEvent",
+            event.edit_with(json!({"outcome": "IMPROVING", "text": "Better"})),
+        )
+        .await;
+    let event = anna
+        .make("reportAdverseEventToAuthority", "adverseEvent", event.edit_with(json!({"reportedTo": "The maker"})))
+        .await;
     let recall = anna.recall(&patient).await;
-    let recall = anna.make("logRecallAttempt", "recall", recall.edit_with(json!({"channel": "PHONE", "outcome": "BOOKED"}))).await;
+    let recall = anna
+        .make("logRecallAttempt", "recall", recall.edit_with(json!({"channel": "PHONE", "outcome": "BOOKED"})))
+        .await;
     let recall = anna.make("completeRecall", "recall", recall.edit_with(json!({"sessionId": session.id}))).await;
     // A plan's rules say after which session: here it is said for them.
     let sql = clinic.database.superuser().await;
-    sql.run(&format!("UPDATE recall SET after_session_id = '{}' WHERE id = '{}'", uuid_of(&old.id), uuid_of(&recall.id))).await;
+    sql.run(&format!(
+        "UPDATE recall SET after_session_id = '{}' WHERE id = '{}'",
+        uuid_of(&old.id),
+        uuid_of(&recall.id)
+    ))
+    .await;
     let addendum = anna.addendum(&session).await;
     let health = anna.health_entry(&patient).await;
     let ids = json!({
@@ -252,7 +267,22 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
 
 /// `query (…) { … }` with the variables it uses, all of them ids.
 fn query(body: &str) -> String {
-    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "device", "product", "lot", "event", "recall", "id"];
+    let used = [
+        "location",
+        "staff",
+        "patient",
+        "consultation",
+        "session",
+        "note",
+        "health",
+        "addendum",
+        "device",
+        "product",
+        "lot",
+        "event",
+        "recall",
+        "id",
+    ];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
     let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }

@@ -40,7 +40,10 @@ async fn an_event_is_reported_changed_followed_up_and_reported_on() {
     let mut event = Made::of(&added);
     let patch = json!({"patch": {"actionTaken": "Antibiotics", "description": null, "area": "CHIN", "expectedness": "EXPECTED"}});
     let changed = event_of(anna.does("updateAdverseEvent", event.edit_with(patch.clone()), WHOLE).await);
-    assert_eq!((&changed["description"], &changed["area"], &changed["causality"]), (&Value::Null, &json!("CHIN"), &json!("POSSIBLE")));
+    assert_eq!(
+        (&changed["description"], &changed["area"], &changed["causality"]),
+        (&Value::Null, &json!("CHIN"), &json!("POSSIBLE"))
+    );
     assert_eq!(anna.does("updateAdverseEvent", event.edit_with(patch), WHOLE).await.code(), "CONFLICT");
     event.version = 2;
     let told = event.edit_with(json!({"reportedTo": "The agency", "reportedAt": hours_ago(0), "reference": "AE-1"}));
@@ -55,10 +58,19 @@ async fn an_event_is_reported_changed_followed_up_and_reported_on() {
     let gone = event_of(follow(4, json!({"outcome": "RESOLVED", "text": "Gone"})).await);
     assert_eq!((&gone["outcome"], &gone["resolvedAt"]), (&json!("RESOLVED"), &gone["followUps"][1]["at"]));
     assert_eq!(gone["followUps"][0]["author"]["id"], anna.id());
-    assert_eq!(follow(5, json!({"outcome": "RESOLVED_WITH_SEQUELAE", "text": "A scar"})).await.faults(), ["input.outcome"]);
+    assert_eq!(
+        follow(5, json!({"outcome": "RESOLVED_WITH_SEQUELAE", "text": "A scar"})).await.faults(),
+        ["input.outcome"]
+    );
     let again = event_of(follow(5, json!({"outcome": "ONGOING", "text": "It came back"})).await);
-    assert_eq!((&again["outcome"], &again["resolvedAt"], again["followUps"].as_array().unwrap().len()), (&json!("ONGOING"), &Value::Null, 3));
-    assert_eq!(follow(6, json!({"outcome": "IMPROVING", "text": "x", "at": hours_ago(1)})).await.faults(), ["input.at"]);
+    assert_eq!(
+        (&again["outcome"], &again["resolvedAt"], again["followUps"].as_array().unwrap().len()),
+        (&json!("ONGOING"), &Value::Null, 3)
+    );
+    assert_eq!(
+        follow(6, json!({"outcome": "IMPROVING", "text": "x", "at": hours_ago(1)})).await.faults(),
+        ["input.at"]
+    );
     assert_eq!(follow(5, json!({"outcome": "IMPROVING", "text": "x"})).await.code(), "CONFLICT");
     event.version = 6;
     let wrong = event_of(anna.does("markAdverseEventEnteredInError", event.edit(), WHOLE).await);
@@ -66,8 +78,14 @@ async fn an_event_is_reported_changed_followed_up_and_reported_on() {
     assert_eq!(follow(7, json!({"outcome": "IMPROVING", "text": "x"})).await.faults(), ["input.id"]);
     let lists = anna.graphql("query ($p: ID!) { adverseEvents { totalCount } all: adverseEvents(filter: {includeEnteredInError: true}) { totalCount } \
         patient(id: $p) { adverseEvents { totalCount } } }", json!({"p": patient.id})).await.ok();
-    assert_eq!(lists, json!({"adverseEvents": {"totalCount": 0}, "all": {"totalCount": 1}, "patient": {"adverseEvents": {"totalCount": 0}}}));
-    let history = anna.graphql("query ($id: ID!) { adverseEvent(id: $id) { history { totalCount } } }", json!({"id": event.id})).await.ok();
+    assert_eq!(
+        lists,
+        json!({"adverseEvents": {"totalCount": 0}, "all": {"totalCount": 1}, "patient": {"adverseEvents": {"totalCount": 0}}})
+    );
+    let history = anna
+        .graphql("query ($id: ID!) { adverseEvent(id: $id) { history { totalCount } } }", json!({"id": event.id}))
+        .await
+        .ok();
     assert_eq!(history["adverseEvent"]["history"]["totalCount"], 7);
 }
 
@@ -103,7 +121,10 @@ async fn an_event_stands_alone_or_is_of_a_session_or_a_note_of_the_same_patient(
         (json!({"patientId": ada.id, "outcome": "FATAL"}), vec!["input.serious"]),
         (json!({"patientId": ada.id, "resolvedAt": hours_ago(0)}), vec!["input.resolvedAt"]),
         (json!({"patientId": ada.id, "outcome": "RESOLVED", "resolvedAt": hours_ago(2)}), vec!["input.onsetAt"]),
-        (json!({"patientId": ada.id, "onsetAt": "2999-01-01T00:00:00Z", "lotId": ada.id}), vec!["input.lotId", "input.onsetAt"]),
+        (
+            json!({"patientId": ada.id, "onsetAt": "2999-01-01T00:00:00Z", "lotId": ada.id}),
+            vec!["input.lotId", "input.onsetAt"],
+        ),
         (json!({"patientId": ada.id, "lotId": new_id("lot")}), vec!["input.lotId"]),
     ] {
         let answer = report(&anna, base(more.clone())).await;
@@ -114,10 +135,18 @@ async fn an_event_stands_alone_or_is_of_a_session_or_a_note_of_the_same_patient(
     assert_eq!(anna.does("updateAdverseEvent", before, WHOLE).await.faults(), ["input.patch.onsetAt"]);
     let other = event.edit_with(json!({"patch": {"kind": "OTHER"}}));
     assert_eq!(anna.does("updateAdverseEvent", other, WHOLE).await.faults(), ["input.patch.description"]);
-    assert_eq!(anna.does("updateAdverseEvent", stranger.patient("X", "Y").await.edit_with(json!({"patch": {}})), WHOLE).await.faults(), ["input.id"]);
+    assert_eq!(
+        anna.does("updateAdverseEvent", stranger.patient("X", "Y").await.edit_with(json!({"patch": {}})), WHOLE)
+            .await
+            .faults(),
+        ["input.id"]
+    );
     // Another organisation's.
     assert_eq!(report(&stranger, base(json!({"sessionId": session.id}))).await.code(), "NOT_FOUND");
-    assert_eq!(stranger.does("updateAdverseEvent", event.edit_with(json!({"patch": {}})), WHOLE).await.code(), "NOT_FOUND");
+    assert_eq!(
+        stranger.does("updateAdverseEvent", event.edit_with(json!({"patch": {}})), WHOLE).await.code(),
+        "NOT_FOUND"
+    );
     assert_eq!(stranger.ask("{ adverseEvents { totalCount } }").await["adverseEvents"]["totalCount"], 0);
     anna.does("archivePatient", eve.edit_with(json!({"reason": "Moved"})), "__typename").await.ok();
     assert_eq!(report(&anna, base(json!({"patientId": eve.id}))).await.faults(), ["input.patientId"]);
@@ -138,8 +167,14 @@ async fn of_two_follow_ups_at_once_one_is_kept() {
     let mut outcomes = [one.await.unwrap(), two.await.unwrap()];
     outcomes.sort();
     assert_eq!(outcomes, ["CONFLICT", "ok"]);
-    let read = anna.graphql("query ($id: ID!) { adverseEvent(id: $id) { version followUps { text } } }", json!({"id": event.id})).await.ok();
-    assert_eq!((&read["adverseEvent"]["version"], read["adverseEvent"]["followUps"].as_array().unwrap().len()), (&json!(2), 1));
+    let read = anna
+        .graphql("query ($id: ID!) { adverseEvent(id: $id) { version followUps { text } } }", json!({"id": event.id}))
+        .await
+        .ok();
+    assert_eq!(
+        (&read["adverseEvent"]["version"], read["adverseEvent"]["followUps"].as_array().unwrap().len()),
+        (&json!(2), 1)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,10 +201,14 @@ async fn a_check_in_whose_symptom_outlasts_its_time_proposes_an_event() {
         "kind": "ERYTHEMA", "symptom": "REDNESS", "score": 5, "expectedUntil": found[0]["expectedUntil"], "hoursSinceSession": 180, "severity": "MODERATE",
         "reason": "redness of 5 was noted 180 hours after the session; it is usual for 168 hours", "already": null,
     });
-    assert_eq!((&found[0], &found[1]["symptom"], &found[1]["severity"], found.as_array().unwrap().len()), (&redness, &json!("PAIN"), &json!("SEVERE"), 2));
+    assert_eq!(
+        (&found[0], &found[1]["symptom"], &found[1]["severity"], found.as_array().unwrap().len()),
+        (&redness, &json!("PAIN"), &json!("SEVERE"), 2)
+    );
     assert_eq!((proposed(&early).await, proposed(&fresh).await), (json!([]), json!([])));
     // Once it is reported the proposal says so; one entered in error does not count.
-    let input = json!({"aftercareNoteId": late.id, "kind": "ERYTHEMA", "severity": "MODERATE", "onsetAt": hours_ago(20)});
+    let input =
+        json!({"aftercareNoteId": late.id, "kind": "ERYTHEMA", "severity": "MODERATE", "onsetAt": hours_ago(20)});
     let event = anna.make("reportAdverseEvent", "adverseEvent", input).await;
     let found = proposed(&late).await;
     assert_eq!((&found[0]["already"], &found[1]["already"]), (&json!({"id": event.id}), &Value::Null));
@@ -190,8 +229,10 @@ async fn the_list_is_filtered() {
     let (of_ada, of_eve) = (anna.session_with(&ada, long_ago.clone()).await, anna.session_with(&eve, long_ago).await);
     let product = anna.product("Serum").await;
     let lot = anna.lot(&product, "S-9").await;
-    let first = anna.adverse_event_with(&of_ada, json!({"onsetAt": hours_ago(72), "lotId": lot.id, "severity": "MILD"})).await;
-    let second = anna.adverse_event_with(&of_eve, json!({"onsetAt": hours_ago(48), "kind": "BURN", "serious": true})).await;
+    let first =
+        anna.adverse_event_with(&of_ada, json!({"onsetAt": hours_ago(72), "lotId": lot.id, "severity": "MILD"})).await;
+    let second =
+        anna.adverse_event_with(&of_eve, json!({"onsetAt": hours_ago(48), "kind": "BURN", "serious": true})).await;
     let third = anna.adverse_event_with(&of_eve, json!({"onsetAt": hours_ago(24), "outcome": "RESOLVED"})).await;
     let ids = [&first.id, &second.id, &third.id];
     let cases: &[(Value, &[usize])] = &[
@@ -210,7 +251,12 @@ async fn the_list_is_filtered() {
     let query = "query ($f: AdverseEventFilter) { adverseEvents(filter: $f) { totalCount nodes { id } } }";
     for (filter, expected) in cases {
         let data = anna.graphql(query, json!({"f": filter})).await.ok();
-        let nodes: Vec<_> = data["adverseEvents"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+        let nodes: Vec<_> = data["adverseEvents"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap())
+            .collect();
         assert_eq!(nodes, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{filter}");
         assert_eq!(data["adverseEvents"]["totalCount"], nodes.len(), "{filter}");
     }

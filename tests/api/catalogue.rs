@@ -2,9 +2,9 @@
 
 use crate::support::*;
 
-const DEVICE: &str =
-    "device { id version model manufacturer serial kind depthMinMm depthMaxMm depthStepMm location { id } active recalled { reason } note }";
-const PRODUCT: &str = "product { id version name manufacturer role intradermalUse strength active note lots { totalCount } }";
+const DEVICE: &str = "device { id version model manufacturer serial kind depthMinMm depthMaxMm depthStepMm location { id } active recalled { reason } note }";
+const PRODUCT: &str =
+    "product { id version name manufacturer role intradermalUse strength active note lots { totalCount } }";
 const LOT: &str =
     "productLot { id version lot expiresOn receivedOn note product { id name } recalled { at reason reference } }";
 
@@ -27,7 +27,10 @@ async fn a_device_is_added_changed_and_taken_back() {
     let patch = json!({"patch": {"serial": null, "depthMaxMm": "3", "active": false}});
     let changed = anna.does("updateDevice", device.edit_with(patch.clone()), DEVICE).await.ok();
     let changed = &changed["updateDevice"]["device"];
-    assert_eq!((&changed["serial"], &changed["depthMaxMm"], &changed["active"]), (&Value::Null, &json!("3"), &json!(false)));
+    assert_eq!(
+        (&changed["serial"], &changed["depthMaxMm"], &changed["active"]),
+        (&Value::Null, &json!("3"), &json!(false))
+    );
     assert_eq!((&changed["manufacturer"], &changed["version"]), (&json!("Pens Ltd"), &json!(2)));
     let stale = anna.does("updateDevice", device.edit_with(patch), DEVICE).await;
     assert_eq!((stale.code(), &stale.errors[0]["extensions"]["currentVersion"]), ("CONFLICT", &json!(2)));
@@ -52,10 +55,7 @@ async fn names_are_unique_in_the_organisation_and_said_so_at_their_field() {
     let pen = json!({"model": "Pen", "serial": "D-1", "kind": "RF"});
     assert_eq!(twice("addDevice", pen.clone()).await.faults(), ["input.serial"]);
     assert_eq!(twice("addProduct", json!({"name": "Serum", "role": "PRP"})).await.faults(), ["input.name"]);
-    assert_eq!(
-        twice("addProductLot", json!({"productId": product.id, "lot": "L-1"})).await.faults(),
-        ["input.lot"]
-    );
+    assert_eq!(twice("addProductLot", json!({"productId": product.id, "lot": "L-1"})).await.faults(), ["input.lot"]);
     // Another serial number, no serial number, another product: free. So is another organisation.
     anna.make("addDevice", "device", json!({"model": "Pen", "serial": "D-2", "kind": "RF"})).await;
     for _ in 0..2 {
@@ -87,10 +87,18 @@ async fn faults_are_told_at_once() {
     assert_eq!(faults("addDevice", deep).await, "depthMaxMm depthStepMm locationId model serial");
     let nowhere = json!({"model": "Pen", "kind": "RF", "locationId": new_id("location")});
     assert_eq!(faults("addDevice", nowhere).await, "locationId");
-    assert_eq!(faults("addDevice", json!({"model": "Pen", "kind": "RF", "depthMaxMm": "8.001"})).await, "depthMaxMm depthMaxMm");
+    assert_eq!(
+        faults("addDevice", json!({"model": "Pen", "kind": "RF", "depthMaxMm": "8.001"})).await,
+        "depthMaxMm depthMaxMm"
+    );
     assert_eq!(faults("addProduct", json!({"name": "", "role": "PRP", "note": "x".repeat(2001)})).await, "name note");
     assert_eq!(faults("addProductLot", json!({"productId": "x", "lot": ""})).await, "lot productId");
-    assert_eq!(anna.does("updateProduct", json!({"id": new_id("product"), "expectedVersion": 1, "patch": {}}), "__typename").await.code(), "NOT_FOUND");
+    assert_eq!(
+        anna.does("updateProduct", json!({"id": new_id("product"), "expectedVersion": 1, "patch": {}}), "__typename")
+            .await
+            .code(),
+        "NOT_FOUND"
+    );
     let device = anna.device("Pen").await;
     let wrong = json!({"id": device.id, "expectedVersion": 1, "reason": "x"});
     assert_eq!(faults("noteLotRecall", wrong).await, "id", "a device is no lot");
@@ -108,16 +116,23 @@ async fn products_and_lots_are_listed_and_changed() {
     let recall = json!({"reason": "Particles", "reference": "FSN-7", "at": hours_ago(3)});
     let recalled = anna.does("noteLotRecall", new.edit_with(recall.clone()), LOT).await.ok();
     assert_eq!(recalled["noteLotRecall"]["productLot"]["recalled"], recall);
-    let changed = anna.does("updateProductLot", old.edit_with(json!({"patch": {"expiresOn": null, "note": "x"}})), LOT).await;
+    let changed =
+        anna.does("updateProductLot", old.edit_with(json!({"patch": {"expiresOn": null, "note": "x"}})), LOT).await;
     let changed = changed.ok()["updateProductLot"]["productLot"].clone();
     assert_eq!((&changed["expiresOn"], &changed["receivedOn"]), (&Value::Null, &json!(day(-30))));
     let renamed = first.edit_with(json!({"patch": {"role": "GROWTH_SERUM", "intradermalUse": "NO", "active": false}}));
     let renamed = anna.does("updateProduct", renamed, PRODUCT).await.ok()["updateProduct"]["product"].clone();
-    assert_eq!((&renamed["role"], &renamed["lots"]["totalCount"], &renamed["manufacturer"]), (&json!("GROWTH_SERUM"), &json!(2), &json!("Serum Works")));
+    assert_eq!(
+        (&renamed["role"], &renamed["lots"]["totalCount"], &renamed["manufacturer"]),
+        (&json!("GROWTH_SERUM"), &json!(2), &json!("Serum Works"))
+    );
     let list = async |query: &str| {
         let data = anna.ask(&format!("{{ list: {query} }}")).await;
         let names = data["list"]["nodes"].as_array().unwrap().iter();
-        names.map(|node| node.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        names
+            .map(|node| node.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     for (query, expected) in [
         ("products { nodes { name } }".to_owned(), "A serum B serum"),
@@ -132,7 +147,8 @@ async fn products_and_lots_are_listed_and_changed() {
     ] {
         assert_eq!(list(&query).await, expected, "{query}");
     }
-    let theirs = clinic.stranger().ask("{ products { totalCount } productLots { totalCount } devices { totalCount } }").await;
+    let theirs =
+        clinic.stranger().ask("{ products { totalCount } productLots { totalCount } devices { totalCount } }").await;
     assert!(!theirs.to_string().contains('1') && !theirs.to_string().contains('2'), "{theirs}");
 }
 
@@ -147,8 +163,7 @@ async fn a_session_takes_its_device_and_lots_from_the_catalogue() {
     let lot = anna.lot(&product, "S-9").await;
     let mut input = session_to_sign(&patient, &anna.location);
     input["device"] = json!({"deviceId": device.id});
-    input["products"] =
-        json!([{"role": "CARTRIDGE", "product": "12-pin", "lot": "C-1"}, {"role": "SERUM", "lotId": lot.id, "quantity": "2", "unit": "mL"}]);
+    input["products"] = json!([{"role": "CARTRIDGE", "product": "12-pin", "lot": "C-1"}, {"role": "SERUM", "lotId": lot.id, "quantity": "2", "unit": "mL"}]);
     let session = anna.does("logSession", input.clone(), USED).await.ok()["logSession"]["session"].clone();
     assert_eq!(session["device"], json!({"model": "Derma Pen 4", "serial": "D-1", "kind": "MOTORISED_PEN"}));
     assert_eq!(session["catalogueDevice"]["id"], device.id);
@@ -201,7 +216,16 @@ async fn what_the_catalogue_says_is_not_said_twice_and_what_it_lacks_is_a_fault(
     let both = json!({"deviceId": device.id, "model": "Pen", "serial": "1", "kind": "RF"});
     let lots = json!([{"role": "SERUM", "lotId": lot.id, "product": "x", "manufacturer": "x", "lot": "x", "expiresOn": day(1), "intradermalUse": "NO"}]);
     let found = faults(both, lots).await;
-    for path in ["device.model", "device.serial", "device.kind", "products.0.product", "products.0.manufacturer", "products.0.lot", "products.0.expiresOn", "products.0.intradermalUse"] {
+    for path in [
+        "device.model",
+        "device.serial",
+        "device.kind",
+        "products.0.product",
+        "products.0.manufacturer",
+        "products.0.lot",
+        "products.0.expiresOn",
+        "products.0.intradermalUse",
+    ] {
         assert!(found.split(' ').any(|it| it == path), "{path} in {found}");
     }
     assert_eq!(faults(json!({"serial": "1"}), json!([{"role": "SERUM"}])).await.split(' ').count(), 3);

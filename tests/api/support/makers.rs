@@ -213,13 +213,15 @@ impl SignedIn {
 
     /// An adverse event after a session, with more fields of `ReportAdverseEventInput`.
     pub async fn adverse_event_with(&self, session: &Made, more: Value) -> Made {
-        let input = json!({"sessionId": session.id, "kind": "INFECTION", "onsetAt": hours_ago(1), "severity": "MODERATE"});
+        let input =
+            json!({"sessionId": session.id, "kind": "INFECTION", "onsetAt": hours_ago(1), "severity": "MODERATE"});
         self.make("reportAdverseEvent", "adverseEvent", merged(input, more)).await
     }
 
     /// A recall made by hand, due from today for a week.
     pub async fn recall(&self, patient: &Made) -> Made {
-        let input = json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
+        let input =
+            json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
         self.make("createRecall", "recall", input).await
     }
 }
