@@ -3,6 +3,7 @@
 mod vocabulary; // closed lists of words, and what they are called in the database and the API
 
 mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
+mod adverse_event; // adverse events, and what notes propose
 mod aftercare; // aftercare notes
 mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
@@ -26,6 +27,7 @@ mod page; // keyset cursors and connections
 mod patient; // patients
 mod plan; // treatment plans
 mod protocol; // protocols: care rules as data
+mod recall; // who is to be called back, and where a lot went
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
 pub mod server; // the service as a value

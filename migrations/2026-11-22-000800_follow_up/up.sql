@@ -198,3 +198,8 @@ ALTER TABLE recall ENABLE ROW LEVEL SECURITY;
 ALTER TABLE recall FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON recall USING (org_id = (SELECT current_org()));
 GRANT SELECT, INSERT, UPDATE ON recall TO clinic_app;
+
+-- Where a lot went, by its number as it was typed.
+CREATE INDEX product_use_lot_number ON product_use (org_id, lower(lot)) WHERE lot IS NOT NULL;
+CREATE INDEX treatment_session_anaesthetic_lot ON treatment_session (org_id, lower(anaesthetic ->> 'lot'))
+    WHERE anaesthetic ->> 'lot' IS NOT NULL;

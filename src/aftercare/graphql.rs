@@ -1,6 +1,7 @@
 //! Aftercare notes in the API: the record, its queries and its links.
 
 use super::{Adherence, AftercareNote, AftercareNoteKind, Filter, OrderBy};
+use crate::adverse_event::{loader as events, proposal::ProposedAdverseEvent};
 use crate::ledger::{RecordVersion, history};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -66,6 +67,11 @@ impl AftercareNote {
     /// Whether a practitioner must look at it.
     async fn escalate(&self) -> bool {
         self.escalate
+    }
+    /// Adverse events that its scores propose: a symptom of 1 or more after the time in which it is usual (7 days from the
+    /// session's end). Reporting one is up to a practitioner.
+    async fn proposed_adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<ProposedAdverseEvent>> {
+        events::proposed(ctx, self).await
     }
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {

@@ -5,6 +5,11 @@ use crate::page::{Connection, PageArguments, listing};
 use async_graphql::{Context, Result};
 use uuid::Uuid;
 
+/// The note a record must have.
+pub async fn note_of_record(ctx: &Context<'_>, id: Uuid) -> Result<AftercareNote> {
+    listing::required(ctx, id).await
+}
+
 /// A page of a patient's notes: the `aftercareNotes` field of a patient.
 pub async fn of_patient(
     ctx: &Context<'_>,

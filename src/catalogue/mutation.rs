@@ -6,7 +6,7 @@ use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store as people;
-use crate::page::listing;
+use crate::page::{Listing, listing};
 use crate::record::Stamp;
 use crate::scalars::{Date, DateTime, Decimal};
 use crate::vocabulary::{Action, DeviceKind, IntradermalUse, ProductRole, RecordKind};
@@ -289,10 +289,19 @@ fn taken<T>(outcome: error::Result<T>, path: &str, what: &str) -> error::Result<
     })
 }
 
+/// Checks that the id a client made is not in use, so that a clash of names is known from a clash of ids.
+async fn fresh<T: Listing>(scope: &mut Scope, id: Uuid) -> error::Result<()> {
+    if listing::by_ids::<T>(scope, &[id]).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Conflict { message: "a record with this id exists already".to_owned(), current_version: None })
+}
+
 async fn add_device(scope: &mut Scope, mut device: Device) -> error::Result<Device> {
     scope.viewer().check(Action::Create, RecordKind::Device)?;
     device.stamp = Stamp::new(scope.viewer().staff, ids::now());
     check_location(scope, device.location_id, "input.locationId").await?;
+    fresh::<Device>(scope, device.id).await?;
     taken(store::devices::add(scope, &device).await, "input.serial", "this serial number of this model")?;
     Ok(device)
 }
@@ -312,6 +321,7 @@ async fn change_device(scope: &mut Scope, id: Uuid, expected: i32, patch: Device
 async fn add_product(scope: &mut Scope, mut product: Product) -> error::Result<Product> {
     scope.viewer().check(Action::Create, RecordKind::Product)?;
     product.stamp = Stamp::new(scope.viewer().staff, ids::now());
+    fresh::<Product>(scope, product.id).await?;
     taken(store::products::add(scope, &product).await, "input.name", "a product of this name")?;
     Ok(product)
 }
@@ -345,6 +355,7 @@ async fn add_lot(scope: &mut Scope, mut lot: ProductLot) -> error::Result<Produc
     if listing::by_ids::<Product>(scope, &[lot.product_id]).await?.is_empty() {
         return Err(Error::input("input.productId", "is not a product of this organisation"));
     }
+    fresh::<ProductLot>(scope, lot.id).await?;
     taken(store::lots::add(scope, &lot).await, "input.lot", "this lot of this product")?;
     Ok(lot)
 }

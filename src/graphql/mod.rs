@@ -5,6 +5,7 @@ pub mod gate;
 mod node;
 mod sign_in;
 
+use crate::adverse_event::{graphql::AdverseEventQuery, mutation::AdverseEventMutation};
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::care::{graphql::CareQuery, mutation::CareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
@@ -16,6 +17,7 @@ use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
+use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
 use async_graphql::{EmptySubscription, MergedObject};
@@ -37,6 +39,9 @@ pub struct Query(
     CareQuery,
     ConsentQuery,
     OutcomeQuery,
+    AdverseEventQuery,
+    RecallQuery,
+    LotTraceQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -56,6 +61,8 @@ pub struct Mutation(
     ConsentTemplateMutation,
     ConsentMutation,
     OutcomeMutation,
+    AdverseEventMutation,
+    RecallMutation,
     addendum::AddendumMutation,
 );
 

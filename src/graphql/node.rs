@@ -1,5 +1,6 @@
 //! Any record by its typed id.
 
+use crate::adverse_event::AdverseEvent;
 use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
@@ -15,6 +16,7 @@ use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
 use crate::plan::TreatmentPlan;
 use crate::protocol::{Protocol, ProtocolVersion};
+use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::session::{self, TreatmentSession};
@@ -49,6 +51,10 @@ pub enum Node {
     Addendum(Addendum),
     /// A device.
     Device(Device),
+    /// An adverse event.
+    AdverseEvent(AdverseEvent),
+    /// A recall.
+    Recall(Recall),
     /// A product.
     Product(Product),
     /// A text that patients agree to.
@@ -140,6 +146,8 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Protocol => nodes!(listing::by_ids::<Protocol>(scope, ids).await?, Protocol),
         RecordKind::ProtocolVersion => nodes!(listing::by_ids::<ProtocolVersion>(scope, ids).await?, ProtocolVersion),
         RecordKind::TreatmentPlan => nodes!(listing::by_ids::<TreatmentPlan>(scope, ids).await?, TreatmentPlan),
+        RecordKind::AdverseEvent => nodes!(listing::by_ids::<AdverseEvent>(scope, ids).await?, AdverseEvent),
+        RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
         _ => Vec::new(),
     })
 }

@@ -62,7 +62,9 @@ fn api_name(field: &str) -> String {
 fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
         "patient_id" | "merged_into" => RecordKind::Patient,
-        "session_id" => RecordKind::TreatmentSession,
+        "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,
+        "product_id" => RecordKind::Product,
+        "aftercare_note_id" => RecordKind::AftercareNote,
         "location_id" => RecordKind::Location,
         "protocol_id" => RecordKind::Protocol,
         "protocol_version_id" | "copied_from" => RecordKind::ProtocolVersion,

@@ -470,6 +470,16 @@ pub async fn linked<T: Listing>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<a
     found.await.transpose()
 }
 
+/// The records with these ids, in their order, batched with their siblings; without those that are not there.
+pub async fn linked_many<T: Listing>(
+    ctx: &Context<'_>,
+    ids: impl Iterator<Item = Uuid>,
+) -> async_graphql::Result<Vec<T>> {
+    let keys: Vec<_> = ids.map(|id| ById { id, kind: Of::<T>::KIND }).collect();
+    let mut found = ctx.batches()?.load_many(keys.iter().copied()).await?;
+    Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+}
+
 /// The record that another must have.
 pub async fn required<T: Listing>(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<T> {
     let found = linked::<T>(ctx, Some(id)).await;

@@ -3,6 +3,7 @@
 use super::{
     EmergencyContact, FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
 };
+use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
 use crate::care::loader::{self as care, Aftercare};
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
@@ -16,6 +17,7 @@ use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
 use crate::plan::{self, TreatmentPlan};
+use crate::recall::{Recall, RecallFilter, RecallOrder};
 use crate::record::Address;
 use crate::scalars::{Date, DateTime};
 use crate::session::{self, TreatmentSession};
@@ -307,6 +309,39 @@ impl Patient {
             Ok(outcome::series_of(all, &choice)?)
         };
         found.await.transpose()
+    }
+    /// Adverse events, the latest onset first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical
+    /// record.
+    #[allow(clippy::too_many_arguments)]
+    async fn adverse_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<AdverseEvent>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Recalls, the first due first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn recalls(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<RecallOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Recall>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
     /// Every version of this record, newest first.
     async fn history(

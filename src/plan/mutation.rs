@@ -9,6 +9,7 @@ use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::protocol::{ProtocolVersion, VersionStatus};
+use crate::recall::due;
 use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{Action, BodyArea, Concern, RecordKind, Side};
@@ -202,6 +203,7 @@ async fn create(scope: &mut Scope, new: NewPlan) -> error::Result<TreatmentPlan>
     plan.concerns = concerns.unwrap_or(consultation.concerns);
     plan.stamp = Stamp::new(scope.viewer().staff, ids::now());
     store::add(scope, &plan).await?;
+    due::refresh(scope, plan.id, None).await?;
     Ok(plan)
 }
 
@@ -216,6 +218,7 @@ async fn at_version(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result
 async fn save(scope: &mut Scope, mut plan: TreatmentPlan, expected: i32) -> error::Result<TreatmentPlan> {
     plan.stamp = plan.stamp.changed(scope.viewer().staff, ids::now());
     store::save(scope, Action::Update, &plan, expected).await?;
+    due::refresh(scope, plan.id, None).await?;
     Ok(plan)
 }
 

@@ -12,7 +12,7 @@ pub use filter::{
     ProtocolCondition, ProtocolFilter, ProtocolOrder, ProtocolVersionCondition, ProtocolVersionFilter,
     ProtocolVersionOrder,
 };
-pub use rules::{Contraindication, ContraindicationScope, Rules};
+pub use rules::{Contraindication, ContraindicationScope, Rules, SymptomWindowHours};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

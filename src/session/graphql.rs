@@ -4,6 +4,7 @@ use super::{
     BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, KeptCheck, Modality, OrderBy, ProductRole,
     ProductUse, SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
+use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
 use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::{Device, ProductLot};
@@ -315,6 +316,22 @@ impl TreatmentSession {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         aftercare::loader::of_session(ctx, self.id, filter, order, window).await
+    }
+    /// Adverse events after it, the latest onset first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn adverse_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<AdverseEvent>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
     }
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {

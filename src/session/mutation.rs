@@ -18,6 +18,7 @@ use crate::page::listing;
 use crate::patient::store as patients;
 use crate::plan::{TreatmentPlan, TreatmentPlanStatus};
 use crate::protocol::{ProtocolVersion, VersionStatus};
+use crate::recall::due;
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::signing::{self, graphql::SignRecordInput};
@@ -139,6 +140,8 @@ pub struct SessionPatch {
     practitioner_id: Option<ID>,
     /// Who supervised.
     supervisor_id: MaybeUndefined<ID>,
+    /// The plan it is a session of, `plan_…`, for one that was logged without.
+    plan_id: Option<ID>,
     /// PREPARATION to IN_PROGRESS or NOT_DONE, IN_PROGRESS to ON_HOLD, ON_HOLD to IN_PROGRESS or NOT_DONE, anything to
     /// ENTERED_IN_ERROR. Completing and stopping have mutations of their own.
     status: Option<SessionStatus>,
@@ -329,6 +332,13 @@ async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSession) -> crate
     Ok(())
 }
 
+/// Brings the recalls of the session's plan in line.
+async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate::error::Result<()> {
+    let Some(plan) = session.plan_id else { return Ok(()) };
+    let done = (session.status == SessionStatus::Completed).then_some(session.id);
+    due::refresh(scope, plan, done).await
+}
+
 /// Notes the reasons for going on at the checks that warn.
 fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) {
     for (rule, reason) in overrides {
@@ -423,6 +433,7 @@ async fn add(
         refuse_blocked(&session.checks, PREPARE)?;
     }
     store::add(scope, &session, &parts).await?;
+    refresh_recalls(scope, &session).await?;
     Ok(session)
 }
 
@@ -451,6 +462,7 @@ async fn end(
     check_times(&mut inputs, "", session.started_at, session.ended_at);
     inputs.finish()?;
     store::save(scope, Action::Update, &session, expected, None).await?;
+    refresh_recalls(scope, &session).await?;
     Ok(session)
 }
 
@@ -553,6 +565,14 @@ impl SessionMutation {
                 let unchanged = old_parts.clone();
                 let (mut after, mut parts) = patch.apply(&before, old_parts)?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+                if before.plan_id != after.plan_id {
+                    if before.plan_id.is_some() {
+                        let message = "can't be changed: the session is of a plan already";
+                        return Err(Error::input("input.patch.planId", message));
+                    }
+                    after.protocol_version_id = None;
+                    follow_plan(scope, &mut after).await?;
+                }
                 if links(&before) != links(&after) {
                     check_links(scope, &after, "patch.").await?;
                 }
@@ -563,6 +583,7 @@ impl SessionMutation {
                     refuse_blocked(&after.checks, PREPARE)?;
                 }
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
+                refresh_recalls(scope, &after).await?;
                 Ok(after)
             })
         });
@@ -672,6 +693,7 @@ impl SessionPatch {
             location_id: inputs
                 .opt_id("patch.locationId", RecordKind::Location, self.location_id.as_ref())
                 .unwrap_or(before.location_id),
+            plan_id: inputs.opt_id("patch.planId", RecordKind::TreatmentPlan, self.plan_id.as_ref()).or(before.plan_id),
             status,
             started_at: self.started_at.map_or(before.started_at, |time| inputs.past_time("patch.startedAt", time.0)),
             ended_at: patched(ended_at, before.ended_at),

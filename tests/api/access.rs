@@ -37,6 +37,17 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("aftercareNotes", "(first: 2)",       CLINICAL),
     ("addendum",       "(id: $addendum)",  CLINICAL),
     ("addenda",        "(first: 2)",       CLINICAL),
+    ("device",         "(id: $device)",    ALL),
+    ("devices",        "(first: 2)",       ALL),
+    ("product",        "(id: $product)",   ALL),
+    ("products",       "(first: 2)",       ALL),
+    ("productLot",     "(id: $lot)",       ALL),
+    ("productLots",    "(first: 2)",       ALL),
+    ("adverseEvent",   "(id: $event)",     CLINICAL),
+    ("adverseEvents",  "(first: 2)",       CLINICAL),
+    ("recall",         "(id: $recall)",    ALL),
+    ("recalls",        "(first: 2)",       ALL),
+    ("lotTrace",       "(lotId: $lot)",    CLINICAL),
     ("node",           "(id: $session)",   CLINICAL),
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
@@ -71,6 +82,25 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("updateAftercareNote", PRACTITIONER),
     ("signAftercareNote",   PRACTITIONER),
     ("addAddendum",         PRACTITIONER),
+    ("addDevice",            ARCHIVES),
+    ("updateDevice",         ARCHIVES),
+    ("noteDeviceRecall",     ARCHIVES),
+    ("addProduct",           ARCHIVES),
+    ("updateProduct",        ARCHIVES),
+    ("addProductLot",        ARCHIVES),
+    ("updateProductLot",     ARCHIVES),
+    ("noteLotRecall",        ARCHIVES),
+    ("reportAdverseEvent",   PRACTITIONER),
+    ("updateAdverseEvent",   PRACTITIONER),
+    ("addAdverseEventFollowUp", PRACTITIONER),
+    ("reportAdverseEventToAuthority", PRACTITIONER),
+    ("markAdverseEventEnteredInError", PRACTITIONER),
+    ("createRecall",         ARCHIVES),
+    ("createSafetyRecall",   ARCHIVES),
+    ("logRecallAttempt",     REGISTERS),
+    ("snoozeRecall",         REGISTERS),
+    ("completeRecall",       ARCHIVES),
+    ("dismissRecall",        REGISTERS),
 ];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
@@ -82,7 +112,8 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents"),
+    ("Patient", "patient", ALL, "recalls"),
     ("PersonName", "patient/legalName", ALL, "given middle family"),
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
@@ -93,14 +124,14 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
         updatedAt updatedBy signature addenda history"),
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
-    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
+    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device catalogueDevice adverseEvents \
         skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
         createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
     ("SessionArea", "session/areas/0", CLINICAL, "area side needleDepthMm passes speedRpm rfEnergyMj rfPulseWidthMs endpoint note"),
-    ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse"),
-    ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate \
+    ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse catalogueLot"),
+    ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate proposedAdverseEvents \
         version createdAt createdBy updatedAt updatedBy signature addenda history"),
     ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
@@ -125,6 +156,33 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("AftercareNoteEdge", "aftercareNotes/edges/0", CLINICAL, "node cursor"),
     ("AddendumConnection", "session/addenda", CLINICAL, "edges nodes pageInfo totalCount"),
     ("AddendumEdge", "session/addenda/edges/0", CLINICAL, "node cursor"),
+    ("Device", "device", ALL, "id model manufacturer serial kind depthMinMm depthMaxMm depthStepMm location active recalled note version createdAt createdBy updatedAt updatedBy history"),
+    ("Product", "product", ALL, "id name manufacturer role intradermalUse strength active note lots version createdAt createdBy updatedAt updatedBy history"),
+    ("ProductLot", "productLot", ALL, "id product lot expiresOn receivedOn recalled note version createdAt createdBy updatedAt updatedBy history"),
+    ("MakerRecall", "device/recalled", ALL, "at reason reference"),
+    ("AdverseEvent", "adverseEvent", CLINICAL, "id patient session aftercareNote lot kind description onsetAt area severity serious expectedness \
+        suspectedCause causality actionTaken outcome resolvedAt report followUps missing enteredInError version createdAt createdBy updatedAt updatedBy history"),
+    ("AdverseEventFollowUp", "adverseEvent/followUps/0", CLINICAL, "at author outcome text"),
+    ("AuthorityReport", "adverseEvent/report", CLINICAL, "to at reference"),
+    ("ProposedAdverseEvent", "aftercareNote/proposedAdverseEvents/0", CLINICAL, "kind symptom score expectedUntil hoursSinceSession severity \
+        reason already"),
+    ("Recall", "recall", ALL, "id patient reason planId lot dueFrom dueUntil state snoozedUntil closedReason basis attempts contacted version createdAt createdBy updatedAt updatedBy history"),
+    ("Recall", "recall", CLINICAL, "afterSession doneBySession"),
+    ("RecallAttempt", "recall/attempts/0", ALL, "at by channel outcome note"),
+    ("LotTrace", "lotTrace", CLINICAL, "lot lotNumber product sessionCount patientCount contactedCount notContactedCount sessions patients"),
+    ("LotTracePatient", "lotTrace/patients/nodes/0", CLINICAL, "patient sessions adverseEvents contacted contacts openRecall"),
+    ("LotTracePatientConnection", "lotTrace/patients", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("LotTracePatientEdge", "lotTrace/patients/edges/0", CLINICAL, "node cursor"),
+    ("DeviceConnection", "devices", ALL, "edges nodes pageInfo totalCount"),
+    ("DeviceEdge", "devices/edges/0", ALL, "node cursor"),
+    ("ProductConnection", "products", ALL, "edges nodes pageInfo totalCount"),
+    ("ProductEdge", "products/edges/0", ALL, "node cursor"),
+    ("ProductLotConnection", "product/lots", ALL, "edges nodes pageInfo totalCount"),
+    ("ProductLotEdge", "product/lots/edges/0", ALL, "node cursor"),
+    ("AdverseEventConnection", "adverseEvents", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("AdverseEventEdge", "adverseEvents/edges/0", CLINICAL, "node cursor"),
+    ("RecallConnection", "recalls", ALL, "edges nodes pageInfo totalCount"),
+    ("RecallEdge", "recalls/edges/0", ALL, "node cursor"),
 ];
 
 /// A chart with everything in it, of one organisation.
@@ -154,26 +212,77 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         }))
         .await;
     let consultation = anna.sign_consultation(&consultation).await;
+    let (device, product) = (anna.device("Chart Pen").await, anna.product("Chart serum").await);
+    let lot = anna.lot(&product, "L-1").await;
     let session = anna
         .session_with(
             &patient,
-            json!({"anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"}, "supervisorId": anna.id()}),
+            json!({
+                "device": {"deviceId": device.id},
+                "products": [{"role": "CARTRIDGE", "product": "12-pin cartridge"}, {"role": "SERUM", "lotId": lot.id}],
+                "anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"},
+                "supervisorId": anna.id(),
+            }),
         )
         .await;
+    let device = anna.make("noteDeviceRecall", "device", device.edit_with(json!({"reason": "Loose needle"}))).await;
     let session = anna.sign_session(&session).await;
-    let note = anna.signed_note(&session).await;
+    let old = anna.session_with(&patient, json!({"startedAt": hours_ago(200), "endedAt": hours_ago(199)})).await;
+    let check_in = json!({"sessionId": old.id, "kind": "CHECK_IN", "redness": 4});
+    let note = anna.make("addAftercareNote", "aftercareNote", check_in).await;
+    let note = anna.sign_note(&note).await;
+    let event = anna.adverse_event_with(&session, json!({"lotId": lot.id})).await;
+    let event = anna
+        .make(
+            "addAdverseEventFollowUp",
+            "adverseEvent",
+            event.edit_with(json!({"outcome": "IMPROVING", "text": "Better"})),
+        )
+        .await;
+    let event = anna
+        .make("reportAdverseEventToAuthority", "adverseEvent", event.edit_with(json!({"reportedTo": "The maker"})))
+        .await;
+    let recall = anna.recall(&patient).await;
+    let recall = anna
+        .make("logRecallAttempt", "recall", recall.edit_with(json!({"channel": "PHONE", "outcome": "BOOKED"})))
+        .await;
+    let recall = anna.make("completeRecall", "recall", recall.edit_with(json!({"sessionId": session.id}))).await;
+    // A plan's rules say after which session: here it is said for them.
+    let sql = clinic.database.superuser().await;
+    sql.run(&format!(
+        "UPDATE recall SET after_session_id = '{}' WHERE id = '{}'",
+        uuid_of(&old.id),
+        uuid_of(&recall.id)
+    ))
+    .await;
     let addendum = anna.addendum(&session).await;
     let health = anna.health_entry(&patient).await;
     let ids = json!({
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
+        "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
     });
     Chart { admin, anna, ids }
 }
 
 /// `query (…) { … }` with the variables it uses, all of them ids.
 fn query(body: &str) -> String {
-    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "id"];
+    let used = [
+        "location",
+        "staff",
+        "patient",
+        "consultation",
+        "session",
+        "note",
+        "health",
+        "addendum",
+        "device",
+        "product",
+        "lot",
+        "event",
+        "recall",
+        "id",
+    ];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
     let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
@@ -302,6 +411,11 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let staff = || admin.make("addStaff", "staff", new_staff.clone());
     let new_patient = json!({"legalName": {"given": "New", "family": fresh}, "birthDate": "1980-01-01"});
     let links = json!({"patientId": patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": anna.id()});
+    let device = || anna.make("addDevice", "device", json!({"model": fresh, "kind": "RF"}));
+    let product = || anna.make("addProduct", "product", json!({"name": fresh, "role": "SERUM"}));
+    let lot = || anna.make("addProductLot", "productLot", json!({"productId": ids["product"], "lot": fresh}));
+    let event = || anna.adverse_event(&session);
+    let recall = || anna.recall(&patient);
     let with = |more: Value| {
         Made { id: String::new(), version: 1 }.edit_with(links.clone()).as_object().map(|links| {
             let mut links = links.clone();
@@ -344,10 +458,15 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
             anna.consultation(&patient).await.edit_with(json!({"patch": patch}))
         }
         "signConsultation" => anna.consultation(&patient).await.edit(),
-        "logSession" => with(json!({"startedAt": hours_ago(1), "modality": "LED_LIGHT_THERAPY"})).expect("links"),
+        "logSession" => with(json!({
+            "startedAt": hours_ago(1), "modality": "LED_LIGHT_THERAPY", "device": {"deviceId": ids["device"]},
+            "products": [{"role": "SERUM", "lotId": ids["lot"]}],
+        }))
+        .expect("links"),
         "startSession" => with(json!({"modality": "LED_LIGHT_THERAPY"})).expect("links"),
         "updateSession" => {
-            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm"});
+            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm",
+                "device": {"deviceId": ids["device"]}, "products": [{"role": "SERUM", "lotId": ids["lot"]}]});
             anna.started_session(&patient).await.edit_with(json!({"patch": patch}))
         }
         "completeSession" => anna.started_session(&patient).await.edit(),
@@ -357,6 +476,34 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateAftercareNote" => anna.note(&session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
         "signAftercareNote" => anna.note(&session).await.edit(),
         "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
+        "addDevice" => json!({"model": fresh, "serial": "1", "kind": "RF", "locationId": anna.location}),
+        "updateDevice" => device().await.edit_with(json!({"patch": {"note": "New head", "locationId": anna.location}})),
+        "noteDeviceRecall" => device().await.edit_with(json!({"reason": "Overheats"})),
+        "addProduct" => json!({"name": fresh, "role": "PRP"}),
+        "updateProduct" => product().await.edit_with(json!({"patch": {"active": false}})),
+        "addProductLot" => json!({"productId": ids["product"], "lot": fresh}),
+        "updateProductLot" => lot().await.edit_with(json!({"patch": {"note": "Cold"}})),
+        "noteLotRecall" => lot().await.edit_with(json!({"reason": "Particles"})),
+        "reportAdverseEvent" => json!({
+            "patientId": patient.id, "sessionId": anna.session(&patient).await.id, "lotId": ids["lot"], "kind": "BURN",
+            "onsetAt": hours_ago(1), "severity": "SEVERE",
+        }),
+        "updateAdverseEvent" => event().await.edit_with(json!({"patch": {"area": "CHEEK", "lotId": ids["lot"]}})),
+        "addAdverseEventFollowUp" => event().await.edit_with(json!({"outcome": "RESOLVED", "text": "Gone"})),
+        "reportAdverseEventToAuthority" => event().await.edit_with(json!({"reportedTo": "The agency"})),
+        "markAdverseEventEnteredInError" => event().await.edit(),
+        "createRecall" => {
+            json!({"patientId": patient.id, "reason": "MAINTENANCE", "dueUntil": day(30), "basis": "Wants it"})
+        }
+        "createSafetyRecall" => {
+            let lot = lot().await;
+            anna.session_with_lot(&patient, &lot).await;
+            json!({"lotId": lot.id, "reason": "Particles", "dueUntil": day(3)})
+        }
+        "logRecallAttempt" => recall().await.edit_with(json!({"channel": "SMS", "outcome": "LEFT_MESSAGE"})),
+        "snoozeRecall" => recall().await.edit_with(json!({"until": day(2)})),
+        "completeRecall" => recall().await.edit_with(json!({"sessionId": session.id})),
+        "dismissRecall" => recall().await.edit_with(json!({"reason": "Moved away"})),
         other => panic!("say in input_of what {other} is sent"),
     }
 }
@@ -542,7 +689,7 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let desk = clinic.front_desk();
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
-    for kind in ["health", "consultation", "session", "note", "addendum"] {
+    for kind in ["health", "consultation", "session", "note", "addendum", "event"] {
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",

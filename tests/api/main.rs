@@ -5,8 +5,10 @@ mod support;
 
 mod access;
 mod addenda;
+mod adverse_events;
 mod aftercare;
 mod binary;
+mod catalogue;
 mod conflicts;
 mod consultations;
 mod demo;
@@ -16,6 +18,7 @@ mod layers;
 mod ledger;
 mod paging;
 mod patients;
+mod recalls;
 mod retries;
 mod schema;
 mod sessions;

@@ -79,6 +79,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.signed_session(&patient).await;
+    let product = anna.product("Sold in lots").await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "PRP"});
     let staff = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
     let cases = [
@@ -101,6 +102,23 @@ async fn every_record_that_takes_an_id_can_be_retried() {
         (&anna, "startSession", "session", "session", start),
         (&anna, "addAftercareNote", "aftercareNote", "note", json!({"sessionId": session.id, "kind": "CHECK_IN"})),
         (&anna, "addAddendum", "addendum", "addendum", json!({"recordId": session.id, "reason": "x", "text": "y"})),
+        (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
+        (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),
+        (&anna, "addProductLot", "productLot", "lot", json!({"productId": product.id, "lot": "L-1"})),
+        (
+            &anna,
+            "reportAdverseEvent",
+            "adverseEvent",
+            "adverse_event",
+            json!({"sessionId": session.id, "kind": "BURN", "onsetAt": hours_ago(1), "severity": "MILD"}),
+        ),
+        (
+            &anna,
+            "createRecall",
+            "recall",
+            "recall",
+            json!({"patientId": patient.id, "reason": "MAINTENANCE", "dueUntil": day(9), "basis": "x"}),
+        ),
         (&admin, "addLocation", "location", "location", json!({"name": "Annex", "timeZone": "UTC"})),
         (&admin, "addStaff", "staff", "staff", staff),
     ];

@@ -38,16 +38,21 @@ const NODES: &str = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ...
 /// Histories of a page of records.
 const HISTORIES: &str = "{ sessions(first: 100) { nodes { history(first: 5) { nodes { version action by { displayName } changes { field } } } } } }";
 
+/// Where a lot went.
+const LOT: &str = "{ lotTrace(lot: \"C-1\") { lot { lot } patientCount contactedCount sessions(first: 100) { nodes { startedAt patient { displayName } } }
+    patients(first: 100) { nodes { patient { displayName phone } sessions { startedAt } adverseEvents { kind } contacted contacts { outcome } openRecall { state } } } } }";
+
 /// How many statements each query is, all told: BEGIN with the tenant and whose token it is, its own, COMMIT, and the
 /// row of the access log. The people of a chart stand at five places in it: those that are reached at the same time
 /// share a statement, so that is one to five.
-const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 6] = [
+const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 7] = [
     ("page", PAGE, 10..=10),
     ("chart", CHART, 19..=23),
     ("sessions", SESSIONS, 12..=12),
     ("up and down", UP_AND_DOWN, 14..=14),
     ("nodes", NODES, 18..=18),
     ("histories", HISTORIES, 10..=10),
+    ("lot", LOT, 1..=9),
 ];
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
@@ -216,7 +221,7 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
 
 /// Fields of the rows of a list, each of which asks the database again.
 #[rustfmt::skip]
-const NESTED: [(&str, &str); 16] = [
+const NESTED: [(&str, &str); 20] = [
     ("patients", "sessions { totalCount }"),
     ("patients", "consultations { totalCount }"),
     ("patients", "aftercareNotes { totalCount }"),
@@ -232,6 +237,10 @@ const NESTED: [(&str, &str); 16] = [
     ("sessions", "location { history { nodes { version } } }"),
     ("sessions", "practitioner { organisation { locations { nodes { name } } } }"),
     ("consultations", "addenda { totalCount } location { name } history { nodes { changes { field } } }"),
+    ("patients", "adverseEvents { totalCount nodes { kind lot { lot } session { startedAt } } }"),
+    ("patients", "recalls { totalCount nodes { state lot { lot } afterSession { startedAt } } }"),
+    ("sessions", "catalogueDevice { model } products { catalogueLot { product { name } } } adverseEvents { totalCount nodes { kind } }"),
+    ("aftercareNotes", "proposedAdverseEvents { symptom already { kind } }"),
     ("aftercareNotes", "addenda { totalCount } author { displayName } session { areas { area } }"),
 ];
 

@@ -182,4 +182,46 @@ impl SignedIn {
         let input = json!({"recordId": record.id, "reason": "Forgotten", "text": "The lot was C-2."});
         self.make("addAddendum", "addendum", input).await
     }
+
+    /// A pen of the catalogue.
+    pub async fn device(&self, model: &str) -> Made {
+        let input = json!({"model": model, "serial": "D-1", "kind": "MOTORISED_PEN", "depthMaxMm": "2.5"});
+        self.make("addDevice", "device", input).await
+    }
+
+    /// A serum of the catalogue.
+    pub async fn product(&self, name: &str) -> Made {
+        let input = json!({"name": name, "role": "SERUM", "manufacturer": "Serum Works", "intradermalUse": "YES"});
+        self.make("addProduct", "product", input).await
+    }
+
+    /// A lot of a product, to be used for another year.
+    pub async fn lot(&self, product: &Made, number: &str) -> Made {
+        let input = json!({"productId": product.id, "lot": number, "expiresOn": day(365)});
+        self.make("addProductLot", "productLot", input).await
+    }
+
+    /// A completed session in which a lot of the catalogue was used.
+    pub async fn session_with_lot(&self, patient: &Made, lot: &Made) -> Made {
+        self.session_with(patient, json!({"products": [{"role": "SERUM", "lotId": lot.id}]})).await
+    }
+
+    /// An infection after a session.
+    pub async fn adverse_event(&self, session: &Made) -> Made {
+        self.adverse_event_with(session, json!({})).await
+    }
+
+    /// An adverse event after a session, with more fields of `ReportAdverseEventInput`.
+    pub async fn adverse_event_with(&self, session: &Made, more: Value) -> Made {
+        let input =
+            json!({"sessionId": session.id, "kind": "INFECTION", "onsetAt": hours_ago(1), "severity": "MODERATE"});
+        self.make("reportAdverseEvent", "adverseEvent", merged(input, more)).await
+    }
+
+    /// A recall made by hand, due from today for a week.
+    pub async fn recall(&self, patient: &Made) -> Made {
+        let input =
+            json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
+        self.make("createRecall", "recall", input).await
+    }
 }

@@ -1,0 +1,386 @@
+//! Adverse events: what went wrong after a treatment, how bad it is, whether the treatment caused it, and how it went on.
+
+mod filter;
+pub mod graphql;
+pub mod loader;
+pub mod mutation;
+pub mod proposal;
+pub mod store;
+
+pub use filter::{AdverseEventCondition, AdverseEventFilter, AdverseEventOrder};
+
+use crate::ledger::Record;
+use crate::record::Stamp;
+use crate::vocabulary::{BodyArea, RecordKind, vocabulary};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+vocabulary! {
+    /// What happened.
+    AdverseEventKind {
+        /// Redness.
+        Erythema = "erythema",
+        /// Swelling.
+        Oedema = "oedema",
+        /// Pain.
+        Pain = "pain",
+        /// Dry skin.
+        Dryness = "dryness",
+        /// Pinpoint crusts.
+        PinpointCrusting = "pinpoint_crusting",
+        /// Dark patches after inflammation.
+        PostInflammatoryHyperpigmentation = "post_inflammatory_hyperpigmentation",
+        /// Scars in rows, as the needles went.
+        TramTrackScarring = "tram_track_scarring",
+        /// A granuloma.
+        Granuloma = "granuloma",
+        /// An infection.
+        Infection = "infection",
+        /// Herpes that came back.
+        HerpesReactivation = "herpes_reactivation",
+        /// A burn.
+        Burn = "burn",
+        /// Loss of fat under the skin.
+        FatLoss = "fat_loss",
+        /// An injured nerve.
+        NerveInjury = "nerve_injury",
+        /// An allergic reaction.
+        AllergicReaction = "allergic_reaction",
+        /// Something else; the description says what.
+        Other = "other",
+    }
+}
+
+impl AdverseEventKind {
+    /// Whether it is usual in the first days after needling.
+    pub fn is_usual(self) -> bool {
+        matches!(self, Self::Erythema | Self::Oedema | Self::Pain | Self::Dryness | Self::PinpointCrusting)
+    }
+}
+
+vocabulary! {
+    /// How bad an adverse event is.
+    AdverseEventSeverity {
+        /// Noticed, and no hindrance.
+        Mild = "mild",
+        /// Hinders daily life, or needs treatment.
+        Moderate = "moderate",
+        /// Disables, or needs treatment at once.
+        Severe = "severe",
+    }
+}
+
+vocabulary! {
+    /// Whether an adverse event is one that the treatment is known for.
+    Expectedness {
+        /// It is, at this time after it.
+        Expected = "expected",
+        /// It is not.
+        Unexpected = "unexpected",
+    }
+}
+
+vocabulary! {
+    /// How likely the treatment caused it, in the words of the WHO-UMC scale.
+    Causality {
+        /// Certain.
+        Certain = "certain",
+        /// Probable or likely.
+        Probable = "probable",
+        /// Possible.
+        Possible = "possible",
+        /// Unlikely.
+        Unlikely = "unlikely",
+        /// Conditional or unclassified: more data is on its way.
+        Unclassified = "unclassified",
+        /// Unassessable: what would be needed can't be had.
+        Unassessable = "unassessable",
+    }
+}
+
+vocabulary! {
+    /// How an adverse event went on.
+    AdverseEventOutcome {
+        /// It goes on.
+        Ongoing = "ongoing",
+        /// It is getting better.
+        Improving = "improving",
+        /// It is over.
+        Resolved = "resolved",
+        /// It is over and left something behind.
+        ResolvedWithSequelae = "resolved_with_sequelae",
+        /// The patient died of it.
+        Fatal = "fatal",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+impl AdverseEventOutcome {
+    /// Whether it is over and has the moment it was.
+    pub fn is_resolved(self) -> bool {
+        matches!(self, Self::Resolved | Self::ResolvedWithSequelae)
+    }
+
+    /// Whether it still asks for follow-ups.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Ongoing | Self::Improving | Self::Unknown)
+    }
+}
+
+/// How an adverse event stood at a later moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowUp {
+    /// Its id.
+    pub id: Uuid,
+    /// The moment it tells of.
+    pub at: DateTime<Utc>,
+    /// Who wrote it.
+    pub author_id: Uuid,
+    /// How it stood.
+    pub outcome: AdverseEventOutcome,
+    /// In words.
+    pub text: String,
+}
+
+/// A report to an authority or a maker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityReport {
+    /// To whom.
+    pub to: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The number it got there.
+    pub reference: Option<String>,
+}
+
+/// An adverse event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdverseEvent {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub patient_id: Uuid,
+    /// After which session.
+    pub session_id: Option<Uuid>,
+    /// From which aftercare note.
+    pub aftercare_note_id: Option<Uuid>,
+    /// The lot that is suspected.
+    pub lot_id: Option<Uuid>,
+    /// What happened.
+    pub kind: AdverseEventKind,
+    /// In words.
+    pub description: Option<String>,
+    /// When it began.
+    pub onset_at: DateTime<Utc>,
+    /// Where on the body.
+    pub area: Option<BodyArea>,
+    /// How bad.
+    pub severity: AdverseEventSeverity,
+    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    pub serious: bool,
+    /// Whether the treatment is known for it.
+    pub expectedness: Expectedness,
+    /// What is suspected to have caused it.
+    pub suspected_cause: Option<String>,
+    /// How likely that is.
+    pub causality: Option<Causality>,
+    /// What was done.
+    pub action_taken: Option<String>,
+    /// How it went on.
+    pub outcome: AdverseEventOutcome,
+    /// When it was over.
+    pub resolved_at: Option<DateTime<Utc>>,
+    /// The report to an authority.
+    pub report: Option<AuthorityReport>,
+    /// How it stood later, oldest first.
+    pub follow_ups: Vec<FollowUp>,
+    /// It never was: kept, and out of the lists.
+    pub entered_in_error: bool,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl Record for AdverseEvent {
+    const KIND: RecordKind = RecordKind::AdverseEvent;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+/// How long after a session its usual reactions are expected: 7 days.
+pub const USUAL_FOR: TimeDelta = TimeDelta::hours(168);
+
+/// Whether an event is one that the treatment is known for, where nobody said so: a usual kind that began within 7 days
+/// of the session's end. Without a session nothing is expected.
+pub fn expectedness(
+    kind: AdverseEventKind,
+    onset_at: DateTime<Utc>,
+    session_end: Option<DateTime<Utc>>,
+) -> Expectedness {
+    match session_end {
+        Some(end) if kind.is_usual() && onset_at <= end + USUAL_FOR => Expectedness::Expected,
+        _ => Expectedness::Unexpected,
+    }
+}
+
+/// What a report still lacks, a sentence each. Nothing of it keeps a report from being saved.
+pub fn missing(event: &AdverseEvent) -> Vec<String> {
+    if event.entered_in_error {
+        return Vec::new();
+    }
+    let asked = [
+        (event.serious && event.action_taken.is_none(), "actionTaken: what was done about this serious event?"),
+        (event.serious && event.causality.is_none(), "causality: how likely did the treatment cause it?"),
+        (event.serious && event.report.is_none(), "report: a serious event goes to the authority or the maker"),
+        (
+            event.expectedness == Expectedness::Unexpected && event.suspected_cause.is_none(),
+            "suspectedCause: what may have caused this unexpected event?",
+        ),
+        (event.area.is_none() && event.kind != AdverseEventKind::Other, "area: where on the body?"),
+    ];
+    asked.into_iter().filter(|(asked, _)| *asked).map(|(_, sentence)| sentence.to_owned()).collect()
+}
+
+/// Adds a follow-up, or says at which field and why it can't be added.
+pub fn follow(event: &mut AdverseEvent, next: FollowUp) -> Result<(), (&'static str, String)> {
+    if !event.outcome.is_open() && !next.outcome.is_open() {
+        let stands = event.outcome.words();
+        return Err((
+            "outcome",
+            format!("this event is {stands} already: ONGOING, IMPROVING or UNKNOWN opens it again"),
+        ));
+    }
+    if next.at < event.onset_at {
+        return Err(("at", "is before the event began".to_owned()));
+    }
+    if event.follow_ups.last().is_some_and(|last| next.at < last.at) {
+        return Err(("at", "is before the last follow-up".to_owned()));
+    }
+    if event.resolved_at.is_some_and(|resolved| next.at < resolved) {
+        return Err(("at", "is before the event was resolved".to_owned()));
+    }
+    event.outcome = next.outcome;
+    event.resolved_at = next.outcome.is_resolved().then_some(next.at);
+    event.serious |= next.outcome == AdverseEventOutcome::Fatal;
+    event.follow_ups.push(next);
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::ids;
+    use proptest::prelude::*;
+
+    pub(crate) fn event(kind: AdverseEventKind) -> AdverseEvent {
+        let id = ids::new_id();
+        AdverseEvent {
+            id,
+            patient_id: id,
+            session_id: None,
+            aftercare_note_id: None,
+            lot_id: None,
+            kind,
+            description: None,
+            onset_at: ids::now(),
+            area: Some(BodyArea::Cheek),
+            severity: AdverseEventSeverity::Mild,
+            serious: false,
+            expectedness: Expectedness::Expected,
+            suspected_cause: None,
+            causality: None,
+            action_taken: None,
+            outcome: AdverseEventOutcome::Ongoing,
+            resolved_at: None,
+            report: None,
+            follow_ups: Vec::new(),
+            entered_in_error: false,
+            stamp: Stamp::new(Some(id), ids::now()),
+        }
+    }
+
+    fn next(event: &AdverseEvent, hours: i64, outcome: AdverseEventOutcome) -> FollowUp {
+        let at = event.onset_at + TimeDelta::hours(hours);
+        FollowUp { id: ids::new_id(), at, author_id: event.patient_id, outcome, text: "Seen".to_owned() }
+    }
+
+    #[test]
+    fn only_the_usual_kinds_in_the_first_seven_days_are_expected() {
+        let end = ids::now();
+        use AdverseEventKind::{Burn, Dryness, Erythema, Granuloma, Oedema, Pain, PinpointCrusting};
+        let cases = [
+            (Erythema, Some(0), true),
+            (Oedema, Some(168), true),
+            (Pain, Some(169), false),
+            (Dryness, Some(-1), true),
+            (PinpointCrusting, None, false),
+            (Granuloma, Some(1), false),
+            (Burn, Some(1), false),
+        ];
+        for (kind, hours, expected) in cases {
+            let session_end = hours.map(|hours| end - TimeDelta::hours(hours));
+            let found = expectedness(kind, end, session_end) == Expectedness::Expected;
+            assert_eq!(found, expected, "{kind:?} {hours:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_serious_event_lacks_is_told_at_once() {
+        let mut serious = event(AdverseEventKind::Infection);
+        assert!(missing(&serious).is_empty());
+        (serious.serious, serious.expectedness, serious.area) = (true, Expectedness::Unexpected, None);
+        let fields: Vec<String> =
+            missing(&serious).iter().map(|it| it.split(':').next().unwrap_or_default().to_owned()).collect();
+        assert_eq!(fields, ["actionTaken", "causality", "report", "suspectedCause", "area"]);
+        serious.entered_in_error = true;
+        assert!(missing(&serious).is_empty());
+    }
+
+    #[test]
+    fn a_closed_event_takes_no_follow_up_but_one_that_opens_it() {
+        for before in AdverseEventOutcome::ALL {
+            for after in AdverseEventOutcome::ALL {
+                let mut it = event(AdverseEventKind::Pain);
+                it.outcome = *before;
+                it.resolved_at = before.is_resolved().then_some(it.onset_at);
+                let added = follow(&mut it, next(&event(AdverseEventKind::Pain), 5, *after));
+                assert_eq!(added.is_ok(), before.is_open() || after.is_open(), "{before:?} {after:?}");
+                assert_eq!(it.outcome, if added.is_ok() { *after } else { *before });
+            }
+        }
+        let mut it = event(AdverseEventKind::Pain);
+        assert_eq!(follow(&mut it.clone(), next(&it, -1, AdverseEventOutcome::Ongoing)).unwrap_err().0, "at");
+        let (later, earlier) =
+            (next(&it, 9, AdverseEventOutcome::Improving), next(&it, 8, AdverseEventOutcome::Resolved));
+        follow(&mut it, later).unwrap();
+        assert_eq!(follow(&mut it, earlier).unwrap_err().0, "at");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_follows_the_moment_of_resolution_is_there_when_it_is_resolved(
+            steps in prop::collection::vec((-5_i64..200, 0_usize..6), 0..12)
+        ) {
+            let mut it = event(AdverseEventKind::Oedema);
+            for (hours, outcome) in steps {
+                let before = it.clone();
+                let step = next(&before, hours, AdverseEventOutcome::ALL[outcome]);
+                if follow(&mut it, step).is_err() {
+                    prop_assert_eq!(&it, &before);
+                }
+                prop_assert_eq!(it.resolved_at.is_some(), it.outcome.is_resolved());
+                prop_assert!(it.follow_ups.is_sorted_by_key(|follow_up| follow_up.at));
+                prop_assert!(it.resolved_at.is_none_or(|at| at >= it.onset_at));
+            }
+        }
+    }
+}
