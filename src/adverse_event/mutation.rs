@@ -224,10 +224,9 @@ fn end_of(session: &TreatmentSession) -> chrono::DateTime<chrono::Utc> {
 }
 
 async fn check_lot(scope: &mut Scope, lot: Option<Uuid>, faults: &mut Faults, path: &str) -> error::Result<()> {
-    if let Some(lot) = lot {
-        if listing::by_ids::<ProductLot>(scope, &[lot]).await?.is_empty() {
-            faults.add(path, "is not a lot of this organisation");
-        }
+    let Some(lot) = lot else { return Ok(()) };
+    if listing::by_ids::<ProductLot>(scope, &[lot]).await?.is_empty() {
+        faults.add(path, "is not a lot of this organisation");
     }
     Ok(())
 }
@@ -318,11 +317,10 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: AdverseEventP
     check(&mut inputs, "patch.", &after);
     inputs.finish()?;
     let mut faults = Faults::default();
-    if after.onset_at != before.onset_at {
-        if let Some(session) = after.session_id {
-            if after.onset_at < sessions::session(scope, session).await?.started_at {
-                faults.add("input.patch.onsetAt", "is before the session began");
-            }
+    if let Some(session) = after.session_id.filter(|_| after.onset_at != before.onset_at) {
+        let session = sessions::session(scope, session).await?;
+        if after.onset_at < session.started_at {
+            faults.add("input.patch.onsetAt", "is before the session began");
         }
     }
     if after.lot_id != before.lot_id {

@@ -80,6 +80,7 @@ macro_rules! listing {
                     std::sync::LazyLock::new(|| crate::db::columns(crate::db::tables::$table::all_columns));
                 &COLUMNS
             }
+            #[allow(clippy::needless_question_mark)] // a row may fail with the error itself, or never
             fn load(
                 sql: crate::db::Sql<Self::Row>,
                 connection: &mut diesel_async::AsyncPgConnection,

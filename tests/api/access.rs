@@ -366,7 +366,9 @@ async fn every_field_has_its_row() {
                 .collect::<Vec<_>>()
         };
         if ty.name.ends_with("Payload") {
-            assert_eq!(users(&ty.name), ["Mutation"], "{} is reached otherwise than by its mutation", ty.name);
+            let mut users = users(&ty.name);
+            users.dedup();
+            assert_eq!(users, ["Mutation"], "{} is reached otherwise than by its mutations", ty.name);
             continue;
         }
         assert_eq!(Some(&names(&ty.name)), rows.get(ty.name.as_str()), "{}: left, the schema; right, FIELDS", ty.name);

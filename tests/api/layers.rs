@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["access"],
     &["ledger"],
     &["operation"],
-    &["page"],
+    &["page", "ledger::kept"],
     &[
         "*",
         "patient::search",

@@ -347,6 +347,11 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.signed_note(&signed).await;
     anna.note(&signed).await;
     anna.addendum(&signed).await;
+    anna.device("Pen").await;
+    let product = anna.product("Serum").await;
+    anna.lot(&product, "L-1").await;
+    anna.adverse_event(&signed).await;
+    anna.recall(&patient).await;
     let key = anna.prepare(
         "mutation ($input: RegisterPatientInput!) { registerPatient(input: $input) { patient { id } } }",
         json!({"input": {"legalName": {"given": "Iñaki", "family": "Sol"}, "birthDate": "1971-01-02"}}),

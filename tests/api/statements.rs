@@ -52,7 +52,7 @@ const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 7] = [
     ("up and down", UP_AND_DOWN, 14..=14),
     ("nodes", NODES, 18..=18),
     ("histories", HISTORIES, 10..=10),
-    ("lot", LOT, 1..=9),
+    ("lot", LOT, 15..=15),
 ];
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
