@@ -27,7 +27,8 @@ listing::listing!(Consent, consent, ConsentRow, ConsentCondition, ConsentOrder, 
     "template_version_id" => |it| Some(it.template_version_id),
 });
 
-/// Changing texts.
+/// Changing texts; they are added with their first version.
+#[allow(dead_code)]
 pub mod templates {
     crate::ledger::kept!(super::ConsentTemplate, consent_template, super::TemplateRow);
 }

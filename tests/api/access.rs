@@ -48,6 +48,14 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("recall",         "(id: $recall)",    ALL),
     ("recalls",        "(first: 2)",       ALL),
     ("lotTrace",       "(lotId: $lot)",    CLINICAL),
+    ("consentTemplate",  "(id: $text)",    ALL),
+    ("consentTemplates", "(first: 2)",     ALL),
+    ("consentTemplateVersion", "(id: $wording)", ALL),
+    ("consent",        "(id: $consent)",   CLINICAL),
+    ("consents",       "(first: 2)",       CLINICAL),
+    ("outcomeScales",  "",                 ALL),
+    ("outcomeAssessment",  "(id: $outcome)", CLINICAL),
+    ("outcomeAssessments", "(first: 2)",   CLINICAL),
     ("node",           "(id: $session)",   CLINICAL),
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
@@ -101,6 +109,20 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("snoozeRecall",         REGISTERS),
     ("completeRecall",       ARCHIVES),
     ("dismissRecall",        REGISTERS),
+    ("createConsentTemplate",         ARCHIVES),
+    ("draftConsentTemplateVersion",   ARCHIVES),
+    ("updateConsentTemplateVersion",  ARCHIVES),
+    ("publishConsentTemplateVersion", ARCHIVES),
+    ("retireConsentTemplate",         ARCHIVES),
+    ("proposeConsent",            PRACTITIONER),
+    ("giveConsent",               PRACTITIONER),
+    ("recordConsent",             PRACTITIONER),
+    ("rejectConsent",             PRACTITIONER),
+    ("withdrawConsent",           PRACTITIONER),
+    ("markConsentEnteredInError", PRACTITIONER),
+    ("recordOutcome",             PRACTITIONER),
+    ("updateOutcome",             PRACTITIONER),
+    ("markOutcomeEnteredInError", PRACTITIONER),
 ];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
@@ -114,6 +136,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
     ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents"),
     ("Patient", "patient", ALL, "recalls"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes consents outcomes outcomeSeries"),
     ("PersonName", "patient/legalName", ALL, "given middle family"),
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
@@ -126,6 +149,8 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
     ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device catalogueDevice adverseEvents \
         skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
+    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
+        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents aftercareNotes version createdAt \
         createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
@@ -133,6 +158,29 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse catalogueLot"),
     ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate proposedAdverseEvents \
         version createdAt createdBy updatedAt updatedBy signature addenda history"),
+    ("ConsentTemplate", "consentTemplate", ALL, "id name kind active publishedVersion draftVersion versions version createdAt createdBy \
+        updatedAt updatedBy history"),
+    ("ConsentTemplateVersion", "consentTemplateVersion", ALL, "id template number status text textHash language modalities validDays \
+        publishedAt publishedBy version createdAt createdBy updatedAt updatedBy history"),
+    ("Consent", "consent", CLINICAL, "id patient templateVersion kind modalities textHash status state inForce signature expiresAt endedAt \
+        endedReason note version createdAt createdBy updatedAt updatedBy history"),
+    ("ConsentSignature", "consent/signature", CLINICAL, "givenAt signer signerName relationship method signatureHash signatureImage witness \
+        witnessName"),
+    ("RequiredConsent", "session/consents/0", CLINICAL, "kind neededFor inForce consent reason"),
+    ("OutcomeScale", "outcomeScales/0", ALL, "code version name min max step better unit labels source"),
+    ("OutcomeScaleLabel", "outcomeScales/0/labels/0", ALL, "score text"),
+    ("OutcomeAssessment", "outcomeAssessment", CLINICAL, "id patient planId session scale area score raterRole rater assessedAt \
+        comparedWithPhotoId photoId note enteredInError version createdAt createdBy updatedAt updatedBy history"),
+    ("OutcomeSeries", "patient/outcomeSeries", CLINICAL, "scale points changeSinceFirst better bestPair"),
+    ("OutcomePair", "patient/outcomeSeries/bestPair", CLINICAL, "before after change"),
+    ("ConsentTemplateConnection", "consentTemplates", ALL, "edges nodes pageInfo totalCount"),
+    ("ConsentTemplateEdge", "consentTemplates/edges/0", ALL, "node cursor"),
+    ("ConsentTemplateVersionConnection", "consentTemplate/versions", ALL, "edges nodes pageInfo totalCount"),
+    ("ConsentTemplateVersionEdge", "consentTemplate/versions/edges/0", ALL, "node cursor"),
+    ("ConsentConnection", "patient/consents", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
+    ("OutcomeAssessmentConnection", "patient/outcomes", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("OutcomeAssessmentEdge", "outcomeAssessments/edges/0", CLINICAL, "node cursor"),
     ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("RecordVersion", "patient/history/nodes/0", ALL, "version at by action ledgerSequence changes"),
@@ -184,6 +232,15 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("RecallConnection", "recalls", ALL, "edges nodes pageInfo totalCount"),
     ("RecallEdge", "recalls/edges/0", ALL, "node cursor"),
 ];
+
+/// Fields below the root that need an argument.
+const ARGUMENTS: &[(&str, &str)] = &[("outcomeSeries", "(scale: \"gais\")")];
+
+/// A field with the arguments it needs.
+fn called(name: &str) -> String {
+    let arguments = ARGUMENTS.iter().find(|(field, _)| *field == name).map_or("", |(_, arguments)| arguments);
+    format!("{name}{arguments}")
+}
 
 /// A chart with everything in it, of one organisation.
 pub struct Chart {
@@ -257,7 +314,13 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     .await;
     let addendum = anna.addendum(&session).await;
     let health = anna.health_entry(&patient).await;
+    let text = anna.consent_text("TREATMENT", json!({"modalities": ["MICRONEEDLING"], "validDays": 365})).await;
+    let drawn = json!({"typedName": null, "signatureImage": SIGNATURE_PNG, "witnessId": anna.id()});
+    let consent = anna.consent(&patient, &text, drawn).await;
+    anna.outcome(&patient, "4", 9, json!({"sessionId": session.id})).await;
+    let outcome = anna.outcome(&patient, "2", 1, json!({"area": "CHEEK"})).await;
     let ids = json!({
+        "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
@@ -281,6 +344,10 @@ fn query(body: &str) -> String {
         "lot",
         "event",
         "recall",
+        "text",
+        "wording",
+        "consent",
+        "outcome",
         "id",
     ];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
@@ -301,6 +368,7 @@ fn selection(schema: &Schema, ty: &str, names: &str) -> String {
             .iter()
             .find(|field| field.name == name)
             .unwrap_or_else(|| panic!("{ty} has no {name}"));
+        let name = called(name);
         if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
     });
     fields.collect()
@@ -312,7 +380,8 @@ fn reach(path: &str, selection: &str) -> String {
     let root = steps.next().expect("a root field");
     let (_, arguments, _) = QUERIES.iter().find(|(name, ..)| *name == root).expect("a root field");
     let steps: Vec<&str> = steps.collect();
-    let inner = steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {step} {inner} }}"));
+    let inner =
+        steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", called(step)));
     query(&format!("{root}{arguments} {inner}"))
 }
 
@@ -506,6 +575,40 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "snoozeRecall" => recall().await.edit_with(json!({"until": day(2)})),
         "completeRecall" => recall().await.edit_with(json!({"sessionId": session.id})),
         "dismissRecall" => recall().await.edit_with(json!({"reason": "Moved away"})),
+        "createConsentTemplate" => json!({"name": fresh, "kind": "DATA", "text": "I agree.", "language": "en"}),
+        "draftConsentTemplateVersion" => {
+            json!({"templateId": anna.consent_text("DATA", json!({})).await.template.id})
+        }
+        "updateConsentTemplateVersion" => {
+            let draft = anna.consent_draft("DATA", json!({})).await.version;
+            draft.edit_with(json!({"patch": {"text": "I agree to all of it."}}))
+        }
+        "publishConsentTemplateVersion" => anna.consent_draft("DATA", json!({})).await.version.edit(),
+        "retireConsentTemplate" => anna.consent_draft("DATA", json!({})).await.template.edit(),
+        "proposeConsent" => {
+            let text = anna.consent_text("DATA", json!({})).await;
+            json!({"patientId": patient.id, "templateVersionId": text.version.id})
+        }
+        "recordConsent" => anna.consent_text("DATA", json!({})).await.record(&patient, json!({"witnessId": anna.id()})),
+        "giveConsent" | "rejectConsent" | "withdrawConsent" | "markConsentEnteredInError" => {
+            let text = anna.consent_text("DATA", json!({})).await;
+            match mutation {
+                "giveConsent" => {
+                    let signing = text.signing(json!({"witnessId": anna.id()}));
+                    anna.proposed_consent(&patient, &text).await.edit_with(json!({"signing": signing}))
+                }
+                "rejectConsent" => {
+                    anna.proposed_consent(&patient, &text).await.edit_with(json!({"reason": "Changed their mind"}))
+                }
+                _ => anna.consent(&patient, &text, json!({})).await.edit_with(json!({"reason": "Changed their mind"})),
+            }
+        }
+        "recordOutcome" => json!({
+            "patientId": patient.id, "sessionId": session.id, "scale": "gais", "scaleVersion": "1-to-5", "score": 2,
+            "raterRole": "BLINDED", "raterId": anna.id(),
+        }),
+        "updateOutcome" => anna.outcome(&patient, "3", 1, json!({})).await.edit_with(json!({"patch": {"score": "2"}})),
+        "markOutcomeEnteredInError" => anna.outcome(&patient, "3", 1, json!({})).await.edit(),
         other => panic!("say in input_of what {other} is sent"),
     }
 }
@@ -628,6 +731,8 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
         "sessions(filter: {patientId: $id})",
         "consultations(filter: {patientId: $id})",
         "aftercareNotes(filter: {patientId: $id})",
+        "consents(filter: {patientId: $id})",
+        "outcomeAssessments(filter: {patientId: $id})",
     ] {
         let answer = south
             .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
@@ -692,6 +797,7 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
     for kind in ["health", "consultation", "session", "note", "addendum", "event"] {
+    for kind in ["health", "consultation", "session", "note", "addendum", "consent", "outcome"] {
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",

@@ -129,7 +129,23 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
         .await
     };
     anna.health_entry(&patient).await;
-    for table in ["consultation", "treatment_session", "aftercare_note", "health_entry"] {
+    let text = anna.consent_text("DATA", json!({})).await;
+    anna.consent(&patient, &text, json!({})).await;
+    anna.outcome(&patient, "2", 1, json!({})).await;
+    clone("consent_template", ", 'name', 'Text ' || n").await;
+    for number in 2..=ROWS {
+        let version = anna
+            .make("draftConsentTemplateVersion", "consentTemplateVersion", json!({"templateId": text.template.id}))
+            .await;
+        if number < ROWS {
+            anna.make("publishConsentTemplateVersion", "consentTemplateVersion", version.edit()).await;
+        }
+    }
+    sql.run("UPDATE consent_template_version SET created_at = (SELECT max(created_at) FROM consent_template_version)")
+        .await;
+    for table in
+        ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent", "outcome_assessment"]
+    {
         assert_eq!(clone(table, "").await, ROWS as u64 - 1);
     }
     sql.run("UPDATE addendum SET added_at = (SELECT max(added_at) FROM addendum)").await;
@@ -176,6 +192,17 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
         pairs.extend(List::in_orders(around, "aftercareNotes", notes));
     }
     pairs.extend(List::in_orders(&of_session, "aftercareNotes", notes));
+    let outcomes = &["ASSESSED_AT", "CREATED_AT", "UPDATED_AT"];
+    pairs.extend(List::in_orders("$", "outcomeAssessments", outcomes));
+    pairs.extend(List::in_orders(&of_patient, "outcomes", outcomes));
+    for around in ["$", of_patient.as_str()] {
+        pairs.extend(List::in_orders(around, "consents", &["CREATED_AT", "UPDATED_AT"]));
+    }
+    pairs.extend(List::in_orders("$", "consentTemplates", &["NAME", "CREATED_AT", "UPDATED_AT"]));
+    let template = anna.ask("{ consents(first: 1) { nodes { templateVersion { template { id } } } } }").await;
+    let template = template.pointer("/consents/nodes/0/templateVersion/template/id").unwrap().as_str().unwrap();
+    let of_template = format!("consentTemplate(id: \"{template}\") {{ $ }}");
+    pairs.extend(List::in_orders(&of_template, "versions", &["NUMBER", "CREATED_AT", "UPDATED_AT"]));
     for (ascending, descending) in pairs {
         let up = ascending.walk(&anna, true, async || {}).await;
         let mut down = descending.walk(&anna, true, async || {}).await;

@@ -79,6 +79,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.signed_session(&patient).await;
+    let text = anna.consent_text("DATA", json!({})).await;
     let product = anna.product("Sold in lots").await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "PRP"});
     let staff = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
@@ -101,6 +102,21 @@ async fn every_record_that_takes_an_id_can_be_retried() {
         (&anna, "logSession", "session", "session", session_to_sign(&patient, &anna.location)),
         (&anna, "startSession", "session", "session", start),
         (&anna, "addAftercareNote", "aftercareNote", "note", json!({"sessionId": session.id, "kind": "CHECK_IN"})),
+        (
+            &anna,
+            "proposeConsent",
+            "consent",
+            "consent",
+            json!({"patientId": patient.id, "templateVersionId": text.version.id}),
+        ),
+        (&anna, "recordConsent", "consent", "consent", text.record(&patient, json!({}))),
+        (
+            &anna,
+            "recordOutcome",
+            "outcomeAssessment",
+            "outcome",
+            json!({"patientId": patient.id, "scale": "gais", "scaleVersion": "1-to-5", "score": "2", "raterRole": "PATIENT"}),
+        ),
         (&anna, "addAddendum", "addendum", "addendum", json!({"recordId": session.id, "reason": "x", "text": "y"})),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
         (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),

@@ -347,6 +347,9 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.signed_note(&signed).await;
     anna.note(&signed).await;
     anna.addendum(&signed).await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    anna.consent(&patient, &text, json!({"typedName": null, "signatureImage": SIGNATURE_PNG})).await;
+    anna.outcome(&patient, "2", 1, json!({})).await;
     anna.device("Pen").await;
     let product = anna.product("Serum").await;
     anna.lot(&product, "L-1").await;

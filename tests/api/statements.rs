@@ -102,12 +102,21 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
     let note = anna.note(&session).await;
     let signed = anna.signed_session(&patient).await;
     let addendum = anna.addendum(&signed).await;
+    let text = anna.consent_text("TREATMENT", json!({})).await;
+    let drawn = json!({"typedName": null, "signatureImage": SIGNATURE_PNG, "witnessId": anna.id()});
+    let consent = anna.consent(&patient, &text, drawn).await;
+    let outcome = anna.outcome(&patient, "2", 1, json!({"sessionId": session.id})).await;
     let sql = clinic.database.superuser().await;
     let more = rows - 2;
     sql.run("CREATE TEMP TABLE twin (sort text, nth int, id uuid)").await;
-    for (kind, count) in
-        [("patient", more + 1), ("session", more), ("consultation", more + 1), ("note", more + 1), ("health", more + 1)]
-    {
+    for (kind, count) in [
+        ("patient", more + 1),
+        ("session", more),
+        ("consultation", more + 1),
+        ("note", more + 1),
+        ("health", more + 1),
+        ("consent", more + 1),
+    ] {
         sql.run(&format!(
             "INSERT INTO twin SELECT '{kind}', n, gen_random_uuid() FROM generate_series(1, {count}) AS n"
         ))
@@ -152,6 +161,12 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
     }
     copy("aftercare_note", &id(&note), "session", &[("id", "gen_random_uuid()"), ("session_id", "twin.id")]).await;
     copy("consultation", &id(&consultation), "consultation", &[("id", "twin.id")]).await;
+    copy("consent", &id(&consent), "consent", &[("id", "twin.id")]).await;
+    let of_consent = format!("t.consent_id = '{}'", uuid_of(&consent.id));
+    copy("consent_signature", &of_consent, "consent", &[("consent_id", "twin.id")]).await;
+    for (table, made) in [("consent", &consent), ("outcome_assessment", &outcome)] {
+        copy(table, &id(made), "patient", &[("id", "gen_random_uuid()"), ("patient_id", "twin.id")]).await;
+    }
     copy("health_entry", &id(&health), "health", &[("id", "twin.id")]).await;
     copy("addendum", &id(&addendum), "session", &[("id", "gen_random_uuid()"), ("record_id", "twin.id")]).await;
     let sessions = sql.column("SELECT id FROM twin WHERE sort = 'session' LIMIT 20").await;
@@ -211,9 +226,19 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
     let counts = async |query: &str| {
         counted(&clinic, &anna, query, json!({})).await.1.iter().filter(|it| it.contains("count(*)")).count()
     };
-    for list in
-        ["patients", "sessions", "consultations", "aftercareNotes", "healthEntries", "addenda", "locations", "staff"]
-    {
+    for list in [
+        "patients",
+        "sessions",
+        "consultations",
+        "aftercareNotes",
+        "healthEntries",
+        "addenda",
+        "locations",
+        "staff",
+        "consents",
+        "consentTemplates",
+        "outcomeAssessments",
+    ] {
         assert_eq!(counts(&format!("{{ {list} {{ nodes {{ id }} pageInfo {{ hasNextPage }} }} }}")).await, 0, "{list}");
         assert_eq!(counts(&format!("{{ {list} {{ totalCount }} }}")).await, 1, "{list}");
     }
@@ -221,7 +246,7 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
 
 /// Fields of the rows of a list, each of which asks the database again.
 #[rustfmt::skip]
-const NESTED: [(&str, &str); 20] = [
+const NESTED: [(&str, &str); 26] = [
     ("patients", "sessions { totalCount }"),
     ("patients", "consultations { totalCount }"),
     ("patients", "aftercareNotes { totalCount }"),
@@ -236,6 +261,12 @@ const NESTED: [(&str, &str); 20] = [
     ("sessions", "practitioner { organisation { name } }"),
     ("sessions", "location { history { nodes { version } } }"),
     ("sessions", "practitioner { organisation { locations { nodes { name } } } }"),
+    ("patients", "consents { totalCount nodes { templateVersion { template { publishedVersion { number } } } } }"),
+    ("patients", "outcomes { totalCount nodes { rater { displayName } session { status } } }"),
+    ("patients", "outcomeSeries(scale: \"gais\") { points { score } }"),
+    ("consents", "signature { signatureImage witness { displayName } } patient { displayName } history { totalCount }"),
+    ("sessions", "consents { inForce reason consent { signature { signatureImage } } }"),
+    ("outcomeAssessments", "patient { displayName } scale { name } history { totalCount }"),
     ("consultations", "addenda { totalCount } location { name } history { nodes { changes { field } } }"),
     ("patients", "adverseEvents { totalCount nodes { kind lot { lot } session { startedAt } } }"),
     ("patients", "recalls { totalCount nodes { state lot { lot } afterSession { startedAt } } }"),

@@ -31,6 +31,34 @@ impl Made {
     }
 }
 
+/// A drawn signature: a PNG of one pixel, in base64.
+pub const SIGNATURE_PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// A published text that patients agree to.
+#[derive(Debug, Clone)]
+pub struct ConsentText {
+    /// The template.
+    pub template: Made,
+    /// Its published version.
+    pub version: Made,
+    /// The hash of what it says.
+    pub hash: String,
+}
+
+impl ConsentText {
+    /// A typed signature of a patient under this text, with more fields.
+    pub fn signing(&self, more: Value) -> Value {
+        let typed = json!({"signer": "PATIENT", "signerName": "Zoë Ramírez", "typedName": "Zoë Ramírez", "textHash": self.hash});
+        merged(typed, more)
+    }
+
+    /// The input of `recordConsent` with a typed signature of the patient, with more fields of the signature.
+    pub fn record(&self, patient: &Made, more: Value) -> Value {
+        json!({"patientId": patient.id, "templateVersionId": self.version.id, "signing": self.signing(more)})
+    }
+}
+
 fn merged(mut fields: Value, more: Value) -> Value {
     if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
         fields.extend(more);
@@ -223,5 +251,43 @@ impl SignedIn {
         let input =
             json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
         self.make("createRecall", "recall", input).await
+    /// A text with its first version, which is a draft.
+    pub async fn consent_draft(&self, kind: &str, more: Value) -> ConsentText {
+        let name = format!("Text {}", uuid::Uuid::now_v7());
+        let input = json!({"name": name, "kind": kind, "text": format!("I agree to {name}."), "language": "en"});
+        let selection = "consentTemplate { id version draftVersion { id version textHash } }";
+        let made = self.does("createConsentTemplate", merged(input, more), selection).await.ok();
+        let template = &made["createConsentTemplate"]["consentTemplate"];
+        let draft = &template["draftVersion"];
+        let hash = draft["textHash"].as_str().expect("a hash").to_owned();
+        ConsentText { template: Made::of(template), version: Made::of(draft), hash }
+    }
+
+    /// A text that is published.
+    pub async fn consent_text(&self, kind: &str, more: Value) -> ConsentText {
+        let draft = self.consent_draft(kind, more).await;
+        let edit = draft.version.edit();
+        let version = self.make("publishConsentTemplateVersion", "consentTemplateVersion", edit).await;
+        ConsentText { version, ..draft }
+    }
+
+    /// A consent that is proposed.
+    pub async fn proposed_consent(&self, patient: &Made, text: &ConsentText) -> Made {
+        let input = json!({"patientId": patient.id, "templateVersionId": text.version.id});
+        self.make("proposeConsent", "consent", input).await
+    }
+
+    /// A consent that the patient signed, with more fields of the signature.
+    pub async fn consent(&self, patient: &Made, text: &ConsentText, more: Value) -> Made {
+        self.make("recordConsent", "consent", text.record(patient, more)).await
+    }
+
+    /// A score of the patient on GAIS, 1 best, by this practitioner, so many hours ago.
+    pub async fn outcome(&self, patient: &Made, score: &str, hours: i64, more: Value) -> Made {
+        let input = json!({
+            "patientId": patient.id, "scale": "gais", "scaleVersion": "1-to-5", "score": score,
+            "raterRole": "PRACTITIONER", "assessedAt": hours_ago(hours),
+        });
+        self.make("recordOutcome", "outcomeAssessment", merged(input, more)).await
     }
 }
