@@ -5,9 +5,11 @@ mod vocabulary; // closed lists of words, and what they are called in the databa
 mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
 mod aftercare; // aftercare notes
 mod catalogue; // devices, products and their lots
+mod chart; // one timeline over all kinds, and the chart as it was known
 mod commands; // what each command of the command line does
 pub mod config; // every setting
 mod consultation; // consultations
+mod custody; // legal holds, exports, erasure
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
 mod error; // the only error type
@@ -16,6 +18,7 @@ mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
+mod merge; // two charts of one person: found, made one, taken apart
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
 mod page; // keyset cursors and connections

@@ -7,8 +7,11 @@ mod sign_in;
 
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
+use crate::chart::graphql::ChartQuery;
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
+use crate::custody::{graphql::CustodyQuery, mutation::CustodyMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
+use crate::merge::{graphql::MergeQuery, mutation::MergeMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
@@ -27,6 +30,9 @@ pub struct Query(
     AftercareQuery,
     SigningQuery,
     CatalogueQuery,
+    MergeQuery,
+    ChartQuery,
+    CustodyQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -40,6 +46,8 @@ pub struct Mutation(
     SessionMutation,
     AftercareMutation,
     CatalogueMutation,
+    MergeMutation,
+    CustodyMutation,
     addendum::AddendumMutation,
 );
 

@@ -3,10 +3,12 @@
 use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consultation::{self, Consultation};
+use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
 use crate::ids;
 use crate::ledger::RecordVersion;
+use crate::merge::PatientMerge;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::page::{Connection, listing, parse_any_id};
@@ -49,6 +51,12 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// A merge of two patients.
+    PatientMerge(PatientMerge),
+    /// A legal hold.
+    LegalHold(LegalHold),
+    /// What is left of an erased patient.
+    PatientErasure(PatientErasure),
 }
 
 /// What every signed kind of record shows.
@@ -111,6 +119,9 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
         RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
+        RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
+        RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
         _ => Vec::new(),
     })
 }

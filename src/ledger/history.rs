@@ -61,12 +61,13 @@ fn api_name(field: &str) -> String {
 /// The kind of record that a field of the ledger's content names by its id.
 fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
-        "patient_id" | "merged_into" => RecordKind::Patient,
+        "patient_id" | "merged_into" | "from_id" | "into_id" | "erased_id" => RecordKind::Patient,
         "session_id" => RecordKind::TreatmentSession,
         "location_id" => RecordKind::Location,
         "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" => {
             RecordKind::Staff
         }
+        "merged_by" | "undone_by" | "placed_by" | "lifted_by" | "erased_by" => RecordKind::Staff,
         _ => return None,
     })
 }
@@ -88,6 +89,11 @@ fn shown(field: &str, value: &Value) -> Value {
         ),
         _ => value.clone(),
     }
+}
+
+/// A whole content as a client reads it, without its id, which stands beside it.
+pub fn shown_content(content: &Value) -> Value {
+    shown("", content)
 }
 
 /// The fields in which two contents differ.
