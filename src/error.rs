@@ -262,6 +262,11 @@ impl From<DieselError> for Error {
                 message: "another change of the same records came first: send the request again".to_owned(),
                 current_version: None,
             },
+            // Only erasing takes a row away: it came between the look at that row and this one's insert.
+            DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Conflict {
+                message: "a record that this one names was erased just now: read again".to_owned(),
+                current_version: None,
+            },
             DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
                 Self::Internal("a write in a read-only transaction".to_owned())
             }

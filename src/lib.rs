@@ -7,10 +7,12 @@ mod adverse_event; // adverse events, and what notes propose
 mod aftercare; // aftercare notes
 mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
+mod chart; // one timeline over all kinds, and the chart as it was known
 mod commands; // what each command of the command line does
 pub mod config; // every setting
 mod consent; // texts that patients agree to, and consents
 mod consultation; // consultations
+mod custody; // legal holds, exports, erasure
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
 mod equip; // what every organisation starts with
@@ -20,6 +22,7 @@ mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
+mod merge; // two charts of one person: found, made one, taken apart
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
 mod outcome; // scales and outcome assessments

@@ -320,6 +320,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    legal_hold (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        reason -> Text,
+        placed_at -> Timestamptz,
+        placed_by -> Nullable<Uuid>,
+        lifted_at -> Nullable<Timestamptz>,
+        lifted_by -> Nullable<Uuid>,
+        lift_reason -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     location (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -401,6 +420,50 @@ diesel::table! {
         created_by -> Uuid,
         updated_at -> Timestamptz,
         updated_by -> Uuid,
+    }
+}
+
+diesel::table! {
+    patient_erasure (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        erased_at -> Timestamptz,
+        erased_by -> Nullable<Uuid>,
+        reason -> Text,
+        authority -> Text,
+        counts -> Jsonb,
+        objects -> Jsonb,
+        objects_deleted_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    patient_merge (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        from_id -> Uuid,
+        into_id -> Uuid,
+        merged_at -> Timestamptz,
+        merged_by -> Nullable<Uuid>,
+        reason -> Text,
+        moved -> Jsonb,
+        conflicts -> Jsonb,
+        before -> Jsonb,
+        undone_at -> Nullable<Timestamptz>,
+        undone_by -> Nullable<Uuid>,
+        undo_reason -> Nullable<Text>,
+        kept -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
     }
 }
 
@@ -694,9 +757,12 @@ diesel::joinable!(consent_template_version -> organisation (org_id));
 diesel::joinable!(device -> organisation (org_id));
 diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
+diesel::joinable!(legal_hold -> organisation (org_id));
 diesel::joinable!(location -> organisation (org_id));
 diesel::joinable!(outcome_assessment -> organisation (org_id));
 diesel::joinable!(patient -> organisation (org_id));
+diesel::joinable!(patient_erasure -> organisation (org_id));
+diesel::joinable!(patient_merge -> organisation (org_id));
 diesel::joinable!(photo -> organisation (org_id));
 diesel::joinable!(product -> organisation (org_id));
 diesel::joinable!(product_lot -> organisation (org_id));
@@ -727,10 +793,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency,
     ledger,
     ledger_head,
+    legal_hold,
     location,
     organisation,
     outcome_assessment,
     patient,
+    patient_erasure,
+    patient_merge,
     patient_search,
     photo,
     product,

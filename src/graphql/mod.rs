@@ -10,8 +10,11 @@ use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::care::{graphql::CareQuery, mutation::CareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
 use crate::consent::{graphql::ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
+use crate::chart::graphql::ChartQuery;
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
+use crate::custody::{graphql::CustodyQuery, mutation::CustodyMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
+use crate::merge::{graphql::MergeQuery, mutation::MergeMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
@@ -42,6 +45,9 @@ pub struct Query(
     AdverseEventQuery,
     RecallQuery,
     LotTraceQuery,
+    MergeQuery,
+    ChartQuery,
+    CustodyQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -63,6 +69,8 @@ pub struct Mutation(
     OutcomeMutation,
     AdverseEventMutation,
     RecallMutation,
+    MergeMutation,
+    CustodyMutation,
     addendum::AddendumMutation,
 );
 

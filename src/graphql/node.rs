@@ -5,10 +5,12 @@ use crate::aftercare::{self, AftercareNote};
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::{self, Consultation};
+use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
 use crate::ids;
 use crate::ledger::RecordVersion;
+use crate::merge::PatientMerge;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::outcome::OutcomeAssessment;
@@ -51,6 +53,12 @@ pub enum Node {
     Addendum(Addendum),
     /// A device.
     Device(Device),
+    /// A merge of two patients.
+    PatientMerge(PatientMerge),
+    /// A legal hold.
+    LegalHold(LegalHold),
+    /// What is left of an erased patient.
+    PatientErasure(PatientErasure),
     /// An adverse event.
     AdverseEvent(AdverseEvent),
     /// A recall.
@@ -113,6 +121,9 @@ pub enum ClinicalRecord {
 const MOST_NODES: usize = 100;
 
 /// Records of one kind, in one statement.
+        RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
+        RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
+        RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
 async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::error::Result<Vec<(Uuid, Node)>> {
     macro_rules! nodes {
         ($records:expr, $variant:ident) => {

@@ -46,8 +46,18 @@ pub async fn open_organisation(scope: &mut Scope) -> Result<()> {
     Ok(())
 }
 
+/// Whose chart an entry must find open: that of a patient who is neither merged into another nor erased. A patient's own
+/// entries and those of merging itself are not held to it.
+fn owner_of<R: Record>(action: Action, record: &R) -> Option<Uuid> {
+    let bound = R::KIND != RecordKind::Patient && action != Action::Merge;
+    record.patient_id().filter(|_| bound)
+}
+
 /// Appends what was done to a record, with its content after it. One statement: it takes the next number, chains the
 /// hash and inserts, so the organisation's head is locked only until this transaction ends. Append last.
+///
+/// The same statement holds the record's patient in place until then: a record that was read before its patient was
+/// merged or erased is not written back to a chart that is closed.
 pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, content: &impl Serialize) -> Result<()> {
     let content = serde_json::to_string(content)?;
     let salt: [u8; 16] = rand::random();
@@ -69,13 +79,25 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     }
     .digest()
     .to_vec();
-    let statement = Sql::<st::BigInt>::new(
-        "WITH head AS (UPDATE ledger_head SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || ",
-    )
-    .bind(digest.clone())
-    .text(") WHERE org_id = ")
-    .bind(org)
-    .text(
+    let owner = owner_of(action, record);
+    let mut start = Sql::<st::BigInt>::new("WITH ");
+    if let Some(patient) = owner {
+        start
+            .push("owner AS MATERIALIZED (SELECT id FROM patient WHERE org_id = ")
+            .push_bind(org)
+            .push(" AND id = ")
+            .push_bind(patient)
+            .push(" AND status <> 'merged' FOR KEY SHARE SKIP LOCKED), ");
+    }
+    start
+        .push("head AS (UPDATE ledger_head SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || ")
+        .push_bind(digest.clone())
+        .push(") WHERE org_id = ")
+        .push_bind(org);
+    if owner.is_some() {
+        start.push(" AND EXISTS (SELECT FROM owner)");
+    }
+    let statement = start.text(
         " RETURNING seq, hash) INSERT INTO ledger (org_id, seq, at, actor_id, request_id, action, record_kind, record_id, \
          patient_id, version, content, salt, digest, hash) SELECT ",
     )
@@ -104,7 +126,14 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .bind(digest)
     .text(", head.hash FROM head RETURNING seq");
     let seq: Vec<i64> = statement.load(scope.ledger()?.connection).await?;
-    let seq = *seq.as_slice().first().ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
+    let seq = *seq.as_slice().first().ok_or_else(|| match owner {
+        Some(_) => Error::Conflict {
+            message: "this patient's records were moved to another chart or erased just now: read the record again"
+                .to_owned(),
+            current_version: None,
+        },
+        None => Error::Internal("the organisation has no ledger".to_owned()),
+    })?;
     scope.recorded(seq);
     Ok(())
 }
@@ -118,8 +147,9 @@ pub async fn snapshot_at<R: Record>(scope: &mut Scope, seq: i64) -> Result<R> {
         .bind(seq)
         .load(scope.ledger()?.connection)
         .await?;
-    match content.into_iter().next().flatten() {
-        Some(content) => Ok(serde_json::from_str(&content)?),
-        None => Err(Error::Internal(format!("ledger entry {seq} has no content"))),
+    match content.into_iter().next() {
+        Some(Some(content)) => Ok(serde_json::from_str(&content)?),
+        Some(None) => Err(Error::NotFound(format!("this {} was erased since", R::KIND.words()))),
+        None => Err(Error::Internal(format!("there is no ledger entry {seq}"))),
     }
 }

@@ -61,12 +61,13 @@ fn api_name(field: &str) -> String {
 /// The kind of record that a field of the ledger's content names by its id.
 fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
-        "patient_id" | "merged_into" => RecordKind::Patient,
+        "patient_id" | "merged_into" | "from_id" | "into_id" | "erased_id" => RecordKind::Patient,
         "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,
         "product_id" => RecordKind::Product,
         "aftercare_note_id" => RecordKind::AftercareNote,
         "location_id" => RecordKind::Location,
         "protocol_id" => RecordKind::Protocol,
+        "merged_by" | "undone_by" | "placed_by" | "lifted_by" | "erased_by" => RecordKind::Staff,
         "protocol_version_id" | "copied_from" => RecordKind::ProtocolVersion,
         "plan_id" => RecordKind::TreatmentPlan,
         "consultation_id" => RecordKind::Consultation,
@@ -98,6 +99,11 @@ fn shown(field: &str, value: &Value) -> Value {
         ),
         _ => value.clone(),
     }
+}
+
+/// A whole content as a client reads it, without its id, which stands beside it.
+pub fn shown_content(content: &Value) -> Value {
+    shown("", content)
 }
 
 /// The fields in which two contents differ.

@@ -7,6 +7,7 @@ mod entry;
 mod graphql;
 mod history;
 mod kept;
+mod moment;
 mod retry;
 
 pub use access_log::{AccessEvent, AccessLog, Event, verify_access};
@@ -14,6 +15,7 @@ pub use chain::verify;
 pub(crate) use chain::{Sealed, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;
-pub use history::RecordVersion;
+pub use history::{RecordVersion, shown_content};
 pub(crate) use kept::kept;
+pub use moment::{Entry, NewEntry, append_all, history_of, looks_at, newest, shown_at};
 pub use retry::{Claim, Retry, claim, settle};

@@ -7,11 +7,14 @@ use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
 use crate::care::loader::{self as care, Aftercare};
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
+use crate::chart::{self, TimelineEntry, TimelineFilter};
 use crate::consultation::{self, Consultation};
+use crate::custody::LegalHold;
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
+use crate::merge::PatientMerge;
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
@@ -342,6 +345,36 @@ impl Patient {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Every record of every kind on one line, newest first. Null with FORBIDDEN for roles that may not see every kind
+    /// that is asked for.
+    #[allow(clippy::too_many_arguments)]
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<TimelineFilter>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TimelineEntry>>> {
+        let window = PageArguments { first, after, last, before };
+        Some(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window).await)
+    }
+    /// Merges of this patient, newest first: those of others into them, and theirs into another. Null with FORBIDDEN for
+    /// roles that see none.
+    async fn merges(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientMerge>>> {
+        let found = async {
+            let mut merges: Vec<PatientMerge> = listing::whole(ctx, ("into_id", self.id)).await?;
+            merges.extend(listing::whole::<PatientMerge>(ctx, ("from_id", self.id)).await?);
+            merges.sort_by_key(|merge| std::cmp::Reverse((merge.merged_at, merge.id)));
+            Ok(merges)
+        };
+        Some(found.await)
+    }
+    /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
+    async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
     }
     /// Every version of this record, newest first.
     async fn history(

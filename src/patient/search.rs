@@ -93,6 +93,33 @@ pub fn pieces_of(patient: &Patient) -> Vec<i32> {
     pieces.into_iter().collect()
 }
 
+/// The pieces of somebody's given, family and preferred names: what a second chart of theirs would share.
+pub fn name_pieces(patient: &Patient) -> Vec<i32> {
+    let name = &patient.legal_name;
+    let mut pieces = BTreeSet::new();
+    for text in [Some(&name.given), Some(&name.family), patient.preferred_name.as_ref()].into_iter().flatten() {
+        for word in fold(text).split(' ').filter(|word| !word.is_empty()) {
+            pieces_of_word(word, &mut pieces);
+        }
+    }
+    pieces.into_iter().collect()
+}
+
+/// How alike two texts are once they are folded, 0 to 1: the pieces they share among all they have.
+pub fn likeness(a: &str, b: &str) -> f64 {
+    let pieces = |text: &str| {
+        let mut pieces = BTreeSet::new();
+        for word in fold(text).split(' ').filter(|word| !word.is_empty()) {
+            pieces_of_word(word, &mut pieces);
+        }
+        pieces
+    };
+    let (a, b) = (pieces(a), pieces(b));
+    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let all = a.union(&b).count();
+    if all == 0 { 0.0 } else { count(a.intersection(&b).count()) / count(all) }
+}
+
 /// What a search looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {

@@ -189,8 +189,15 @@ pub fn key(field: OrderField, (patient, score): &Found) -> (Key, Uuid) {
 fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
     sql.push(" FROM patient");
     if let Some(query) = &filter.search {
+        // Who was merged into another is found as that one, by an old chart number too; unless merged ones are asked for.
+        let themselves = filter.statuses.contains(&PatientStatus::Merged);
+        sql.push(if themselves {
+            " JOIN ("
+        } else {
+            " JOIN (SELECT f.org_id, coalesce(m.merged_into, m.id) AS patient_id, max(f.score) AS score FROM ("
+        });
         // Pieces that the query has, counted per patient; the score is how many, the inner ones counting double.
-        sql.push(" JOIN (SELECT org_id, patient_id, count(*) FILTER (WHERE trigram = ANY (")
+        sql.push("SELECT org_id, patient_id, count(*) FILTER (WHERE trigram = ANY (")
             .push_bind(query.pieces.clone())
             .push(")) + count(*) FILTER (WHERE trigram = ANY (")
             .push_bind(query.inner.clone())
@@ -216,6 +223,11 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
                 .push_bind(query.inner.clone())
                 .push(")) = ")
                 .push_bind(i64::try_from(query.inner.len()).unwrap_or(i64::MAX));
+        }
+        if !themselves {
+            sql.push(") AS f JOIN patient m ON m.org_id = ")
+                .push_bind(org)
+                .push(" AND m.id = f.patient_id GROUP BY 1, 2");
         }
         sql.push(") AS found ON found.org_id = patient.org_id AND found.patient_id = patient.id");
     }
@@ -332,7 +344,7 @@ pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
             _ => break,
         }
     }
-    index(scope, Action::Create, &new).await?;
+    index(scope, (Action::Create, RecordKind::Patient), &new).await?;
     scope.show([new.id]);
     ledger::append(scope, Action::Create, &new, &new).await?;
     Ok(new)
@@ -354,8 +366,8 @@ fn already_there() -> Error {
 }
 
 /// Writes the pieces a patient is found by.
-async fn index(scope: &mut Scope, action: Action, patient: &Patient) -> Result<()> {
-    let door = scope.write(action, RecordKind::Patient)?;
+async fn index(scope: &mut Scope, (action, kind): (Action, RecordKind), patient: &Patient) -> Result<()> {
+    let door = scope.write(action, kind)?;
     Sql::<()>::new("INSERT INTO patient_search (org_id, trigram, patient_id) SELECT ")
         .bind(door.org)
         .text(", t, ")
@@ -370,8 +382,14 @@ async fn index(scope: &mut Scope, action: Action, patient: &Patient) -> Result<(
 
 /// Saves a changed patient; `after` has the version after the change.
 pub async fn save(scope: &mut Scope, action: Action, before: &Patient, after: &Patient) -> Result<()> {
+    put(scope, (action, RecordKind::Patient), before, after).await?;
+    ledger::append(scope, action, after, after).await
+}
+
+/// Writes a changed patient by a right that may be on another kind of record. The ledger entry is the caller's to append.
+pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patient, after: &Patient) -> Result<()> {
     let expected = before.stamp.version;
-    let door = scope.write(action, RecordKind::Patient)?;
+    let door = scope.write(right.0, right.1)?;
     let target = patient::table.find((door.org, after.id)).filter(patient::version.eq(expected));
     let changed =
         diesel::update(target).set(&Row::of(door.org, after)?).execute(door.connection).await.map_err(taken)?;
@@ -380,15 +398,54 @@ pub async fn save(scope: &mut Scope, action: Action, before: &Patient, after: &P
         return Err(Error::stale("patient", expected, current));
     }
     if search::pieces_of(before) != search::pieces_of(after) {
-        let door = scope.write(action, RecordKind::Patient)?;
+        let door = scope.write(right.0, right.1)?;
         Sql::<()>::new("DELETE FROM patient_search WHERE org_id = ")
             .bind(door.org)
             .text(" AND patient_id = ")
             .bind(after.id)
             .execute(door.connection)
             .await?;
-        index(scope, action, after).await?;
+        index(scope, right, after).await?;
     }
     scope.show([after.id]);
-    ledger::append(scope, action, after, after).await
+    Ok(())
+}
+
+/// Patients by id, held until the transaction ends: nobody changes them or adds to their charts meanwhile.
+pub async fn held(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>> {
+    let door = scope.read(RecordKind::Patient)?;
+    let rows: Vec<Row> = patient::table
+        .filter(patient::org_id.eq(door.org))
+        .filter(patient::id.eq_any(wanted))
+        .order(patient::id)
+        .for_update()
+        .load(door.connection)
+        .await?;
+    let found = rows.into_iter().map(Patient::try_from).collect::<Result<Vec<_>>>()?;
+    scope.show(found.iter().map(|patient| patient.id));
+    Ok(found)
+}
+
+/// Patients by id, looked over by the program: whom it shows in the end is the caller's to note.
+pub async fn looked_over(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>> {
+    let door = scope.read(RecordKind::Patient)?;
+    let rows: Vec<Row> = patient::table
+        .filter(patient::org_id.eq(door.org))
+        .filter(patient::id.eq_any(wanted))
+        .filter(patient::status.ne(PatientStatus::Merged))
+        .load(door.connection)
+        .await?;
+    rows.into_iter().map(Patient::try_from).collect()
+}
+
+/// The patients that were merged into one.
+pub async fn merged_into(scope: &mut Scope, id: Uuid) -> Result<Vec<Patient>> {
+    let door = scope.read(RecordKind::Patient)?;
+    let rows: Vec<Row> = patient::table
+        .filter(patient::org_id.eq(door.org))
+        .filter(patient::merged_into.eq(id))
+        .order(patient::id)
+        .load(door.connection)
+        .await?;
+    rows.into_iter().map(Patient::try_from).collect()
 }

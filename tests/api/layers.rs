@@ -15,6 +15,8 @@ const FLOORS: &[&[&str]] = &[
     &[
         "*",
         "patient::search",
+        "merge::likeness",
+        "chart::kinds",
         "adverse_event::proposal",
         "consent::rules",
         "outcome::scale",
@@ -27,7 +29,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["*::filter"],
     &["*::store", "session::parts"],
-    &["*::loader", "consent::defaults", "protocol::defaults", "recall::due"],
+    &["*::loader", "consent::defaults", "protocol::defaults", "recall::due", "custody::export"],
     &["ledger::graphql"],
     &["organisation::stamp"],
     &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace"],
@@ -39,7 +41,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The record kinds, each with what it stands on before it. Only links in the API (graphql, mutation) look forward.
-const SLICES: [&str; 18] = [
+const SLICES: [&str; 19] = [
     "organisation",
     "patient",
     "health",
@@ -58,6 +60,7 @@ const SLICES: [&str; 18] = [
     "care",
     "merge",
     "chart",
+    "custody",
 ];
 
 /// Modules whose parent and children use each other: one thing in several files.

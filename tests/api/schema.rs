@@ -285,10 +285,13 @@ const GRANTS: &[(&str, &str)] = &[
     ("idempotency", "DELETE INSERT SELECT UPDATE"),
     ("ledger", "INSERT SELECT"),
     ("ledger_head", "INSERT SELECT UPDATE"),
+    ("legal_hold", "INSERT SELECT UPDATE"),
     ("location", "INSERT SELECT UPDATE"),
     ("organisation", "INSERT SELECT UPDATE"),
     ("outcome_assessment", "INSERT SELECT UPDATE"),
     ("patient", "INSERT SELECT UPDATE"),
+    ("patient_erasure", "INSERT SELECT UPDATE"),
+    ("patient_merge", "INSERT SELECT UPDATE"),
     ("patient_search", "DELETE INSERT SELECT"),
     ("photo", "INSERT SELECT UPDATE"),
     ("product", "INSERT SELECT UPDATE"),
@@ -360,6 +363,12 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
         json!({"input": {"legalName": {"given": "Iñaki", "family": "Sol"}, "birthDate": "1971-01-02"}}),
     );
     Answer::to(key.header("idempotency-key", "fill")).await.ok();
+    let (admin, other) = (clinic.admin(), anna.patient("Zoë", "Ramírez").await);
+    admin.make("placeLegalHold", "legalHold", json!({"patientId": patient.id, "reason": "Case 12"})).await;
+    anna.make("mergePatients", "merge", crate::access::merging(&other, &patient, json!({}))).await;
+    let gone = anna.patient("Gone", "Soon").await;
+    let input = crate::access::erasing(&admin, &gone).await;
+    admin.make("erasePatient", "erasure", input).await;
     (signed, draft)
 }
 

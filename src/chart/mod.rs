@@ -1,0 +1,65 @@
+//! The chart as a whole: all kinds of record on one timeline, and the record as it was known at a moment.
+
+mod filter;
+pub mod graphql;
+mod kinds;
+pub mod loader;
+pub mod store;
+
+pub use filter::TimelineFilter;
+
+use crate::aftercare::AftercareNote;
+use crate::consultation::Consultation;
+use crate::health::HealthEntry;
+use crate::ledger::Entry;
+use crate::patient::Patient;
+use crate::session::TreatmentSession;
+use crate::signing::Addendum;
+use crate::vocabulary::RecordKind;
+use async_graphql::Union;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A place on a patient's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    /// Whose.
+    pub patient_id: Uuid,
+    /// The moment it tells of.
+    pub at: DateTime<Utc>,
+    /// The kind of the record.
+    pub kind: RecordKind,
+    /// The record.
+    pub record_id: Uuid,
+    /// Words that tell one from another.
+    pub summary: String,
+    /// Whether the record is signed.
+    pub signed: bool,
+}
+
+/// A record of the timeline.
+#[derive(Clone, Union)]
+pub enum TimelineRecord {
+    /// An entry of the health history.
+    HealthEntry(HealthEntry),
+    /// A consultation.
+    Consultation(Consultation),
+    /// A treatment session.
+    TreatmentSession(TreatmentSession),
+    /// An aftercare note.
+    AftercareNote(AftercareNote),
+    /// An addendum.
+    Addendum(Addendum),
+}
+
+/// A chart as it was known at a moment.
+pub struct PatientChart {
+    /// The patient as they were.
+    pub patient: Patient,
+    /// The moment.
+    pub as_of: DateTime<Utc>,
+    /// Every record that was theirs, as it was, oldest entry first.
+    pub records: Vec<Entry>,
+    /// The newest ledger entry that is in it.
+    pub ledger_sequence: i64,
+}

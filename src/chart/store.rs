@@ -1,0 +1,126 @@
+//! The SQL of timelines, and of charts as they were known.
+
+use super::filter::{TimelineCondition, order};
+use super::{PatientChart, TimelineEntry, TimelineRecord, kinds::KINDS};
+use crate::access::Scope;
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::page::Window;
+use crate::vocabulary::{Action, RecordKind};
+use crate::{aftercare, consultation, health, ids, ledger, session, signing};
+use chrono::{DateTime, Utc};
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+type Row = ((Uuid, RecordKind, Uuid), (DateTime<Utc>, String, bool));
+type RowSql = ((st::Uuid, st::Text, st::Uuid), (st::Timestamptz, st::Text, st::Bool));
+
+/// ` FROM a table WHERE …` for each kind: what each part of the union shares.
+fn push_part<R>(sql: &mut Sql<R>, org: Uuid, condition: &TimelineCondition, part: &super::kinds::Kind) {
+    sql.push(format!(" FROM {} WHERE org_id = ", part.kind.as_str())).push_bind(org).push(" AND patient_id = p.id");
+    if !condition.with_errors() {
+        sql.push(format!(" AND NOT ({})", part.in_error));
+    }
+    if let Some(from) = condition.from() {
+        sql.push(format!(" AND {} >= ", part.at)).push_bind(from.0);
+    }
+    if let Some(before) = condition.before() {
+        sql.push(format!(" AND {} < ", part.at)).push_bind(before.0);
+    }
+}
+
+/// FORBIDDEN unless the viewer may read every kind that is asked for.
+fn check(scope: &Scope, condition: &TimelineCondition) -> Result<()> {
+    condition.kinds().iter().try_for_each(|part| scope.viewer().check(Action::Read, part.kind))
+}
+
+/// The same window on the timeline of each of these patients, in one statement; one more row than wanted for each.
+pub async fn timelines(
+    scope: &mut Scope,
+    patients: &[Uuid],
+    condition: &TimelineCondition,
+    window: &Window,
+) -> Result<HashMap<Uuid, Vec<TimelineEntry>>> {
+    check(scope, condition)?;
+    if condition.kinds().is_empty() {
+        return Ok(HashMap::new());
+    }
+    let door = scope.read(RecordKind::Patient)?;
+    let mut sql = Sql::<RowSql>::new("SELECT p.id, t.kind, t.id, t.at, t.summary, t.signed FROM unnest(");
+    sql.push_bind(patients.to_vec()).push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT * FROM (");
+    for (i, part) in condition.kinds().into_iter().enumerate() {
+        let (word, at) = (part.kind.as_str(), part.at);
+        sql.push(if i == 0 { "" } else { " UNION ALL " }).push(format!(
+            "(SELECT '{word}'::text AS kind, id, {at} AS at, {} AS summary, {} AS signed",
+            part.summary, part.signed
+        ));
+        push_part(&mut sql, door.org, condition, part);
+        window.push_to(&mut sql, &order(part.at, "id"));
+        sql.push(")");
+    }
+    sql.push(") AS u WHERE true");
+    window.push_to(&mut sql, &order("u.at", "u.id"));
+    sql.push(") AS t");
+    let rows: Vec<Row> = sql.load(door.connection).await?;
+    let mut found: HashMap<Uuid, Vec<TimelineEntry>> = HashMap::new();
+    for ((patient_id, kind, record_id), (at, summary, signed)) in rows {
+        let summary = summary.replace('_', " ");
+        let entry = TimelineEntry { patient_id, at, kind, record_id, summary, signed };
+        found.entry(patient_id).or_default().push(entry);
+    }
+    scope.show(found.keys().copied());
+    Ok(found)
+}
+
+/// How many entries each of these patients' timelines has, in one statement.
+pub async fn counts(scope: &mut Scope, patients: &[Uuid], condition: &TimelineCondition) -> Result<HashMap<Uuid, i64>> {
+    check(scope, condition)?;
+    if condition.kinds().is_empty() {
+        return Ok(HashMap::new());
+    }
+    let door = scope.read(RecordKind::Patient)?;
+    let mut sql = Sql::<(st::Uuid, st::BigInt)>::new("SELECT p.id, t.n FROM unnest(");
+    sql.push_bind(patients.to_vec()).push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT sum(n)::int8 AS n FROM (");
+    for (i, part) in condition.kinds().into_iter().enumerate() {
+        sql.push(if i == 0 { "SELECT count(*) AS n" } else { " UNION ALL SELECT count(*)" });
+        push_part(&mut sql, door.org, condition, part);
+    }
+    sql.push(") AS u) AS t");
+    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
+    Ok(counts.into_iter().collect())
+}
+
+/// Records of one kind for a timeline, in one statement (a session's parts apart). Kinds that have no type of their own
+/// here give none.
+pub async fn records(scope: &mut Scope, kind: RecordKind, wanted: &[Uuid]) -> Result<Vec<(Uuid, TimelineRecord)>> {
+    macro_rules! of {
+        ($records:expr, $variant:ident) => {
+            $records.into_iter().map(|record| (record.id, TimelineRecord::$variant(record))).collect()
+        };
+    }
+    Ok(match kind {
+        RecordKind::HealthEntry => of!(health::store::entries(scope, wanted).await?, HealthEntry),
+        RecordKind::Consultation => of!(consultation::store::consultations(scope, wanted).await?, Consultation),
+        RecordKind::TreatmentSession => of!(session::store::sessions(scope, wanted).await?, TreatmentSession),
+        RecordKind::AftercareNote => of!(aftercare::store::notes(scope, wanted).await?, AftercareNote),
+        RecordKind::Addendum => of!(signing::store::addenda(scope, wanted).await?, Addendum),
+        _ => Vec::new(),
+    })
+}
+
+/// A chart as it was known at a moment, from the ledger, in one statement. NOT_FOUND when the patient was not known then,
+/// or was erased since.
+pub async fn chart(scope: &mut Scope, patient: Uuid, as_of: DateTime<Utc>) -> Result<PatientChart> {
+    scope.viewer().check(Action::Read, RecordKind::Patient)?;
+    KINDS.iter().try_for_each(|part| scope.viewer().check(Action::Read, part.kind))?;
+    let mut records = ledger::shown_at(scope, &[patient], as_of).await?;
+    let own = records.iter().position(|entry| entry.record == patient);
+    let Some(own) = own.map(|own| records.remove(own)) else {
+        let id = ids::show(RecordKind::Patient, patient);
+        return Err(Error::NotFound(format!("there is no patient with the id {id} at that moment")));
+    };
+    let ledger_sequence = records.iter().map(|entry| entry.seq).chain([own.seq]).max().unwrap_or(own.seq);
+    Ok(PatientChart { patient: own.record_as()?, as_of, records, ledger_sequence })
+}

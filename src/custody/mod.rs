@@ -1,0 +1,113 @@
+//! What the law asks of a record: held for a court, given out whole, erased.
+
+mod export;
+mod filter;
+pub mod graphql;
+pub mod mutation;
+pub mod store;
+
+pub use export::Export;
+pub use filter::{ErasureCondition, ErasureOrder, HoldCondition, HoldOrder};
+
+use crate::ledger::Record;
+use crate::record::Stamp;
+use crate::vocabulary::RecordKind;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A legal hold: while it is in force the patient's record can't be erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegalHold {
+    /// Its id.
+    pub id: Uuid,
+    /// On whose record.
+    pub patient_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub placed_at: DateTime<Utc>,
+    /// By whom.
+    pub placed_by: Option<Uuid>,
+    /// Until when; none while it is in force.
+    pub lifted_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub lifted_by: Option<Uuid>,
+    /// Why.
+    pub lift_reason: Option<String>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// A file that the object store must drop after an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredObject {
+    /// The photo it was.
+    pub photo_id: Uuid,
+    /// SHA-256 of its bytes, hexadecimal; none if it was never uploaded.
+    pub content_hash: Option<String>,
+    /// Its media type.
+    pub media_type: Option<String>,
+}
+
+/// What is left of an erased patient. Nothing in it tells who it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatientErasure {
+    /// Its id.
+    pub id: Uuid,
+    /// The id that the patient had: the access log has it too.
+    #[serde(rename = "erased_id")]
+    pub patient_id: Uuid,
+    /// When.
+    pub erased_at: DateTime<Utc>,
+    /// By whom.
+    pub erased_by: Option<Uuid>,
+    /// Why.
+    pub reason: String,
+    /// Who or what asked for it.
+    pub authority: String,
+    /// How many rows went, by table, and how many entries of the ledger lost their content.
+    pub counts: BTreeMap<String, i64>,
+    /// What the object store must drop.
+    pub objects: Vec<StoredObject>,
+    /// When it had.
+    pub objects_deleted_at: Option<DateTime<Utc>>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl Record for LegalHold {
+    const KIND: RecordKind = RecordKind::LegalHold;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+impl Record for PatientErasure {
+    const KIND: RecordKind = RecordKind::PatientErasure;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// Nobody's: the ledger keeps it when the patient is gone.
+    fn patient_id(&self) -> Option<Uuid> {
+        None
+    }
+}
+
+/// The name of the export's form, which clients can go by.
+pub const EXPORT_FORMAT: &str = "clinic.patient/1";
+
+/// The most ledger entries, and the most looks, that one export holds: some tens of megabytes.
+pub const MOST_EXPORTED: i64 = 50_000;

@@ -1,0 +1,246 @@
+//! Charts out of the ledger: what was known at a moment, everything that was ever written, and who looked. And appending
+//! many entries at once.
+
+use super::chain::{Sealed, next_hash};
+use crate::access::Scope;
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::record::hex;
+use crate::vocabulary::{Action, RecordKind};
+use chrono::{DateTime, Utc};
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// An entry of the ledger with the content the record had after it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its number in the organisation.
+    pub seq: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// By whom; none for the program itself.
+    pub actor: Option<Uuid>,
+    /// What was done.
+    pub action: Action,
+    /// The kind of the record.
+    pub kind: RecordKind,
+    /// The record.
+    pub record: Uuid,
+    /// The version it got.
+    pub version: i32,
+    /// Its content, to the letter.
+    pub content: String,
+}
+
+impl Entry {
+    /// The record as this entry left it.
+    pub fn record_as<R: DeserializeOwned>(&self) -> Result<R> {
+        Ok(serde_json::from_str(&self.content)?)
+    }
+
+    /// The content as JSON.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        self.record_as()
+    }
+}
+
+type Row = ((i64, DateTime<Utc>, Option<Uuid>, Action), (RecordKind, Uuid, i32, Option<String>));
+type RowSql = (
+    (st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text),
+    (st::Text, st::Uuid, st::Integer, st::Nullable<st::Text>),
+);
+
+const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content";
+
+/// Entries whose content was not erased.
+fn entries(rows: Vec<Row>) -> Vec<Entry> {
+    let each = rows.into_iter().filter_map(|((seq, at, actor, action), (kind, record, version, content))| {
+        Some(Entry { seq, at, actor, action, kind, record, version, content: content? })
+    });
+    each.collect()
+}
+
+/// The newest entry of each record that was these patients' at a moment, in the order of the ledger, in one statement:
+/// their charts as they were known then, the patients themselves included. The caller has checked who may see them.
+pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -> Result<Vec<Entry>> {
+    let door = scope.ledger()?;
+    let rows: Vec<Row> =
+        Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM (SELECT DISTINCT record_id FROM ledger WHERE org_id = "))
+            .bind(door.org)
+            .text(" AND patient_id = ANY (")
+            .bind(patients.to_vec())
+            .text(") AND at <= ")
+            .bind(at)
+            .text(") AS r CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
+            .bind(door.org)
+            .text(" AND l.record_id = r.record_id AND l.at <= ")
+            .bind(at)
+            .text(" ORDER BY l.seq DESC LIMIT 1) AS v WHERE v.patient_id = ANY (")
+            .bind(patients.to_vec())
+            .text(") ORDER BY v.seq")
+            .load(door.connection)
+            .await?;
+    scope.show(patients.iter().copied());
+    Ok(entries(rows))
+}
+
+/// The newest entry of each of these records.
+pub async fn newest(scope: &mut Scope, records: &[Uuid]) -> Result<Vec<Entry>> {
+    let door = scope.ledger()?;
+    let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM unnest("))
+        .bind(records.to_vec())
+        .text("::uuid[]) AS r (id) CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
+        .bind(door.org)
+        .text(" AND l.record_id = r.id ORDER BY l.seq DESC LIMIT 1) AS v ORDER BY v.seq")
+        .load(door.connection)
+        .await?;
+    Ok(entries(rows))
+}
+
+/// Every entry of these records, oldest first, at most `limit`.
+pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Result<Vec<Entry>> {
+    let door = scope.ledger()?;
+    let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM ledger v WHERE v.org_id = "))
+        .bind(door.org)
+        .text(" AND v.record_id = ANY (")
+        .bind(records.to_vec())
+        .text(") ORDER BY v.seq LIMIT ")
+        .bind(limit)
+        .load(door.connection)
+        .await?;
+    Ok(entries(rows))
+}
+
+/// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came from.
+pub type Look = ((i64, DateTime<Utc>, Option<Uuid>), (String, String, String));
+type LookSql = ((st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text));
+
+/// Who looked at these patients, oldest first, at most `limit`.
+pub async fn looks_at(scope: &mut Scope, patients: &[Uuid], limit: i64) -> Result<Vec<Look>> {
+    let door = scope.ledger()?;
+    let looks =
+        Sql::<LookSql>::new("SELECT seq, at, actor_id, event, operation, from_address FROM access_log WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND patient_ids && ")
+            .bind(patients.to_vec())
+            .text(" ORDER BY seq LIMIT ")
+            .bind(limit)
+            .load(door.connection)
+            .await?;
+    Ok(looks)
+}
+
+/// What one entry of many says.
+#[derive(Debug, Clone)]
+pub struct NewEntry {
+    /// The kind of the record.
+    pub kind: RecordKind,
+    /// The record.
+    pub record: Uuid,
+    /// Whose it is now.
+    pub patient: Option<Uuid>,
+    /// Its version.
+    pub version: i32,
+    /// Its content, to the letter.
+    pub content: String,
+}
+
+/// A row as JSON: one statement takes any number of them.
+#[derive(Serialize)]
+struct NewRow {
+    seq: i64,
+    record_kind: RecordKind,
+    record_id: Uuid,
+    patient_id: Option<Uuid>,
+    version: i32,
+    content: String,
+    salt: String,
+    digest: String,
+    hash: String,
+}
+
+/// Bytes as Postgres reads them from text.
+fn bytea(bytes: &[u8]) -> String {
+    format!("\\x{}", hex::text(bytes))
+}
+
+/// Appends what was done to many records, in two statements: the head is locked and read, and moved on with the rows.
+pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
+    let request_id = scope.request_id().to_owned();
+    let head: Vec<(i64, Vec<u8>)> =
+        Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM ledger_head WHERE org_id = ")
+            .bind(org)
+            .text(" FOR UPDATE")
+            .load(scope.ledger()?.connection)
+            .await?;
+    let head = head.into_iter().next();
+    let (mut seq, mut hash) = head.ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for NewEntry { kind, record, patient, version, content } in entries {
+        let salt: [u8; 16] = rand::random();
+        let sealed = Sealed {
+            org,
+            at,
+            actor,
+            request_id: &request_id,
+            action: action.as_str(),
+            record_kind: kind.as_str(),
+            record_id: record,
+            patient_id: patient,
+            version,
+            content: &content,
+            salt: &salt,
+        };
+        let digest = sealed.digest();
+        seq += 1;
+        hash = next_hash(&hash, seq, &digest).to_vec();
+        rows.push(NewRow {
+            seq,
+            record_kind: kind,
+            record_id: record,
+            patient_id: patient,
+            version,
+            content,
+            salt: bytea(&salt),
+            digest: bytea(&digest),
+            hash: bytea(&hash),
+        });
+    }
+    Sql::<()>::new("WITH head AS (UPDATE ledger_head SET seq = ")
+        .bind(seq)
+        .text(", hash = ")
+        .bind(hash)
+        .text(" WHERE org_id = ")
+        .bind(org)
+        .text(
+            ") INSERT INTO ledger (org_id, at, actor_id, request_id, action, seq, record_kind, record_id, patient_id, \
+             version, content, salt, digest, hash) SELECT ",
+        )
+        .bind(org)
+        .text(", ")
+        .bind(at)
+        .text(", ")
+        .bind(actor)
+        .text(", ")
+        .bind(request_id)
+        .text(", ")
+        .bind(action.as_str())
+        .text(", r.* FROM json_to_recordset(")
+        .bind(serde_json::to_value(&rows)?)
+        .text(
+            ") AS r (seq bigint, record_kind text, record_id uuid, patient_id uuid, version integer, content text, \
+             salt bytea, digest bytea, hash bytea)",
+        )
+        .execute(scope.ledger()?.connection)
+        .await?;
+    scope.recorded(seq);
+    Ok(())
+}

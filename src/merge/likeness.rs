@@ -1,0 +1,180 @@
+//! How likely two charts are one person's, and why.
+
+use super::IdentityField;
+use crate::patient::{Patient, search};
+use chrono::{Datelike, NaiveDate};
+use std::collections::BTreeSet;
+
+/// From this score on two charts are shown as possibly one person's.
+pub const ENOUGH: f64 = 0.5;
+
+/// Something that speaks for one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    /// The field.
+    pub field: IdentityField,
+    /// In words.
+    pub explanation: &'static str,
+    /// How much, 0 to 1.
+    pub weight: f64,
+}
+
+/// The score, 0 to 1, and what it is the sum of, the weightiest first.
+pub fn compare(a: &Patient, b: &Patient) -> (f64, Vec<Reason>) {
+    let mut reasons: Vec<Reason> = [names(a, b), birth_dates(a.birth_date, b.birth_date), phones(a, b), emails(a, b)]
+        .into_iter()
+        .flatten()
+        .collect();
+    reasons.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    let sum: f64 = reasons.iter().map(|reason| reason.weight).sum();
+    (hundredths(sum.min(1.0)), reasons)
+}
+
+fn hundredths(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
+/// Alone the same name is not enough: many share one.
+const SAME_NAME: f64 = 0.45;
+
+fn names(a: &Patient, b: &Patient) -> Option<Reason> {
+    let (one, other) = (&a.legal_name, &b.legal_name);
+    let given = |patient: &Patient, name: &str| {
+        let called = patient.preferred_name.as_deref().map_or(0.0, |called| search::likeness(called, name));
+        search::likeness(&patient.legal_name.given, name).max(called)
+    };
+    let straight_given = given(a, &other.given).max(given(b, &one.given));
+    let straight = (straight_given + search::likeness(&one.family, &other.family)) / 2.0;
+    let swapped = (search::likeness(&one.given, &other.family) + search::likeness(&one.family, &other.given)) / 2.0;
+    let (alike, explanation) = match (straight, swapped) {
+        (straight, swapped) if swapped > straight => (swapped * 0.9, "given and family name swapped"),
+        (straight, _) if straight > 0.99 => (straight, "the same name"),
+        (straight, _) => (straight, "a similar name"),
+    };
+    let weight = hundredths(alike * SAME_NAME);
+    (alike >= 0.4).then_some(Reason { field: IdentityField::LegalName, explanation, weight })
+}
+
+fn birth_dates(a: NaiveDate, b: NaiveDate) -> Option<Reason> {
+    let swapped = NaiveDate::from_ymd_opt(a.year(), a.day(), a.month()) == Some(b);
+    let (weight, explanation) = if a == b {
+        (0.3, "the same date of birth")
+    } else if swapped {
+        (0.2, "day and month of birth swapped")
+    } else if digits_apart(a, b) == 1 {
+        (0.15, "one digit of the date of birth differs")
+    } else {
+        return None;
+    };
+    Some(Reason { field: IdentityField::BirthDate, explanation, weight })
+}
+
+fn digits_apart(a: NaiveDate, b: NaiveDate) -> usize {
+    a.to_string().chars().zip(b.to_string().chars()).filter(|(a, b)| a != b).count()
+}
+
+fn phones(a: &Patient, b: &Patient) -> Option<Reason> {
+    let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
+    let same = digits(a.phone.as_deref()?) == digits(b.phone.as_deref()?);
+    same.then_some(Reason { field: IdentityField::Phone, explanation: "the same phone number", weight: 0.25 })
+}
+
+fn emails(a: &Patient, b: &Patient) -> Option<Reason> {
+    let same = a.email.as_deref()?.eq_ignore_ascii_case(b.email.as_deref()?);
+    same.then_some(Reason { field: IdentityField::Email, explanation: "the same e-mail", weight: 0.25 })
+}
+
+/// The days of birth that a slip of the pen makes of one: itself, day and month swapped, and every single wrong digit.
+pub fn near_days(day: NaiveDate) -> Vec<NaiveDate> {
+    let written = day.to_string();
+    let mut days: BTreeSet<NaiveDate> = [day].into();
+    days.extend(NaiveDate::from_ymd_opt(day.year(), day.day(), day.month()));
+    for (at, own) in written.char_indices().filter(|(_, own)| own.is_ascii_digit()) {
+        for digit in ('0'..='9').filter(|digit| *digit != own) {
+            let slip: String = written.char_indices().map(|(i, c)| if i == at { digit } else { c }).collect();
+            days.extend(slip.parse::<NaiveDate>());
+        }
+    }
+    days.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids;
+    use serde_json::json;
+
+    fn patient((given, family): (&str, &str), born: &str, phone: Option<&str>, email: Option<&str>) -> Patient {
+        let now = ids::now();
+        let content = json!({
+            "id": ids::new_id(), "chart_number": "P-1", "legal_name": {"given": given, "middle": null, "family": family},
+            "birth_date": born, "phone": phone, "email": email, "status": "active", "version": 1, "created_at": now,
+            "updated_at": now,
+        });
+        serde_json::from_value(content).expect("a patient")
+    }
+
+    #[test]
+    fn what_speaks_for_one_person_adds_up() {
+        let (phone, email) = (Some("+34600123456"), Some("zoe@x.example"));
+        let zoe = patient(("Zoë", "Ramírez"), "1990-05-07", phone, email);
+        let cases: &[(&str, (&str, &str), &str, Option<&str>, Option<&str>, bool, &str)] = &[
+            ("the same in all", ("Zoë", "Ramírez"), "1990-05-07", phone, email, true, "the same name"),
+            ("without accents", ("Zoe", "Ramirez"), "1990-05-07", None, None, true, "the same name"),
+            ("a letter wrong", ("Zoe", "Ramires"), "1990-05-07", None, None, true, "a similar name"),
+            ("names swapped", ("Ramírez", "Zoë"), "1990-05-07", None, None, true, "given and family name swapped"),
+            (
+                "day and month swapped",
+                ("Zoë", "Ramírez"),
+                "1990-07-05",
+                None,
+                None,
+                true,
+                "day and month of birth swapped",
+            ),
+            (
+                "a digit off",
+                ("Zoë", "Ramírez"),
+                "1980-05-07",
+                None,
+                None,
+                true,
+                "one digit of the date of birth differs",
+            ),
+            ("phone", ("Zoë", "Ramírez"), "1971-11-30", phone, None, true, "the same phone number"),
+            ("e-mail", ("Z.", "Ramírez"), "1990-05-07", None, Some("ZOE@x.example"), true, "the same e-mail"),
+            ("the name alone", ("Zoë", "Ramírez"), "1971-11-30", None, None, false, "the same name"),
+            ("the day alone", ("Ian", "Smith"), "1990-05-07", None, None, false, "the same date of birth"),
+            ("the phone of the house", ("Ian", "Smith"), "1971-11-30", phone, None, false, "the same phone number"),
+        ];
+        for (what, names, born, phone, email, possible, reason) in cases {
+            let other = patient(*names, born, *phone, *email);
+            let (score, reasons) = compare(&zoe, &other);
+            assert_eq!(score >= ENOUGH, *possible, "{what}: {score} {reasons:?}");
+            assert!(reasons.iter().any(|it| it.explanation == *reason), "{what}: {reasons:?}");
+            assert_eq!(score, compare(&other, &zoe).0, "{what}: the other way round");
+            assert!((0.0..=1.0).contains(&score));
+        }
+        let stranger = patient(("Ian", "Smith"), "1971-11-30", None, None);
+        assert_eq!(compare(&zoe, &stranger), (0.0, vec![]));
+    }
+
+    #[test]
+    fn what_they_are_called_counts_as_a_given_name() {
+        let mut a = patient(("Elizabeth", "Ramírez"), "1990-05-07", None, None);
+        let b = patient(("Bess", "Ramírez"), "1990-05-07", None, None);
+        assert!(compare(&a, &b).0 < compare(&a, &a).0);
+        a.preferred_name = Some("Bess".to_owned());
+        assert_eq!(compare(&a, &b).0, 0.75);
+    }
+
+    #[test]
+    fn every_day_that_is_compared_as_near_is_looked_for() {
+        let day = NaiveDate::from_ymd_opt(1990, 5, 7).expect("a day");
+        let near = near_days(day);
+        for (year, month, date) in [(1990, 5, 7), (1990, 7, 5), (1980, 5, 7), (1990, 5, 17), (1990, 5, 8)] {
+            assert!(near.contains(&NaiveDate::from_ymd_opt(year, month, date).expect("a day")));
+        }
+        assert!(near.len() < 80 && near.iter().all(|other| birth_dates(day, *other).is_some()));
+    }
+}

@@ -1,0 +1,304 @@
+//! Two charts of one person: finding them, making them one, and taking that back.
+
+mod filter;
+pub mod graphql;
+pub mod likeness;
+pub mod mutation;
+pub mod store;
+
+pub use filter::{MergeCondition, MergeOrder};
+
+use crate::error::{Error, Faults, Result};
+use crate::ledger::Record;
+use crate::patient::{Patient, PatientStatus};
+use crate::record::Stamp;
+use crate::vocabulary::{RecordKind, vocabulary};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+vocabulary! {
+    /// A field of a patient's identity, which two charts of one person may have filled differently. The chart number is
+    /// none: both stay known.
+    IdentityField {
+        /// The name on the identity document.
+        LegalName = "legal_name",
+        /// What they want to be called.
+        PreferredName = "preferred_name",
+        /// Date of birth.
+        BirthDate = "birth_date",
+        /// Sex at birth; UNKNOWN gives way to any other.
+        SexAtBirth = "sex_at_birth",
+        /// Gender.
+        Gender = "gender",
+        /// Pronouns.
+        Pronouns = "pronouns",
+        /// E-mail.
+        Email = "email",
+        /// Phone.
+        Phone = "phone",
+        /// Address.
+        Address = "address",
+        /// Emergency contact.
+        EmergencyContact = "emergency_contact",
+        /// Skin type with who assessed it when.
+        SkinType = "skin_type",
+    }
+}
+
+vocabulary! {
+    /// Which of the two charts a field is taken from.
+    MergeSide {
+        /// The chart that is merged away.
+        From = "from",
+        /// The chart that stays.
+        Into = "into",
+    }
+}
+
+/// A field that the two charts fill differently.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergeConflict {
+    /// The field.
+    pub field: IdentityField,
+    /// What the chart that is merged away says.
+    pub from: Value,
+    /// What the chart that stays says.
+    pub into: Value,
+    /// Which was taken; none while nobody has chosen.
+    pub taken: Option<MergeSide>,
+}
+
+/// A merge of two patients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PatientMerge {
+    /// Its id.
+    pub id: Uuid,
+    /// Who was merged away.
+    pub from_id: Uuid,
+    /// Into whom.
+    pub into_id: Uuid,
+    /// When.
+    pub merged_at: DateTime<Utc>,
+    /// By whom.
+    pub merged_by: Option<Uuid>,
+    /// Why.
+    pub reason: String,
+    /// The records that moved, by their table.
+    pub moved: BTreeMap<String, Vec<Uuid>>,
+    /// What the two charts said differently, and which was taken.
+    pub conflicts: Vec<MergeConflict>,
+    /// When it was taken back.
+    pub undone_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub undone_by: Option<Uuid>,
+    /// Why.
+    pub undo_reason: Option<String>,
+    /// Fields of the one who stayed that were changed after the merge, and so were left as they are when it was undone.
+    pub kept: Vec<IdentityField>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl Record for PatientMerge {
+    const KIND: RecordKind = RecordKind::PatientMerge;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.into_id)
+    }
+}
+
+/// Both patients around a merge: what undoing it goes by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identities {
+    /// The one merged away, before.
+    pub from: Patient,
+    /// The one that stayed, before.
+    pub into: Patient,
+    /// The one that stayed, after.
+    pub merged: Patient,
+}
+
+/// A patient's fields by their names in the ledger.
+fn fields(patient: &Patient) -> Result<Map<String, Value>> {
+    match serde_json::to_value(patient)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Error::Internal("a patient that is no object".to_owned())),
+    }
+}
+
+fn value(fields: &Map<String, Value>, field: IdentityField) -> Value {
+    let value = fields.get(field.as_str()).cloned().unwrap_or_default();
+    // Nobody knows is as good as nobody said.
+    if field == IdentityField::SexAtBirth && value == "unknown" { Value::Null } else { value }
+}
+
+/// What two charts fill differently. Filled and empty is no conflict: the filled one is taken.
+pub fn conflicts(from: &Patient, into: &Patient) -> Result<Vec<MergeConflict>> {
+    let (from, into) = (fields(from)?, fields(into)?);
+    let each = IdentityField::ALL.iter().map(|field| (*field, value(&from, *field), value(&into, *field)));
+    Ok(each
+        .filter(|(_, from, into)| !from.is_null() && !into.is_null() && from != into)
+        .map(|(field, from, into)| MergeConflict { field, from, into, taken: None })
+        .collect())
+}
+
+/// The conflicts with the caller's choices; every fault at once.
+pub fn resolve(conflicts: &mut [MergeConflict], choices: &[(IdentityField, MergeSide)]) -> Result<()> {
+    let mut faults = Faults::default();
+    let mut seen = HashMap::new();
+    for (i, (field, side)) in choices.iter().enumerate() {
+        let path = format!("input.resolution.{i}.field");
+        if seen.insert(*field, *side).is_some() {
+            faults.add(path, "is decided twice: send it once");
+        } else if !conflicts.iter().any(|conflict| conflict.field == *field) {
+            faults.add(path, "is not in conflict: leave it out");
+        }
+    }
+    for conflict in conflicts {
+        conflict.taken = seen.get(&conflict.field).copied();
+        if conflict.taken.is_none() {
+            let words = conflict.field.words();
+            faults.add(
+                "input.resolution",
+                format!("says nothing of the {words}, which differs: take FROM or INTO (dryRun shows both)"),
+            );
+        }
+    }
+    faults.into_result()
+}
+
+/// The one who stays, with the empty fields filled from the other and the conflicts as they were decided.
+pub fn merged(from: &Patient, into: &Patient, conflicts: &[MergeConflict]) -> Result<Patient> {
+    let (other, mut own) = (fields(from)?, fields(into)?);
+    for field in IdentityField::ALL {
+        let theirs = value(&other, *field);
+        let taken = conflicts.iter().find(|conflict| conflict.field == *field).and_then(|conflict| conflict.taken);
+        let fill = value(&own, *field).is_null() && !theirs.is_null();
+        if fill || taken == Some(MergeSide::From) {
+            own.insert(field.as_str().to_owned(), theirs);
+        }
+    }
+    Ok(serde_json::from_value(Value::Object(own))?)
+}
+
+/// The one who stayed, as they were before the merge in each field that it changed and nobody has changed since. The
+/// fields that somebody has are named.
+pub fn apart(identities: &Identities, now: &Patient) -> Result<(Patient, Vec<IdentityField>)> {
+    let (before, merged, mut own) = (fields(&identities.into)?, fields(&identities.merged)?, fields(now)?);
+    let mut kept = Vec::new();
+    for field in IdentityField::ALL {
+        let of = |fields: &Map<String, Value>| fields.get(field.as_str()).cloned().unwrap_or_default();
+        if of(&before) == of(&merged) {
+            continue;
+        }
+        if of(&own) == of(&merged) {
+            own.insert(field.as_str().to_owned(), of(&before));
+        } else {
+            kept.push(*field);
+        }
+    }
+    Ok((serde_json::from_value(Value::Object(own))?, kept))
+}
+
+/// Whether two patients may become one.
+pub fn may_merge(from: &Patient, into: &Patient) -> Result<()> {
+    let mut faults = Faults::default();
+    if from.status == PatientStatus::Merged {
+        faults.add("input.fromId", "was merged into another patient already: merge that one (mergedInto)");
+    }
+    match into.status {
+        PatientStatus::Active => {}
+        PatientStatus::Archived => faults.add("input.intoId", "is archived: restore them first (restorePatient)"),
+        PatientStatus::Merged => {
+            faults.add("input.intoId", "was merged into another patient: merge into that one (mergedInto)");
+        }
+    }
+    faults.into_result()
+}
+
+/// The content of a moved record with its new patient: nothing else in it changes, to the letter.
+pub fn moved_content(content: &str, kind: RecordKind, from: Uuid, into: Uuid) -> String {
+    let field = if kind == RecordKind::Patient { "merged_into" } else { "patient_id" };
+    content.replace(&format!("\"{field}\":\"{from}\""), &format!("\"{field}\":\"{into}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids;
+    use serde_json::json;
+
+    fn patient(more: Value) -> Patient {
+        let now = ids::now();
+        let mut content = json!({
+            "id": ids::new_id(), "chart_number": "P-1", "legal_name": {"given": "Ana", "middle": null, "family": "Sol"},
+            "birth_date": "1990-05-17", "status": "active", "version": 1, "created_at": now, "updated_at": now,
+        });
+        content.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        serde_json::from_value(content).expect("a patient")
+    }
+
+    fn pair() -> (Patient, Patient) {
+        let from =
+            json!({"email": "a@x.example", "phone": "+34600000001", "sex_at_birth": "female", "gender": "woman"});
+        let into =
+            json!({"phone": "+34600000002", "sex_at_birth": "unknown", "gender": "woman", "chart_number": "P-2"});
+        (patient(from), patient(into))
+    }
+
+    #[test]
+    fn filled_and_empty_is_no_conflict() {
+        let (from, into) = pair();
+        let found = conflicts(&from, &into).expect("conflicts");
+        let fields: Vec<IdentityField> = found.iter().map(|conflict| conflict.field).collect();
+        assert_eq!(fields, [IdentityField::Phone]);
+        let whole = merged(&from, &into, &found).expect("a patient");
+        assert_eq!(whole.email, from.email, "the filled one");
+        assert_eq!(whole.sex_at_birth, from.sex_at_birth, "known before unknown");
+        assert_eq!((whole.phone, whole.chart_number, whole.id), (into.phone, into.chart_number, into.id));
+    }
+
+    #[test]
+    fn every_conflict_needs_a_decision_and_nothing_else_takes_one() {
+        let (from, into) = pair();
+        let mut found = conflicts(&from, &into).expect("conflicts");
+        let twice = [(IdentityField::Email, MergeSide::From), (IdentityField::Email, MergeSide::Into)];
+        match resolve(&mut found, &twice) {
+            Err(Error::BadUserInput(faults)) => assert_eq!(faults.len(), 3, "{faults:?}"),
+            other => panic!("{other:?}"),
+        }
+        resolve(&mut found, &[(IdentityField::Phone, MergeSide::From)]).expect("decided");
+        assert_eq!(merged(&from, &into, &found).expect("a patient").phone, from.phone);
+    }
+
+    #[test]
+    fn apart_again_each_is_as_before_but_for_what_changed_since() {
+        let (from, into) = pair();
+        let mut found = conflicts(&from, &into).expect("conflicts");
+        resolve(&mut found, &[(IdentityField::Phone, MergeSide::From)]).expect("decided");
+        let whole = merged(&from, &into, &found).expect("a patient");
+        let identities = Identities { from, into: into.clone(), merged: whole.clone() };
+        assert_eq!(apart(&identities, &whole).expect("apart"), (into.clone(), vec![]));
+        let changed = Patient { email: Some("new@x.example".to_owned()), gender: None, ..whole };
+        let (after, kept) = apart(&identities, &changed).expect("apart");
+        assert_eq!(kept, [IdentityField::Email]);
+        assert_eq!((after.email, after.phone, after.gender), (changed.email, into.phone, None));
+    }
+
+    #[test]
+    fn a_moved_content_keeps_its_letters() {
+        let (a, b) = (ids::new_id(), ids::new_id());
+        let content = format!("{{\"z\":1,\"patient_id\":\"{a}\",\"a\":\"{a}\"}}");
+        let moved = moved_content(&content, RecordKind::Consent, a, b);
+        assert_eq!(moved, format!("{{\"z\":1,\"patient_id\":\"{b}\",\"a\":\"{a}\"}}"));
+    }
+}

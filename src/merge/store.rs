@@ -1,0 +1,274 @@
+//! The SQL of merges.
+
+use super::{Identities, MergeCondition, MergeOrder, PatientMerge, likeness};
+use crate::access::Scope;
+use crate::db::Sql;
+use crate::db::tables::patient_merge;
+use crate::error::{Error, Result};
+use crate::ledger::{self, NewEntry, Record};
+use crate::patient::{Patient, search, store as patients};
+use crate::record::Stamp;
+use crate::vocabulary::{Action, RecordKind};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+crate::page::listing!(PatientMerge, patient_merge, Row, MergeCondition, MergeOrder, {
+    "from_id" => |it| Some(it.from_id),
+    "into_id" => |it| Some(it.into_id),
+});
+
+/// The right that every statement of a merge goes by.
+const RIGHT: (Action, RecordKind) = (Action::Merge, RecordKind::PatientMerge);
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = patient_merge, treat_none_as_null = true)]
+struct Row {
+    org_id: Uuid,
+    id: Uuid,
+    from_id: Uuid,
+    into_id: Uuid,
+    merged_at: DateTime<Utc>,
+    merged_by: Option<Uuid>,
+    reason: String,
+    moved: Value,
+    conflicts: Value,
+    before: Value,
+    undone_at: Option<DateTime<Utc>>,
+    undone_by: Option<Uuid>,
+    undo_reason: Option<String>,
+    kept: Value,
+    version: i32,
+    created_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_at: DateTime<Utc>,
+    updated_by: Option<Uuid>,
+}
+
+impl TryFrom<Row> for PatientMerge {
+    type Error = Error;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            from_id: row.from_id,
+            into_id: row.into_id,
+            merged_at: row.merged_at,
+            merged_by: row.merged_by,
+            reason: row.reason,
+            moved: serde_json::from_value(row.moved)?,
+            conflicts: serde_json::from_value(row.conflicts)?,
+            undone_at: row.undone_at,
+            undone_by: row.undone_by,
+            undo_reason: row.undo_reason,
+            kept: serde_json::from_value(row.kept)?,
+            stamp: Stamp {
+                version: row.version,
+                created_at: row.created_at,
+                created_by: row.created_by,
+                updated_at: row.updated_at,
+                updated_by: row.updated_by,
+            },
+        })
+    }
+}
+
+impl Row {
+    fn of(org_id: Uuid, merge: &PatientMerge, identities: &Identities) -> Result<Self> {
+        Ok(Self {
+            org_id,
+            id: merge.id,
+            from_id: merge.from_id,
+            into_id: merge.into_id,
+            merged_at: merge.merged_at,
+            merged_by: merge.merged_by,
+            reason: merge.reason.clone(),
+            moved: serde_json::to_value(&merge.moved)?,
+            conflicts: serde_json::to_value(&merge.conflicts)?,
+            before: serde_json::to_value(identities)?,
+            undone_at: merge.undone_at,
+            undone_by: merge.undone_by,
+            undo_reason: merge.undo_reason.clone(),
+            kept: serde_json::to_value(&merge.kept)?,
+            version: merge.stamp.version,
+            created_at: merge.stamp.created_at,
+            created_by: merge.stamp.created_by,
+            updated_at: merge.stamp.updated_at,
+            updated_by: merge.stamp.updated_by,
+        })
+    }
+}
+
+/// Patients who may be the same person: they share half of the name's pieces, a phone, an e-mail or nearly a date of
+/// birth. Found by indexes; `likeness` says how alike they are.
+pub async fn candidates(scope: &mut Scope, patient: &Patient) -> Result<Vec<Patient>> {
+    let pieces = search::name_pieces(patient);
+    let enough = i64::try_from(pieces.len() / 2).unwrap_or(i64::MAX).max(1);
+    let days: Vec<String> = likeness::near_days(patient.birth_date).iter().map(ToString::to_string).collect();
+    let door = scope.read(RecordKind::Patient)?;
+    let ids: Vec<Uuid> =
+        Sql::<st::Uuid>::new("SELECT id FROM ((SELECT patient_id AS id FROM patient_search WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND trigram = ANY (")
+            .bind(pieces)
+            .text(") GROUP BY patient_id HAVING count(*) >= ")
+            .bind(enough)
+            .text(" ORDER BY count(*) DESC, patient_id LIMIT 300) UNION (SELECT id FROM patient WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND birth_date = ANY (")
+            .bind(days)
+            .text("::date[]) ORDER BY birth_date = ")
+            .bind(patient.birth_date)
+            .text(" DESC, id LIMIT 1000) UNION (SELECT id FROM patient WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND phone = ")
+            .bind(patient.phone.clone())
+            .text(" LIMIT 100) UNION (SELECT id FROM patient WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND email = ")
+            .bind(patient.email.clone())
+            .text(" LIMIT 100)) AS near WHERE id <> ")
+            .bind(patient.id)
+            .load(door.connection)
+            .await?;
+    patients::looked_over(scope, &ids).await
+}
+
+/// How many rows of each table would move.
+pub async fn counts(scope: &mut Scope, from: Uuid) -> Result<Vec<(String, i64)>> {
+    let tables: Vec<String> = {
+        let door = scope.read(RecordKind::PatientMerge)?;
+        Sql::<st::Text>::new("SELECT name FROM patient_tables() ORDER BY place").load(door.connection).await?
+    };
+    let door = scope.read(RecordKind::PatientMerge)?;
+    let mut sql = Sql::<(st::Text, st::BigInt)>::new("SELECT 'patient', count(*) FROM patient WHERE org_id = ");
+    sql.push_bind(door.org).push(" AND merged_into = ").push_bind(from);
+    for table in tables {
+        sql.push(format!(" UNION ALL SELECT '{table}', count(*) FROM {table} WHERE org_id = "))
+            .push_bind(door.org)
+            .push(" AND patient_id = ")
+            .push_bind(from);
+    }
+    Ok(sql.load(door.connection).await?)
+}
+
+/// Pictures that both patients have: the same file can't be twice in one chart.
+pub async fn shared_photos(scope: &mut Scope, from: Uuid, into: Uuid) -> Result<Vec<(Uuid, Uuid)>> {
+    let door = scope.read(RecordKind::PatientMerge)?;
+    let pairs = Sql::<(st::Uuid, st::Uuid)>::new(
+        "SELECT a.id, b.id FROM photo a JOIN photo b ON b.org_id = a.org_id AND b.content_hash = a.content_hash WHERE a.org_id = ",
+    )
+    .bind(door.org)
+    .text(" AND a.patient_id = ")
+    .bind(from)
+    .text(" AND a.status = 'stored' AND b.patient_id = ")
+    .bind(into)
+    .text(" AND b.status = 'stored' ORDER BY a.id LIMIT 20")
+    .load(door.connection)
+    .await?;
+    Ok(pairs)
+}
+
+/// Gives records to another patient: all, or only these with what hangs on them. Answers with what moved, by table.
+async fn move_records(
+    scope: &mut Scope,
+    from: Uuid,
+    into: Uuid,
+    only: Option<&BTreeMap<String, Vec<Uuid>>>,
+) -> Result<BTreeMap<String, Vec<Uuid>>> {
+    let door = scope.write(RIGHT.0, RIGHT.1)?;
+    let mut sql = Sql::<st::Jsonb>::new("SELECT move_patient_records(");
+    sql.push_bind(from).push(", ").push_bind(into).push(", ");
+    match only {
+        Some(only) => sql.push_bind(serde_json::to_value(only)?).push("::jsonb)"),
+        None => sql.push("NULL)"),
+    };
+    let moved: Value = sql.get_result(door.connection).await?;
+    Ok(serde_json::from_value(moved)?)
+}
+
+/// The entries of moved records: each as it was, with its new patient.
+async fn moved_entries(
+    scope: &mut Scope,
+    moved: &BTreeMap<String, Vec<Uuid>>,
+    (from, into): (Uuid, Uuid),
+) -> Result<Vec<NewEntry>> {
+    let records: Vec<Uuid> = moved.values().flatten().copied().collect();
+    let newest = ledger::newest(scope, &records).await?;
+    if newest.len() != records.len() {
+        return Err(Error::Internal("a moved record that the ledger does not know".to_owned()));
+    }
+    let each = newest.into_iter().map(|entry| NewEntry {
+        kind: entry.kind,
+        record: entry.record,
+        patient: Some(if entry.kind == RecordKind::Patient { entry.record } else { into }),
+        version: entry.version,
+        content: super::moved_content(&entry.content, entry.kind, from, into),
+    });
+    Ok(each.collect())
+}
+
+fn entry_of(patient: &Patient) -> Result<NewEntry> {
+    Ok(NewEntry {
+        kind: RecordKind::Patient,
+        record: patient.id,
+        patient: Some(patient.id),
+        version: patient.version(),
+        content: serde_json::to_string(patient)?,
+    })
+}
+
+/// Makes two patients one. `merge` comes back with what moved.
+pub async fn merge(
+    scope: &mut Scope,
+    mut merge: PatientMerge,
+    identities: &Identities,
+    away: &Patient,
+) -> Result<PatientMerge> {
+    merge.moved = move_records(scope, merge.from_id, merge.into_id, None).await?;
+    patients::put(scope, RIGHT, &identities.into, &identities.merged).await?;
+    patients::put(scope, RIGHT, &identities.from, away).await?;
+    let door = scope.write(RIGHT.0, RIGHT.1)?;
+    let row = Row::of(door.org, &merge, identities)?;
+    diesel::insert_into(patient_merge::table).values(&row).execute(door.connection).await?;
+    let mut entries = moved_entries(scope, &merge.moved, (merge.from_id, merge.into_id)).await?;
+    entries.extend([entry_of(away)?, entry_of(&identities.merged)?]);
+    ledger::append_all(scope, Action::Merge, entries).await?;
+    ledger::append(scope, Action::Merge, &merge, &merge).await?;
+    Ok(merge)
+}
+
+/// A merge with both patients around it, held until the transaction ends.
+pub async fn held(scope: &mut Scope, id: Uuid) -> Result<Option<(PatientMerge, Identities)>> {
+    let door = scope.write(RIGHT.0, RIGHT.1)?;
+    let row: Option<Row> =
+        patient_merge::table.find((door.org, id)).for_update().first(door.connection).await.optional()?;
+    row.map(|row| {
+        let identities = serde_json::from_value(row.before.clone())?;
+        Ok((row.try_into()?, identities))
+    })
+    .transpose()
+}
+
+/// Takes a merge back: `now` and `after` are the two patients, the one merged away first.
+pub async fn undo(
+    scope: &mut Scope,
+    merge: &PatientMerge,
+    identities: &Identities,
+    now: (&Patient, &Patient),
+    after: (&Patient, &Patient),
+) -> Result<()> {
+    patients::put(scope, RIGHT, now.0, after.0).await?;
+    patients::put(scope, RIGHT, now.1, after.1).await?;
+    let moved = move_records(scope, merge.into_id, merge.from_id, Some(&merge.moved)).await?;
+    let door = scope.write(RIGHT.0, RIGHT.1)?;
+    let row = Row::of(door.org, merge, identities)?;
+    diesel::update(patient_merge::table.find((door.org, merge.id))).set(&row).execute(door.connection).await?;
+    let mut entries = moved_entries(scope, &moved, (merge.into_id, merge.from_id)).await?;
+    entries.extend([entry_of(after.0)?, entry_of(after.1)?]);
+    ledger::append_all(scope, Action::Merge, entries).await?;
+    ledger::append(scope, Action::Merge, merge, merge).await
+}

@@ -1,0 +1,180 @@
+//! The chart as a whole: the timeline, and the record as it was known.
+
+use crate::access::merging;
+use crate::merges::everything;
+use crate::support::*;
+use std::collections::BTreeSet;
+
+const TIMELINE: &str = "query ($id: ID!, $filter: TimelineFilter, $first: Int, $after: String, $last: Int, $before: String) { patient(id: $id) {
+    timeline(filter: $filter, first: $first, after: $after, last: $last, before: $before) { totalCount pageInfo { hasNextPage endCursor hasPreviousPage
+    startCursor } nodes { at kind summary recordId signed record { __typename ... on HealthEntry { text } ... on TreatmentSession { areas { area } } } } } } }";
+
+async fn timeline(who: &SignedIn, variables: Value) -> Value {
+    who.graphql(TIMELINE, variables).await.ok()["patient"]["timeline"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timeline_has_every_kind_newest_first() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    everything(&clinic, &patient, "marker").await;
+    let whole = timeline(&anna, json!({"id": patient.id, "first": 100})).await;
+    let nodes = whole["nodes"].as_array().expect("a list");
+    assert_eq!(whole["totalCount"], json!(nodes.len()));
+    let kinds: BTreeSet<&str> = nodes.iter().filter_map(|it| it["kind"].as_str()).collect();
+    let tables = clinic.database.superuser().await.column("SELECT upper(name) FROM patient_tables() WHERE name <> 'legal_hold'").await;
+    assert_eq!(kinds, tables.iter().map(String::as_str).collect(), "every table of patients has its kind");
+    let times: Vec<&str> = nodes.iter().filter_map(|it| it["at"].as_str()).collect();
+    assert!(times.is_sorted_by(|a, b| a[..19] >= b[..19]), "{times:?}");
+    assert!(!whole.to_string().replace("Latex marker", "").contains("marker"), "no free text in a summary");
+    let session = nodes.iter().find(|it| it["kind"] == "TREATMENT_SESSION" && it["signed"] == true).expect("a signed session");
+    assert_eq!((&session["summary"], &session["record"]["__typename"]), (&json!("microneedling, completed"), &json!("TreatmentSession")));
+    for node in nodes {
+        let typed = ["HEALTH_ENTRY", "CONSULTATION", "TREATMENT_SESSION", "AFTERCARE_NOTE", "ADDENDUM"].contains(&node["kind"].as_str().unwrap());
+        assert!(!typed || !node["record"].is_null(), "{node}");
+    }
+    // Filters.
+    let some = timeline(&anna, json!({"id": patient.id, "filter": {"kinds": ["HEALTH_ENTRY", "ADDENDUM"]}})).await;
+    let kinds: BTreeSet<&str> = some["nodes"].as_array().expect("a list").iter().filter_map(|it| it["kind"].as_str()).collect();
+    assert_eq!((kinds, &some["totalCount"]), (["ADDENDUM", "HEALTH_ENTRY"].into(), &json!(2)));
+    let until = hours_ago(1);
+    let early = timeline(&anna, json!({"id": patient.id, "first": 100, "filter": {"before": until}})).await;
+    let late = timeline(&anna, json!({"id": patient.id, "first": 100, "filter": {"from": until}})).await;
+    let count = |part: &Value| part["totalCount"].as_u64().expect("a count");
+    assert_eq!(count(&early) + count(&late), nodes.len() as u64);
+    assert!(count(&early) > 0 && count(&late) > 0);
+    let none = timeline(&anna, json!({"id": patient.id, "filter": {"kinds": []}})).await;
+    assert_eq!((&none["totalCount"], &none["nodes"]), (&json!(0), &json!([])));
+    for filter in [json!({"kinds": ["STAFF"]}), json!({"from": until, "before": until})] {
+        let answer = anna.graphql(TIMELINE, json!({"id": patient.id, "filter": filter})).await;
+        assert_eq!(answer.outcome(), "BAD_USER_INPUT", "{filter}");
+    }
+    // Rights: each kind's own.
+    let desk = clinic.front_desk();
+    assert_eq!(desk.graphql(TIMELINE, json!({"id": patient.id})).await.outcome(), "FORBIDDEN");
+    let recalls = timeline(&desk, json!({"id": patient.id, "filter": {"kinds": ["RECALL"]}})).await;
+    assert_eq!(recalls["totalCount"], 1);
+    assert_eq!(clinic.stranger().graphql(TIMELINE, json!({"id": patient.id})).await.outcome(), "NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_along_the_timeline_misses_and_repeats_nothing() {
+    let clinic = Clinic::start().await;
+    let (anna, sql) = (clinic.practitioner(), clinic.database.superuser().await);
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    everything(&clinic, &patient, "marker").await;
+    for _ in 0..20 {
+        anna.health_entry(&patient).await;
+    }
+    // All at one instant, over many kinds.
+    let instant = "'2026-01-02T03:04:05.678901Z'";
+    for (table, column) in [
+        ("health_entry", "created_at"),
+        ("consultation", "held_at"),
+        ("treatment_session", "started_at"),
+        ("aftercare_note", "noted_at"),
+        ("addendum", "added_at"),
+        ("photo", "taken_at"),
+        ("recall", "created_at"),
+    ] {
+        sql.run(&format!("UPDATE {table} SET {column} = {instant}")).await;
+    }
+    let whole = timeline(&anna, json!({"id": patient.id, "first": 100})).await;
+    let all: Vec<Value> = whole["nodes"].as_array().expect("a list").iter().map(|it| it["recordId"].clone()).collect();
+    assert!(all.len() > 25, "{}", all.len());
+    for size in [1, 3, 7] {
+        for (count, cursor, more, end) in [("first", "after", "hasNextPage", "endCursor"), ("last", "before", "hasPreviousPage", "startCursor")] {
+            let (mut seen, mut at) = (Vec::new(), Value::Null);
+            loop {
+                let page = timeline(&anna, json!({"id": patient.id, count: size, cursor: at})).await;
+                let ids = page["nodes"].as_array().expect("a list").iter().map(|it| it["recordId"].clone());
+                if count == "first" { seen.extend(ids) } else { seen.splice(0..0, ids).for_each(drop) }
+                at = page["pageInfo"][end].clone();
+                if page["pageInfo"][more] == false {
+                    break;
+                }
+            }
+            assert_eq!(seen, all, "{count} {size}");
+        }
+    }
+}
+
+const CHART: &str = "query ($id: ID!, $at: DateTime) { chart(patientId: $id, asOf: $at) { asOf ledgerSequence patient { displayName gender }
+    healthHistory { text } consultations { id goals } sessions { id note signature { contentHash } areas { area } } aftercareNotes { id } addenda { text }
+    records { kind id version action by { id } signature { contentHash signedBy { id } } content } } }";
+
+async fn now() -> String {
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    now
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_is_shown_as_it_was_known() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let at_first = now().await;
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let registered = now().await;
+    let session = anna.session(&patient).await;
+    anna.health_entry(&patient).await;
+    let drafted = now().await;
+    let session = anna.make("updateSession", "session", session.edit_with(json!({"patch": {"note": "Calm.", "areas": []}}))).await;
+    let areas = json!([{"area": "NOSE", "needleDepthMm": "0.5", "passes": 2}]);
+    let session = anna.make("updateSession", "session", session.edit_with(json!({"patch": {"areas": areas}}))).await;
+    anna.sign_session(&session).await;
+    let addendum = anna.addendum(&session).await;
+    anna.make("updatePatient", "patient", patient.edit_with(json!({"patch": {"gender": "woman"}}))).await;
+    let signed = now().await;
+
+    let chart = async |at: &str| clinic.auditor().graphql(CHART, json!({"id": patient.id, "at": at})).await;
+    assert_eq!(chart(&at_first).await.outcome(), "NOT_FOUND", "not known yet");
+    let first = chart(&registered).await.ok()["chart"].clone();
+    assert_eq!((&first["patient"]["gender"], &first["records"], &first["asOf"]), (&Value::Null, &json!([]), &json!(registered)));
+    let then = chart(&drafted).await.ok()["chart"].clone();
+    assert_eq!(then["healthHistory"], json!([{"text": "Lidocaine"}]));
+    assert_eq!((&then["sessions"][0]["note"], &then["sessions"][0]["signature"]), (&json!("Tolerated well."), &Value::Null));
+    assert_eq!(then["sessions"][0]["areas"].as_array().map(Vec::len), Some(2), "the areas it had");
+    assert_eq!((&then["addenda"], then["records"].as_array().map(Vec::len)), (&json!([]), Some(2)));
+    let later = chart(&signed).await.ok()["chart"].clone();
+    assert_eq!((&later["patient"]["gender"], &later["sessions"][0]["note"]), (&json!("woman"), &json!("Calm.")));
+    assert_eq!(later["sessions"][0]["areas"], json!([{"area": "NOSE"}]));
+    assert_eq!(later["addenda"], json!([{"text": "The lot was C-2."}]));
+    let hash = clinic.database.superuser().await.one("SELECT encode(content_hash, 'hex') FROM treatment_session").await;
+    assert_eq!(later["sessions"][0]["signature"]["contentHash"], json!(hash), "signed with the hash it has");
+    let record = |kind: &str| later["records"].as_array().expect("a list").iter().find(|it| it["kind"] == kind).expect(kind).clone();
+    let record_session = record("TREATMENT_SESSION");
+    assert_eq!((&record_session["version"], &record_session["action"], &record_session["by"]["id"]), (&json!(4), &json!("SIGN"), &json!(anna.id())));
+    assert_eq!(record_session["signature"], json!({"contentHash": hash, "signedBy": {"id": anna.id()}}));
+    assert_eq!(record_session["content"]["practitionerId"], json!(anna.id()), "typed ids and names of the API");
+    assert_eq!(record("ADDENDUM")["id"], json!(addendum.id));
+    assert_eq!(chart(&drafted).await.ok()["chart"], then, "what was known stays known");
+    let open = clinic.auditor().graphql(CHART, json!({"id": patient.id})).await.ok()["chart"].clone();
+    assert_eq!((&open["records"], &open["ledgerSequence"]), (&later["records"], &later["ledgerSequence"]));
+    let stranger = clinic.stranger().graphql(CHART, json!({"id": patient.id, "at": signed})).await;
+    assert_eq!(stranger.outcome(), "NOT_FOUND");
+    assert_eq!(clinic.front_desk().graphql(CHART, json!({"id": patient.id})).await.outcome(), "FORBIDDEN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_merge_the_records_are_in_the_one_chart_and_after_it_in_the_other() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (from, into) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Zoë", "Ramírez").await);
+    let session = anna.signed_session(&from).await;
+    let before = now().await;
+    let merge = anna.make("mergePatients", "merge", merging(&from, &into, json!({}))).await;
+    let merged = now().await;
+    anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { id }").await.ok();
+    let apart = now().await;
+    let sessions = async |patient: &Made, at: &str| {
+        let chart = anna.graphql(CHART, json!({"id": patient.id, "at": at})).await.ok()["chart"].clone();
+        chart["sessions"].as_array().expect("a list").iter().map(|it| it["id"].clone()).collect::<Vec<Value>>()
+    };
+    let own = vec![json!(session.id)];
+    assert_eq!((sessions(&from, &before).await, sessions(&into, &before).await), (own.clone(), vec![]));
+    assert_eq!((sessions(&from, &merged).await, sessions(&into, &merged).await), (vec![], own.clone()));
+    assert_eq!((sessions(&from, &apart).await, sessions(&into, &apart).await), (own, vec![]));
+}
