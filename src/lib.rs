@@ -16,10 +16,12 @@ mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
+mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
 mod page; // keyset cursors and connections
 mod patient; // patients
+mod photo; // photos: upload, consent, pairs
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
 pub mod server; // the service as a value

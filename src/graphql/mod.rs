@@ -11,6 +11,7 @@ use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMuta
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
+use crate::photo::{graphql::PhotoQuery, mutation::PhotoMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
 use async_graphql::{EmptySubscription, MergedObject};
@@ -27,6 +28,7 @@ pub struct Query(
     AftercareQuery,
     SigningQuery,
     CatalogueQuery,
+    PhotoQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -40,6 +42,7 @@ pub struct Mutation(
     SessionMutation,
     AftercareMutation,
     CatalogueMutation,
+    PhotoMutation,
     addendum::AddendumMutation,
 );
 

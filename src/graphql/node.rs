@@ -11,6 +11,7 @@ use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
+use crate::photo::Photo;
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::session::{self, TreatmentSession};
@@ -49,6 +50,8 @@ pub enum Node {
     Product(Product),
     /// A lot.
     ProductLot(ProductLot),
+    /// A photo.
+    Photo(Photo),
 }
 
 /// What every signed kind of record shows.
@@ -111,6 +114,7 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
         RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
         RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
+        RecordKind::Photo => nodes!(listing::by_ids::<Photo>(scope, ids).await?, Photo),
         _ => Vec::new(),
     })
 }

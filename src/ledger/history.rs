@@ -63,6 +63,8 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
         "patient_id" | "merged_into" => RecordKind::Patient,
         "session_id" => RecordKind::TreatmentSession,
+        "aftercare_note_id" => RecordKind::AftercareNote,
+        "adverse_event_id" => RecordKind::AdverseEvent,
         "location_id" => RecordKind::Location,
         "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by" => {
             RecordKind::Staff

@@ -9,8 +9,9 @@ use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, counter, global_id, listing};
 use crate::patient::{Patient, loader as patients};
+use crate::photo::{Photo, PhotoFilter, PhotoOrder};
 use crate::record::Signature;
 use crate::scalars::{Date, DateTime, Decimal};
 use crate::signing::{Addendum, loader::addenda};
@@ -249,6 +250,22 @@ impl TreatmentSession {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         aftercare::loader::of_session(ctx, self.id, filter, order, window).await
+    }
+    /// Photos of it, latest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Photo>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
     }
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {

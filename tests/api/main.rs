@@ -16,6 +16,7 @@ mod layers;
 mod ledger;
 mod paging;
 mod patients;
+mod photos;
 mod retries;
 mod schema;
 mod sessions;
