@@ -518,7 +518,7 @@ async fn uploads_that_never_came_are_given_up_and_cut_ones_swept() {
 async fn s3(folder: &Path) -> std::net::SocketAddr {
     let mut builder = s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).expect("a storage"));
     builder.set_auth(s3s::auth::SimpleAuth::from_single("key-id", "key-secret"));
-    let service = builder.build();
+    let service = builder.build().into_shared();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
