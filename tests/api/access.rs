@@ -37,6 +37,8 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("aftercareNotes", "(first: 2)",       CLINICAL),
     ("addendum",       "(id: $addendum)",  CLINICAL),
     ("addenda",        "(first: 2)",       CLINICAL),
+    ("photo",          "(id: $photo)",     CLINICAL),
+    ("photos",         "(first: 2)",       CLINICAL),
     ("node",           "(id: $session)",   CLINICAL),
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
@@ -71,6 +73,9 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("updateAftercareNote", PRACTITIONER),
     ("signAftercareNote",   PRACTITIONER),
     ("addAddendum",         PRACTITIONER),
+    ("requestPhotoUpload",  PRACTITIONER),
+    ("updatePhoto",         PRACTITIONER),
+    ("markPhotoEnteredInError", PRACTITIONER),
 ];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
@@ -82,7 +87,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes photos photoPairs"),
     ("PersonName", "patient/legalName", ALL, "given middle family"),
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
@@ -94,7 +99,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         updatedAt updatedBy signature addenda history"),
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
     ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
-        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
+        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes photos version createdAt \
         createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
@@ -102,6 +107,13 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse"),
     ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate \
         version createdAt createdBy updatedAt updatedBy signature addenda history"),
+    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status statusReason takenAt phase view area side \
+        lighting distanceCm makeUpFree note uploadExpiresAt storedAt contentHash mediaType byteSize width height link version createdAt \
+        createdBy updatedAt updatedBy history"),
+    ("PhotoLink", "photo/link", CLINICAL, "url expiresAt withheld"),
+    ("PhotoPair", "patient/photoPairs/0", CLINICAL, "before after area view side daysBetween distanceDifferenceCm"),
+    ("PhotoConnection", "patient/photos", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("PhotoEdge", "photos/edges/0", CLINICAL, "node cursor"),
     ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("RecordVersion", "patient/history/nodes/0", ALL, "version at by action ledgerSequence changes"),
@@ -164,8 +176,10 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let note = anna.signed_note(&session).await;
     let addendum = anna.addendum(&session).await;
     let health = anna.health_entry(&patient).await;
+    anna.photo_with(&patient, json!({"phase": "BEFORE", "takenAt": hours_ago(3)})).await;
+    let photo = anna.photo_with(&patient, json!({"phase": "FOLLOW_UP", "sessionId": session.id})).await;
     let ids = json!({
-        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
+        "photo": photo.id, "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
     });
     Chart { admin, anna, ids }
@@ -173,7 +187,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
 
 /// `query (…) { … }` with the variables it uses, all of them ids.
 fn query(body: &str) -> String {
-    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "id"];
+    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "photo", "id"];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
     let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
@@ -181,6 +195,11 @@ fn query(body: &str) -> String {
 
 fn is_object(schema: &Schema, field: &Field) -> bool {
     matches!(schema.get(field.named_type()).kind.as_str(), "OBJECT" | "INTERFACE" | "UNION")
+}
+
+/// A field with the arguments it can't do without.
+fn with_arguments(field: &str) -> &str {
+    if field == "link" { "link(purpose: CLINICAL_RECORD)" } else { field }
 }
 
 /// The named fields of a type, each with a selection if it needs one.
@@ -192,6 +211,7 @@ fn selection(schema: &Schema, ty: &str, names: &str) -> String {
             .iter()
             .find(|field| field.name == name)
             .unwrap_or_else(|| panic!("{ty} has no {name}"));
+        let name = with_arguments(name);
         if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
     });
     fields.collect()
@@ -203,7 +223,10 @@ fn reach(path: &str, selection: &str) -> String {
     let root = steps.next().expect("a root field");
     let (_, arguments, _) = QUERIES.iter().find(|(name, ..)| *name == root).expect("a root field");
     let steps: Vec<&str> = steps.collect();
-    let inner = steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {step} {inner} }}"));
+    let inner = steps
+        .iter()
+        .rev()
+        .fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", with_arguments(step)));
     query(&format!("{root}{arguments} {inner}"))
 }
 
@@ -357,6 +380,16 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateAftercareNote" => anna.note(&session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
         "signAftercareNote" => anna.note(&session).await.edit(),
         "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
+        "requestPhotoUpload" => json!({
+            "patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL", "area": "CHIN", "side": "MIDLINE",
+        }),
+        "updatePhoto" => {
+            let patch = json!({"sessionId": session.id, "aftercareNoteId": ids["note"], "note": "Dry"});
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"patch": patch}))
+        }
+        "markPhotoEnteredInError" => {
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"reason": "Another patient"}))
+        }
         other => panic!("say in input_of what {other} is sent"),
     }
 }
@@ -479,6 +512,7 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
         "sessions(filter: {patientId: $id})",
         "consultations(filter: {patientId: $id})",
         "aftercareNotes(filter: {patientId: $id})",
+        "photos(filter: {patientId: $id})",
     ] {
         let answer = south
             .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
@@ -542,7 +576,7 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let desk = clinic.front_desk();
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
-    for kind in ["health", "consultation", "session", "note", "addendum"] {
+    for kind in ["health", "consultation", "session", "note", "addendum", "photo"] {
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",

@@ -35,6 +35,9 @@ const ENTRIES: &[(&str, &str, &str, &str, bool)] = &[
     ("updateAftercareNote", "aftercareNote", "update",  "aftercare_note",    true),
     ("signAftercareNote",   "aftercareNote", "sign",    "aftercare_note",    true),
     ("addAddendum",         "addendum",      "create",  "addendum",          true),
+    ("requestPhotoUpload",  "photo",         "create",  "photo",             true),
+    ("updatePhoto",         "photo",         "update",  "photo",             true),
+    ("markPhotoEnteredInError", "photo",     "update",  "photo",             true),
 ];
 
 async fn entries(sql: &Sql, organisation: &Organisation) -> i64 {
