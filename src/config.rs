@@ -56,12 +56,72 @@ pub struct DatabaseSettings {
     pub unsafe_fast_database: bool,
 }
 
+/// Where photos' bytes are, and how links to them are signed.
+#[derive(Debug, Clone, Args)]
+pub struct ObjectSettings {
+    /// Where photos are kept: a folder, or s3://bucket/prefix; absent, the folder objects in the data folder
+    #[arg(long, env = "CLINIC_OBJECT_STORE", value_name = "FOLDER|URL")]
+    pub object_store: Option<String>,
+
+    /// Address of the S3, such as `https://minio.example.com:9000`; absent, AWS
+    #[arg(long, env = "CLINIC_S3_ENDPOINT", value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+
+    /// Region of the S3
+    #[arg(long, env = "CLINIC_S3_REGION", default_value = "us-east-1", value_name = "REGION")]
+    pub s3_region: String,
+
+    /// Access key of the S3; absent, the machine's own role is asked for
+    #[arg(long, env = "CLINIC_S3_ACCESS_KEY_ID", value_name = "KEY")]
+    pub s3_access_key_id: Option<String>,
+
+    /// Secret of that access key
+    #[arg(long, env = "CLINIC_S3_SECRET_ACCESS_KEY", hide_env_values = true, value_name = "SECRET")]
+    pub s3_secret_access_key: Option<Secret>,
+
+    /// Signs links to photos, at least 32 characters; absent, one is kept in the photos' folder, or with S3 made anew at each start
+    #[arg(long, env = "CLINIC_LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub link_secret: Option<Secret>,
+
+    /// What links to photos start with, such as `https://clinic.example.com`; absent, they are paths of this service
+    #[arg(long, env = "CLINIC_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+impl ObjectSettings {
+    /// Settings that contradict each other, as one line.
+    fn check(&self) -> Result<(), String> {
+        if self.s3_access_key_id.is_some() != self.s3_secret_access_key.is_some() {
+            return Err("--s3-access-key-id and --s3-secret-access-key go together".to_owned());
+        }
+        let is_s3 = self.object_store.as_deref().is_some_and(|address| address.starts_with("s3://"));
+        if !is_s3 && (self.s3_endpoint.is_some() || self.s3_access_key_id.is_some()) {
+            return Err("--s3-endpoint and --s3-access-key-id go with --object-store s3://bucket".to_owned());
+        }
+        if self.object_store.as_deref().is_some_and(|address| {
+            address.contains("://") && !address.starts_with("s3://") && !address.starts_with("file://")
+        }) {
+            return Err("--object-store is a folder, or s3://bucket/prefix".to_owned());
+        }
+        match &self.public_url {
+            Some(url) if !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) => {
+                Err(format!("--public-url: {url:?} is not an address such as https://clinic.example.com"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseSettings,
+
+    /// Where photos are.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
 
     /// Fill a demo organisation if there is none, set the demo accounts' password and print it
     #[arg(long, env = "CLINIC_DEMO")]
@@ -279,6 +339,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 impl ServeSettings {
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
+        self.objects.check()?;
         if self.statement_timeout >= self.request_deadline {
             return Err("--statement-timeout must be shorter than --request-deadline".to_owned());
         }

@@ -23,11 +23,13 @@ mod http; // the HTTP face
 mod ids; // typed ids
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod merge; // two charts of one person: found, made one, taken apart
+mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
 mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
+mod photo; // photos: upload, consent, pairs
 mod plan; // treatment plans
 mod protocol; // protocols: care rules as data
 mod recall; // who is to be called back, and where a lot went

@@ -7,8 +7,9 @@ use crate::db::{self, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::http::{self, App, request::BodyLimits};
 use crate::ledger::AccessLog;
+use crate::objects::{Links, Objects};
 use crate::operation::Service;
-use crate::{demo, equip, graphql};
+use crate::{demo, equip, graphql, photo};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::{HttpServer, web};
@@ -110,12 +111,22 @@ fn parse_url(name: &str, url: &str) -> Result<Config, String> {
     Ok(config)
 }
 
+/// What answers HTTP.
+struct Serving {
+    address: SocketAddr,
+    handle: ServerHandle,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
+    photos: tokio::task::JoinHandle<()>,
+    demo: Option<demo::Demo>,
+}
+
 /// The running service.
 pub struct Server {
     address: SocketAddr,
     handle: ServerHandle,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
+    photos: tokio::task::JoinHandle<()>,
     database: Database,
     /// The demo sign-in, if one was asked for.
     pub demo: Option<demo::Demo>,
@@ -134,9 +145,9 @@ impl Server {
         })?;
         let mut database = Database::open(&settings.database).await?;
         match Self::serve(settings, &database, listener).await {
-            Ok((address, handle, running, demo)) => {
+            Ok(Serving { address, handle, running, photos, demo }) => {
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
-                Ok(Self { address, handle, running, housekeeping, database, demo })
+                Ok(Self { address, handle, running, housekeeping, photos, database, demo })
             }
             Err(message) => {
                 database.close().await;
@@ -145,12 +156,7 @@ impl Server {
         }
     }
 
-    async fn serve(
-        settings: &ServeSettings,
-        database: &Database,
-        listener: TcpListener,
-    ) -> Result<(SocketAddr, ServerHandle, tokio::task::JoinHandle<std::io::Result<()>>, Option<demo::Demo>), String>
-    {
+    async fn serve(settings: &ServeSettings, database: &Database, listener: TcpListener) -> Result<Serving, String> {
         let plain = |error: std::io::Error| format!("the service can't start: {error}");
         let demo = if settings.demo {
             let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
@@ -173,12 +179,17 @@ impl Server {
             );
         }
         database.refuse_too_mighty().await?;
+        let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
+        let links = Links::open(&settings.objects, objects.folder())?;
         equip::equip_all(&database.owner, &pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),
             doorkeeper: Doorkeeper::new(pool, lifetimes),
+            objects,
+            links,
         });
+        let keeping = Arc::clone(&service);
         let schema = graphql::schema(!settings.no_introspection);
         let limits = Limits { cost: settings.max_cost, ..Limits::default() };
         let app = web::Data::new(App {
@@ -210,7 +221,8 @@ impl Server {
         .map_err(plain)?
         .run();
         let handle = server.handle();
-        Ok((address, handle, tokio::spawn(server), demo))
+        let photos = tokio::spawn(keep_photos(keeping));
+        Ok(Serving { address, handle, running: tokio::spawn(server), photos, demo })
     }
 
     /// Where it listens.
@@ -221,9 +233,29 @@ impl Server {
     /// Stops: requests under way end, then the database goes.
     pub async fn stop(mut self) {
         self.housekeeping.abort();
+        self.photos.abort();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.database.close().await;
+    }
+}
+
+/// At start and once an hour: uploads that never came, and what cut ones left.
+async fn keep_photos(service: Arc<Service>) {
+    if let Err(error) = service.objects.answers().await {
+        tracing::error!(
+            ?error,
+            "the object store does not answer: photos can be neither sent nor fetched until it does"
+        );
+    }
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        match photo::upload::sweep(&service).await {
+            Ok((0, 0)) => {}
+            Ok((given_up, cut)) => tracing::info!(given_up, cut, "photo uploads were swept"),
+            Err(error) => tracing::warn!(?error, "the sweep of photo uploads waits for the next hour"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ CREATE TABLE photo (
     aftercare_note_id uuid,
     adverse_event_id uuid,
     status text NOT NULL CHECK (status IN ('awaiting_upload', 'stored', 'abandoned', 'entered_in_error')),
+    status_reason text,
     taken_at timestamptz NOT NULL,
     phase text NOT NULL CHECK (phase IN ('before', 'immediate', 'follow_up')),
     view text NOT NULL CHECK (view IN
@@ -36,6 +37,7 @@ CREATE TABLE photo (
     FOREIGN KEY (org_id, patient_id) REFERENCES patient (org_id, id),
     FOREIGN KEY (org_id, session_id) REFERENCES treatment_session (org_id, id),
     FOREIGN KEY (org_id, aftercare_note_id) REFERENCES aftercare_note (org_id, id),
+    CHECK ((status = 'entered_in_error') = (status_reason IS NOT NULL)),
     CHECK (status <> 'stored' OR (stored_at IS NOT NULL AND content_hash IS NOT NULL AND media_type IS NOT NULL
         AND byte_size IS NOT NULL AND width IS NOT NULL AND height IS NOT NULL))
 );

@@ -41,6 +41,12 @@ pub(super) async fn places(connection: &mut AsyncPgConnection, account: Uuid) ->
         .await?)
 }
 
+/// Every organisation that somebody has a place in.
+pub async fn organisations(connection: &mut AsyncPgConnection) -> Result<Vec<Uuid>> {
+    use tables::account_membership as membership;
+    Ok(membership::table.select(membership::org_id).distinct().load(connection).await?)
+}
+
 /// Makes an account, or finds the one with this e-mail. A found one keeps its password: it is its owner's.
 pub async fn find_or_create(connection: &mut AsyncPgConnection, email: &str, password_hash: &str) -> Result<Uuid> {
     use tables::account;

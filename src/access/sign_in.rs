@@ -185,6 +185,24 @@ impl Doorkeeper {
         Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
     }
 
+    /// Opens a scope for a staff member whom a signed link names: they must be active still, and so must their account.
+    pub async fn open_scope_of(&self, org: Uuid, staff: Uuid, request_id: &str, writable: bool) -> Result<Scope> {
+        let who = Sql::<st::Text>::new(
+            "SELECT s.role FROM staff s JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id \
+             JOIN account a ON a.id = m.account_id WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ",
+        )
+        .bind(org)
+        .text(" AND s.id = ")
+        .bind(staff);
+        let (transaction, roles) = self.pool.begin::<_, StaffRole>(writable, org, &who).await?;
+        let Some(role) = roles.into_iter().next() else {
+            transaction.rollback().await;
+            return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
+        };
+        let viewer = Viewer { org, staff: Some(staff), role: Some(role) };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+    }
+
     async fn organisation_of(&self, hash: TokenHash) -> Result<Uuid> {
         if let Some(org) = self.organisations.get(&hash) {
             return Ok(org);

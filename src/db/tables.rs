@@ -484,6 +484,7 @@ diesel::table! {
         aftercare_note_id -> Nullable<Uuid>,
         adverse_event_id -> Nullable<Uuid>,
         status -> Text,
+        status_reason -> Nullable<Text>,
         taken_at -> Timestamptz,
         phase -> Text,
         view -> Text,

@@ -9,8 +9,8 @@ use crate::adverse_event::{graphql::AdverseEventQuery, mutation::AdverseEventMut
 use crate::aftercare::{graphql::AftercareQuery, mutation::AftercareMutation};
 use crate::care::{graphql::CareQuery, mutation::CareMutation};
 use crate::catalogue::{graphql::CatalogueQuery, mutation::CatalogueMutation};
-use crate::consent::{graphql::ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use crate::chart::graphql::ChartQuery;
+use crate::consent::{graphql::ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use crate::consultation::{graphql::ConsultationQuery, mutation::ConsultationMutation};
 use crate::custody::{graphql::CustodyQuery, mutation::CustodyMutation};
 use crate::health::{graphql::HealthQuery, mutation::HealthMutation};
@@ -18,6 +18,7 @@ use crate::merge::{graphql::MergeQuery, mutation::MergeMutation};
 use crate::organisation::{graphql::OrganisationQuery, mutation::OrganisationMutation};
 use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
+use crate::photo::{graphql::PhotoQuery, mutation::PhotoMutation};
 use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
 use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
@@ -48,6 +49,7 @@ pub struct Query(
     MergeQuery,
     ChartQuery,
     CustodyQuery,
+    PhotoQuery,
 );
 
 /// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
@@ -71,6 +73,7 @@ pub struct Mutation(
     RecallMutation,
     MergeMutation,
     CustodyMutation,
+    PhotoMutation,
     addendum::AddendumMutation,
 );
 

@@ -16,6 +16,7 @@ use crate::organisation::{self, Location, Organisation, Staff};
 use crate::outcome::OutcomeAssessment;
 use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
+use crate::photo::Photo;
 use crate::plan::TreatmentPlan;
 use crate::protocol::{Protocol, ProtocolVersion};
 use crate::recall::Recall;
@@ -49,6 +50,8 @@ pub enum Node {
     TreatmentSession(TreatmentSession),
     /// An aftercare note.
     AftercareNote(AftercareNote),
+    /// A photo.
+    Photo(Photo),
     /// An addendum.
     Addendum(Addendum),
     /// A device.
@@ -121,9 +124,6 @@ pub enum ClinicalRecord {
 const MOST_NODES: usize = 100;
 
 /// Records of one kind, in one statement.
-        RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
-        RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
-        RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
 async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::error::Result<Vec<(Uuid, Node)>> {
     macro_rules! nodes {
         ($records:expr, $variant:ident) => {
@@ -158,8 +158,11 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::ProtocolVersion => nodes!(listing::by_ids::<ProtocolVersion>(scope, ids).await?, ProtocolVersion),
         RecordKind::TreatmentPlan => nodes!(listing::by_ids::<TreatmentPlan>(scope, ids).await?, TreatmentPlan),
         RecordKind::AdverseEvent => nodes!(listing::by_ids::<AdverseEvent>(scope, ids).await?, AdverseEvent),
+        RecordKind::Photo => nodes!(listing::by_ids::<Photo>(scope, ids).await?, Photo),
         RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
-        _ => Vec::new(),
+        RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
+        RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
+        RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
     })
 }
 

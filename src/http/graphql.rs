@@ -149,7 +149,7 @@ fn failed(error: Error) -> Response {
 }
 
 /// The address a request came from.
-fn client_address(http: &HttpRequest, trust_proxy: bool) -> String {
+pub(super) fn client_address(http: &HttpRequest, trust_proxy: bool) -> String {
     let forwarded = || {
         let header = http.headers().get("x-forwarded-for")?.to_str().ok()?;
         header.rsplit(',').next().and_then(|last| last.trim().parse::<std::net::IpAddr>().ok())

@@ -1,7 +1,8 @@
-//! The HTTP face: /graphql, /health, and the explorer page.
+//! The HTTP face: /graphql, /photos, /health, and the explorer page.
 
 mod graphql;
 mod health;
+mod photo;
 pub mod request;
 pub mod response;
 
@@ -38,6 +39,8 @@ pub struct App {
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/graphql").route(web::to(graphql::graphql)))
+        .service(web::resource("/photos/upload/{token}").route(web::put().to(photo::upload)))
+        .service(web::resource("/photos/{token}").route(web::get().to(photo::download)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)))
         .service(web::resource("/").route(web::get().to(graphql::root)));
@@ -46,7 +49,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// Cross-origin requests: from the listed origins only. Tokens travel in a header, never in a cookie.
 pub fn cors(settings: &ServeSettings) -> Cors {
     let mut cors = Cors::default()
-        .allowed_methods(["GET", "POST"])
+        .allowed_methods(["GET", "POST", "PUT"])
         .allowed_headers([
             AUTHORIZATION,
             CONTENT_TYPE,

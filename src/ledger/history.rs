@@ -63,6 +63,7 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
         "patient_id" | "merged_into" | "from_id" | "into_id" | "erased_id" => RecordKind::Patient,
         "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,
+        "adverse_event_id" => RecordKind::AdverseEvent,
         "product_id" => RecordKind::Product,
         "aftercare_note_id" => RecordKind::AftercareNote,
         "location_id" => RecordKind::Location,

@@ -10,6 +10,7 @@ use crate::access::Scope;
 use crate::access::sign_in::Doorkeeper;
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry};
+use crate::objects::{Links, Objects};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub struct Service {
     pub doorkeeper: Doorkeeper,
     /// Who saw what.
     pub access_log: AccessLog,
+    /// Photos' bytes.
+    pub objects: Objects,
+    /// Signs the links to them.
+    pub links: Links,
 }
 
 /// One operation under way.

@@ -6,8 +6,8 @@ use super::{
 use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
 use crate::care::loader::{self as care, Aftercare};
-use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::chart::{self, TimelineEntry, TimelineFilter};
+use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::consultation::{self, Consultation};
 use crate::custody::LegalHold;
 use crate::error::Error;
@@ -19,6 +19,7 @@ use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
+use crate::photo::{self, Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
 use crate::plan::{self, TreatmentPlan};
 use crate::recall::{Recall, RecallFilter, RecallOrder};
 use crate::record::Address;
@@ -375,6 +376,36 @@ impl Patient {
     /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
     async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
         Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Photo>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Stored photos from before and after a treatment that can be laid side by side: of the same area and side, from the
+    /// same view, and about as far away. By area, side and view, then by time. Null with FORBIDDEN for roles that see no
+    /// clinical record.
+    async fn photo_pairs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
+        #[graphql(desc = "From this view only.")] view: Option<PhotoView>,
+    ) -> Option<Result<Vec<PhotoPair>>> {
+        let photos = listing::whole::<Photo>(ctx, ("patient_id", self.id)).await;
+        let wanted =
+            |photo: &Photo| area.is_none_or(|area| photo.area == area) && view.is_none_or(|view| photo.view == view);
+        Some(photos.map(|photos| photo::pairs(&photos, wanted)))
     }
     /// Every version of this record, newest first.
     async fn history(

@@ -14,6 +14,7 @@ use crate::operation::Running;
 use crate::organisation::{Location, Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
+use crate::photo::{Photo, PhotoFilter, PhotoOrder};
 use crate::plan::TreatmentPlan;
 use crate::protocol::ProtocolVersion;
 use crate::record::Signature;
@@ -329,6 +330,22 @@ impl TreatmentSession {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Result<Connection<AdverseEvent>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
+    }
+    /// Photos of it, latest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Photo>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         listing::under(ctx, ("session_id", self.id), condition, order_by, window).await

@@ -60,6 +60,8 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("possibleDuplicates", "(patientId: $patient)", ALL),
     ("chart",          "(patientId: $patient)", CLINICAL),
     ("patientErasures", "(first: 2)",      ERASURES),
+    ("photo",          "(id: $photo)",     CLINICAL),
+    ("photos",         "(first: 2)",       CLINICAL),
     ("node",           "(id: $session)",   CLINICAL),
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
@@ -133,6 +135,9 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("liftLegalHold",       ADMIN),
     ("exportPatient",       ADMIN),
     ("erasePatient",        ADMIN),
+    ("requestPhotoUpload",  PRACTITIONER),
+    ("updatePhoto",         PRACTITIONER),
+    ("markPhotoEnteredInError", PRACTITIONER),
 ];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
@@ -148,6 +153,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Patient", "patient", ALL, "recalls"),
     ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes consents outcomes outcomeSeries"),
     ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes timeline merges legalHolds"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes photos photoPairs"),
     ("PersonName", "patient/legalName", ALL, "given middle family"),
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
@@ -162,6 +168,8 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
     ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
         skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents aftercareNotes version createdAt \
+    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
+        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes photos version createdAt \
         createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
@@ -192,6 +200,13 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
     ("OutcomeAssessmentConnection", "patient/outcomes", CLINICAL, "edges nodes pageInfo totalCount"),
     ("OutcomeAssessmentEdge", "outcomeAssessments/edges/0", CLINICAL, "node cursor"),
+    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status statusReason takenAt phase view area side \
+        lighting distanceCm makeUpFree note uploadExpiresAt storedAt contentHash mediaType byteSize width height link version createdAt \
+        createdBy updatedAt updatedBy history"),
+    ("PhotoLink", "photo/link", CLINICAL, "url expiresAt withheld"),
+    ("PhotoPair", "patient/photoPairs/0", CLINICAL, "before after area view side daysBetween distanceDifferenceCm"),
+    ("PhotoConnection", "patient/photos", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("PhotoEdge", "photos/edges/0", CLINICAL, "node cursor"),
     ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed"),
@@ -373,6 +388,10 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let ids = json!({
         "merge": merge.id, "hold": hold.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
+    anna.photo_with(&patient, json!({"phase": "BEFORE", "takenAt": hours_ago(3)})).await;
+    let photo = anna.photo_with(&patient, json!({"phase": "FOLLOW_UP", "sessionId": session.id})).await;
+    let ids = json!({
+        "photo": photo.id, "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
     });
@@ -417,6 +436,7 @@ fn query(body: &str) -> String {
         "outcome",
         "id",
     ];
+    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "photo", "id"];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
     let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
@@ -424,6 +444,11 @@ fn query(body: &str) -> String {
 
 fn is_object(schema: &Schema, field: &Field) -> bool {
     matches!(schema.get(field.named_type()).kind.as_str(), "OBJECT" | "INTERFACE" | "UNION")
+}
+
+/// A field with the arguments it can't do without.
+fn with_arguments(field: &str) -> &str {
+    if field == "link" { "link(purpose: CLINICAL_RECORD)" } else { field }
 }
 
 /// The named fields of a type, each with a selection if it needs one.
@@ -436,6 +461,7 @@ fn selection(schema: &Schema, ty: &str, names: &str) -> String {
             .find(|field| field.name == name)
             .unwrap_or_else(|| panic!("{ty} has no {name}"));
         let name = called(name);
+        let name = with_arguments(name);
         if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
     });
     fields.collect()
@@ -449,6 +475,10 @@ fn reach(path: &str, selection: &str) -> String {
     let steps: Vec<&str> = steps.collect();
     let inner =
         steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", called(step)));
+    let inner = steps
+        .iter()
+        .rev()
+        .fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", with_arguments(step)));
     query(&format!("{root}{arguments} {inner}"))
 }
 
@@ -696,6 +726,16 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         }
         "exportPatient" => json!({"patientId": patient.id}),
         "erasePatient" => erasing(admin, &anna.make("registerPatient", "patient", new_patient).await).await,
+        "requestPhotoUpload" => json!({
+            "patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL", "area": "CHIN", "side": "MIDLINE",
+        }),
+        "updatePhoto" => {
+            let patch = json!({"sessionId": session.id, "aftercareNoteId": ids["note"], "note": "Dry"});
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"patch": patch}))
+        }
+        "markPhotoEnteredInError" => {
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"reason": "Another patient"}))
+        }
         other => panic!("say in input_of what {other} is sent"),
     }
 }
@@ -820,6 +860,7 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
         "aftercareNotes(filter: {patientId: $id})",
         "consents(filter: {patientId: $id})",
         "outcomeAssessments(filter: {patientId: $id})",
+        "photos(filter: {patientId: $id})",
     ] {
         let answer = south
             .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
@@ -885,6 +926,7 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
     for kind in ["health", "consultation", "session", "note", "addendum", "event"] {
     for kind in ["health", "consultation", "session", "note", "addendum", "consent", "outcome"] {
+    for kind in ["health", "consultation", "session", "note", "addendum", "photo"] {
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",

@@ -7,7 +7,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["vocabulary", "error", "config", "scalars"],
     &["ids", "record"],
-    &["db"],
+    &["db", "objects"],
     &["access"],
     &["ledger"],
     &["operation"],
@@ -15,6 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "*",
         "patient::search",
+        "photo::picture",
         "merge::likeness",
         "chart::kinds",
         "adverse_event::proposal",
@@ -32,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
     &["*::loader", "consent::defaults", "protocol::defaults", "recall::due", "custody::export"],
     &["ledger::graphql"],
     &["organisation::stamp"],
-    &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace"],
+    &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace", "photo::upload"],
     &["graphql"],
     &["http", "equip"],
     &["server", "demo"],

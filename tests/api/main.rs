@@ -24,6 +24,7 @@ mod merges;
 mod paging;
 mod patients;
 mod recalls;
+mod photos;
 mod retries;
 mod schema;
 mod sessions;

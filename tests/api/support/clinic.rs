@@ -5,6 +5,7 @@ use super::{Anonymous, Database, SignedIn};
 use clap::Parser;
 use clinic::config::{Command, CommandLine};
 use clinic::server::Server;
+use std::path::Path;
 use std::sync::LazyLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -25,6 +26,15 @@ pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
     Server::start(&settings).await.expect("a service")
 }
 
+/// The flags, with a folder for photos unless they say where photos go.
+fn with_store<'f>(folder: &'f Path, flags: &[&'f str]) -> Vec<&'f str> {
+    let mut flags = flags.to_vec();
+    if !flags.contains(&"--object-store") {
+        flags.extend(["--object-store", folder.to_str().expect("text")]);
+    }
+    flags
+}
+
 /// A running service on a database of its own. It stops with the value.
 pub struct Clinic {
     server: Option<Server>,
@@ -35,6 +45,7 @@ pub struct Clinic {
     pub north: Organisation,
     /// Another one, whose records the north must never see.
     pub south: Organisation,
+    objects: tempfile::TempDir,
     _place: OwnedSemaphorePermit,
 }
 
@@ -61,9 +72,10 @@ impl Clinic {
 
     async fn at(database: Database, flags: &[&str], place: OwnedSemaphorePermit) -> Self {
         let world = template::get().await.clone();
-        let server = serve(&database.url(), flags).await;
+        let objects = tempfile::tempdir().expect("a folder");
+        let server = serve(&database.url(), &with_store(objects.path(), flags)).await;
         let door = Anonymous::at(server.address());
-        Self { server: Some(server), door, database, north: world.north, south: world.south, _place: place }
+        Self { server: Some(server), door, database, north: world.north, south: world.south, objects, _place: place }
     }
 
     /// Stops the service and starts it again on the same database, with other flags.
@@ -71,9 +83,14 @@ impl Clinic {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-        let server = serve(&self.database.url(), flags).await;
+        let server = serve(&self.database.url(), &with_store(self.objects.path(), flags)).await;
         self.door = Anonymous::at(server.address());
         self.server = Some(server);
+    }
+
+    /// The folder of its photos.
+    pub fn objects(&self) -> &Path {
+        self.objects.path()
     }
 
     /// `http://127.0.0.1:port` and a path.

@@ -120,6 +120,23 @@ impl SignedIn {
         self.make("registerPatient", "patient", merged(input, more)).await
     }
 
+    /// A photo with its bytes: a picture that nobody else has.
+    pub async fn photo_with(&self, patient: &Made, more: Value) -> Made {
+        let input = json!({
+            "patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT",
+        });
+        let answer = self.does("requestPhotoUpload", merged(input, more), "photo { id } uploadUrl").await.ok();
+        let asked = &answer["requestPhotoUpload"];
+        let random = *uuid::Uuid::now_v7().as_bytes();
+        let picture = image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([random[x as usize], random[y as usize], 0]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a picture");
+        let upload = self.request(reqwest::Method::PUT, asked["uploadUrl"].as_str().expect("an address"));
+        let stored = upload.body(bytes.into_inner()).send().await.expect("an answer");
+        assert!(stored.status().is_success(), "{}", stored.status());
+        Made { id: asked["photo"]["id"].as_str().expect("an id").to_owned(), version: 2 }
+    }
+
     /// An allergy in a patient's history.
     pub async fn health_entry(&self, patient: &Made) -> Made {
         let input = json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Lidocaine", "severity": "RELATIVE"});

@@ -100,7 +100,8 @@ async fn make() -> World {
             addition.await.expect("clinic staff add");
         }
     }
-    let server = super::clinic::serve(&cluster.url(DATABASE), &[]).await;
+    let photos = std::env::temp_dir().join("clinic-tests-photos").display().to_string();
+    let server = super::clinic::serve(&cluster.url(DATABASE), &["--object-store", &photos]).await;
     let door = Anonymous::at(server.address());
     let world = World { north: organisation(&door, "north").await, south: organisation(&door, "south").await };
     server.stop().await;

@@ -1,0 +1,236 @@
+//! Addresses that prove by themselves who may use them, for what and how long: no bearer token is needed, and none of
+//! it can be changed.
+
+use crate::config::ObjectSettings;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, Mac};
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use uuid::Uuid;
+
+/// What a link lets one do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Bring the bytes of a record.
+    Upload,
+    /// Fetch them.
+    Read(Reading, Reason),
+}
+
+/// Which bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The whole picture.
+    Original,
+    /// The small one.
+    Thumbnail,
+}
+
+/// What for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The clinical record.
+    ClinicalRecord,
+    /// Marketing.
+    Marketing,
+}
+
+impl Use {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Upload => 0,
+            Self::Read(Reading::Original, Reason::ClinicalRecord) => 1,
+            Self::Read(Reading::Thumbnail, Reason::ClinicalRecord) => 2,
+            Self::Read(Reading::Original, Reason::Marketing) => 3,
+            Self::Read(Reading::Thumbnail, Reason::Marketing) => 4,
+        }
+    }
+
+    fn of_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::Upload,
+            1 => Self::Read(Reading::Original, Reason::ClinicalRecord),
+            2 => Self::Read(Reading::Thumbnail, Reason::ClinicalRecord),
+            3 => Self::Read(Reading::Original, Reason::Marketing),
+            4 => Self::Read(Reading::Thumbnail, Reason::Marketing),
+            _ => return None,
+        })
+    }
+}
+
+/// What a link says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    /// What it lets one do.
+    pub purpose: Use,
+    /// In which organisation.
+    pub org: Uuid,
+    /// Who asked for it, and uses it.
+    pub staff: Uuid,
+    /// Of which record.
+    pub record: Uuid,
+    /// Until when, in whole seconds.
+    pub until: DateTime<Utc>,
+}
+
+/// Bytes of what is signed: use, three ids, seconds.
+const SIGNED: usize = 1 + 3 * 16 + 8;
+const SIGNATURE: usize = 32;
+
+/// The least characters of a secret that somebody chose.
+const SHORTEST_SECRET: usize = 32;
+
+/// Signs links and reads them.
+#[derive(Clone)]
+pub struct Links {
+    key: [u8; 32],
+    base: String,
+}
+
+impl Links {
+    /// Signs with the secret of the settings; else with one kept in the local store's folder; else, with S3, with one of
+    /// this process's own.
+    pub fn open(settings: &ObjectSettings, folder: Option<&Path>) -> Result<Self, String> {
+        let key = match (&settings.link_secret, folder) {
+            (Some(secret), _) if secret.expose().len() < SHORTEST_SECRET => {
+                return Err(format!("--link-secret must have at least {SHORTEST_SECRET} characters"));
+            }
+            (Some(secret), _) => Sha256::digest(secret.expose().as_bytes()).into(),
+            (None, Some(folder)) => kept_key(&folder.join("link-secret"))?,
+            (None, None) => {
+                tracing::warn!(
+                    "no --link-secret: links to photos are signed for this process alone and end with it; several \
+                     processes need one secret in common"
+                );
+                fresh_key()?
+            }
+        };
+        Ok(Self { key, base: settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/').to_owned() })
+    }
+
+    fn mac(&self, payload: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.key).ok()?;
+        mac.update(b"clinic photo link 1");
+        mac.update(payload);
+        Some(mac)
+    }
+
+    /// The address of a pass.
+    pub fn address(&self, pass: &Pass) -> String {
+        let path = if pass.purpose == Use::Upload { "/photos/upload" } else { "/photos" };
+        format!("{}{path}/{}", self.base, self.sign(pass))
+    }
+
+    /// The pass as text that can't be made without the key.
+    pub fn sign(&self, pass: &Pass) -> String {
+        let mut bytes = Vec::with_capacity(SIGNED + SIGNATURE);
+        bytes.push(pass.purpose.byte());
+        for id in [pass.org, pass.staff, pass.record] {
+            bytes.extend_from_slice(id.as_bytes());
+        }
+        bytes.extend_from_slice(&pass.until.timestamp().to_be_bytes());
+        if let Some(mac) = self.mac(&bytes) {
+            bytes.extend_from_slice(&mac.finalize().into_bytes());
+        }
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a pass that this key signed; whether its time is over is for the caller to say.
+    pub fn read(&self, text: &str) -> Option<Pass> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (signed, signature) = bytes.split_at_checked(SIGNED)?;
+        self.mac(signed)?.verify_slice(signature).ok()?;
+        let (purpose, rest) = signed.split_first()?;
+        let (ids, seconds) = rest.split_at_checked(3 * 16)?;
+        let mut ids = ids.chunks_exact(16).map(|id| Uuid::from_slice(id).ok());
+        Some(Pass {
+            purpose: Use::of_byte(*purpose)?,
+            org: ids.next()??,
+            staff: ids.next()??,
+            record: ids.next()??,
+            until: DateTime::from_timestamp(i64::from_be_bytes(seconds.try_into().ok()?), 0)?,
+        })
+    }
+}
+
+fn fresh_key() -> Result<[u8; 32], String> {
+    let mut key = [0_u8; 32];
+    OsRng.try_fill_bytes(&mut key).map_err(|_| "the system gives no randomness".to_owned())?;
+    Ok(key)
+}
+
+/// The key in a file, made at the first start. Two processes that start at once agree: the file appears whole.
+fn kept_key(file: &Path) -> Result<[u8; 32], String> {
+    let plain = |error: std::io::Error| format!("the links' secret {} can't be kept: {error}", file.display());
+    let fresh = file.with_extension(uuid::Uuid::now_v7().to_string());
+    if !file.exists() {
+        write_secret(&fresh, &fresh_key()?).map_err(plain)?;
+        let linked = std::fs::hard_link(&fresh, file);
+        let _ = std::fs::remove_file(&fresh);
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(plain(error)),
+        }
+    }
+    let bytes = std::fs::read(file).map_err(plain)?;
+    bytes.try_into().map_err(|_| format!("the links' secret {} is not 32 bytes long: remove it", file.display()))
+}
+
+fn write_secret(file: &Path, key: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    file.write_all(key)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn links(key: u8) -> Links {
+        Links { key: [key; 32], base: "https://photos.example".to_owned() }
+    }
+
+    fn pass() -> impl Strategy<Value = Pass> {
+        (0_u8..5, any::<u128>(), any::<u128>(), any::<u128>(), 0_i64..4_000_000_000).prop_map(
+            |(purpose, org, staff, record, until)| Pass {
+                purpose: Use::of_byte(purpose).expect("a use"),
+                org: Uuid::from_u128(org),
+                staff: Uuid::from_u128(staff),
+                record: Uuid::from_u128(record),
+                until: DateTime::from_timestamp(until, 0).expect("a time"),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_signed_is_read_back_and_by_this_key_only(pass in pass()) {
+            let text = links(1).sign(&pass);
+            prop_assert_eq!(links(1).read(&text), Some(pass));
+            prop_assert_eq!(links(2).read(&text), None);
+        }
+
+        #[test]
+        fn no_changed_byte_passes(pass in pass(), place in 0_usize..SIGNED + SIGNATURE, flip in 1_u8..=255) {
+            let mut bytes = URL_SAFE_NO_PAD.decode(links(1).sign(&pass)).expect("base64");
+            bytes[place] ^= flip;
+            prop_assert_eq!(links(1).read(&URL_SAFE_NO_PAD.encode(bytes)), None);
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "\\PC*") {
+            prop_assert_eq!(links(1).read(&text), None);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! The bytes of photos, in and out, for who holds a signed address. Whether they may still is asked at each use.
+
+use super::picture::{self, Picture, PictureFault};
+use super::{MOST_BYTES, Photo, PhotoPurpose, PhotoStatus, object_name, store};
+use crate::access::Scope;
+use crate::error::Error;
+use crate::ids;
+use crate::ledger::{AccessEvent, Event};
+use crate::objects::{Incoming, Objects, Pass, Reading, Use};
+use crate::operation::Service;
+use crate::page::listing;
+use crate::vocabulary::{Action, RecordKind};
+use bytes::Bytes;
+use chrono::TimeDelta;
+use futures::stream::BoxStream;
+use std::sync::{Arc, LazyLock};
+use tokio::sync::Semaphore;
+
+/// Why an address does not do what was asked of it, for the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// A stable word.
+    pub code: &'static str,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Refused {
+    /// A refusal.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    fn unknown() -> Self {
+        Self::new(404, "NOT_FOUND", "this is not an address that this service gave out")
+    }
+
+    /// The body is too long.
+    pub fn too_large() -> Self {
+        Self::new(
+            413,
+            "PHOTO_TOO_LARGE",
+            format!("the picture is larger than 25 MiB ({MOST_BYTES} bytes): send a smaller one"),
+        )
+    }
+
+    /// The body broke off.
+    pub fn cut() -> Self {
+        Self::new(400, "UPLOAD_CUT", "the upload broke off before its end; nothing was kept: send it again")
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        if let Error::Internal(cause) = &error {
+            tracing::error!(cause, "a photo's bytes");
+        }
+        let (status, message) = match &error {
+            Error::Unauthenticated(_) | Error::Forbidden(_) => (403, error.public_message()),
+            Error::NotFound(_) => (404, error.public_message()),
+            Error::Conflict { .. } => (409, error.public_message()),
+            Error::Unavailable => (503, error.public_message()),
+            Error::Internal(_) => (500, error.public_message()),
+            _ => (400, error.public_message()),
+        };
+        Self::new(status, error.code(), message)
+    }
+}
+
+impl From<PictureFault> for Refused {
+    fn from(fault: PictureFault) -> Self {
+        let (status, code, message) = match fault {
+            PictureFault::NotAPicture => {
+                (415, "NOT_A_PHOTO", "this is no picture that is taken: send a JPEG, PNG or WebP")
+            }
+            PictureFault::Heic => (
+                415,
+                "HEIC_NOT_TAKEN",
+                "HEIC and AVIF pictures are not taken: send a JPEG (iPhone: Settings, Camera, Formats, Most Compatible; \
+                 or share the picture as JPEG)",
+            ),
+            PictureFault::Animated => (415, "NOT_A_PHOTO", "this picture moves: send a still JPEG, PNG or WebP"),
+            PictureFault::Broken => {
+                (400, "PHOTO_BROKEN", "the picture can't be read to its end, it may have been cut: send it again")
+            }
+            PictureFault::TooManyPixels => {
+                (413, "PHOTO_TOO_LARGE", "the picture has more than 64 megapixels: send a smaller one")
+            }
+        };
+        Self::new(status, code, message)
+    }
+}
+
+/// What the address of an upload answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// `photo_…`
+    pub photo_id: String,
+    /// SHA-256 of the bytes as kept, hexadecimal.
+    pub content_hash: String,
+    /// Pixels across.
+    pub width: i32,
+    /// Pixels down.
+    pub height: i32,
+}
+
+impl Stored {
+    fn of(photo: &Photo) -> Option<Self> {
+        Some(Self {
+            photo_id: ids::show(RecordKind::Photo, photo.id),
+            content_hash: photo.content_hash.clone()?,
+            width: photo.width?,
+            height: photo.height?,
+        })
+    }
+}
+
+/// A photo's bytes on their way out.
+pub struct Opened {
+    /// What they are.
+    pub media_type: &'static str,
+    /// How many.
+    pub size: u64,
+    /// They.
+    pub stream: BoxStream<'static, std::io::Result<Bytes>>,
+}
+
+/// Pictures that are decoded at a time: each may take some hundred megabytes of memory.
+static DECODERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
+
+/// One use of an address.
+#[derive(Clone)]
+pub struct Bearer {
+    /// The service.
+    pub service: Arc<Service>,
+    /// The request's id.
+    pub request_id: String,
+    /// The network address it came from.
+    pub address: String,
+}
+
+type Outcome<T> = Result<T, Refused>;
+
+impl Bearer {
+    fn pass(&self, token: &str) -> Outcome<Pass> {
+        let pass = self.service.links.read(token).ok_or_else(Refused::unknown)?;
+        if pass.until <= ids::now() {
+            return Err(Refused::new(410, "LINK_EXPIRED", "this address has run out: ask for a new one"));
+        }
+        Ok(pass)
+    }
+
+    async fn scope(&self, pass: &Pass, writable: bool) -> Outcome<Scope> {
+        Ok(self.service.doorkeeper.open_scope_of(pass.org, pass.staff, &self.request_id, writable).await?)
+    }
+
+    async fn log(&self, pass: &Pass, event: Event, operation: &str, photo: &Photo) -> Outcome<()> {
+        let event = AccessEvent {
+            org: pass.org,
+            actor: Some(pass.staff),
+            request_id: self.request_id.clone(),
+            event,
+            operation: operation.to_owned(),
+            from_address: self.address.clone(),
+            patients: vec![photo.patient_id],
+        };
+        Ok(self.service.access_log.write(event).await?)
+    }
+
+    /// Whether an upload may begin, before any of its bytes is read.
+    pub async fn admit(&self, token: &str) -> Outcome<Pass> {
+        let pass = self.pass(token)?;
+        if pass.purpose != Use::Upload {
+            return Err(Refused::unknown());
+        }
+        let mut scope = self.scope(&pass, false).await?;
+        scope.viewer().check(Action::Create, RecordKind::Photo)?;
+        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        scope.rollback().await;
+        takes_bytes(&photo)?;
+        Ok(pass)
+    }
+
+    /// Takes the whole of an upload: checks, cleans and keeps it. Nothing is left behind unless it is kept.
+    pub async fn receive(&self, pass: Pass, bytes: Bytes) -> Outcome<Stored> {
+        let slot = DECODERS.acquire().await.map_err(|_| Error::Unavailable)?;
+        let prepared = tokio::task::spawn_blocking(move || picture::prepare(&bytes)).await;
+        drop(slot);
+        let picture = prepared.map_err(|_| Error::Internal("decoding a picture ended early".to_owned()))??;
+        if let Some(stored) = self.known(&pass, &picture).await? {
+            return Ok(stored);
+        }
+        let facts = Facts::of(&picture);
+        let objects = &self.service.objects;
+        let original = objects.bring(&format!("{}-original", pass.record), picture.bytes.into()).await?;
+        let thumbnail = match objects.bring(&format!("{}-thumbnail", pass.record), picture.thumbnail.into()).await {
+            Ok(thumbnail) => thumbnail,
+            Err(error) => {
+                original.remove().await;
+                return Err(error.into());
+            }
+        };
+        self.keep(&pass, &facts, original, thumbnail).await
+    }
+
+    /// The answer to bytes that a photo has already, before they are written a second time.
+    async fn known(&self, pass: &Pass, picture: &Picture) -> Outcome<Option<Stored>> {
+        let mut scope = self.scope(pass, false).await?;
+        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        scope.rollback().await;
+        takes_bytes(&photo)?;
+        same_bytes(&photo, &picture.hash)
+    }
+
+    /// Keeps what was brought, in one transaction with its ledger entry.
+    async fn keep(&self, pass: &Pass, facts: &Facts, original: Incoming, thumbnail: Incoming) -> Outcome<Stored> {
+        let mut scope = match self.scope(pass, true).await {
+            Ok(scope) => scope,
+            Err(refused) => {
+                futures::join!(original.remove(), thumbnail.remove());
+                return Err(refused);
+            }
+        };
+        let checked = check(&mut scope, pass, facts).await;
+        let photo = match checked {
+            Ok(Check::New(photo)) => *photo,
+            Ok(Check::Stored(stored)) => {
+                futures::join!(scope.rollback(), original.remove(), thumbnail.remove());
+                return Ok(stored);
+            }
+            Err(refused) => {
+                futures::join!(scope.rollback(), original.remove(), thumbnail.remove());
+                return Err(refused);
+            }
+        };
+        // The row is held: nobody else writes these names until the transaction ends.
+        let name = |reading| object_name(pass.org, pass.record, reading);
+        let kept = async {
+            original.keep(&name(Reading::Original)).await?;
+            thumbnail.keep(&name(Reading::Thumbnail)).await?;
+            store::photos::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await
+        };
+        if let Err(error) = kept.await {
+            // Without the connection the row is no longer held; then the names are the next upload's, or the sweep's.
+            if !error.is_lost_connection() {
+                remove_both(&self.service.objects, pass.org, &photo).await;
+            }
+            scope.rollback().await;
+            return Err(match error {
+                Error::Conflict { current_version: None, .. } => same_elsewhere(None),
+                other => other.into(),
+            });
+        }
+        scope.commit().await?;
+        self.log(pass, Event::Read, "photoUpload", &photo).await?;
+        Stored::of(&photo).ok_or_else(|| Error::Internal("a stored photo without its facts".to_owned()).into())
+    }
+
+    /// Opens a photo's bytes, if its patient agrees and the bearer may see them now; who saw them is in the access log
+    /// before the first byte goes out.
+    pub async fn open(&self, token: &str) -> Outcome<Opened> {
+        let pass = self.pass(token)?;
+        let Use::Read(reading, reason) = pass.purpose else { return Err(Refused::unknown()) };
+        let mut scope = self.scope(&pass, false).await?;
+        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
+        scope.rollback().await;
+        let allowed = shown(&photo).and_then(|()| {
+            let purpose = PhotoPurpose::from(reason);
+            let agrees = agreed.iter().any(|(_, agreed)| *agreed == purpose);
+            agrees.then_some(()).ok_or_else(|| {
+                let message = "the patient does not agree to this use of the photo, or not any more";
+                Refused::new(403, "NO_CONSENT", message)
+            })
+        });
+        if let Err(refused) = allowed {
+            self.log(&pass, Event::Refused, "photo", &photo).await?;
+            return Err(refused);
+        }
+        self.log(&pass, Event::Read, "photo", &photo).await?;
+        let (size, stream) = self.service.objects.read(&object_name(pass.org, photo.id, reading)).await?;
+        let media_type = match (reading, photo.media_type) {
+            (Reading::Original, Some(media_type)) => media_type.as_str(),
+            _ => "image/jpeg",
+        };
+        Ok(Opened { media_type, size, stream })
+    }
+}
+
+fn shown(photo: &Photo) -> Outcome<()> {
+    match photo.status {
+        PhotoStatus::Stored => Ok(()),
+        PhotoStatus::EnteredInError => Err(Refused::new(410, "PHOTO_WITHDRAWN", "this photo was entered in error")),
+        PhotoStatus::AwaitingUpload | PhotoStatus::Abandoned => {
+            Err(Refused::new(404, "NOT_FOUND", "this photo has no bytes"))
+        }
+    }
+}
+
+fn takes_bytes(photo: &Photo) -> Outcome<()> {
+    match photo.status {
+        PhotoStatus::AwaitingUpload | PhotoStatus::Stored => Ok(()),
+        PhotoStatus::Abandoned => Err(Refused::new(410, "LINK_EXPIRED", "this upload was given up: ask for a new one")),
+        PhotoStatus::EnteredInError => {
+            Err(Refused::new(409, "CONFLICT", "this photo was entered in error: ask for a new upload"))
+        }
+    }
+}
+
+/// For a photo that is stored: its answer to the same bytes, a refusal of others.
+fn same_bytes(photo: &Photo, hash: &str) -> Outcome<Option<Stored>> {
+    match photo.status {
+        PhotoStatus::Stored if photo.content_hash.as_deref() == Some(hash) => Ok(Stored::of(photo)),
+        PhotoStatus::Stored => Err(Refused::new(
+            409,
+            "PHOTO_STORED",
+            "this photo has its bytes already, and they are others: ask for a new upload for another picture",
+        )),
+        _ => Ok(None),
+    }
+}
+
+fn same_elsewhere(id: Option<uuid::Uuid>) -> Refused {
+    let which = id.map_or_else(|| "another upload of this minute".to_owned(), |id| ids::show(RecordKind::Photo, id));
+    Refused::new(409, "PHOTO_DUPLICATE", format!("this patient has this very picture already: {which}"))
+}
+
+/// What is noted of a picture.
+struct Facts {
+    media_type: super::MediaType,
+    hash: String,
+    size: usize,
+    width: u32,
+    height: u32,
+}
+
+impl Facts {
+    fn of(picture: &Picture) -> Self {
+        Self {
+            media_type: picture.media_type,
+            hash: picture.hash.clone(),
+            size: picture.bytes.len(),
+            width: picture.width,
+            height: picture.height,
+        }
+    }
+}
+
+enum Check {
+    New(Box<Photo>),
+    Stored(Stored),
+}
+
+/// The photo as it will be, its row held; or what it is already.
+async fn check(scope: &mut Scope, pass: &Pass, facts: &Facts) -> Outcome<Check> {
+    scope.viewer().check(Action::Create, RecordKind::Photo)?;
+    let before = store::held(scope, pass.record).await?;
+    takes_bytes(&before)?;
+    if let Some(stored) = same_bytes(&before, &facts.hash)? {
+        return Ok(Check::Stored(stored));
+    }
+    if let Some(twin) = store::twin(scope, before.patient_id, &facts.hash).await? {
+        return Err(same_elsewhere(Some(twin)));
+    }
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let now = ids::now();
+    Ok(Check::New(Box::new(Photo {
+        status: PhotoStatus::Stored,
+        stored_at: Some(now),
+        content_hash: Some(facts.hash.clone()),
+        media_type: Some(facts.media_type),
+        byte_size: Some(i32::try_from(facts.size).unwrap_or(i32::MAX)),
+        width: Some(number(facts.width)),
+        height: Some(number(facts.height)),
+        stamp: before.stamp.changed(Some(pass.staff), now),
+        ..before
+    })))
+}
+
+async fn remove_both(objects: &Objects, org: uuid::Uuid, photo: &Photo) {
+    for reading in [Reading::Original, Reading::Thumbnail] {
+        if let Err(error) = objects.remove(&object_name(org, photo.id, reading)).await {
+            tracing::warn!(?error, "the bytes of an upload that failed wait for the sweep");
+        }
+    }
+}
+
+/// How long after its address has run out an upload that began in time may still end.
+const GRACE: TimeDelta = TimeDelta::minutes(5);
+/// How old bytes that nobody kept must be to be an upload that was cut.
+const CUT: TimeDelta = TimeDelta::hours(1);
+
+/// Gives up uploads that never came, and takes away what cut ones left. How many of each.
+pub async fn sweep(service: &Service) -> crate::error::Result<(usize, usize)> {
+    let pool = service.doorkeeper.pool();
+    let organisations = crate::access::account::organisations(&mut *pool.accounts().await?).await?;
+    let mut given_up = 0;
+    for org in organisations {
+        loop {
+            let mut scope = Scope::program(pool, org).await?;
+            let Some(mut photo) = store::overdue(&mut scope, ids::now() - GRACE).await? else {
+                scope.rollback().await;
+                break;
+            };
+            // While the row is held: what an upload left that was cut between the store and the commit.
+            for reading in [Reading::Original, Reading::Thumbnail] {
+                service.objects.remove(&object_name(org, photo.id, reading)).await?;
+            }
+            photo.status = PhotoStatus::Abandoned;
+            photo.stamp = photo.stamp.changed(None, ids::now());
+            store::photos::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await?;
+            scope.commit().await?;
+            given_up += 1;
+        }
+    }
+    Ok((given_up, service.objects.sweep(CUT).await?))
+}
