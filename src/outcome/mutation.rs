@@ -186,15 +186,15 @@ async fn check_links(
     let mut faults = Faults::default();
     let mut fault = |path: &str, message: &str| faults.add(format!("input.{prefix}{path}"), message);
     let new = |of: fn(&OutcomeAssessment) -> Option<Uuid>| of(it).filter(|_| before.and_then(of) != of(it));
-    if let Some(session) = new(|it| it.session_id) {
-        if sessions::session(scope, session).await?.patient_id != it.patient_id {
-            fault("sessionId", "is a session of another patient");
-        }
+    if let Some(session) = new(|it| it.session_id)
+        && sessions::session(scope, session).await?.patient_id != it.patient_id
+    {
+        fault("sessionId", "is a session of another patient");
     }
-    if let Some(plan) = new(|it| it.plan_id) {
-        if store::plans_of(scope, it.patient_id, &[plan]).await?.is_empty() {
-            fault("planId", "is not a plan of this patient");
-        }
+    if let Some(plan) = new(|it| it.plan_id)
+        && store::plans_of(scope, it.patient_id, &[plan]).await?.is_empty()
+    {
+        fault("planId", "is not a plan of this patient");
     }
     let photos = [("photoId", new(|it| it.photo_id)), ("comparedWithPhotoId", new(|it| it.compared_with_photo_id))];
     let named: Vec<Uuid> = photos.iter().filter_map(|(_, photo)| *photo).collect();
