@@ -106,7 +106,7 @@ const CHART: &str = "query ($id: ID!, $at: DateTime) { chart(patientId: $id, asO
 
 async fn now() -> String {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let now = chrono::SubsecRound::trunc_subsecs(chrono::Utc::now(), 6).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     now
 }
