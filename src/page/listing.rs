@@ -80,6 +80,8 @@ macro_rules! listing {
                     std::sync::LazyLock::new(|| crate::db::columns(crate::db::tables::$table::all_columns));
                 &COLUMNS
             }
+            // A row that can't fail has another error than one that can.
+            #[allow(clippy::needless_question_mark)]
             fn load(
                 sql: crate::db::Sql<Self::Row>,
                 connection: &mut diesel_async::AsyncPgConnection,
