@@ -31,7 +31,10 @@ pub struct MovedRecords {
 /// What moved, by kind.
 pub(super) fn moved(counts: impl IntoIterator<Item = (String, i64)>) -> Vec<MovedRecords> {
     let each = counts.into_iter().filter(|(_, count)| *count > 0);
-    each.filter_map(|(table, count)| Some(MovedRecords { kind: RecordKind::parse(&table)?, count })).collect()
+    let mut moved: Vec<MovedRecords> =
+        each.filter_map(|(table, count)| Some(MovedRecords { kind: RecordKind::parse(&table)?, count })).collect();
+    moved.sort_by_key(|moved| moved.kind);
+    moved
 }
 
 pub(super) fn counted(moved: &BTreeMap<String, Vec<Uuid>>) -> Vec<(String, i64)> {
@@ -151,11 +154,11 @@ impl MergeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "`patient_…`")] patient_id: ID,
-        #[graphql(desc = "The likeliest so many, 0 to 50.", default = 10)] first: i32,
+        #[graphql(desc = "The likeliest so many, 0 to 50; 10 unless given.")] first: Option<i32>,
     ) -> Option<Result<Vec<PossibleDuplicate>>> {
         let found = async {
             let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;
-            let wanted = usize::try_from(first).ok().filter(|first| *first <= 50);
+            let wanted = usize::try_from(first.unwrap_or(10)).ok().filter(|first| *first <= 50);
             let wanted = wanted.ok_or_else(|| Error::input("first", "must be from 0 to 50"))?;
             let mut scope = ctx.operation()?.reader().await?;
             let patient = patient_store::patient(&mut scope, id).await?;

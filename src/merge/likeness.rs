@@ -114,11 +114,22 @@ mod tests {
         serde_json::from_value(content).expect("a patient")
     }
 
+    /// What is tried; name, birth date, phone, e-mail; whether it is enough; a reason that is given.
+    type Case = (
+        &'static str,
+        (&'static str, &'static str),
+        &'static str,
+        Option<&'static str>,
+        Option<&'static str>,
+        bool,
+        &'static str,
+    );
+
     #[test]
     fn what_speaks_for_one_person_adds_up() {
         let (phone, email) = (Some("+34600123456"), Some("zoe@x.example"));
         let zoe = patient(("Zoë", "Ramírez"), "1990-05-07", phone, email);
-        let cases: &[(&str, (&str, &str), &str, Option<&str>, Option<&str>, bool, &str)] = &[
+        let cases: &[Case] = &[
             ("the same in all", ("Zoë", "Ramírez"), "1990-05-07", phone, email, true, "the same name"),
             ("without accents", ("Zoe", "Ramirez"), "1990-05-07", None, None, true, "the same name"),
             ("a letter wrong", ("Zoe", "Ramires"), "1990-05-07", None, None, true, "a similar name"),

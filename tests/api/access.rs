@@ -367,7 +367,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let ids = json!({
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
     // Two more charts of the same person: one merged into this one, one still apart. And somebody erased.
-    let other = json!({"emergencyContact": {"name": "Bea", "phone": "+34600123457"}});
+    let other = json!({"email": "zoe@x.example", "emergencyContact": {"name": "Bea", "phone": "+34600123457"}});
     let double = anna.patient_with("Zoë", "Ramírez", other).await;
     anna.health_entry(&double).await;
     let decided = json!([{"field": "EMERGENCY_CONTACT", "take": "INTO"}]);

@@ -23,20 +23,31 @@ async fn the_timeline_has_every_kind_newest_first() {
     let nodes = whole["nodes"].as_array().expect("a list");
     assert_eq!(whole["totalCount"], json!(nodes.len()));
     let kinds: BTreeSet<&str> = nodes.iter().filter_map(|it| it["kind"].as_str()).collect();
-    let tables = clinic.database.superuser().await.column("SELECT upper(name) FROM patient_tables() WHERE name <> 'legal_hold'").await;
+    let tables = clinic
+        .database
+        .superuser()
+        .await
+        .column("SELECT upper(name) FROM patient_tables() WHERE name <> 'legal_hold'")
+        .await;
     assert_eq!(kinds, tables.iter().map(String::as_str).collect(), "every table of patients has its kind");
     let times: Vec<&str> = nodes.iter().filter_map(|it| it["at"].as_str()).collect();
     assert!(times.is_sorted_by(|a, b| a[..19] >= b[..19]), "{times:?}");
     assert!(!whole.to_string().replace("Latex marker", "").contains("marker"), "no free text in a summary");
-    let session = nodes.iter().find(|it| it["kind"] == "TREATMENT_SESSION" && it["signed"] == true).expect("a signed session");
-    assert_eq!((&session["summary"], &session["record"]["__typename"]), (&json!("microneedling, completed"), &json!("TreatmentSession")));
+    let session =
+        nodes.iter().find(|it| it["kind"] == "TREATMENT_SESSION" && it["signed"] == true).expect("a signed session");
+    assert_eq!(
+        (&session["summary"], &session["record"]["__typename"]),
+        (&json!("microneedling, completed"), &json!("TreatmentSession"))
+    );
     for node in nodes {
-        let typed = ["HEALTH_ENTRY", "CONSULTATION", "TREATMENT_SESSION", "AFTERCARE_NOTE", "ADDENDUM"].contains(&node["kind"].as_str().unwrap());
+        let typed = ["HEALTH_ENTRY", "CONSULTATION", "TREATMENT_SESSION", "AFTERCARE_NOTE", "ADDENDUM"]
+            .contains(&node["kind"].as_str().unwrap());
         assert!(!typed || !node["record"].is_null(), "{node}");
     }
     // Filters.
     let some = timeline(&anna, json!({"id": patient.id, "filter": {"kinds": ["HEALTH_ENTRY", "ADDENDUM"]}})).await;
-    let kinds: BTreeSet<&str> = some["nodes"].as_array().expect("a list").iter().filter_map(|it| it["kind"].as_str()).collect();
+    let kinds: BTreeSet<&str> =
+        some["nodes"].as_array().expect("a list").iter().filter_map(|it| it["kind"].as_str()).collect();
     assert_eq!((kinds, &some["totalCount"]), (["ADDENDUM", "HEALTH_ENTRY"].into(), &json!(2)));
     let until = hours_ago(1);
     let early = timeline(&anna, json!({"id": patient.id, "first": 100, "filter": {"before": until}})).await;
@@ -84,12 +95,18 @@ async fn a_walk_along_the_timeline_misses_and_repeats_nothing() {
     let all: Vec<Value> = whole["nodes"].as_array().expect("a list").iter().map(|it| it["recordId"].clone()).collect();
     assert!(all.len() > 25, "{}", all.len());
     for size in [1, 3, 7] {
-        for (count, cursor, more, end) in [("first", "after", "hasNextPage", "endCursor"), ("last", "before", "hasPreviousPage", "startCursor")] {
+        for (count, cursor, more, end) in
+            [("first", "after", "hasNextPage", "endCursor"), ("last", "before", "hasPreviousPage", "startCursor")]
+        {
             let (mut seen, mut at) = (Vec::new(), Value::Null);
             loop {
                 let page = timeline(&anna, json!({"id": patient.id, count: size, cursor: at})).await;
                 let ids = page["nodes"].as_array().expect("a list").iter().map(|it| it["recordId"].clone());
-                if count == "first" { seen.extend(ids) } else { seen.splice(0..0, ids).for_each(drop) }
+                if count == "first" {
+                    seen.extend(ids)
+                } else {
+                    seen.splice(0..0, ids).for_each(drop)
+                }
                 at = page["pageInfo"][end].clone();
                 if page["pageInfo"][more] == false {
                     break;
@@ -106,7 +123,8 @@ const CHART: &str = "query ($id: ID!, $at: DateTime) { chart(patientId: $id, asO
 
 async fn now() -> String {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let now =
+        chrono::SubsecRound::trunc_subsecs(chrono::Utc::now(), 6).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     now
 }
@@ -121,7 +139,9 @@ async fn a_chart_is_shown_as_it_was_known() {
     let session = anna.session(&patient).await;
     anna.health_entry(&patient).await;
     let drafted = now().await;
-    let session = anna.make("updateSession", "session", session.edit_with(json!({"patch": {"note": "Calm.", "areas": []}}))).await;
+    let session = anna
+        .make("updateSession", "session", session.edit_with(json!({"patch": {"note": "Calm.", "areas": []}})))
+        .await;
     let areas = json!([{"area": "NOSE", "needleDepthMm": "0.5", "passes": 2}]);
     let session = anna.make("updateSession", "session", session.edit_with(json!({"patch": {"areas": areas}}))).await;
     anna.sign_session(&session).await;
@@ -132,10 +152,16 @@ async fn a_chart_is_shown_as_it_was_known() {
     let chart = async |at: &str| clinic.auditor().graphql(CHART, json!({"id": patient.id, "at": at})).await;
     assert_eq!(chart(&at_first).await.outcome(), "NOT_FOUND", "not known yet");
     let first = chart(&registered).await.ok()["chart"].clone();
-    assert_eq!((&first["patient"]["gender"], &first["records"], &first["asOf"]), (&Value::Null, &json!([]), &json!(registered)));
+    assert_eq!(
+        (&first["patient"]["gender"], &first["records"], &first["asOf"]),
+        (&Value::Null, &json!([]), &json!(registered))
+    );
     let then = chart(&drafted).await.ok()["chart"].clone();
     assert_eq!(then["healthHistory"], json!([{"text": "Lidocaine"}]));
-    assert_eq!((&then["sessions"][0]["note"], &then["sessions"][0]["signature"]), (&json!("Tolerated well."), &Value::Null));
+    assert_eq!(
+        (&then["sessions"][0]["note"], &then["sessions"][0]["signature"]),
+        (&json!("Tolerated well."), &Value::Null)
+    );
     assert_eq!(then["sessions"][0]["areas"].as_array().map(Vec::len), Some(2), "the areas it had");
     assert_eq!((&then["addenda"], then["records"].as_array().map(Vec::len)), (&json!([]), Some(2)));
     let later = chart(&signed).await.ok()["chart"].clone();
@@ -144,9 +170,14 @@ async fn a_chart_is_shown_as_it_was_known() {
     assert_eq!(later["addenda"], json!([{"text": "The lot was C-2."}]));
     let hash = clinic.database.superuser().await.one("SELECT encode(content_hash, 'hex') FROM treatment_session").await;
     assert_eq!(later["sessions"][0]["signature"]["contentHash"], json!(hash), "signed with the hash it has");
-    let record = |kind: &str| later["records"].as_array().expect("a list").iter().find(|it| it["kind"] == kind).expect(kind).clone();
+    let record = |kind: &str| {
+        later["records"].as_array().expect("a list").iter().find(|it| it["kind"] == kind).expect(kind).clone()
+    };
     let record_session = record("TREATMENT_SESSION");
-    assert_eq!((&record_session["version"], &record_session["action"], &record_session["by"]["id"]), (&json!(4), &json!("SIGN"), &json!(anna.id())));
+    assert_eq!(
+        (&record_session["version"], &record_session["action"], &record_session["by"]["id"]),
+        (&json!(4), &json!("SIGN"), &json!(anna.id()))
+    );
     assert_eq!(record_session["signature"], json!({"contentHash": hash, "signedBy": {"id": anna.id()}}));
     assert_eq!(record_session["content"]["practitionerId"], json!(anna.id()), "typed ids and names of the API");
     assert_eq!(record("ADDENDUM")["id"], json!(addendum.id));

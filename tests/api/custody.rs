@@ -15,7 +15,9 @@ async fn places_with(sql: &Sql, text: &str) -> Vec<String> {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut found = Vec::new();
     for table in tables {
-        let count = sql.one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text ILIKE '%{text}%' OR t::text LIKE '%{hex}%'")).await;
+        let count = sql
+            .one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text ILIKE '%{text}%' OR t::text LIKE '%{hex}%'"))
+            .await;
         if count != "0" {
             found.push(format!("{table}: {count}"));
         }
@@ -37,7 +39,8 @@ async fn an_export_has_everything_of_one_person_and_nothing_of_another() {
     anna.health_entry(&double).await;
     anna.make("mergePatients", "merge", merging(&double, &patient, json!({}))).await;
     anna.graphql("query ($id: ID!) { patient(id: $id) { displayName } }", json!({"id": patient.id})).await.ok();
-    let answer = admin.does("exportPatient", json!({"patientId": patient.id}), EXPORT).await.ok()["exportPatient"].clone();
+    let answer =
+        admin.does("exportPatient", json!({"patientId": patient.id}), EXPORT).await.ok()["exportPatient"].clone();
     let (export, content) = (&answer["export"], &answer["export"]["content"]);
     assert_eq!((&export["format"], &content["patientId"]), (&json!("clinic.patient/1"), &json!(patient.id)));
     let kinds: Vec<&String> = content["records"].as_object().expect("kinds").keys().collect();
@@ -80,7 +83,10 @@ async fn a_legal_hold_keeps_a_record_until_it_is_lifted() {
     assert!(refused.text.contains(&hold.id) && refused.text.contains("liftLegalHold"), "{}", refused.text);
     let query = "query ($id: ID!) { patient(id: $id) { legalHolds { id reason placedBy { id } liftedAt } } }";
     let shown = anna.graphql(query, json!({"id": patient.id})).await.ok();
-    assert_eq!(shown["patient"]["legalHolds"], json!([{"id": hold.id, "reason": "Case 12", "placedBy": {"id": admin.id()}, "liftedAt": null}]));
+    assert_eq!(
+        shown["patient"]["legalHolds"],
+        json!([{"id": hold.id, "reason": "Case 12", "placedBy": {"id": admin.id()}, "liftedAt": null}])
+    );
     // The database itself refuses too, whoever asks it.
     let app = clinic.database.app(Some(clinic.north.uuid)).await;
     let refused = app.try_run(&format!("SELECT erase_patient_records('{}')", uuid_of(&patient.id))).await;
@@ -104,11 +110,13 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     let contact = json!({"name": MARKER, "phone": "+34600123456"});
     let person = json!({"email": format!("{MARKER}@x.example"), "gender": MARKER, "emergencyContact": contact,
         "address": {"lines": [MARKER], "country": "ES"}, "chartNumber": "C-77"});
-    let input = json!({"id": new_id("patient"), "legalName": {"given": "Zoë", "family": MARKER}, "birthDate": "1990-05-17"});
+    let input =
+        json!({"id": new_id("patient"), "legalName": {"given": "Zoë", "family": MARKER}, "birthDate": "1990-05-17"});
     let patient = anna.make("registerPatient", "patient", input.clone()).await;
     let patient = anna.make("updatePatient", "patient", patient.edit_with(json!({"patch": person}))).await;
     everything(&clinic, &patient, MARKER).await;
-    let merges = async |from: &Made, into: &Made| anna.make("mergePatients", "merge", merging(from, into, json!({}))).await;
+    let merges =
+        async |from: &Made, into: &Made| anna.make("mergePatients", "merge", merging(from, into, json!({}))).await;
     // A double merged in, and a stranger who was merged in by mistake and taken out again.
     let double = anna.patient("Zoë", MARKER).await;
     everything(&clinic, &double, MARKER).await;
@@ -118,7 +126,8 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     let kept = anna.health_entry(&stranger).await;
     let mistake = merges(&stranger, &patient).await;
     anna.does("unmergePatients", json!({"mergeId": mistake.id, "reason": MARKER}), "merge { id }").await.ok();
-    let rename = json!({"id": stranger.id, "expectedVersion": 3, "patch": {"legalName": {"given": "Ian", "family": "Smith"}}});
+    let rename =
+        json!({"id": stranger.id, "expectedVersion": 3, "patch": {"legalName": {"given": "Ian", "family": "Smith"}}});
     anna.make("updatePatient", "patient", rename).await;
     let found = places_with(&sql, MARKER).await;
     for table in ["patient:", "ledger:", "photo:", "consent_signature:", "patient_merge:", "addendum:", "legal_hold:"] {
@@ -132,23 +141,43 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     assert_eq!(admin.does("erasePatient", input_wrong, "erasure { id }").await.faults(), ["input.confirmChartNumber"]);
     let away = admin.does("erasePatient", erasing(&admin, &double).await, "erasure { id }").await;
     assert_eq!(away.faults(), ["input.patientId"], "{}", away.text);
-    let numbers = |org| format!("SELECT string_agg(encode(hash, 'hex'), ' ' ORDER BY seq) FROM ledger WHERE org_id = '{org}'");
+    let numbers =
+        |org| format!("SELECT string_agg(encode(hash, 'hex'), ' ' ORDER BY seq) FROM ledger WHERE org_id = '{org}'");
     let before = sql.one(&numbers(north)).await;
 
     let erasure = "erasure { id version reason authority erasedBy { id } counts { table count } objectsToDelete { photoId contentHash mediaType } }";
-    let done = admin.does("erasePatient", erasing(&admin, &patient).await, erasure).await.ok()["erasePatient"]["erasure"].clone();
-    let count = |table: &str| done["counts"].as_array().expect("counts").iter().find(|it| it["table"] == table).map(|it| it["count"].clone());
-    assert_eq!((count("patient"), count("treatment_session"), count("session_area")), (Some(json!(2)), Some(json!(4)), Some(json!(8))));
-    assert_eq!((count("consent_signature"), count("photo"), count("patient_merge")), (Some(json!(2)), Some(json!(2)), Some(json!(2))));
+    let done =
+        admin.does("erasePatient", erasing(&admin, &patient).await, erasure).await.ok()["erasePatient"]["erasure"]
+            .clone();
+    let count = |table: &str| {
+        done["counts"].as_array().expect("counts").iter().find(|it| it["table"] == table).map(|it| it["count"].clone())
+    };
+    assert_eq!(
+        (count("patient"), count("treatment_session"), count("session_area")),
+        (Some(json!(2)), Some(json!(4)), Some(json!(8)))
+    );
+    assert_eq!(
+        (count("consent_signature"), count("photo"), count("patient_merge")),
+        (Some(json!(2)), Some(json!(2)), Some(json!(2)))
+    );
     assert_eq!(done["objectsToDelete"].as_array().map(Vec::len), Some(2));
     assert!(done["objectsToDelete"][0]["contentHash"].as_str().is_some_and(|hash| hash.len() == 64));
 
     // The stranger's own old name is theirs: it stays in their own entries, and nowhere else.
-    let strangers = format!("SELECT count(*) FROM ledger WHERE content LIKE '%{MARKER}%' AND record_id <> '{}'", uuid_of(&stranger.id));
+    let strangers = format!(
+        "SELECT count(*) FROM ledger WHERE content LIKE '%{MARKER}%' AND record_id <> '{}'",
+        uuid_of(&stranger.id)
+    );
     assert_eq!(sql.one(&strangers).await, "0");
     let left: Vec<String> = places_with(&sql, MARKER).await;
     assert!(left.iter().all(|place| place.starts_with("ledger:")), "{left:?}");
-    let entry = anna.graphql("query ($id: ID!) { healthEntry(id: $id) { text history { nodes { changes { field } } } } }", json!({"id": kept.id})).await.ok();
+    let entry = anna
+        .graphql(
+            "query ($id: ID!) { healthEntry(id: $id) { text history { nodes { changes { field } } } } }",
+            json!({"id": kept.id}),
+        )
+        .await
+        .ok();
     assert_eq!(entry["healthEntry"]["text"], "Lidocaine", "a stranger's record is as it was");
     let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&kept.id));
     assert_eq!(sql.one(&blank).await, "0");
@@ -162,7 +191,10 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     let retried = anna.does("registerPatient", input, "patient { id }").await;
     assert_eq!(retried.outcome(), "NOT_FOUND", "a retry of what was erased says so: {}", retried.text);
     assert!(retried.text.contains("erased"), "{}", retried.text);
-    assert_eq!(admin.does("exportPatient", json!({"patientId": patient.id}), "patient { id }").await.outcome(), "NOT_FOUND");
+    assert_eq!(
+        admin.does("exportPatient", json!({"patientId": patient.id}), "patient { id }").await.outcome(),
+        "NOT_FOUND"
+    );
 
     // The chain is what it was, one entry longer.
     let after = sql.one(&numbers(north)).await;
@@ -175,9 +207,16 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         .output()
         .expect("clinic audit verify");
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
-    let shown = clinic.auditor().ask("{ patientErasures { totalCount nodes { id reason authority patientId } } }").await;
-    assert_eq!(shown["patientErasures"]["nodes"], json!([{"id": done["id"], "reason": "Asked to be forgotten", "authority": "Art. 17 GDPR", "patientId": patient.id}]));
-    assert_eq!(clinic.practitioner().graphql("{ patientErasures { totalCount } }", json!({})).await.outcome(), "FORBIDDEN");
+    let shown =
+        clinic.auditor().ask("{ patientErasures { totalCount nodes { id reason authority patientId } } }").await;
+    assert_eq!(
+        shown["patientErasures"]["nodes"],
+        json!([{"id": done["id"], "reason": "Asked to be forgotten", "authority": "Art. 17 GDPR", "patientId": patient.id}])
+    );
+    assert_eq!(
+        clinic.practitioner().graphql("{ patientErasures { totalCount } }", json!({})).await.outcome(),
+        "FORBIDDEN"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +227,8 @@ async fn nothing_is_left_of_who_was_erased_while_others_wrote() {
     let session = anna.session(&patient).await;
     let input = erasing(&admin, &patient).await;
     let entry = json!({"patientId": patient.id, "kind": "ALLERGY", "text": MARKER});
-    let writes = futures::future::join_all((0..10).map(|_| anna.does("addHealthEntry", entry.clone(), "healthEntry { id }")));
+    let writes =
+        futures::future::join_all((0..10).map(|_| anna.does("addHealthEntry", entry.clone(), "healthEntry { id }")));
     let edit = anna.does("updateSession", session.edit_with(json!({"patch": {"note": MARKER}})), "session { id }");
     let erase = admin.does("erasePatient", input, "erasure { id }");
     let (written, edited, erased) = futures::join!(writes, edit, erase);

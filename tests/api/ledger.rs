@@ -90,10 +90,10 @@ async fn every_mutation_leaves_one_entry_that_says_what_it_did() {
     let clinic = Clinic::start().await;
     let chart = chart(&clinic, &clinic.north).await;
     let sql = clinic.database.superuser().await;
-    let writing: Vec<&str> =
-        MUTATIONS.iter().map(|row| row.0).skip(2).filter(|name| !SEVERAL.contains(name)).collect();
+    let writing: Vec<&str> = MUTATIONS.iter().map(|row| row.0).skip(2).filter(|name| !SEVERAL.contains(name)).collect();
     assert_eq!(ENTRIES.iter().map(|row| row.0).collect::<Vec<_>>(), writing, "a row for every mutation");
-    for ((mutation, payload, action, kind, clinical), (_, rights)) in ENTRIES.iter().zip(MUTATIONS.iter().skip(2).filter(|row| !SEVERAL.contains(&row.0)))
+    for ((mutation, payload, action, kind, clinical), (_, rights)) in
+        ENTRIES.iter().zip(MUTATIONS.iter().skip(2).filter(|row| !SEVERAL.contains(&row.0)))
     {
         let who = if rights[Role::Practitioner as usize] == "ok" { &chart.anna } else { &chart.admin };
         let input = input_of(&chart, mutation).await;

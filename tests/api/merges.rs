@@ -35,28 +35,50 @@ pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let stamp = "1, now(), now()";
     let stamps = "version, created_at, updated_at";
     for statement in [
-        format!("INSERT INTO protocol (org_id, id, name, active, {stamps}) VALUES ('{org}', '{protocol}', '{protocol}', true, {stamp})"),
-        format!("INSERT INTO protocol_version (org_id, id, protocol_id, number, status, modality, indications, rules, {stamps}) \
-            VALUES ('{org}', '{protocol_version}', '{protocol}', 1, 'draft', 'prp', '{{}}', '{{}}', {stamp})"),
-        format!("INSERT INTO treatment_plan (org_id, id, patient_id, consultation_id, protocol_version_id, concerns, areas, planned_sessions, \
+        format!(
+            "INSERT INTO protocol (org_id, id, name, active, {stamps}) VALUES ('{org}', '{protocol}', '{protocol}', true, {stamp})"
+        ),
+        format!(
+            "INSERT INTO protocol_version (org_id, id, protocol_id, number, status, modality, indications, rules, {stamps}) \
+            VALUES ('{org}', '{protocol_version}', '{protocol}', 1, 'draft', 'prp', '{{}}', '{{}}', {stamp})"
+        ),
+        format!(
+            "INSERT INTO treatment_plan (org_id, id, patient_id, consultation_id, protocol_version_id, concerns, areas, planned_sessions, \
             status, note, started_on, earlier_courses, {stamps}) VALUES ('{org}', '{plan}', '{patient}', '{consultation}', \
-            '{protocol_version}', '{{}}', '[]', 4, 'active', '{marker}', '2026-01-01', '[]', {stamp})"),
-        format!("INSERT INTO consent_template (org_id, id, name, kind, active, {stamps}) VALUES ('{org}', '{template}', '{template}', 'data', true, {stamp})"),
-        format!("INSERT INTO consent_template_version (org_id, id, template_id, number, status, text, text_hash, language, modalities, {stamps}) \
-            VALUES ('{org}', '{template_version}', '{template}', 1, 'draft', 'I agree', sha256('x'), 'en', '{{}}', {stamp})"),
-        format!("INSERT INTO consent (org_id, id, patient_id, template_version_id, kind, modalities, text_hash, status, note, {stamps}) \
-            VALUES ('{org}', '{consent}', '{patient}', '{template_version}', 'data', '{{}}', sha256('x'), 'draft', '{marker}', {stamp})"),
-        format!("INSERT INTO consent_signature (org_id, consent_id, media_type, image) VALUES ('{org}', '{consent}', 'image/png', '{marker}')"),
-        format!("INSERT INTO adverse_event (org_id, id, patient_id, session_id, kind, description, onset_at, severity, serious, expectedness, \
+            '{protocol_version}', '{{}}', '[]', 4, 'active', '{marker}', '2026-01-01', '[]', {stamp})"
+        ),
+        format!(
+            "INSERT INTO consent_template (org_id, id, name, kind, active, {stamps}) VALUES ('{org}', '{template}', '{template}', 'data', true, {stamp})"
+        ),
+        format!(
+            "INSERT INTO consent_template_version (org_id, id, template_id, number, status, text, text_hash, language, modalities, {stamps}) \
+            VALUES ('{org}', '{template_version}', '{template}', 1, 'draft', 'I agree', sha256('x'), 'en', '{{}}', {stamp})"
+        ),
+        format!(
+            "INSERT INTO consent (org_id, id, patient_id, template_version_id, kind, modalities, text_hash, status, note, {stamps}) \
+            VALUES ('{org}', '{consent}', '{patient}', '{template_version}', 'data', '{{}}', sha256('x'), 'draft', '{marker}', {stamp})"
+        ),
+        format!(
+            "INSERT INTO consent_signature (org_id, consent_id, media_type, image) VALUES ('{org}', '{consent}', 'image/png', '{marker}')"
+        ),
+        format!(
+            "INSERT INTO adverse_event (org_id, id, patient_id, session_id, kind, description, onset_at, severity, serious, expectedness, \
             outcome, follow_ups, entered_in_error, {stamps}) VALUES ('{org}', '{event}', '{patient}', '{session}', 'pain', '{marker}', now(), 'mild', \
-            false, 'expected', 'ongoing', '[]', false, {stamp})"),
-        format!("INSERT INTO photo (org_id, id, patient_id, session_id, adverse_event_id, status, taken_at, phase, view, area, side, note, stored_at, \
+            false, 'expected', 'ongoing', '[]', false, {stamp})"
+        ),
+        format!(
+            "INSERT INTO photo (org_id, id, patient_id, session_id, adverse_event_id, status, taken_at, phase, view, area, side, note, stored_at, \
             content_hash, media_type, byte_size, width, height, {stamps}) VALUES ('{org}', '{photo}', '{patient}', '{session}', '{event}', 'stored', \
-            now(), 'before', 'frontal', 'nose', 'midline', '{marker}', now(), sha256('{patient}'), 'image/png', 1, 1, 1, {stamp})"),
-        format!("INSERT INTO outcome_assessment (org_id, id, patient_id, plan_id, photo_id, scale, scale_version, score, rater_role, assessed_at, note, \
-            entered_in_error, {stamps}) VALUES ('{org}', '{outcome}', '{patient}', '{plan}', '{photo}', 'gais', '1', 2, 'patient', now(), '{marker}', false, {stamp})"),
-        format!("INSERT INTO recall (org_id, id, patient_id, reason, plan_id, due_from, due_until, status, basis, attempts, {stamps}) \
-            VALUES ('{org}', '{recall}', '{patient}', 'maintenance', '{plan}', '2026-01-01', '2026-02-01', 'open', '{marker}', '[]', {stamp})"),
+            now(), 'before', 'frontal', 'nose', 'midline', '{marker}', now(), sha256('{patient}'), 'image/png', 1, 1, 1, {stamp})"
+        ),
+        format!(
+            "INSERT INTO outcome_assessment (org_id, id, patient_id, plan_id, photo_id, scale, scale_version, score, rater_role, assessed_at, note, \
+            entered_in_error, {stamps}) VALUES ('{org}', '{outcome}', '{patient}', '{plan}', '{photo}', 'gais', '1', 2, 'patient', now(), '{marker}', false, {stamp})"
+        ),
+        format!(
+            "INSERT INTO recall (org_id, id, patient_id, reason, plan_id, due_from, due_until, status, basis, attempts, {stamps}) \
+            VALUES ('{org}', '{recall}', '{patient}', 'maintenance', '{plan}', '2026-01-01', '2026-02-01', 'open', '{marker}', '[]', {stamp})"
+        ),
     ] {
         sql.run(&statement).await;
     }
@@ -115,7 +137,9 @@ async fn no_table_of_patients_is_forgotten() {
     assert_eq!(forgotten(&sql).await, ["tattoo", "ink.session_id"], "a forgotten table is noticed");
     // Parents before children, else erasing can't work.
     let order = sql.column("SELECT name FROM patient_tables() ORDER BY place").await;
-    let references = sql.rows("SELECT DISTINCT conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE contype = 'f'").await;
+    let references = sql
+        .rows("SELECT DISTINCT conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE contype = 'f'")
+        .await;
     let place = |name: &Option<String>| order.iter().position(|table| Some(table) == name.as_ref());
     for row in references {
         if let (Some(child), Some(parent)) = (place(&row[0]), place(&row[1])) {
@@ -136,7 +160,9 @@ async fn the_two_functions_are_the_applications_and_keep_to_its_organisation() {
         ('move_patient_records', 'erase_patient_records') AND NOT (prosecdef AND proacl::text ~ 'clinic_app=X' AND proacl::text !~ '[{,]=X')";
     assert_eq!(sql.column(rights).await, [""; 0]);
     for app in [clinic.database.app(None).await, clinic.database.app(Some(clinic.south.uuid)).await] {
-        for call in [format!("move_patient_records('{from}', '{into}', NULL)"), format!("erase_patient_records('{from}')")] {
+        for call in
+            [format!("move_patient_records('{from}', '{into}', NULL)"), format!("erase_patient_records('{from}')")]
+        {
             let refused = app.try_run(&format!("SELECT {call}")).await.expect_err("another organisation's");
             assert!(refused.starts_with("P0001"), "{call}: {refused}");
         }
@@ -148,7 +174,9 @@ async fn the_two_functions_are_the_applications_and_keep_to_its_organisation() {
     app.run(&format!("SET app.moving_patient = '{from}'; SET app.erasing_patients = '{from}'")).await;
     assert_eq!(app.run(&format!("UPDATE treatment_session SET patient_id = '{into}'")).await, 0);
     assert!(app.try_run("DELETE FROM treatment_session").await.expect_err("no right").starts_with("42501"));
-    assert!(app.try_run("UPDATE ledger SET content = NULL, salt = NULL").await.expect_err("no right").starts_with("42501"));
+    assert!(
+        app.try_run("UPDATE ledger SET content = NULL, salt = NULL").await.expect_err("no right").starts_with("42501")
+    );
 }
 
 // --- Possible duplicates ---------------------------------------------------------------------------------------------
@@ -197,7 +225,10 @@ async fn rows(sql: &Sql) -> Vec<String> {
     for table in tables {
         found.extend(sql.column(&format!("SELECT '{table} ' || t::text FROM {table} AS t ORDER BY 1")).await);
     }
-    found.extend(sql.column("SELECT (to_jsonb(p) - 'version' - 'updated_at' - 'updated_by')::text FROM patient p ORDER BY id").await);
+    found.extend(
+        sql.column("SELECT (to_jsonb(p) - 'version' - 'updated_at' - 'updated_by')::text FROM patient p ORDER BY id")
+            .await,
+    );
     found.sort();
     found
 }
@@ -217,11 +248,17 @@ async fn everything_moves_and_everything_goes_back() {
     let count = entries().await;
 
     // A dry run shows and writes nothing.
-    let dry = anna.does("mergePatients", merging(&from, &into, json!({"dryRun": true})), MERGE).await.ok()["mergePatients"].clone();
+    let dry =
+        anna.does("mergePatients", merging(&from, &into, json!({"dryRun": true})), MERGE).await.ok()["mergePatients"]
+            .clone();
     assert_eq!((&dry["merge"], entries().await, rows(&sql).await), (&Value::Null, count.clone(), before.clone()));
-    let fields: Vec<&str> = dry["conflicts"].as_array().expect("a list").iter().filter_map(|it| it["field"].as_str()).collect();
+    let fields: Vec<&str> =
+        dry["conflicts"].as_array().expect("a list").iter().filter_map(|it| it["field"].as_str()).collect();
     assert_eq!(fields, ["LEGAL_NAME", "PHONE"]);
-    assert_eq!(dry["conflicts"][1], json!({"field": "PHONE", "from": "+34600000001", "into": "+34600000002", "taken": null}));
+    assert_eq!(
+        dry["conflicts"][1],
+        json!({"field": "PHONE", "from": "+34600000001", "into": "+34600000002", "taken": null})
+    );
     // Nothing is merged over the caller's head.
     let refused = anna.does("mergePatients", merging(&from, &into, json!({})), MERGE).await;
     assert_eq!((refused.outcome().as_str(), refused.faults().len()), ("BAD_USER_INPUT", 2), "{}", refused.text);
@@ -233,7 +270,12 @@ async fn everything_moves_and_everything_goes_back() {
     assert_eq!(done["moved"].as_array().map(Vec::len), Some(12), "{}", done["moved"]);
     assert_eq!(done["conflicts"][1]["taken"], "FROM");
     assert_eq!((&done["patient"]["id"], &done["patient"]["email"]), (&json!(into.id), &json!("zoe@x.example")));
-    let texts: Vec<&str> = done["patient"]["healthHistory"].as_array().expect("a list").iter().filter_map(|it| it["text"].as_str()).collect();
+    let texts: Vec<&str> = done["patient"]["healthHistory"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["text"].as_str())
+        .collect();
     assert_eq!(texts, ["Latex second", "Latex first"], "no allergy is lost");
     for table in sql.column("SELECT name FROM patient_tables()").await {
         let left = sql.one(&format!("SELECT count(*) FROM {table} WHERE patient_id = '{}'", uuid_of(&from.id))).await;
@@ -252,7 +294,10 @@ async fn everything_moves_and_everything_goes_back() {
     // Both charts can still be read, and both numbers find the patient.
     let query = "query ($id: ID!) { patient(id: $id) { status mergedInto { id } chartNumber merges { id } sessions { totalCount } } }";
     let old = anna.graphql(query, json!({"id": from.id})).await.ok()["patient"].clone();
-    assert_eq!((&old["status"], &old["mergedInto"]["id"], &old["sessions"]["totalCount"]), (&json!("MERGED"), &json!(into.id), &json!(0)));
+    assert_eq!(
+        (&old["status"], &old["mergedInto"]["id"], &old["sessions"]["totalCount"]),
+        (&json!("MERGED"), &json!(into.id), &json!(0))
+    );
     let search = "query ($text: String!, $status: [PatientStatus!]) { patients(search: $text, filter: {status: $status}) { totalCount nodes { id } } }";
     for text in ["P-000001", "P-000002", "zoe@x.example"] {
         let found = anna.graphql(search, json!({"text": text})).await.ok();
@@ -263,9 +308,18 @@ async fn everything_moves_and_everything_goes_back() {
 
     // A retry gives the same; the other way round there is nothing to merge any more.
     let merge = done["merge"]["id"].clone();
-    let undone = anna.does("unmergePatients", json!({"mergeId": merge, "reason": "Twins"}), "merge { undoReason kept } from { status } into { phone }").await;
+    let undone = anna
+        .does(
+            "unmergePatients",
+            json!({"mergeId": merge, "reason": "Twins"}),
+            "merge { undoReason kept } from { status } into { phone }",
+        )
+        .await;
     let undone = undone.ok()["unmergePatients"].clone();
-    assert_eq!(undone, json!({"merge": {"undoReason": "Twins", "kept": []}, "from": {"status": "ACTIVE"}, "into": {"phone": "+34600000002"}}));
+    assert_eq!(
+        undone,
+        json!({"merge": {"undoReason": "Twins", "kept": []}, "from": {"status": "ACTIVE"}, "into": {"phone": "+34600000002"}})
+    );
     let after = rows(&sql).await;
     let gone: Vec<&String> = before.iter().filter(|row| !after.contains(row)).collect();
     let new: Vec<&String> = after.iter().filter(|row| !before.contains(row)).collect();
@@ -289,16 +343,23 @@ async fn what_came_since_stays_and_what_hangs_on_a_moved_record_goes_back_with_i
     anna.addendum(&session).await;
     let edit = json!({"id": into.id, "expectedVersion": 2, "patch": {"email": "new@x.example"}});
     anna.make("updatePatient", "patient", edit).await;
-    let undone = anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { kept }").await.ok();
+    let undone =
+        anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { kept }").await.ok();
     assert_eq!(undone["unmergePatients"]["merge"]["kept"], json!(["EMAIL"]));
     let query = "query ($id: ID!) { patient(id: $id) { email status healthHistory { id } aftercareNotes { nodes { id } } \
         sessions { nodes { id addenda { totalCount } } } } }";
     let of = async |patient: &Made| anna.graphql(query, json!({"id": patient.id})).await.ok()["patient"].clone();
     let (first, second) = (of(&from).await, of(&into).await);
-    assert_eq!(first, json!({"email": "a@x.example", "status": "ACTIVE", "healthHistory": [], "aftercareNotes": {"nodes": [{"id": note.id}]},
-        "sessions": {"nodes": [{"id": session.id, "addenda": {"totalCount": 1}}]}}));
-    assert_eq!(second, json!({"email": "new@x.example", "status": "ACTIVE", "healthHistory": [{"id": since.id}], "aftercareNotes": {"nodes": []},
-        "sessions": {"nodes": []}}));
+    assert_eq!(
+        first,
+        json!({"email": "a@x.example", "status": "ACTIVE", "healthHistory": [], "aftercareNotes": {"nodes": [{"id": note.id}]},
+        "sessions": {"nodes": [{"id": session.id, "addenda": {"totalCount": 1}}]}})
+    );
+    assert_eq!(
+        second,
+        json!({"email": "new@x.example", "status": "ACTIVE", "healthHistory": [{"id": since.id}], "aftercareNotes": {"nodes": []},
+        "sessions": {"nodes": []}})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,7 +382,9 @@ async fn merges_follow_each_other_and_are_undone_in_turn() {
     }
     let found = anna.ask("{ patients(search: \"P-000001\") { nodes { id } } }").await;
     assert_eq!(found["patients"]["nodes"], json!([{"id": made[2].id}]));
-    let undo = async |merge: &Made| anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "x"}), "merge { id }").await;
+    let undo = async |merge: &Made| {
+        anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "x"}), "merge { id }").await
+    };
     let early = undo(&first).await;
     assert_eq!((early.outcome().as_str(), early.faults()), ("BAD_USER_INPUT", vec!["input.mergeId"]), "{}", early.text);
     undo(&second).await.ok();
@@ -368,13 +431,18 @@ async fn of_merges_at_once_one_wins_and_nothing_written_meanwhile_is_lost() {
     let (anna, sql) = (clinic.practitioner(), clinic.database.superuser().await);
     for round in 0..5 {
         let family = format!("Sol {round}");
-        let (a, b, c) = (anna.patient("A", &family).await, anna.patient("A", &family).await, anna.patient("A", &family).await);
+        let (a, b, c) =
+            (anna.patient("A", &family).await, anna.patient("A", &family).await, anna.patient("A", &family).await);
         let session = anna.session(&a).await;
-        let merge = async |from: &Made, into: &Made| anna.does("mergePatients", merging(from, into, json!({})), "merge { id }").await;
+        let merge = async |from: &Made, into: &Made| {
+            anna.does("mergePatients", merging(from, into, json!({})), "merge { id }").await
+        };
         let entry = json!({"patientId": a.id, "kind": "ALLERGY", "text": "Latex"});
-        let writes = futures::future::join_all((0..8).map(|_| anna.does("addHealthEntry", entry.clone(), "healthEntry { id }")));
+        let writes =
+            futures::future::join_all((0..8).map(|_| anna.does("addHealthEntry", entry.clone(), "healthEntry { id }")));
         let edit = anna.does("updateSession", session.edit_with(json!({"patch": {"note": "x"}})), "session { id }");
-        let (one, two, three, written, edited) = futures::join!(merge(&a, &b), merge(&a, &c), merge(&b, &a), writes, edit);
+        let (one, two, three, written, edited) =
+            futures::join!(merge(&a, &b), merge(&a, &c), merge(&b, &a), writes, edit);
         let merges = [one.outcome(), two.outcome(), three.outcome()];
         assert_eq!(merges.iter().filter(|it| *it == "ok").count(), 1, "{merges:?}");
         assert!(merges.iter().all(|it| it == "ok" || it == "CONFLICT"), "{merges:?}");
@@ -383,7 +451,9 @@ async fn of_merges_at_once_one_wins_and_nothing_written_meanwhile_is_lost() {
         }
         // Nothing hangs on a chart that is closed.
         for table in ["health_entry", "treatment_session"] {
-            let lost = format!("SELECT count(*) FROM {table} t JOIN patient p ON p.id = t.patient_id WHERE p.status = 'merged'");
+            let lost = format!(
+                "SELECT count(*) FROM {table} t JOIN patient p ON p.id = t.patient_id WHERE p.status = 'merged'"
+            );
             assert_eq!(sql.one(&lost).await, "0", "{table} in round {round}");
         }
         let differ = "SELECT count(*) FROM treatment_session s WHERE s.patient_id::text <> (SELECT content::jsonb ->> 'patient_id' FROM ledger l \

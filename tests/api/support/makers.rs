@@ -268,6 +268,8 @@ impl SignedIn {
         let input =
             json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
         self.make("createRecall", "recall", input).await
+    }
+
     /// A text with its first version, which is a draft.
     pub async fn consent_draft(&self, kind: &str, more: Value) -> ConsentText {
         let name = format!("Text {}", uuid::Uuid::now_v7());
