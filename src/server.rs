@@ -9,7 +9,7 @@ use crate::http::{self, App, request::BodyLimits};
 use crate::ledger::AccessLog;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
-use crate::{demo, equip, graphql, photo};
+use crate::{custody, demo, equip, graphql, photo};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::{HttpServer, web};
@@ -255,6 +255,9 @@ async fn keep_photos(service: Arc<Service>) {
             Ok((0, 0)) => {}
             Ok((given_up, cut)) => tracing::info!(given_up, cut, "photo uploads were swept"),
             Err(error) => tracing::warn!(?error, "the sweep of photo uploads waits for the next hour"),
+        }
+        if let Err(error) = custody::remains::sweep(&service).await {
+            tracing::warn!(?error, "the files of erased patients wait for the next hour");
         }
     }
 }

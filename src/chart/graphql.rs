@@ -1,7 +1,9 @@
 //! Timelines and charts in the API.
 
 use super::{PatientChart, TimelineEntry, TimelineRecord, loader::RecordOf, store};
+use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::error;
 use crate::health::HealthEntry;
@@ -9,8 +11,12 @@ use crate::ids;
 use crate::ledger::{Entry, Record, shown_content};
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
+use crate::outcome::OutcomeAssessment;
 use crate::page::global_id;
 use crate::patient::Patient;
+use crate::photo::Photo;
+use crate::plan::TreatmentPlan;
+use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::{DateTime, Json};
 use crate::session::TreatmentSession;
@@ -38,7 +44,7 @@ impl TimelineEntry {
     async fn record_id(&self) -> ID {
         global_id(self.kind, self.record_id)
     }
-    /// The record. Null for a kind that this union does not have: `node(id: recordId)` shows those.
+    /// The record. `node(id: recordId)` shows it too.
     async fn record(&self, ctx: &Context<'_>) -> Option<Result<TimelineRecord>> {
         let found = async {
             let key = RecordOf { kind: self.kind, id: self.record_id };
@@ -144,6 +150,30 @@ impl PatientChart {
     }
     /// Aftercare notes, the newest change first.
     async fn aftercare_notes(&self) -> Result<Vec<AftercareNote>> {
+        self.of_kind()
+    }
+    /// Treatment plans, the newest change first.
+    async fn treatment_plans(&self) -> Result<Vec<TreatmentPlan>> {
+        self.of_kind()
+    }
+    /// Consents, the newest change first.
+    async fn consents(&self) -> Result<Vec<Consent>> {
+        self.of_kind()
+    }
+    /// Photos, without their bytes, the newest change first.
+    async fn photos(&self) -> Result<Vec<Photo>> {
+        self.of_kind()
+    }
+    /// Outcome assessments, the newest change first.
+    async fn outcomes(&self) -> Result<Vec<OutcomeAssessment>> {
+        self.of_kind()
+    }
+    /// Adverse events, the newest change first.
+    async fn adverse_events(&self) -> Result<Vec<AdverseEvent>> {
+        self.of_kind()
+    }
+    /// Recalls, the newest change first.
+    async fn recalls(&self) -> Result<Vec<Recall>> {
         self.of_kind()
     }
     /// Addenda, the newest first.

@@ -8,11 +8,17 @@ pub mod store;
 
 pub use filter::TimelineFilter;
 
+use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::health::HealthEntry;
 use crate::ledger::Entry;
+use crate::outcome::OutcomeAssessment;
 use crate::patient::Patient;
+use crate::photo::Photo;
+use crate::plan::TreatmentPlan;
+use crate::recall::Recall;
 use crate::session::TreatmentSession;
 use crate::signing::Addendum;
 use crate::vocabulary::RecordKind;
@@ -50,6 +56,18 @@ pub enum TimelineRecord {
     AftercareNote(AftercareNote),
     /// An addendum.
     Addendum(Addendum),
+    /// A treatment plan.
+    TreatmentPlan(TreatmentPlan),
+    /// A consent.
+    Consent(Consent),
+    /// A photo.
+    Photo(Photo),
+    /// An outcome assessment.
+    OutcomeAssessment(OutcomeAssessment),
+    /// An adverse event.
+    AdverseEvent(AdverseEvent),
+    /// A recall.
+    Recall(Recall),
 }
 
 /// A chart as it was known at a moment.

@@ -5,9 +5,12 @@ use super::{PatientChart, TimelineEntry, TimelineRecord, kinds::KINDS};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::page::Window;
+use crate::page::{Window, listing};
 use crate::vocabulary::{Action, RecordKind};
-use crate::{aftercare, consultation, health, ids, ledger, session, signing};
+use crate::{
+    adverse_event, aftercare, consent, consultation, health, ids, ledger, outcome, photo, plan, recall, session,
+    signing,
+};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
@@ -106,6 +109,16 @@ pub async fn records(scope: &mut Scope, kind: RecordKind, wanted: &[Uuid]) -> Re
         RecordKind::TreatmentSession => of!(session::store::sessions(scope, wanted).await?, TreatmentSession),
         RecordKind::AftercareNote => of!(aftercare::store::notes(scope, wanted).await?, AftercareNote),
         RecordKind::Addendum => of!(signing::store::addenda(scope, wanted).await?, Addendum),
+        RecordKind::TreatmentPlan => of!(listing::by_ids::<plan::TreatmentPlan>(scope, wanted).await?, TreatmentPlan),
+        RecordKind::Consent => of!(listing::by_ids::<consent::Consent>(scope, wanted).await?, Consent),
+        RecordKind::Photo => of!(listing::by_ids::<photo::Photo>(scope, wanted).await?, Photo),
+        RecordKind::OutcomeAssessment => {
+            of!(listing::by_ids::<outcome::OutcomeAssessment>(scope, wanted).await?, OutcomeAssessment)
+        }
+        RecordKind::AdverseEvent => {
+            of!(listing::by_ids::<adverse_event::AdverseEvent>(scope, wanted).await?, AdverseEvent)
+        }
+        RecordKind::Recall => of!(listing::by_ids::<recall::Recall>(scope, wanted).await?, Recall),
         _ => Vec::new(),
     })
 }

@@ -52,8 +52,8 @@ fn shown(entry: &Entry) -> Result<Value> {
     }))
 }
 
-/// Puts the document together, from one picture. Its size is bound by `MOST_EXPORTED`.
-pub async fn export(scope: &mut Scope, patient: &Patient) -> Result<Export> {
+/// Puts the document together, from one picture; `link` gives where the bytes of a photo are fetched. Its size is bound by `MOST_EXPORTED`.
+pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -> String + Sync)) -> Result<Export> {
     let generated_at = ids::now();
     let mut everyone = vec![patient.id];
     everyone.extend(patients::merged_into(scope, patient.id).await?.iter().map(|merged| merged.id));
@@ -88,7 +88,8 @@ pub async fn export(scope: &mut Scope, patient: &Patient) -> Result<Export> {
         json!({"sequence": seq, "at": time(at), "by": staff_id(actor), "event": event, "operation": operation, "from": address})
     });
     let photos = store::photos(scope, &everyone).await?.into_iter().map(|(id, media_type, content_hash)| {
-        json!({"photoId": ids::show(RecordKind::Photo, id), "mediaType": media_type, "contentHash": content_hash})
+        json!({"photoId": ids::show(RecordKind::Photo, id), "mediaType": media_type, "contentHash": content_hash,
+            "download": media_type.as_ref().map(|_| link(id))})
     });
     let signatures = store::drawn_signatures(scope, &everyone).await?.into_iter().map(|(id, media_type, image)| {
         json!({"consentId": ids::show(RecordKind::Consent, id), "mediaType": media_type, "imageBase64": image})

@@ -4,6 +4,7 @@ mod export;
 mod filter;
 pub mod graphql;
 pub mod mutation;
+pub mod remains;
 pub mod store;
 
 pub use export::Export;

@@ -1,9 +1,10 @@
 //! Placing and lifting legal holds, exporting and erasing.
 
-use super::{Export, LegalHold, PatientErasure, export, store};
+use super::{Export, LegalHold, PatientErasure, export, remains, store};
 use crate::access::Scope;
 use crate::error::{self, Error};
 use crate::ids;
+use crate::objects::{Pass, Reading, Reason, Use};
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::listing;
 use crate::patient::{Patient, PatientStatus, store as patients};
@@ -12,6 +13,9 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// How long the links of an export open its photos.
+const EXPORT_LINKS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 
 /// Places a legal hold on a patient's record.
 #[derive(InputObject)]
@@ -211,7 +215,13 @@ impl CustodyMutation {
         let operation = ctx.operation()?;
         let work = transaction(move |scope| Box::pin(give_out(scope, id)));
         let patient = operation.mutate(operation.retry(ctx, None)?, work).await?;
-        let export = export::export(&mut *operation.reader().await?, &patient).await?;
+        let mut reader = operation.reader().await?;
+        let (org, staff) = (reader.org(), reader.viewer().author()?);
+        let until = ids::now() + EXPORT_LINKS;
+        let purpose = Use::Read(Reading::Original, Reason::Export);
+        let link = |record| operation.service().links.address(&Pass { purpose, org, staff, record, until });
+        let export = export::export(&mut reader, &patient, &link).await?;
+        drop(reader);
         Ok(ExportPatientPayload { export, patient })
     }
 
@@ -236,6 +246,16 @@ impl CustodyMutation {
         inputs.finish()?;
         let operation = ctx.operation()?;
         let work = transaction(move |scope| Box::pin(erase(scope, erasure, input.expected_version, chart)));
-        Ok(ErasePatientPayload { erasure: operation.mutate(operation.retry(ctx, None)?, work).await? })
+        let erasure = operation.mutate(operation.retry(ctx, None)?, work).await?;
+        // What is left if this fails, housekeeping takes away.
+        let org = operation.reader().await?.org();
+        let erasure = match remains::take_away(operation.service(), org, erasure.clone()).await {
+            Ok(erasure) => erasure,
+            Err(error) => {
+                tracing::warn!(?error, "the files of an erased patient wait for housekeeping");
+                erasure
+            }
+        };
+        Ok(ErasePatientPayload { erasure })
     }
 }

@@ -88,8 +88,8 @@ impl HoldRow {
     }
 }
 
-#[derive(Queryable, Insertable)]
-#[diesel(table_name = patient_erasure)]
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = patient_erasure, treat_none_as_null = true)]
 struct ErasureRow {
     org_id: Uuid,
     id: Uuid,
@@ -132,6 +132,33 @@ impl TryFrom<ErasureRow> for PatientErasure {
     }
 }
 
+impl ErasureRow {
+    fn of(org_id: Uuid, erasure: &PatientErasure) -> Result<Self> {
+        Ok(Self {
+            org_id,
+            id: erasure.id,
+            patient_id: erasure.patient_id,
+            erased_at: erasure.erased_at,
+            erased_by: erasure.erased_by,
+            reason: erasure.reason.clone(),
+            authority: erasure.authority.clone(),
+            counts: serde_json::to_value(&erasure.counts)?,
+            objects: serde_json::to_value(&erasure.objects)?,
+            objects_deleted_at: erasure.objects_deleted_at,
+            version: erasure.stamp.version,
+            created_at: erasure.stamp.created_at,
+            created_by: erasure.stamp.created_by,
+            updated_at: erasure.stamp.updated_at,
+            updated_by: erasure.stamp.updated_by,
+        })
+    }
+}
+
+/// Changing erasures: only their files go after them.
+pub mod erasures {
+    crate::ledger::kept!(super::PatientErasure, patient_erasure, super::ErasureRow);
+}
+
 /// What the database says that it erased.
 #[derive(Deserialize)]
 struct Erased {
@@ -148,23 +175,7 @@ pub async fn erase(scope: &mut Scope, mut erasure: PatientErasure) -> Result<Pat
         .get_result(door.connection)
         .await?;
     Erased { counts: erasure.counts, objects: erasure.objects } = serde_json::from_value(erased)?;
-    let row = ErasureRow {
-        org_id: door.org,
-        id: erasure.id,
-        patient_id: erasure.patient_id,
-        erased_at: erasure.erased_at,
-        erased_by: erasure.erased_by,
-        reason: erasure.reason.clone(),
-        authority: erasure.authority.clone(),
-        counts: serde_json::to_value(&erasure.counts)?,
-        objects: serde_json::to_value(&erasure.objects)?,
-        objects_deleted_at: None,
-        version: erasure.stamp.version,
-        created_at: erasure.stamp.created_at,
-        created_by: erasure.stamp.created_by,
-        updated_at: erasure.stamp.updated_at,
-        updated_by: erasure.stamp.updated_by,
-    };
+    let row = ErasureRow::of(door.org, &erasure)?;
     diesel::insert_into(patient_erasure::table).values(&row).execute(door.connection).await?;
     scope.show([erasure.patient_id]);
     ledger::append(scope, Action::Erase, &erasure, &erasure).await?;

@@ -37,6 +37,8 @@ pub enum Reason {
     ClinicalRecord,
     /// Marketing.
     Marketing,
+    /// Everything of a patient given out to them: theirs whatever they agreed to.
+    Export,
 }
 
 impl Use {
@@ -47,6 +49,8 @@ impl Use {
             Self::Read(Reading::Thumbnail, Reason::ClinicalRecord) => 2,
             Self::Read(Reading::Original, Reason::Marketing) => 3,
             Self::Read(Reading::Thumbnail, Reason::Marketing) => 4,
+            Self::Read(Reading::Original, Reason::Export) => 5,
+            Self::Read(Reading::Thumbnail, Reason::Export) => 6,
         }
     }
 
@@ -57,6 +61,8 @@ impl Use {
             2 => Self::Read(Reading::Thumbnail, Reason::ClinicalRecord),
             3 => Self::Read(Reading::Original, Reason::Marketing),
             4 => Self::Read(Reading::Thumbnail, Reason::Marketing),
+            5 => Self::Read(Reading::Original, Reason::Export),
+            6 => Self::Read(Reading::Thumbnail, Reason::Export),
             _ => return None,
         })
     }

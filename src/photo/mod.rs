@@ -109,11 +109,13 @@ impl From<PhotoPurpose> for Reason {
     }
 }
 
-impl From<Reason> for PhotoPurpose {
-    fn from(reason: Reason) -> Self {
+impl PhotoPurpose {
+    /// What a link's reason asks the patient's consent for; nothing for an export, which is the patient's own.
+    pub fn of(reason: Reason) -> Option<Self> {
         match reason {
-            Reason::ClinicalRecord => Self::ClinicalRecord,
-            Reason::Marketing => Self::Marketing,
+            Reason::ClinicalRecord => Some(Self::ClinicalRecord),
+            Reason::Marketing => Some(Self::Marketing),
+            Reason::Export => None,
         }
     }
 }

@@ -222,7 +222,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         updatedAt updatedBy history"),
     ("PossibleDuplicate", "possibleDuplicates/0", ALL, "patient score reasons"),
     ("DuplicateReason", "possibleDuplicates/0/reasons/0", ALL, "field explanation weight"),
-    ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records"),
+    ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records treatmentPlans consents photos outcomes adverseEvents recalls"),
     ("ChartRecord", "chart/records/0", CLINICAL, "kind id version at by action ledgerSequence signature content"),
     ("PatientErasure", "patientErasures/nodes/0", ERASURES, "id patientId erasedAt erasedBy reason authority counts objectsToDelete \
         objectsDeletedAt version createdAt createdBy updatedAt updatedBy history"),

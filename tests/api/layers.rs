@@ -30,7 +30,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["*::filter"],
     &["*::store", "session::parts"],
-    &["*::loader", "consent::defaults", "protocol::defaults", "recall::due", "custody::export"],
+    &["*::loader", "consent::defaults", "protocol::defaults", "recall::due", "custody::export", "custody::remains"],
     &["ledger::graphql"],
     &["organisation::stamp"],
     &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace", "photo::upload"],
