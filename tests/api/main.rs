@@ -26,6 +26,7 @@ mod patients;
 mod recalls;
 mod photos;
 mod retries;
+mod scenario;
 mod schema;
 mod sessions;
 mod staff;
