@@ -24,6 +24,7 @@ mod outcomes;
 mod paging;
 mod patients;
 mod photos;
+mod queries;
 mod recalls;
 mod retries;
 mod scenario;
