@@ -793,8 +793,14 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
             json!({"sessionId": soon.id, "expectedVersion": soon.version, "rule": "INTERVAL", "reason": "Wanted"})
         }
         "signOffSessionCheck" => {
+            let me = Made::of(&anna.ask("{ me { id version } }").await["me"]);
+            admin.make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 1"}))).await;
+            let email = format!("{fresh}@staff.example");
+            let colleague = json!({"email": email, "displayName": "Bo", "role": "PRACTITIONER", "password": PASSWORD});
+            let colleague = admin.make("addStaff", "staff", colleague).await;
             let stranger = anna.make("registerPatient", "patient", new_patient).await;
-            let blocked = anna.session_with(&stranger, json!({"protocolVersionId": ids["ruleset"]})).await;
+            let treated = json!({"protocolVersionId": ids["ruleset"], "practitionerId": colleague.id});
+            let blocked = anna.session_with(&stranger, treated).await;
             json!({"sessionId": blocked.id, "expectedVersion": blocked.version, "rule": "CONSENT", "reason": "On paper"})
         }
         "reportAdverseEvent" => json!({
@@ -966,7 +972,8 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
             let id = foreign.pointer(&place).and_then(Value::as_str).expect("an id").to_owned();
             let unknown = new_id(&prefix(&id));
             let (answer, made_up) = (send(&id).await, send(&unknown).await);
-            let main = ["/id", "/patientId", "/sessionId", "/recordId"].contains(&place.as_str());
+            let main = ["/id", "/patientId", "/sessionId", "/recordId", "/protocolId", "/consultationId"]
+                .contains(&place.as_str());
             let expected = if main { "NOT_FOUND" } else { "BAD_USER_INPUT" };
             assert_eq!(answer.outcome(), expected, "{mutation} {place} {}", answer.text);
             assert_eq!(masked(&answer, &id), masked(&made_up, &unknown), "{mutation} {place}");
