@@ -84,14 +84,15 @@ pub async fn verify(database_url: &str) {
 }
 
 /// A running `clinic serve`.
-struct Service {
+pub struct Service {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<String>>,
 }
 
 impl Service {
-    async fn start(arguments: &[&str]) -> Self {
+    /// Starts it with these arguments, and waits until it listens.
+    pub async fn start(arguments: &[&str]) -> Self {
         let mut command = program(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.args(arguments).spawn().expect("clinic");
         let log = Arc::new(Mutex::new(String::new()));
@@ -115,7 +116,8 @@ impl Service {
         Self::start(&["--data-dir", folder.to_str().unwrap()]).await
     }
 
-    fn door(&self) -> Anonymous {
+    /// Somebody at its door.
+    pub fn door(&self) -> Anonymous {
         Anonymous::at(self.address)
     }
 
@@ -125,6 +127,12 @@ impl Service {
 
     fn signal(&self, name: &str) {
         send_signal(name, self.child.id().expect("running"));
+    }
+
+    /// Stops it as its owner would; it ends well.
+    pub async fn stop(&mut self) {
+        self.signal("TERM");
+        assert!(self.end().await, "{}", self.log());
     }
 
     async fn end(&mut self) -> bool {

@@ -86,7 +86,7 @@ fn end_of_log(clinic: &Clinic) -> u64 {
 }
 
 /// What one request runs.
-async fn counted(clinic: &Clinic, who: &SignedIn, query: &str, variables: Value) -> (Value, Vec<String>) {
+pub async fn counted(clinic: &Clinic, who: &SignedIn, query: &str, variables: Value) -> (Value, Vec<String>) {
     let from = end_of_log(clinic);
     let data = who.graphql(query, variables).await.ok();
     (data, statements(clinic, from).await)

@@ -46,6 +46,6 @@ pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
 pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
 pub use schema::{Field, Schema, Type};
-pub use template::{Organisation, PASSWORD, Role, StaffMember};
+pub use template::{Organisation, PASSWORD, Role, StaffMember, get as world};
 
 pub use serde_json::{Value, json};
