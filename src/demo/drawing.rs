@@ -8,8 +8,8 @@ use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
 use uuid::Uuid;
 
-const WIDTH: u32 = 600;
-const HEIGHT: u32 = 400;
+const WIDTH: u32 = 480;
+const HEIGHT: u32 = 320;
 /// The gradient is drawn so many times smaller.
 const COARSE: u32 = 10;
 

@@ -43,7 +43,7 @@ pub(super) fn take_photos(
         return Ok(());
     }
     let (area, side) = place_of(scribe, plan);
-    let views: &[PhotoView] = match scribe.index % 3 {
+    let views: &[PhotoView] = match scribe.index % 4 {
         0 => &[PhotoView::Frontal, PhotoView::ObliqueLeft],
         _ => &[PhotoView::Frontal],
     };
@@ -180,7 +180,9 @@ pub(super) fn review(scribe: &mut Scribe<'_>, plan: usize, by: Uuid, last: Naive
         if !rich && !scribe.more.chance(chance) {
             continue;
         }
-        take_photos(scribe, plan, session, PhotoPhase::FollowUp, by, at)?;
+        if weeks == 6 {
+            take_photos(scribe, plan, session, PhotoPhase::FollowUp, by, at)?;
+        }
         assess(scribe, plan, session, by, at + TimeDelta::minutes(10), weeks)?;
         if weeks == 6 {
             care::reviewed(scribe, plan, by, at + TimeDelta::minutes(30))?;
