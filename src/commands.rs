@@ -1,7 +1,7 @@
 //! What each command of the command line does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use crate::access::{Scope, password};
+use crate::access::{Scope, account, password};
 use crate::config::{
     AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, LogFormat, ServeSettings,
     StaffArguments, StaffCommand,
@@ -200,11 +200,11 @@ async fn staff(arguments: StaffArguments) -> Result<(), String> {
     done
 }
 
-/// Organisations, by the owner's eyes: (id, name).
+/// Organisations that anybody works in: (id, name).
 pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, String> {
     let pool = database.small_pool()?;
     let mut found = Vec::new();
-    for id in equip::organisations(&database.owner).await? {
+    for id in account::organisations(&pool).await.map_err(|error| error.operator_message())? {
         let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
         let name = store::organisation(&mut scope).await.map_err(|error| error.operator_message())?.name;
         scope.rollback().await;

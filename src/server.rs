@@ -181,7 +181,7 @@ impl Server {
         }
         database.refuse_too_mighty().await?;
         let links = Links::open(&settings.objects, objects.folder())?;
-        equip::equip_all(&database.owner, &pool).await?;
+        equip::equip_all(&pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),

@@ -1,6 +1,6 @@
 //! Accounts: who can sign in, in whichever organisation. They belong to no tenant.
 
-use crate::db::{Sql, tables};
+use crate::db::{Pool, Sql, tables};
 use crate::error::{Error, Result};
 use crate::ids;
 use chrono::{DateTime, Utc};
@@ -42,7 +42,9 @@ pub(super) async fn places(connection: &mut AsyncPgConnection, account: Uuid) ->
 }
 
 /// Every organisation that somebody has a place in.
-pub async fn organisations(connection: &mut AsyncPgConnection) -> Result<Vec<Uuid>> {
+pub async fn organisations(pool: &Pool) -> Result<Vec<Uuid>> {
+    let mut connection = pool.accounts().await?;
+    let connection = &mut *connection;
     use tables::account_membership as membership;
     Ok(membership::table.select(membership::org_id).distinct().load(connection).await?)
 }

@@ -395,7 +395,7 @@ const CUT: TimeDelta = TimeDelta::hours(1);
 /// Gives up uploads that never came, and takes away what cut ones left. How many of each.
 pub async fn sweep(service: &Service) -> crate::error::Result<(usize, usize)> {
     let pool = service.doorkeeper.pool();
-    let organisations = crate::access::account::organisations(&mut *pool.accounts().await?).await?;
+    let organisations = crate::access::account::organisations(pool).await?;
     let mut given_up = 0;
     for org in organisations {
         loop {

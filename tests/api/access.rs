@@ -37,7 +37,27 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("aftercareNote",  "(id: $note)",      CLINICAL),
     ("aftercareNotes", "(first: 2)",       CLINICAL),
     ("addendum",       "(id: $addendum)",  CLINICAL),
+    ("photo",          "(id: $photo)",     CLINICAL),
+    ("photos",         "(first: 2)",       CLINICAL),
+    ("protocol",       "(id: $protocol)",  ALL),
+    ("protocols",      "(first: 2)",       ALL),
+    ("protocolVersion", "(id: $ruleset)",  ALL),
+    ("treatmentPlan",  "(id: $plan)",      CLINICAL),
+    ("treatmentPlans", "(first: 2)",       CLINICAL),
+    ("sessionChecks",  "(input: {patientId: $patient, locationId: $location, startedAt: \"2026-01-05T10:00:00Z\", modality: PRP})", PRACTITIONER),
+    ("chartCompleteness", "(recordId: $draft)", CLINICAL),
     ("addenda",        "(first: 2)",       CLINICAL),
+    ("possibleDuplicates", "(patientId: $patient)", ALL),
+    ("chart",          "(patientId: $patient)", CLINICAL),
+    ("patientErasures", "(first: 2)",      ERASURES),
+    ("consentTemplate",  "(id: $text)",    ALL),
+    ("consentTemplates", "(first: 2)",     ALL),
+    ("consentTemplateVersion", "(id: $wording)", ALL),
+    ("consent",        "(id: $consent)",   CLINICAL),
+    ("consents",       "(first: 2)",       CLINICAL),
+    ("outcomeScales",  "",                 ALL),
+    ("outcomeAssessment",  "(id: $outcome)", CLINICAL),
+    ("outcomeAssessments", "(first: 2)",   CLINICAL),
     ("device",         "(id: $device)",    ALL),
     ("devices",        "(first: 2)",       ALL),
     ("product",        "(id: $product)",   ALL),
@@ -49,19 +69,6 @@ const QUERIES: &[(&str, &str, Rights)] = &[
     ("recall",         "(id: $recall)",    ALL),
     ("recalls",        "(first: 2)",       ALL),
     ("lotTrace",       "(lotId: $lot)",    CLINICAL),
-    ("consentTemplate",  "(id: $text)",    ALL),
-    ("consentTemplates", "(first: 2)",     ALL),
-    ("consentTemplateVersion", "(id: $wording)", ALL),
-    ("consent",        "(id: $consent)",   CLINICAL),
-    ("consents",       "(first: 2)",       CLINICAL),
-    ("outcomeScales",  "",                 ALL),
-    ("outcomeAssessment",  "(id: $outcome)", CLINICAL),
-    ("outcomeAssessments", "(first: 2)",   CLINICAL),
-    ("possibleDuplicates", "(patientId: $patient)", ALL),
-    ("chart",          "(patientId: $patient)", CLINICAL),
-    ("patientErasures", "(first: 2)",      ERASURES),
-    ("photo",          "(id: $photo)",     CLINICAL),
-    ("photos",         "(first: 2)",       CLINICAL),
     ("node",           "(id: $session)",   CLINICAL),
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
@@ -73,10 +80,19 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("signOut",             ALL),
     ("updateOrganisation",  ADMIN),
     ("addLocation",         ADMIN),
+    ("requestPhotoUpload",  PRACTITIONER),
+    ("updatePhoto",         PRACTITIONER),
+    ("markPhotoEnteredInError", PRACTITIONER),
     ("updateLocation",      ADMIN),
     ("addStaff",            ADMIN),
     ("updateStaff",         ADMIN),
     ("resetStaffPassword",  ADMIN),
+    ("mergePatients",       ARCHIVES),
+    ("unmergePatients",     ARCHIVES),
+    ("placeLegalHold",      ADMIN),
+    ("liftLegalHold",       ADMIN),
+    ("exportPatient",       ADMIN),
+    ("erasePatient",        ADMIN),
     ("registerPatient",     REGISTERS),
     ("updatePatient",       REGISTERS),
     ("archivePatient",      ARCHIVES),
@@ -85,6 +101,20 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("updateHealthEntry",   PRACTITIONER),
     ("recordConsultation",  PRACTITIONER),
     ("updateConsultation",  PRACTITIONER),
+    ("createConsentTemplate",         ARCHIVES),
+    ("draftConsentTemplateVersion",   ARCHIVES),
+    ("updateConsentTemplateVersion",  ARCHIVES),
+    ("publishConsentTemplateVersion", ARCHIVES),
+    ("retireConsentTemplate",         ARCHIVES),
+    ("proposeConsent",            PRACTITIONER),
+    ("giveConsent",               PRACTITIONER),
+    ("recordConsent",             PRACTITIONER),
+    ("rejectConsent",             PRACTITIONER),
+    ("withdrawConsent",           PRACTITIONER),
+    ("markConsentEnteredInError", PRACTITIONER),
+    ("recordOutcome",             PRACTITIONER),
+    ("updateOutcome",             PRACTITIONER),
+    ("markOutcomeEnteredInError", PRACTITIONER),
     ("signConsultation",    PRACTITIONER),
     ("logSession",          PRACTITIONER),
     ("startSession",        PRACTITIONER),
@@ -92,6 +122,17 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("completeSession",     PRACTITIONER),
     ("stopSession",         PRACTITIONER),
     ("signSession",         PRACTITIONER),
+    ("createProtocol",          ARCHIVES),
+    ("updateProtocol",          ARCHIVES),
+    ("draftProtocolVersion",    ARCHIVES),
+    ("updateProtocolVersion",   ARCHIVES),
+    ("publishProtocolVersion",  ARCHIVES),
+    ("createTreatmentPlan",     PRACTITIONER),
+    ("updateTreatmentPlan",     PRACTITIONER),
+    ("changeTreatmentCourse",   PRACTITIONER),
+    ("changeTreatmentPlanStatus", PRACTITIONER),
+    ("overrideSessionCheck",    PRACTITIONER),
+    ("signOffSessionCheck",     PRACTITIONER),
     ("addAftercareNote",    PRACTITIONER),
     ("updateAftercareNote", PRACTITIONER),
     ("signAftercareNote",   PRACTITIONER),
@@ -115,29 +156,6 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("snoozeRecall",         REGISTERS),
     ("completeRecall",       ARCHIVES),
     ("dismissRecall",        REGISTERS),
-    ("createConsentTemplate",         ARCHIVES),
-    ("draftConsentTemplateVersion",   ARCHIVES),
-    ("updateConsentTemplateVersion",  ARCHIVES),
-    ("publishConsentTemplateVersion", ARCHIVES),
-    ("retireConsentTemplate",         ARCHIVES),
-    ("proposeConsent",            PRACTITIONER),
-    ("giveConsent",               PRACTITIONER),
-    ("recordConsent",             PRACTITIONER),
-    ("rejectConsent",             PRACTITIONER),
-    ("withdrawConsent",           PRACTITIONER),
-    ("markConsentEnteredInError", PRACTITIONER),
-    ("recordOutcome",             PRACTITIONER),
-    ("updateOutcome",             PRACTITIONER),
-    ("markOutcomeEnteredInError", PRACTITIONER),
-    ("mergePatients",       ARCHIVES),
-    ("unmergePatients",     ARCHIVES),
-    ("placeLegalHold",      ADMIN),
-    ("liftLegalHold",       ADMIN),
-    ("exportPatient",       ADMIN),
-    ("erasePatient",        ADMIN),
-    ("requestPhotoUpload",  PRACTITIONER),
-    ("updatePhoto",         PRACTITIONER),
-    ("markPhotoEnteredInError", PRACTITIONER),
 ];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
@@ -149,11 +167,8 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents consents outcomes outcomeSeries timeline merges legalHolds photos photoPairs treatmentPlans aftercare"),
     ("Patient", "patient", ALL, "recalls"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes consents outcomes outcomeSeries"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes timeline merges legalHolds"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes photos photoPairs"),
     ("PersonName", "patient/legalName", ALL, "given middle family"),
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
@@ -164,13 +179,9 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
         priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
         updatedAt updatedBy signature addenda history"),
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
-    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device catalogueDevice adverseEvents \
-        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes version createdAt \
     ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
-        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents aftercareNotes version createdAt \
-    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
-        skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason aftercareNotes photos version createdAt \
-        createdBy updatedAt updatedBy signature addenda history"),
+        catalogueDevice adverseEvents skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents \
+        plan protocolVersion checks aftercare photos aftercareNotes version createdAt createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
     ("SessionArea", "session/areas/0", CLINICAL, "area side needleDepthMm passes speedRpm rfEnergyMj rfPulseWidthMs endpoint note"),
@@ -200,13 +211,6 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
     ("OutcomeAssessmentConnection", "patient/outcomes", CLINICAL, "edges nodes pageInfo totalCount"),
     ("OutcomeAssessmentEdge", "outcomeAssessments/edges/0", CLINICAL, "node cursor"),
-    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status statusReason takenAt phase view area side \
-        lighting distanceCm makeUpFree note uploadExpiresAt storedAt contentHash mediaType byteSize width height link version createdAt \
-        createdBy updatedAt updatedBy history"),
-    ("PhotoLink", "photo/link", CLINICAL, "url expiresAt withheld"),
-    ("PhotoPair", "patient/photoPairs/0", CLINICAL, "before after area view side daysBetween distanceDifferenceCm"),
-    ("PhotoConnection", "patient/photos", CLINICAL, "edges nodes pageInfo totalCount"),
-    ("PhotoEdge", "photos/edges/0", CLINICAL, "node cursor"),
     ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed"),
@@ -230,6 +234,49 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("TimelineEntryEdge", "patient/timeline/edges/0", CLINICAL, "node cursor"),
     ("RecordVersion", "patient/history/nodes/0", ALL, "version at by action ledgerSequence changes"),
     ("Change", "patient/history/nodes/0/changes/0", ALL, "field before after"),
+    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status statusReason takenAt phase view area side \
+        lighting distanceCm makeUpFree note uploadExpiresAt storedAt contentHash mediaType byteSize width height link version createdAt \
+        createdBy updatedAt updatedBy history"),
+    ("PhotoLink", "photo/link", CLINICAL, "url expiresAt withheld"),
+    ("PhotoPair", "patient/photoPairs/0", CLINICAL, "before after area view side daysBetween distanceDifferenceCm"),
+    ("PhotoConnection", "patient/photos", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("PhotoEdge", "photos/edges/0", CLINICAL, "node cursor"),
+    ("TreatmentPlan", "treatmentPlan", CLINICAL, "id patient consultation protocolVersion concerns areas plannedSessions status statusReason \
+        note startedOn earlierCourses progress maintenanceEstimate sessions version createdAt createdBy updatedAt updatedBy history"),
+    ("PlanArea", "treatmentPlan/areas/0", CLINICAL, "area side"),
+    ("EarlierCourse", "treatmentPlan/earlierCourses/0", CLINICAL, "protocolVersion plannedSessions areas until reason changedBy"),
+    ("TreatmentPlanProgress", "treatmentPlan/progress", CLINICAL, "done remaining lastSession nextSession resultsReview maintenance overdue"),
+    ("DateWindow", "treatmentPlan/progress/nextSession", CLINICAL, "from target until"),
+    ("MaintenanceEstimate", "treatmentPlan/maintenanceEstimate", CLINICAL, "from likely until basis points explanation"),
+    ("TreatmentPlanConnection", "patient/treatmentPlans", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("TreatmentPlanEdge", "treatmentPlans/edges/0", CLINICAL, "node cursor"),
+    ("SessionCheck", "treatmentPlan/sessions/nodes/0/checks/0", CLINICAL, "rule verdict cause recordId recordKind protocolVersion override settled"),
+    ("CheckOverride", "treatmentPlan/sessions/nodes/0/checks/0/override", CLINICAL, "reason by supervisor at"),
+    ("SessionChecks", "sessionChecks", PRACTITIONER, "verdict protocolVersion checks"),
+    ("Aftercare", "treatmentPlan/sessions/nodes/0/aftercare", CLINICAL, "session at timeZone inForce upcoming localWindows checkInsDue \
+        checkInsOverdue checkInsUpcoming"),
+    ("AftercareInstructionInForce", "treatmentPlan/sessions/nodes/0/aftercare/inForce/0", CLINICAL, "code text startsAt endsAt"),
+    ("AftercareCheckIn", "treatmentPlan/sessions/nodes/0/aftercare/checkInsUpcoming/0", CLINICAL, "code label dueFrom dueUntil"),
+    ("LocalWindow", "treatmentPlan/sessions/nodes/0/aftercare/localWindows/0", CLINICAL, "code starts ends"),
+    ("ChartCompleteness", "chartCompleteness", CLINICAL, "ready signed items"),
+    ("CompletenessItem", "chartCompleteness/items/0", CLINICAL, "field message cost"),
+    ("Protocol", "protocol", ALL, "id name copiedFrom active publishedVersion draftVersion versions version createdAt createdBy updatedAt \
+        updatedBy history"),
+    ("ProtocolVersion", "protocolVersion", ALL, "id protocol number status modality indications rules publishedAt publishedBy changeNote \
+        version createdAt createdBy updatedAt updatedBy history"),
+    ("ProtocolRules", "protocolVersion/rules", ALL, "sessionsMin sessionsMax intervalMinDays intervalTargetDays intervalLatestDays \
+        resultsFromWeeks resultsUntilWeeks maintenanceFromMonths maintenanceUntilMonths consultationValidDays depthLimits skinTypes \
+        contraindications aftercare checkIns symptomWindows anaestheticMinMinutes anaestheticMaxMinutes expectations blocks"),
+    ("DepthLimit", "protocolVersion/rules/depthLimits/0", ALL, "area maxMm source"),
+    ("Contraindication", "protocolVersion/rules/contraindications/0", ALL, "code label severity lookBackDays appliesTo source"),
+    ("AftercareInstruction", "protocolVersion/rules/aftercare/0", ALL, "code text fromHours untilHours"),
+    ("CheckInDue", "protocolVersion/rules/checkIns/0", ALL, "code label fromHours untilHours"),
+    ("SymptomWindowHours", "protocolVersion/rules/symptomWindows", ALL, "redness swelling pain"),
+    ("ProtocolBlocks", "protocolVersion/rules/blocks", ALL, "interval depthLimit deviceRange lotExpired lotRecalled consultation skinType consent"),
+    ("ProtocolConnection", "protocols", ALL, "edges nodes pageInfo totalCount"),
+    ("ProtocolEdge", "protocols/edges/0", ALL, "node cursor"),
+    ("ProtocolVersionConnection", "protocol/versions", ALL, "edges nodes pageInfo totalCount"),
+    ("ProtocolVersionEdge", "protocol/versions/edges/0", ALL, "node cursor"),
     ("PageInfo", "patients/pageInfo", ALL, "hasNextPage hasPreviousPage startCursor endCursor"),
     ("LocationConnection", "organisation/locations", ALL, "edges nodes pageInfo totalCount"),
     ("LocationEdge", "organisation/locations/edges/0", ALL, "node cursor"),
@@ -279,7 +326,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
 ];
 
 /// Fields below the root that need an argument.
-const ARGUMENTS: &[(&str, &str)] = &[("outcomeSeries", "(scale: \"gais\")")];
+const ARGUMENTS: &[(&str, &str)] = &[("outcomeSeries", "(scale: \"gais\")"), ("link", "(purpose: CLINICAL_RECORD)")];
 
 /// A field with the arguments it needs.
 fn called(name: &str) -> String {
@@ -364,8 +411,6 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let consent = anna.consent(&patient, &text, drawn).await;
     anna.outcome(&patient, "4", 9, json!({"sessionId": session.id})).await;
     let outcome = anna.outcome(&patient, "2", 1, json!({"area": "CHEEK"})).await;
-    let ids = json!({
-        "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
     // Two more charts of the same person: one merged into this one, one still apart. And somebody erased.
     let other = json!({"email": "zoe@x.example", "emergencyContact": {"name": "Bea", "phone": "+34600123457"}});
     let double = anna.patient_with("Zoë", "Ramírez", other).await;
@@ -385,13 +430,19 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     clinic.database.superuser().await.run(&photo).await;
     let input = erasing(&admin, &gone).await;
     admin.does("erasePatient", input, "erasure { id }").await.ok();
-    let ids = json!({
-        "merge": merge.id, "hold": hold.id,
-        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
     anna.photo_with(&patient, json!({"phase": "BEFORE", "takenAt": hours_ago(3)})).await;
     let photo = anna.photo_with(&patient, json!({"phase": "FOLLOW_UP", "sessionId": session.id})).await;
+    let protocol = anna.protocol().await;
+    let plan = anna.plan(&consultation, &protocol).await;
+    let more = json!({"plannedSessions": 5, "reason": "Asked for one more"});
+    let plan = anna.make("changeTreatmentCourse", "treatmentPlan", plan.edit_with(more)).await;
+    let soon = json!({"planId": plan.id, "overrides": [{"rule": "INTERVAL", "reason": "Another part of the cheek"}]});
+    let draft = anna.session_with(&patient, soon).await;
     let ids = json!({
-        "photo": photo.id, "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
+        "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
+        "merge": merge.id, "hold": hold.id,
+        "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
+        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
     });
@@ -434,9 +485,13 @@ fn query(body: &str) -> String {
         "wording",
         "consent",
         "outcome",
+        "photo",
+        "plan",
+        "protocol",
+        "ruleset",
+        "draft",
         "id",
     ];
-    let used = ["location", "staff", "patient", "consultation", "session", "note", "health", "addendum", "photo", "id"];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
     let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
@@ -444,11 +499,6 @@ fn query(body: &str) -> String {
 
 fn is_object(schema: &Schema, field: &Field) -> bool {
     matches!(schema.get(field.named_type()).kind.as_str(), "OBJECT" | "INTERFACE" | "UNION")
-}
-
-/// A field with the arguments it can't do without.
-fn with_arguments(field: &str) -> &str {
-    if field == "link" { "link(purpose: CLINICAL_RECORD)" } else { field }
 }
 
 /// The named fields of a type, each with a selection if it needs one.
@@ -461,7 +511,6 @@ fn selection(schema: &Schema, ty: &str, names: &str) -> String {
             .find(|field| field.name == name)
             .unwrap_or_else(|| panic!("{ty} has no {name}"));
         let name = called(name);
-        let name = with_arguments(name);
         if is_object(schema, field) { format!("{name} {{ __typename }} ") } else { format!("{name} ") }
     });
     fields.collect()
@@ -475,10 +524,6 @@ fn reach(path: &str, selection: &str) -> String {
     let steps: Vec<&str> = steps.collect();
     let inner =
         steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", called(step)));
-    let inner = steps
-        .iter()
-        .rev()
-        .fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", with_arguments(step)));
     query(&format!("{root}{arguments} {inner}"))
 }
 
@@ -572,6 +617,12 @@ async fn each_role_reads_what_the_tables_say() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The draft of a protocol.
+async fn draft_of(by: &SignedIn, protocol: &Made) -> Made {
+    let query = "query ($id: ID!) { protocol(id: $id) { draftVersion { id version } } }";
+    Made::of(&by.graphql(query, json!({"id": protocol.id})).await.ok()["protocol"]["draftVersion"])
+}
+
 /// What a mutation is sent, for a record of the chart's organisation that is in the right state for it.
 pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let Chart { admin, anna, ids } = chart;
@@ -595,6 +646,12 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
             links.extend(more.as_object().expect("an object").clone());
             Value::Object(links)
         })
+    };
+    let protocol = || anna.make("createProtocol", "protocol", json!({"name": fresh, "copyFrom": ids["ruleset"]}));
+    let plan = || {
+        let rules = Ruleset { id: String::new(), version: ids["ruleset"].as_str().expect("id").to_owned() };
+        let consultation = Made { id: ids["consultation"].as_str().expect("id").to_owned(), version: 1 };
+        async move { anna.plan(&consultation, &rules).await }
     };
     match mutation {
         "signIn" => json!({"email": anna.member.email, "password": PASSWORD}),
@@ -630,53 +687,39 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
             anna.consultation(&patient).await.edit_with(json!({"patch": patch}))
         }
         "signConsultation" => anna.consultation(&patient).await.edit(),
+        "requestPhotoUpload" => json!({
+            "patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL", "area": "CHIN", "side": "MIDLINE",
+        }),
+        "updatePhoto" => {
+            let patch = json!({"sessionId": session.id, "aftercareNoteId": ids["note"], "note": "Dry"});
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"patch": patch}))
+        }
+        "markPhotoEnteredInError" => {
+            anna.photo_with(&patient, json!({})).await.edit_with(json!({"reason": "Another patient"}))
+        }
         "logSession" => with(json!({
             "startedAt": hours_ago(1), "modality": "LED_LIGHT_THERAPY", "device": {"deviceId": ids["device"]},
             "products": [{"role": "SERUM", "lotId": ids["lot"]}],
         }))
         .expect("links"),
         "startSession" => with(json!({"modality": "LED_LIGHT_THERAPY"})).expect("links"),
-        "updateSession" => {
-            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm",
-                "device": {"deviceId": ids["device"]}, "products": [{"role": "SERUM", "lotId": ids["lot"]}]});
-            anna.started_session(&patient).await.edit_with(json!({"patch": patch}))
-        }
-        "completeSession" => anna.started_session(&patient).await.edit(),
-        "stopSession" => anna.started_session(&patient).await.edit_with(json!({"reason": "Unwell"})),
-        "signSession" => anna.session(&patient).await.edit(),
-        "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
-        "updateAftercareNote" => anna.note(&session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
-        "signAftercareNote" => anna.note(&session).await.edit(),
-        "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
-        "addDevice" => json!({"model": fresh, "serial": "1", "kind": "RF", "locationId": anna.location}),
-        "updateDevice" => device().await.edit_with(json!({"patch": {"note": "New head", "locationId": anna.location}})),
-        "noteDeviceRecall" => device().await.edit_with(json!({"reason": "Overheats"})),
-        "addProduct" => json!({"name": fresh, "role": "PRP"}),
-        "updateProduct" => product().await.edit_with(json!({"patch": {"active": false}})),
-        "addProductLot" => json!({"productId": ids["product"], "lot": fresh}),
-        "updateProductLot" => lot().await.edit_with(json!({"patch": {"note": "Cold"}})),
-        "noteLotRecall" => lot().await.edit_with(json!({"reason": "Particles"})),
-        "reportAdverseEvent" => json!({
-            "patientId": patient.id, "sessionId": anna.session(&patient).await.id, "lotId": ids["lot"], "kind": "BURN",
-            "onsetAt": hours_ago(1), "severity": "SEVERE",
-        }),
-        "updateAdverseEvent" => event().await.edit_with(json!({"patch": {"area": "CHEEK", "lotId": ids["lot"]}})),
-        "addAdverseEventFollowUp" => event().await.edit_with(json!({"outcome": "RESOLVED", "text": "Gone"})),
-        "reportAdverseEventToAuthority" => event().await.edit_with(json!({"reportedTo": "The agency"})),
-        "markAdverseEventEnteredInError" => event().await.edit(),
-        "createRecall" => {
-            json!({"patientId": patient.id, "reason": "MAINTENANCE", "dueUntil": day(30), "basis": "Wants it"})
-        }
-        "createSafetyRecall" => {
-            let lot = lot().await;
-            anna.session_with_lot(&patient, &lot).await;
-            json!({"lotId": lot.id, "reason": "Particles", "dueUntil": day(3)})
-        }
-        "logRecallAttempt" => recall().await.edit_with(json!({"channel": "SMS", "outcome": "LEFT_MESSAGE"})),
-        "snoozeRecall" => recall().await.edit_with(json!({"until": day(2)})),
-        "completeRecall" => recall().await.edit_with(json!({"sessionId": session.id})),
-        "dismissRecall" => recall().await.edit_with(json!({"reason": "Moved away"})),
         "createConsentTemplate" => json!({"name": fresh, "kind": "DATA", "text": "I agree.", "language": "en"}),
+        "mergePatients" | "unmergePatients" => {
+            let from = anna.make("registerPatient", "patient", new_patient.clone()).await;
+            let into = anna.make("registerPatient", "patient", new_patient).await;
+            let input = merging(&from, &into, json!({}));
+            if mutation == "mergePatients" {
+                return input;
+            }
+            json!({"mergeId": anna.make("mergePatients", "merge", input).await.id, "reason": "Twins"})
+        }
+        "placeLegalHold" => json!({"patientId": patient.id, "reason": "Case 12"}),
+        "liftLegalHold" => {
+            let hold = json!({"patientId": patient.id, "reason": "Case 12"});
+            admin.make("placeLegalHold", "legalHold", hold).await.edit_with(json!({"reason": "Closed"}))
+        }
+        "exportPatient" => json!({"patientId": patient.id}),
+        "erasePatient" => erasing(admin, &anna.make("registerPatient", "patient", new_patient).await).await,
         "draftConsentTemplateVersion" => {
             json!({"templateId": anna.consent_text("DATA", json!({})).await.template.id})
         }
@@ -710,32 +753,76 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         }),
         "updateOutcome" => anna.outcome(&patient, "3", 1, json!({})).await.edit_with(json!({"patch": {"score": "2"}})),
         "markOutcomeEnteredInError" => anna.outcome(&patient, "3", 1, json!({})).await.edit(),
-        "mergePatients" | "unmergePatients" => {
-            let from = anna.make("registerPatient", "patient", new_patient.clone()).await;
-            let into = anna.make("registerPatient", "patient", new_patient).await;
-            let input = merging(&from, &into, json!({}));
-            if mutation == "mergePatients" {
-                return input;
-            }
-            json!({"mergeId": anna.make("mergePatients", "merge", input).await.id, "reason": "Twins"})
+        "updateSession" => {
+            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm",
+                "device": {"deviceId": ids["device"]}, "products": [{"role": "SERUM", "lotId": ids["lot"]}]});
+            anna.started_session(&patient).await.edit_with(json!({"patch": patch}))
         }
-        "placeLegalHold" => json!({"patientId": patient.id, "reason": "Case 12"}),
-        "liftLegalHold" => {
-            let hold = json!({"patientId": patient.id, "reason": "Case 12"});
-            admin.make("placeLegalHold", "legalHold", hold).await.edit_with(json!({"reason": "Closed"}))
+        "completeSession" => anna.started_session(&patient).await.edit(),
+        "stopSession" => anna.started_session(&patient).await.edit_with(json!({"reason": "Unwell"})),
+        "signSession" => anna.session(&patient).await.edit(),
+        "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
+        "updateAftercareNote" => anna.note(&session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
+        "signAftercareNote" => anna.note(&session).await.edit(),
+        "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
+        "addDevice" => json!({"model": fresh, "serial": "1", "kind": "RF", "locationId": anna.location}),
+        "updateDevice" => device().await.edit_with(json!({"patch": {"note": "New head", "locationId": anna.location}})),
+        "noteDeviceRecall" => device().await.edit_with(json!({"reason": "Overheats"})),
+        "addProduct" => json!({"name": fresh, "role": "PRP"}),
+        "updateProduct" => product().await.edit_with(json!({"patch": {"active": false}})),
+        "addProductLot" => json!({"productId": ids["product"], "lot": fresh}),
+        "updateProductLot" => lot().await.edit_with(json!({"patch": {"note": "Cold"}})),
+        "noteLotRecall" => lot().await.edit_with(json!({"reason": "Particles"})),
+        "createProtocol" => json!({"name": fresh, "copyFrom": ids["ruleset"]}),
+        "updateProtocol" => protocol().await.edit_with(json!({"active": false})),
+        "draftProtocolVersion" => {
+            let made = protocol().await;
+            let draft = draft_of(anna, &made).await;
+            anna.make("publishProtocolVersion", "protocolVersion", draft.edit()).await;
+            json!({"protocolId": made.id, "changeNote": "Longer"})
         }
-        "exportPatient" => json!({"patientId": patient.id}),
-        "erasePatient" => erasing(admin, &anna.make("registerPatient", "patient", new_patient).await).await,
-        "requestPhotoUpload" => json!({
-            "patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL", "area": "CHIN", "side": "MIDLINE",
+        "updateProtocolVersion" => draft_of(anna, &protocol().await).await.edit_with(json!({"changeNote": "Longer"})),
+        "publishProtocolVersion" => draft_of(anna, &protocol().await).await.edit(),
+        "createTreatmentPlan" => json!({"consultationId": ids["consultation"], "protocolVersionId": ids["ruleset"],
+            "plannedSessions": 3, "areas": [{"area": "NOSE"}]}),
+        "updateTreatmentPlan" => plan().await.edit_with(json!({"patch": {"note": "In the mornings"}})),
+        "changeTreatmentCourse" => plan().await.edit_with(json!({"plannedSessions": 6, "reason": "More wanted"})),
+        "changeTreatmentPlanStatus" => plan().await.edit_with(json!({"status": "ON_HOLD", "reason": "Travels"})),
+        "overrideSessionCheck" => {
+            let soon = anna.session_with(&patient, json!({"planId": ids["plan"]})).await;
+            json!({"sessionId": soon.id, "expectedVersion": soon.version, "rule": "INTERVAL", "reason": "Wanted"})
+        }
+        "signOffSessionCheck" => {
+            let me = Made::of(&anna.ask("{ me { id version } }").await["me"]);
+            admin.make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 1"}))).await;
+            let email = format!("{fresh}@staff.example");
+            let colleague = json!({"email": email, "displayName": "Bo", "role": "PRACTITIONER", "password": PASSWORD});
+            let colleague = admin.make("addStaff", "staff", colleague).await;
+            let stranger = anna.make("registerPatient", "patient", new_patient).await;
+            let treated = json!({"protocolVersionId": ids["ruleset"], "practitionerId": colleague.id});
+            let blocked = anna.session_with(&stranger, treated).await;
+            json!({"sessionId": blocked.id, "expectedVersion": blocked.version, "rule": "CONSENT", "reason": "On paper"})
+        }
+        "reportAdverseEvent" => json!({
+            "patientId": patient.id, "sessionId": anna.session(&patient).await.id, "lotId": ids["lot"], "kind": "BURN",
+            "onsetAt": hours_ago(1), "severity": "SEVERE",
         }),
-        "updatePhoto" => {
-            let patch = json!({"sessionId": session.id, "aftercareNoteId": ids["note"], "note": "Dry"});
-            anna.photo_with(&patient, json!({})).await.edit_with(json!({"patch": patch}))
+        "updateAdverseEvent" => event().await.edit_with(json!({"patch": {"area": "CHEEK", "lotId": ids["lot"]}})),
+        "addAdverseEventFollowUp" => event().await.edit_with(json!({"outcome": "RESOLVED", "text": "Gone"})),
+        "reportAdverseEventToAuthority" => event().await.edit_with(json!({"reportedTo": "The agency"})),
+        "markAdverseEventEnteredInError" => event().await.edit(),
+        "createRecall" => {
+            json!({"patientId": patient.id, "reason": "MAINTENANCE", "dueUntil": day(30), "basis": "Wants it"})
         }
-        "markPhotoEnteredInError" => {
-            anna.photo_with(&patient, json!({})).await.edit_with(json!({"reason": "Another patient"}))
+        "createSafetyRecall" => {
+            let lot = lot().await;
+            anna.session_with_lot(&patient, &lot).await;
+            json!({"lotId": lot.id, "reason": "Particles", "dueUntil": day(3)})
         }
+        "logRecallAttempt" => recall().await.edit_with(json!({"channel": "SMS", "outcome": "LEFT_MESSAGE"})),
+        "snoozeRecall" => recall().await.edit_with(json!({"until": day(2)})),
+        "completeRecall" => recall().await.edit_with(json!({"sessionId": session.id})),
+        "dismissRecall" => recall().await.edit_with(json!({"reason": "Moved away"})),
         other => panic!("say in input_of what {other} is sent"),
     }
 }
@@ -858,9 +945,10 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
         "sessions(filter: {patientId: $id})",
         "consultations(filter: {patientId: $id})",
         "aftercareNotes(filter: {patientId: $id})",
+        "photos(filter: {patientId: $id})",
+        "treatmentPlans(filter: {patientId: $id})",
         "consents(filter: {patientId: $id})",
         "outcomeAssessments(filter: {patientId: $id})",
-        "photos(filter: {patientId: $id})",
     ] {
         let answer = south
             .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
@@ -884,7 +972,8 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
             let id = foreign.pointer(&place).and_then(Value::as_str).expect("an id").to_owned();
             let unknown = new_id(&prefix(&id));
             let (answer, made_up) = (send(&id).await, send(&unknown).await);
-            let main = ["/id", "/patientId", "/sessionId", "/recordId"].contains(&place.as_str());
+            let main = ["/id", "/patientId", "/sessionId", "/recordId", "/protocolId", "/consultationId"]
+                .contains(&place.as_str());
             let expected = if main { "NOT_FOUND" } else { "BAD_USER_INPUT" };
             assert_eq!(answer.outcome(), expected, "{mutation} {place} {}", answer.text);
             assert_eq!(masked(&answer, &id), masked(&made_up, &unknown), "{mutation} {place}");
@@ -924,9 +1013,9 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let desk = clinic.front_desk();
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
-    for kind in ["health", "consultation", "session", "note", "addendum", "event"] {
-    for kind in ["health", "consultation", "session", "note", "addendum", "consent", "outcome"] {
-    for kind in ["health", "consultation", "session", "note", "addendum", "photo"] {
+    for kind in
+        ["health", "consultation", "session", "note", "addendum", "event", "consent", "outcome", "photo", "plan"]
+    {
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",

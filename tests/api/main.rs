@@ -1,13 +1,12 @@
 //! The service as its clients meet it: a real Postgres, a real server, real HTTP. `support` says how to write a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
-mod support;
-
 mod access;
 mod addenda;
 mod adverse_events;
 mod aftercare;
 mod binary;
+mod care;
 mod catalogue;
 mod charts;
 mod conflicts;
@@ -19,14 +18,17 @@ mod health;
 mod http;
 mod layers;
 mod ledger;
-mod outcomes;
 mod merges;
+mod outcomes;
 mod paging;
 mod patients;
-mod recalls;
 mod photos;
+mod plans;
+mod protocols;
+mod recalls;
 mod retries;
 mod schema;
 mod sessions;
 mod staff;
 mod statements;
+mod support;

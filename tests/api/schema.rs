@@ -346,7 +346,9 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let signed = anna.signed_session(&patient).await;
     let draft = anna.session(&patient).await;
     anna.signed_consultation(&patient).await;
-    anna.consultation(&patient).await;
+    let consultation = anna.consultation(&patient).await;
+    anna.plan(&consultation, &anna.protocol().await).await;
+    anna.photo_with(&patient, json!({})).await;
     anna.signed_note(&signed).await;
     anna.note(&signed).await;
     anna.addendum(&signed).await;

@@ -47,6 +47,7 @@ impl Caller {
         let mut kind = mutation[..1].to_uppercase() + &mutation[1..];
         kind = match mutation {
             "signConsultation" | "signSession" | "signAftercareNote" => "SignRecord".to_owned(),
+            "signOffSessionCheck" => "OverrideSessionCheck".to_owned(),
             "noteDeviceRecall" | "noteLotRecall" => "NoteMakerRecall".to_owned(),
             _ => kind,
         };

@@ -31,6 +31,15 @@ impl Made {
     }
 }
 
+/// A protocol and the version of it that is in force.
+#[derive(Debug, Clone)]
+pub struct Ruleset {
+    /// `protocol_…`
+    pub id: String,
+    /// `protocol_version_…`
+    pub version: String,
+}
+
 /// A drawn signature: a PNG of one pixel, in base64.
 pub const SIGNATURE_PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -268,6 +277,23 @@ impl SignedIn {
         let input =
             json!({"patientId": patient.id, "reason": "RESULTS_REVIEW", "dueUntil": day(7), "basis": "Asked for it"});
         self.make("createRecall", "recall", input).await
+    }
+
+    /// The default protocol for acne scars, with its published version.
+    pub async fn protocol(&self) -> Ruleset {
+        let query = "{ protocols(filter: {indication: [ACNE_SCARS], modality: [MICRONEEDLING]}) {
+            nodes { id name publishedVersion { id } } } }";
+        let found = self.ask(query).await;
+        let first = &found["protocols"]["nodes"][0];
+        let text = |value: &Value| value.as_str().expect("an id").to_owned();
+        Ruleset { id: text(&first["id"]), version: text(&first["publishedVersion"]["id"]) }
+    }
+
+    /// A plan of four sessions on the left cheek.
+    pub async fn plan(&self, consultation: &Made, protocol: &Ruleset) -> Made {
+        let input = json!({"consultationId": consultation.id, "protocolVersionId": protocol.version, "plannedSessions": 4,
+            "areas": [{"area": "CHEEK", "side": "LEFT"}]});
+        self.make("createTreatmentPlan", "treatmentPlan", input).await
     }
 
     /// A text with its first version, which is a draft.

@@ -44,7 +44,7 @@ pub use client::{Anonymous, Answer, Caller, SignedIn};
 pub use clinic::Clinic;
 pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
-pub use makers::{ConsentText, Made, SIGNATURE_PNG, day, hours_ago, session_to_sign};
+pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
 pub use schema::{Field, Schema, Type};
 pub use template::{Organisation, PASSWORD, Role, StaffMember};
 
