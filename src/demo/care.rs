@@ -402,7 +402,8 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
             areas: parts.areas.iter().map(|it| (it.area, it.side)).collect(),
         })
         .collect();
-    let newest_first: Vec<Consent> = chart.consents.iter().rev().cloned().collect();
+    let mut newest_first = chart.consents.clone();
+    newest_first.reverse();
     let cream = session.anaesthetic.as_ref();
     let mut found = checks(&Facts {
         rules: &version.rules,
