@@ -7,6 +7,7 @@ use crate::config::{
     StaffArguments, StaffCommand,
 };
 use crate::equip;
+use crate::objects::Objects;
 use crate::organisation::{Staff, store};
 use crate::record::Stamp;
 use crate::server::{Database, Server};
@@ -121,9 +122,13 @@ async fn migrate(settings: DatabaseSettings) -> Result<(), String> {
 }
 
 async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
+    settings.objects.check()?;
     let mut database = Database::open(&settings.database).await?;
     let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
-    let filled = demo::fill(&database, settings.patients, settings.seed, password).await;
+    let filled = match Objects::open(&settings.objects, &settings.database.data_dir) {
+        Ok(objects) => demo::fill(&database, &objects, settings.patients, settings.seed, password).await,
+        Err(message) => Err(message),
+    };
     database.close().await;
     let demo = filled?;
     println!("The demo accounts admin@, practitioner@, frontdesk@ and auditor@demo.clinic have the password");

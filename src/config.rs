@@ -90,7 +90,7 @@ pub struct ObjectSettings {
 
 impl ObjectSettings {
     /// Settings that contradict each other, as one line.
-    fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         if self.s3_access_key_id.is_some() != self.s3_secret_access_key.is_some() {
             return Err("--s3-access-key-id and --s3-secret-access-key go together".to_owned());
         }
@@ -278,6 +278,9 @@ pub struct DemoSettings {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// Where photos are kept.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
     /// How many patients
     #[arg(long, env = "CLINIC_DEMO_PATIENTS", default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
     pub patients: u32,

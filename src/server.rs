@@ -158,9 +158,10 @@ impl Server {
 
     async fn serve(settings: &ServeSettings, database: &Database, listener: TcpListener) -> Result<Serving, String> {
         let plain = |error: std::io::Error| format!("the service can't start: {error}");
+        let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
         let demo = if settings.demo {
             let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
-            Some(demo::ensure(database, password).await?)
+            Some(demo::ensure(database, &objects, password).await?)
         } else {
             None
         };
@@ -179,7 +180,6 @@ impl Server {
             );
         }
         database.refuse_too_mighty().await?;
-        let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
         let links = Links::open(&settings.objects, objects.folder())?;
         equip::equip_all(&pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };

@@ -125,7 +125,7 @@ async fn zones(scope: &mut Scope, locations: impl Iterator<Item = Uuid>) -> Resu
 }
 
 /// How the consent to a kind of treatment stands at a moment: the best there is.
-fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -> ConsentFact {
+pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -> ConsentFact {
     let covers = |it: &&Consent| {
         it.kind == ConsentKind::Treatment
             && (it.modalities.is_empty() || it.modalities.contains(&modality))
@@ -147,7 +147,7 @@ fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -> Co
 }
 
 /// The latest consultation before a moment that came to a finding; without such a one, the latest of all.
-fn consultation_before(consultations: &[Consultation], at: DateTime<Utc>) -> Option<ConsultationFact> {
+pub fn consultation_before(consultations: &[Consultation], at: DateTime<Utc>) -> Option<ConsultationFact> {
     let before = consultations.iter().filter(|it| it.held_at <= at);
     before.max_by_key(|it| (it.candidacy.is_some(), it.held_at)).map(|it| ConsultationFact {
         id: it.id,

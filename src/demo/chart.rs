@@ -2,13 +2,22 @@
 
 use super::dice::Dice;
 use super::names::Country;
+use super::shelf::Shelf;
+use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::consent::{Consent, ConsentTemplateVersion};
 use crate::consultation::Consultation;
 use crate::error::Result;
 use crate::health::HealthEntry;
 use crate::ids;
 use crate::ledger::Record;
+use crate::outcome::OutcomeAssessment;
 use crate::patient::Patient;
+use crate::photo::Photo;
+use crate::photo::picture::Picture;
+use crate::plan::TreatmentPlan;
+use crate::protocol::ProtocolVersion;
+use crate::recall::Recall;
 use crate::record::Stamp;
 use crate::session::{Content, Parts, SessionStatus, TreatmentSession};
 use crate::signing::{self, Addendum};
@@ -39,6 +48,13 @@ pub(super) struct World {
     pub(super) admin: Uuid,
     /// Nothing happens at or after it: the beginning of the current day, UTC.
     pub(super) end: DateTime<Utc>,
+    /// The published protocols.
+    pub(super) protocols: Vec<ProtocolVersion>,
+    /// The published texts of consents, each with its kind.
+    pub(super) texts: Vec<(crate::consent::ConsentKind, ConsentTemplateVersion)>,
+    pub(super) shelf: Shelf,
+    /// Of how many patients, from the first, there are photos.
+    pub(super) photographed: u32,
 }
 
 /// An entry for the ledger, not yet chained.
@@ -62,6 +78,12 @@ pub(super) struct Chart {
     pub(super) sessions: Vec<(TreatmentSession, Parts)>,
     pub(super) notes: Vec<AftercareNote>,
     pub(super) addenda: Vec<Addendum>,
+    pub(super) plans: Vec<TreatmentPlan>,
+    pub(super) consents: Vec<Consent>,
+    pub(super) photos: Vec<(Photo, Picture)>,
+    pub(super) outcomes: Vec<OutcomeAssessment>,
+    pub(super) events: Vec<AdverseEvent>,
+    pub(super) recalls: Vec<Recall>,
     /// Every version of every record.
     pub(super) entries: Vec<Entry>,
 }
@@ -70,9 +92,11 @@ pub(super) struct Chart {
 pub(super) struct Scribe<'w> {
     pub(super) world: &'w World,
     pub(super) dice: Dice,
+    /// Dice of their own for what came to the demo later: the rest stays as it was.
+    pub(super) more: Dice,
     pub(super) place: Place,
     pub(super) chart: Chart,
-    index: u32,
+    pub(super) index: u32,
 }
 
 impl<'w> Scribe<'w> {
@@ -85,9 +109,16 @@ impl<'w> Scribe<'w> {
             sessions: Vec::new(),
             notes: Vec::new(),
             addenda: Vec::new(),
+            plans: Vec::new(),
+            consents: Vec::new(),
+            photos: Vec::new(),
+            outcomes: Vec::new(),
+            events: Vec::new(),
+            recalls: Vec::new(),
             entries: Vec::new(),
         };
-        let mut scribe = Self { world, dice, place, chart, index };
+        let more = Dice::new(world.seed ^ 0x6d6f_7265, u64::from(index));
+        let mut scribe = Self { world, dice, more, place, chart, index };
         scribe.record(Action::Create, &patient, &patient, world.front_desk, patient.stamp.created_at)?;
         Ok(scribe)
     }
@@ -110,6 +141,22 @@ impl<'w> Scribe<'w> {
     /// Whether something of that moment has happened yet.
     pub(super) fn has_come(&self, at: DateTime<Utc>) -> bool {
         at < self.world.end
+    }
+
+    /// An id of what came to the demo later.
+    pub(super) fn new_id(&mut self, at: DateTime<Utc>) -> Uuid {
+        ids::id_at(at, self.more.bytes())
+    }
+
+    /// Writes a version of a record that is kept whole.
+    pub(super) fn note<R: Record + Serialize>(
+        &mut self,
+        action: Action,
+        record: &R,
+        by: Uuid,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        self.record(action, record, record, by, at)
     }
 
     fn record<R: Record>(

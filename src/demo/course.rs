@@ -4,10 +4,12 @@ use super::chart::{Chart, Scribe, World};
 use super::complaint::{COMPLAINTS, Complaint};
 use super::dice::Dice;
 use super::treatment::{self, Treatment};
-use super::{aftercare, history, person};
+use super::{aftercare, care, history, person, result};
+use crate::consent::ConsentKind;
 use crate::consultation::{Candidacy, Consultation, ConsultationMode, PatchTest, PatchTestResult};
 use crate::error::{Error, Result};
 use crate::patient::{PatientStatus, SkinType};
+use crate::photo::PhotoPhase;
 use crate::record::Stamp;
 use crate::session::{Parts, SessionStatus, TreatmentSession};
 use crate::vocabulary::Action;
@@ -37,6 +39,9 @@ pub(super) fn chart(world: &World, index: u32, chart_number: String) -> Result<C
             archive(&mut scribe, at)?;
         }
     }
+    care::take_back(&mut scribe)?;
+    care::warn_of_lot(&mut scribe)?;
+    care::work_through(&mut scribe)?;
     let mut chart = scribe.chart;
     chart.entries.sort_by_key(|entry| entry.at);
     Ok(chart)
@@ -84,6 +89,7 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
         areas: scribe.dice.pick(complaint.areas).copied().unwrap_or_default(),
         practitioner,
     };
+    let plan = care::open_plan(scribe, complaint, &treatment, planned)?;
     // One in six leaves before the course is over.
     let done = if scribe.dice.chance(165) { scribe.dice.between(0, planned - 1) } else { planned };
     let mut day = held_at.date_naive() + TimeDelta::days(scribe.dice.between(3, 17));
@@ -94,9 +100,20 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
         if !scribe.has_come(started_at + TimeDelta::hours(3)) {
             return Ok(None);
         }
-        visit(scribe, &Treatment { practitioner: stand_in, ..treatment }, number, started_at)?;
+        visit(scribe, &Treatment { practitioner: stand_in, ..treatment }, plan, number, started_at)?;
         day = started_at.date_naive()
             + TimeDelta::days(scribe.dice.weighted(28, &[(180, 21), (120, 24), (180, 31), (140, 35), (80, 42)]));
+        // A few come too soon.
+        if scribe.more.chance(12) {
+            day = started_at.date_naive() + TimeDelta::days(18);
+        }
+    }
+    if let Some((plan, last)) = plan.zip(scribe.chart.sessions.last().map(|(it, _)| it.started_at.date_naive())) {
+        if done < planned {
+            result::leave(scribe, plan, practitioner, last)?;
+        } else {
+            result::review(scribe, plan, practitioner, last)?;
+        }
     }
     Ok(Some(day))
 }
@@ -120,6 +137,16 @@ fn consult(
             assessed_by: Some(by),
         };
         scribe.change_patient(Action::Update, by, written_at, |patient| patient.skin_type = Some(skin))?;
+    }
+    if first {
+        let at = held_at + TimeDelta::minutes(2);
+        care::agree(scribe, ConsentKind::Data, None, by, at)?;
+        if scribe.index < scribe.world.photographed || scribe.more.chance(850) {
+            care::agree(scribe, ConsentKind::ClinicalPhoto, None, by, at + TimeDelta::seconds(40))?;
+        }
+        if scribe.more.chance(70) {
+            care::agree(scribe, ConsentKind::MarketingPhoto, None, by, at + TimeDelta::seconds(70))?;
+        }
     }
     let id = scribe.id(held_at);
     let recent = held_at > scribe.world.end - TimeDelta::days(4);
@@ -184,7 +211,13 @@ fn consult(
 }
 
 /// One visit of a course: the session, and what followed.
-fn visit(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at: DateTime<Utc>) -> Result<()> {
+fn visit(
+    scribe: &mut Scribe<'_>,
+    treatment: &Treatment,
+    plan: Option<usize>,
+    number: i64,
+    started_at: DateTime<Utc>,
+) -> Result<()> {
     let (mut session, mut parts) = treatment::session(scribe, treatment, number, started_at);
     let status = scribe.dice.weighted(
         SessionStatus::Completed,
@@ -193,6 +226,15 @@ fn visit(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
     if status != SessionStatus::Completed {
         cut_short(&mut scribe.dice, &mut session, &mut parts, status);
     }
+    let arrived_at = started_at - TimeDelta::minutes(25);
+    let by = treatment.practitioner;
+    if status != SessionStatus::EnteredInError && status != SessionStatus::NotDone {
+        care::agree(scribe, ConsentKind::Treatment, Some(treatment.modality), by, arrived_at)?;
+    }
+    if let Some(plan) = plan {
+        care::follow(scribe, plan, &mut session, &mut parts);
+        session.checks = care::check(scribe, &session, &parts);
+    }
     let (id, by) = (session.id, session.practitioner_id);
     let (ended_at, logged_at) = (session.ended_at, session.stamp.created_at);
     // The newest ones wait for their signature.
@@ -200,6 +242,13 @@ fn visit(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
     let draft = if recent { scribe.dice.chance(600) } else { scribe.dice.chance(4) };
     let sign_at = (!draft).then(|| logged_at + TimeDelta::seconds(scribe.dice.between(45, 7200)));
     scribe.add_session(session, parts, sign_at)?;
+    if let Some(plan) = plan {
+        let done = (status == SessionStatus::Completed).then_some(id);
+        care::refresh(scribe, plan, by, logged_at, done)?;
+        if done.is_some() {
+            look(scribe, plan, number, id, by, arrived_at)?;
+        }
+    }
     if let Some(ended_at) = ended_at {
         aftercare::follow_up(scribe, id, by, ended_at)?;
     }
@@ -207,6 +256,29 @@ fn visit(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
         aftercare::correct(scribe, id, by, logged_at)?;
     }
     Ok(())
+}
+
+/// What is seen before a session begins: photos of the first patients, and what came of the sessions before.
+fn look(
+    scribe: &mut Scribe<'_>,
+    plan: usize,
+    number: i64,
+    session: Uuid,
+    by: Uuid,
+    arrived_at: DateTime<Utc>,
+) -> Result<()> {
+    let at = arrived_at + TimeDelta::minutes(3);
+    match number {
+        1 => result::take_photos(scribe, plan, Some(session), PhotoPhase::Before, by, at),
+        2 => {
+            result::take_photos(scribe, plan, Some(session), PhotoPhase::FollowUp, by, at)?;
+            if scribe.index < 40 || scribe.more.chance(150) {
+                result::assess(scribe, plan, Some(session), by, at + TimeDelta::minutes(4), 4)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A session that did not go as planned.
@@ -238,6 +310,7 @@ fn cut_short(dice: &mut Dice, session: &mut TreatmentSession, parts: &mut Parts,
             );
             session.stamp = Stamp::new(session.stamp.created_by, session.started_at + TimeDelta::minutes(20));
             (session.ended_at, session.device, session.anaesthetic, session.glide) = (None, None, None, None);
+            session.device_id = None;
             (session.pain_score, session.immediate_reaction, session.skin_preparation) = (None, None, None);
         }
         _ => {

@@ -3,21 +3,30 @@
 use super::chart::{Place, World};
 use super::dice::Dice;
 use super::names::Country;
+use super::shelf::{self, Shelf};
 use crate::access::{Scope, account, password};
+use crate::catalogue::{self, Device, Product, ProductLot};
+use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus};
 use crate::db::Pool;
 use crate::equip::equip;
 use crate::error::Result;
 use crate::ids;
+use crate::ledger::Record;
 use crate::organisation::{Location, Staff, store};
+use crate::page::{Listing, listing};
+use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::record::{Address, Stamp};
 use crate::vocabulary::StaffRole;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The demo organisation's id, the same in every database: this is how it is found again, whatever its name has become.
 pub(super) const ORG: Uuid = Uuid::from_u128(0x018c_c251_f400_7de0_8de0_0000_0000_0001);
+
+/// Of so many patients there are photos.
+const PHOTOGRAPHED: u32 = 40;
 
 const NAME: &str = "Demo Clinic";
 
@@ -81,7 +90,7 @@ fn opened_at() -> DateTime<Utc> {
 }
 
 /// Ids of the demo's own places and people, the same in every database.
-fn fixed_id(kind: u64, number: u64) -> Uuid {
+pub(super) fn fixed_id(kind: u64, number: u64) -> Uuid {
     ids::id_at(opened_at(), Dice::new(0xde40 + kind, number).bytes())
 }
 
@@ -94,7 +103,7 @@ fn staff_id(number: u64) -> Uuid {
 }
 
 /// What the charts of a fill have in common; nothing in them is of today or later.
-pub(super) fn world(seed: u64, now: DateTime<Utc>) -> World {
+pub(super) fn world(seed: u64, now: DateTime<Utc>, guidance: Guidance) -> World {
     let place = |clinic: &Clinic, number| Place {
         id: location_id(number),
         zone: clinic.zone,
@@ -109,8 +118,88 @@ pub(super) fn world(seed: u64, now: DateTime<Utc>) -> World {
         elsewhere: [(300, place(paris, 1)), (270, place(new_york, 2))],
         front_desk: staff_id(FRONT_DESK),
         admin: staff_id(ADMIN),
-        end: now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc(),
+        end: beginning_of_day(now),
+        protocols: guidance.protocols,
+        texts: guidance.texts,
+        shelf: guidance.shelf,
+        photographed: PHOTOGRAPHED,
     }
+}
+
+fn beginning_of_day(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc()
+}
+
+/// What of the organisation's own the charts go by.
+pub(super) struct Guidance {
+    pub(super) protocols: Vec<ProtocolVersion>,
+    pub(super) texts: Vec<(ConsentKind, ConsentTemplateVersion)>,
+    pub(super) shelf: Shelf,
+}
+
+/// The ids of the locations.
+fn location_ids() -> Vec<Uuid> {
+    (0..).zip(&CLINICS).map(|(number, _)| location_id(number)).collect()
+}
+
+/// The catalogue as it is founded on a day.
+#[cfg(test)]
+pub(super) fn shelf(now: DateTime<Utc>) -> Shelf {
+    Shelf::new(shelf::devices(&location_ids(), opened_at()), shelf::lots(beginning_of_day(now)))
+}
+
+/// Writes what of the catalogue is missing.
+async fn stock(scope: &mut Scope) -> Result<()> {
+    fn missing<T: Record + Listing>(wanted: Vec<T>, there: &[T]) -> Vec<T> {
+        let there: BTreeSet<Uuid> = there.iter().map(Record::id).collect();
+        wanted.into_iter().filter(|it| !there.contains(&Record::id(it))).collect()
+    }
+    fn ids<T: Record>(wanted: &[T]) -> Vec<Uuid> {
+        wanted.iter().map(Record::id).collect()
+    }
+    let wanted = shelf::devices(&location_ids(), opened_at());
+    let there: Vec<Device> = listing::by_ids(scope, &ids(&wanted)).await?;
+    for device in missing(wanted, &there) {
+        catalogue::store::devices::add(scope, &device).await?;
+    }
+    let wanted = shelf::products(opened_at());
+    let there: Vec<Product> = listing::by_ids(scope, &ids(&wanted)).await?;
+    for product in missing(wanted, &there) {
+        catalogue::store::products::add(scope, &product).await?;
+    }
+    let wanted = shelf::lots(beginning_of_day(crate::ids::now()));
+    let there: Vec<ProductLot> = listing::by_ids(scope, &ids(&wanted)).await?;
+    let recalled = there.iter().any(|lot| lot.recalled.is_some());
+    for mut lot in missing(wanted, &there) {
+        lot.recalled = lot.recalled.filter(|_| !recalled);
+        catalogue::store::lots::add(scope, &lot).await?;
+    }
+    Ok(())
+}
+
+/// What of the organisation's own the charts go by, read back.
+pub(super) async fn guidance(pool: &Pool) -> Result<Guidance> {
+    let mut scope = Scope::program(pool, ORG).await?;
+    let found = read_guidance(&mut scope).await;
+    scope.rollback().await;
+    found
+}
+
+async fn read_guidance(scope: &mut Scope) -> Result<Guidance> {
+    let mut protocols: Vec<ProtocolVersion> = listing::all(scope, &Default::default(), Default::default()).await?;
+    protocols.retain(|version| version.status == VersionStatus::Published);
+    protocols.sort_by_key(|version| (version.stamp.created_at, version.id));
+    let templates: Vec<ConsentTemplate> = listing::all(scope, &Default::default(), Default::default()).await?;
+    let versions: Vec<ConsentTemplateVersion> = listing::all(scope, &Default::default(), Default::default()).await?;
+    let kind_of = |id: Uuid| templates.iter().find(|template| template.id == id).map(|template| template.kind);
+    let texts = versions
+        .into_iter()
+        .filter(|version| version.status == ConsentTemplateVersionStatus::Published)
+        .filter_map(|version| Some((kind_of(version.template_id)?, version)))
+        .collect();
+    let devices: Vec<Device> = listing::all(scope, &Default::default(), Default::default()).await?;
+    let lots: Vec<ProductLot> = listing::all(scope, &Default::default(), Default::default()).await?;
+    Ok(Guidance { protocols, texts, shelf: Shelf::new(devices, lots) })
 }
 
 /// Founds what of the organisation is missing and gives its accounts the password, all in one transaction. An account
@@ -140,6 +229,7 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
             store::add_location(scope, &location(number, clinic)).await?;
         }
     }
+    stock(scope).await?;
     let mut known: BTreeMap<String, bool> = BTreeMap::new();
     for (number, (name, role, display_name, licence)) in (0..).zip(STAFF) {
         let found = store::staff(scope, &[staff_id(number)]).await?.into_iter().next();

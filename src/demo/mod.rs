@@ -6,17 +6,21 @@
 //! that are part of every id. The salts of the ledger are true chance.
 
 mod aftercare;
+mod care;
 mod chart;
 mod complaint;
 mod copy;
 mod course;
 mod dice;
+mod drawing;
 mod founding;
 mod history;
 mod names;
 mod person;
 mod progress;
+mod result;
 mod seal;
+mod shelf;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -25,6 +29,7 @@ mod write;
 
 use crate::access::password;
 use crate::ids;
+use crate::objects::Objects;
 use crate::server::Database;
 use chart::World;
 use chrono::{Months, TimeDelta};
@@ -38,7 +43,8 @@ const SEED: u64 = 1;
 
 /// The tables that a fill writes, but for the ledger.
 const RECORDS: &str = "organisation, location, staff, account, account_membership, chart_counter, patient, patient_search, \
-                       health_entry, consultation, treatment_session, session_area, product_use, aftercare_note, addendum";
+                       health_entry, consultation, treatment_session, session_area, product_use, aftercare_note, addendum, device, product, \
+                       product_lot, treatment_plan, consent, photo, outcome_assessment, adverse_event, recall";
 
 /// The demo organisation.
 pub struct Demo {
@@ -48,24 +54,32 @@ pub struct Demo {
 
 /// Makes sure there is a demo organisation with some patients, and sets its accounts' password: the given one, or one
 /// that is made. Accounts that have the password already keep their sign-ins.
-pub async fn ensure(database: &Database, password: Option<String>) -> Result<Demo, String> {
-    fill(database, FEW, SEED, password).await
+pub async fn ensure(database: &Database, objects: &Objects, password: Option<String>) -> Result<Demo, String> {
+    fill(database, objects, FEW, SEED, password).await
 }
 
 /// Fills the demo organisation up to so many patients, founding it if need be, and sets its accounts' password. What is
 /// there already stays; a fill that was cut off goes on where it was.
-pub async fn fill(database: &Database, patients: u32, seed: u64, password: Option<String>) -> Result<Demo, String> {
+pub async fn fill(
+    database: &Database,
+    objects: &Objects,
+    patients: u32,
+    seed: u64,
+    password: Option<String>,
+) -> Result<Demo, String> {
     let password = password.unwrap_or_else(password::generate);
     if let Some(fault) = password::fault(&password) {
         return Err(format!("the password of the demo accounts {fault}"));
     }
-    founding::found(&database.small_pool()?, &password).await.map_err(|error| error.operator_message())?;
-    let world = founding::world(seed, ids::now());
+    let pool = database.small_pool()?;
+    founding::found(&pool, &password).await.map_err(|error| error.operator_message())?;
+    let guidance = founding::guidance(&pool).await.map_err(|error| error.operator_message())?;
+    let world = founding::world(seed, ids::now(), guidance);
     let mut client = crate::db::connect(&database.application).await?;
     let present = patients_present(&mut client, &world).await?;
     if present < patients {
         ensure_months(&client, &world).await?;
-        write::write(&database.application, world, present..patients).await?;
+        write::write(&database.application, objects, world, present..patients).await?;
         tidy(database).await?;
     }
     Ok(Demo { password })

@@ -5,6 +5,7 @@ use super::copy::Rows;
 use crate::error::{Error, Result};
 use crate::patient::search;
 use crate::record::{Signature, Stamp};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A table with the columns that are filled, in the order of its rows here.
@@ -45,7 +46,8 @@ table!(
     "treatment_session",
     "org_id, id, patient_id, practitioner_id, supervisor_id, location_id, status, started_at, ended_at, modality, device, \
      skin_preparation, glide, anaesthetic, pain_score, immediate_reaction, note, stop_reason, version, created_at, created_by, \
-     updated_at, updated_by, signed_at, signed_by, signature_meaning, content_hash"
+     updated_at, updated_by, signed_at, signed_by, signature_meaning, content_hash, plan_id, protocol_version_id, device_id, \
+     checks"
 );
 table!(
     SESSION_AREA,
@@ -56,7 +58,8 @@ table!(
 table!(
     PRODUCT_USE,
     "product_use",
-    "org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use"
+    "org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, \
+     lot_id"
 );
 table!(
     AFTERCARE_NOTE,
@@ -65,6 +68,46 @@ table!(
      version, created_at, created_by, updated_at, updated_by, signed_at, signed_by, signature_meaning, content_hash"
 );
 table!(ADDENDUM, "addendum", "org_id, id, patient_id, record_kind, record_id, author_id, added_at, reason, text");
+
+table!(
+    TREATMENT_PLAN,
+    "treatment_plan",
+    "org_id, id, patient_id, consultation_id, protocol_version_id, concerns, areas, planned_sessions, status, status_reason, \
+     note, started_on, earlier_courses, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
+    CONSENT,
+    "consent",
+    "org_id, id, patient_id, template_version_id, kind, modalities, text_hash, status, signer, signer_name, \
+     signer_relationship, signature_method, signature_hash, given_at, witness_id, witness_name, expires_at, ended_at, \
+     ended_reason, note, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
+    PHOTO,
+    "photo",
+    "org_id, id, patient_id, session_id, aftercare_note_id, adverse_event_id, status, status_reason, taken_at, phase, view, \
+     area, side, lighting, distance_cm, make_up_free, note, upload_expires_at, stored_at, content_hash, media_type, \
+     byte_size, width, height, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
+    OUTCOME_ASSESSMENT,
+    "outcome_assessment",
+    "org_id, id, patient_id, plan_id, session_id, scale, scale_version, area, score, rater_role, rater_id, assessed_at, \
+     compared_with_photo_id, photo_id, note, entered_in_error, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
+    ADVERSE_EVENT,
+    "adverse_event",
+    "org_id, id, patient_id, session_id, aftercare_note_id, lot_id, kind, description, onset_at, area, severity, serious, \
+     expectedness, suspected_cause, causality, action_taken, outcome, resolved_at, reported_to, reported_at, \
+     report_reference, follow_ups, entered_in_error, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
+    RECALL,
+    "recall",
+    "org_id, id, patient_id, reason, plan_id, after_session_id, lot_id, due_from, due_until, status, snoozed_until, \
+     closed_reason, done_by_session_id, basis, attempts, version, created_at, created_by, updated_at, updated_by"
+);
 
 /// The rows of many charts, by table.
 #[derive(Default)]
@@ -78,6 +121,12 @@ pub(super) struct ChartRows {
     pub(super) products: Rows,
     pub(super) notes: Rows,
     pub(super) addenda: Rows,
+    pub(super) plans: Rows,
+    pub(super) consents: Rows,
+    pub(super) photos: Rows,
+    pub(super) outcomes: Rows,
+    pub(super) events: Rows,
+    pub(super) recalls: Rows,
 }
 
 impl Rows {
@@ -142,6 +191,69 @@ impl ChartRows {
                 .put(it.author_id);
             rows.put(it.added_at).put(&it.reason).put(&it.text).end();
         }
+        self.add_course(org, chart)?;
+        self.add_results(org, chart)
+    }
+
+    /// Plans, consents and recalls.
+    fn add_course(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
+        for it in &chart.plans {
+            let rows = &mut self.plans;
+            rows.put(org).put(it.id).put(it.patient_id).put(it.consultation_id).put(it.protocol_version_id);
+            rows.put(it.concerns.iter().map(|it| it.as_str()).collect::<Vec<_>>()).json(Some(&it.areas))?;
+            rows.put(it.planned_sessions).put(it.status.as_str()).put(it.status_reason.as_ref()).put(it.note.as_ref());
+            rows.put(it.started_on).json(Some(&it.earlier_courses))?.stamp(&it.stamp)?.end();
+        }
+        for it in &chart.consents {
+            let (rows, given) = (&mut self.consents, it.given.as_ref());
+            rows.put(org).put(it.id).put(it.patient_id).put(it.template_version_id).put(it.kind.as_str());
+            rows.put(it.modalities.iter().map(|it| it.as_str()).collect::<Vec<_>>()).put(it.text_hash.as_slice());
+            rows.put(it.status.as_str()).put(given.map(|it| it.signer.as_str())).put(given.map(|it| &it.name));
+            rows.put(given.and_then(|it| it.relationship.as_ref())).put(given.map(|it| it.method.as_str()));
+            rows.put(given.map(|it| it.signature_hash.as_slice())).put(given.map(|it| it.at));
+            rows.put(given.and_then(|it| it.witness_id)).put(given.and_then(|it| it.witness_name.as_ref()));
+            rows.put(it.expires_at).put(it.ended_at).put(it.ended_reason.as_ref()).put(it.note.as_ref());
+            rows.stamp(&it.stamp)?.end();
+        }
+        for it in &chart.recalls {
+            let rows = &mut self.recalls;
+            rows.put(org).put(it.id).put(it.patient_id).put(it.reason.as_str()).put(it.plan_id);
+            rows.put(it.after_session_id).put(it.lot_id).put(it.due_from).put(it.due_until).put(it.status.as_str());
+            rows.put(it.snoozed_until).put(it.closed_reason.as_ref()).put(it.done_by_session_id).put(&it.basis);
+            rows.json(Some(&it.attempts))?.stamp(&it.stamp)?.end();
+        }
+        Ok(())
+    }
+
+    /// Photos, outcomes and adverse events.
+    fn add_results(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
+        for (it, picture) in &chart.photos {
+            let rows = &mut self.photos;
+            rows.put(org).put(it.id).put(it.patient_id).put(it.session_id).put(it.aftercare_note_id);
+            rows.put(it.adverse_event_id).put(it.status.as_str()).put(it.status_reason.as_ref()).put(it.taken_at);
+            rows.put(it.phase.as_str()).put(it.view.as_str()).put(it.area.as_str()).put(it.side.as_str());
+            rows.put(it.lighting.as_ref()).put(it.distance_cm).put(it.make_up_free).put(it.note.as_ref());
+            rows.put(it.upload_expires_at).put(it.stored_at).put(Sha256::digest(&picture.bytes).as_slice());
+            rows.put(it.media_type.map(|it| it.as_str())).put(it.byte_size).put(it.width).put(it.height);
+            rows.stamp(&it.stamp)?.end();
+        }
+        for it in &chart.outcomes {
+            let rows = &mut self.outcomes;
+            rows.put(org).put(it.id).put(it.patient_id).put(it.plan_id).put(it.session_id).put(&it.scale);
+            rows.put(&it.scale_version).put(it.area.map(|it| it.as_str())).put(it.score).put(it.rater_role.as_str());
+            rows.put(it.rater_id).put(it.assessed_at).put(it.compared_with_photo_id).put(it.photo_id);
+            rows.put(it.note.as_ref()).put(it.entered_in_error).stamp(&it.stamp)?.end();
+        }
+        for it in &chart.events {
+            let (rows, report) = (&mut self.events, it.report.as_ref());
+            rows.put(org).put(it.id).put(it.patient_id).put(it.session_id).put(it.aftercare_note_id).put(it.lot_id);
+            rows.put(it.kind.as_str()).put(it.description.as_ref()).put(it.onset_at).put(it.area.map(|it| it.as_str()));
+            rows.put(it.severity.as_str()).put(it.serious).put(it.expectedness.as_str());
+            rows.put(it.suspected_cause.as_ref()).put(it.causality.map(|it| it.as_str())).put(it.action_taken.as_ref());
+            rows.put(it.outcome.as_str()).put(it.resolved_at).put(report.map(|it| &it.to)).put(report.map(|it| it.at));
+            rows.put(report.and_then(|it| it.reference.as_ref())).json(Some(&it.follow_ups))?;
+            rows.put(it.entered_in_error).stamp(&it.stamp)?.end();
+        }
         Ok(())
     }
 
@@ -184,7 +296,9 @@ impl ChartRows {
             rows.json(it.device.as_ref())?.put(it.skin_preparation.as_ref()).put(it.glide.as_ref());
             rows.json(it.anaesthetic.as_ref())?.put(it.pain_score).put(it.immediate_reaction.as_ref());
             rows.put(it.note.as_ref()).put(it.stop_reason.as_ref());
-            rows.stamp(&it.stamp)?.signature(it.signature.as_ref()).end();
+            rows.stamp(&it.stamp)?.signature(it.signature.as_ref());
+            rows.put(it.plan_id).put(it.protocol_version_id).put(it.device_id);
+            rows.json((!it.checks.is_empty()).then_some(&it.checks))?.end();
             for (i, area) in parts.areas.iter().enumerate() {
                 let rows = &mut self.areas;
                 rows.put(org).put(area.id).put(it.id).put(place(i)).put(area.area.as_str()).put(area.side.as_str());
@@ -196,7 +310,7 @@ impl ChartRows {
                 rows.put(org).put(product.id).put(it.id).put(place(i)).put(product.role.as_str()).put(&product.product);
                 rows.put(product.manufacturer.as_ref()).put(product.lot.as_ref()).put(product.expires_on);
                 rows.put(product.quantity).put(product.unit.as_ref()).put(product.area.map(|it| it.as_str()));
-                rows.put(product.intradermal_use.as_str()).end();
+                rows.put(product.intradermal_use.as_str()).put(product.lot_id).end();
             }
         }
         Ok(())

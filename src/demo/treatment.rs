@@ -3,12 +3,13 @@
 use super::chart::Scribe;
 use super::complaint::depth_in_quarters;
 use super::dice::Dice;
+use super::shelf;
 use crate::record::Stamp;
 use crate::session::{
     DeviceUse, Endpoint, Parts, ProductUse, SessionArea, SessionStatus, TopicalAnaesthetic, TreatmentSession,
 };
-use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, Side};
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use crate::vocabulary::{BodyArea, IntradermalUse, Modality, ProductRole, Side};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -35,6 +36,7 @@ pub(super) fn session(
     let needles = needles(modality);
     let areas = areas(scribe, treatment, number, started_at);
     let products = products(scribe, treatment, started_at);
+    let device = device(scribe, modality);
     let dice = &mut scribe.dice;
     let anaesthetic = (needles && dice.chance(880)).then(|| anaesthetic(dice, started_at, treatment.areas.len()));
     let pain_score = needles.then(|| {
@@ -51,7 +53,7 @@ pub(super) fn session(
         started_at,
         ended_at: Some(ended_at),
         modality,
-        device: device(dice, modality, treatment.practitioner),
+        device: device.as_ref().map(|(_, device)| device.clone()),
         skin_preparation: Some(
             dice.word(&[
                 "Chlorhexidine 0.5 % in alcohol, dried",
@@ -69,7 +71,7 @@ pub(super) fn session(
         stop_reason: None,
         plan_id: None,
         protocol_version_id: None,
-        device_id: None,
+        device_id: device.map(|(id, _)| id),
         checks: Vec::new(),
         stamp: Stamp::new(Some(treatment.practitioner), logged_at),
         signature: None,
@@ -123,24 +125,11 @@ fn areas(scribe: &mut Scribe<'_>, treatment: &Treatment, number: i64, started_at
     areas
 }
 
-/// Invented makers and models; each practitioner has a device of their own.
-fn device(dice: &mut Dice, modality: Modality, practitioner: Uuid) -> Option<DeviceUse> {
-    let (model, kind) = match modality {
-        Modality::Microneedling => dice.weighted(
-            ("Aldermoor Stylo 2", DeviceKind::MotorisedPen),
-            &[
-                (300, ("Veridian DermaPoint M4", DeviceKind::MotorisedPen)),
-                (40, ("Aldermoor Roll 540", DeviceKind::Manual)),
-            ],
-        ),
-        Modality::Prp => ("Aldermoor Stylo 2", DeviceKind::MotorisedPen),
-        Modality::RfMicroneedling => ("Kestrel Lumen RF-36", DeviceKind::Rf),
-        Modality::LedLightTherapy => ("Norrsken Panel 633", DeviceKind::Other),
-        Modality::TopicalGrowthSerum | Modality::Other => return None,
-    };
-    let initials: String = model.chars().filter(|it| it.is_uppercase()).collect();
-    let serial = format!("{initials}-{:05}", practitioner.as_u128() % 100_000);
-    Some(DeviceUse { model: model.to_owned(), serial: Some(serial), kind })
+/// The location's device, and as it is written down.
+fn device(scribe: &mut Scribe<'_>, modality: Modality) -> Option<(Uuid, DeviceUse)> {
+    let model = shelf::model_for(&mut scribe.dice, modality)?;
+    let device = scribe.world.shelf.device(scribe.place.id, model)?;
+    Some((device.id, DeviceUse { model: model.to_owned(), serial: device.serial.clone(), kind: device.kind }))
 }
 
 fn anaesthetic(dice: &mut Dice, started_at: DateTime<Utc>, areas: usize) -> TopicalAnaesthetic {
@@ -149,7 +138,7 @@ fn anaesthetic(dice: &mut Dice, started_at: DateTime<Utc>, areas: usize) -> Topi
         &[(350, ("Dermasopor", "lidocaine 2.5 % + prilocaine 2.5 %")), (50, ("Tetravel", "tetracaine 4 %"))],
     );
     let lot = lot(dice, product, started_at.date_naive()).0;
-    let applied_at = started_at - TimeDelta::minutes(dice.between(8, 13) * 5);
+    let applied_at = started_at - TimeDelta::minutes(dice.between(6, 11) * 5);
     TopicalAnaesthetic {
         product: product.to_owned(),
         strength: Some(strength.to_owned()),
@@ -162,11 +151,8 @@ fn anaesthetic(dice: &mut Dice, started_at: DateTime<Utc>, areas: usize) -> Topi
 
 /// A product's lot and its last day: lots come every two months and are used for three or so, so that many sessions share one.
 fn lot(dice: &mut Dice, product: &str, used_on: NaiveDate) -> (String, NaiveDate) {
-    let bought = used_on - TimeDelta::days(dice.between(5, 95));
-    let (year, period) = (bought.year(), bought.month0() / 2);
-    let letters: String = product.chars().filter(char::is_ascii_alphabetic).take(2).collect::<String>().to_uppercase();
-    let expires = NaiveDate::from_ymd_opt(year + 1, period * 2 + 2, 28).unwrap_or(bought);
-    (format!("{letters}{:02}{period}{}", year % 100, dice.word(&["A", "B", "C"])), expires)
+    let bought = used_on - TimeDelta::days(dice.between(5, shelf::KEPT));
+    (shelf::lot_number(product, bought), shelf::expires_on(bought))
 }
 
 type Product = (ProductRole, &'static str, &'static str, i64, &'static str, IntradermalUse);
@@ -196,7 +182,10 @@ fn products(scribe: &mut Scribe<'_>, treatment: &Treatment, started_at: DateTime
         let id = scribe.id(started_at);
         let (lot, expires_on) = lot(&mut scribe.dice, product, started_at.date_naive());
         // Now and then something out of date is used: the service must have something to warn of.
-        let expires_on = if scribe.dice.chance(3) { started_at.date_naive() - TimeDelta::days(12) } else { expires_on };
+        let out_of_date = scribe.dice.chance(3);
+        let expires_on = if out_of_date { started_at.date_naive() - TimeDelta::days(12) } else { expires_on };
+        // One that was typed by hand is of no lot of the catalogue.
+        let lot_id = scribe.world.shelf.lot(&lot).map(|lot| lot.id).filter(|_| !out_of_date);
         products.push(ProductUse {
             id,
             role: *role,
@@ -208,7 +197,7 @@ fn products(scribe: &mut Scribe<'_>, treatment: &Treatment, started_at: DateTime
             unit: Some((*unit).to_owned()),
             area: treatment.areas.first().map(|(area, _)| *area).filter(|_| used.len() == 1),
             intradermal_use: *intradermal_use,
-            lot_id: None,
+            lot_id,
         });
     }
     products

@@ -9,11 +9,15 @@ use super::copy::Rows;
 use super::seal::{self, SealedEntries};
 use super::tables::{self, ChartRows, Table};
 use super::{course, progress::Progress};
+use crate::objects::{Objects, Reading};
+use crate::photo::object_name;
+use crate::photo::picture::Picture;
 use futures::SinkExt;
 use std::io::Cursor;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::{Client, Config, Transaction};
+use uuid::Uuid;
 
 /// Patients in one transaction: some 25 MB of rows.
 const CHUNK: u32 = 500;
@@ -21,7 +25,7 @@ const CHUNK: u32 = 500;
 const LANES: usize = 3;
 
 const LEDGER: Table = Table { name: "ledger", columns: seal::COLUMNS };
-const STAGED: [&Table; 10] = [
+const STAGED: [&Table; 16] = [
     &tables::PATIENT,
     &tables::PATIENT_SEARCH,
     &tables::HEALTH_ENTRY,
@@ -31,6 +35,12 @@ const STAGED: [&Table; 10] = [
     &tables::PRODUCT_USE,
     &tables::AFTERCARE_NOTE,
     &tables::ADDENDUM,
+    &tables::TREATMENT_PLAN,
+    &tables::CONSENT,
+    &tables::PHOTO,
+    &tables::OUTCOME_ASSESSMENT,
+    &tables::ADVERSE_EVENT,
+    &tables::RECALL,
     &LEDGER,
 ];
 
@@ -44,6 +54,7 @@ struct Chunk {
 
 struct Fill {
     world: Arc<World>,
+    objects: Objects,
     /// The patients that no lane has taken yet.
     left: Mutex<std::ops::Range<u32>>,
     /// The first patient that is not committed.
@@ -72,8 +83,14 @@ pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<T
 }
 
 /// Makes up the patients of a range and writes them.
-pub(super) async fn write(application: &Config, world: World, patients: std::ops::Range<u32>) -> Result<(), String> {
+pub(super) async fn write(
+    application: &Config,
+    objects: &Objects,
+    world: World,
+    patients: std::ops::Range<u32>,
+) -> Result<(), String> {
     let fill = Fill {
+        objects: objects.clone(),
         progress: Progress::start(patients.start, patients.end),
         turn: watch::Sender::new(patients.start),
         left: Mutex::new(patients),
@@ -102,7 +119,11 @@ impl Fill {
             let (first, after) = (chunk.first, chunk.after);
             let world = Arc::clone(&self.world);
             let made = tokio::task::spawn_blocking(move || make(&world, &chunk)).await;
-            let (rows, entries) = made.map_err(|error| format!("the demo patients can't be made up: {error}"))??;
+            let (rows, entries, pictures) =
+                made.map_err(|error| format!("the demo patients can't be made up: {error}"))??;
+            for (photo, picture) in pictures {
+                self.keep(photo, picture).await.map_err(|error| error.operator_message())?;
+            }
             let transaction = begin(&mut client, &self.world).await?;
             insert_records(&transaction, rows).await?;
             let mut turn = self.turn.subscribe();
@@ -111,6 +132,15 @@ impl Fill {
             transaction.commit().await.map_err(plain)?;
             self.turn.send_replace(after);
             self.progress.reach(after);
+        }
+        Ok(())
+    }
+
+    /// Keeps a photo's bytes. Those of a chunk that is cut off are written over by the next fill.
+    async fn keep(&self, photo: Uuid, picture: Picture) -> crate::error::Result<()> {
+        for (reading, bytes) in [(Reading::Original, picture.bytes), (Reading::Thumbnail, picture.thumbnail)] {
+            let brought = self.objects.bring(&photo.to_string(), bytes.into()).await?;
+            brought.keep(&object_name(self.world.org, photo, reading)).await?;
         }
         Ok(())
     }
@@ -137,13 +167,14 @@ impl Fill {
 }
 
 /// The charts of a chunk, as rows and as ledger entries in the order of their time.
-fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries), String> {
-    let mut rows = ChartRows::default();
+fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Vec<(Uuid, Picture)>), String> {
+    let (mut rows, mut pictures) = (ChartRows::default(), Vec::new());
     let mut all = Vec::new();
     for (index, number) in (chunk.first..chunk.after).zip(chunk.number..) {
         let chart = course::chart(world, index, format!("P-{number:06}")).map_err(|error| error.operator_message())?;
         rows.add(world.org, &chart).map_err(|error| error.operator_message())?;
         all.extend(chart.entries);
+        pictures.extend(chart.photos.into_iter().map(|(photo, picture)| (photo.id, picture)));
     }
     // Stable: two entries of the same moment keep their order.
     all.sort_by_key(|entry| entry.at);
@@ -151,7 +182,7 @@ fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries), Stri
     for entry in &all {
         entries.add(world.org, entry);
     }
-    Ok((rows, entries))
+    Ok((rows, entries, pictures))
 }
 
 async fn stage(transaction: &Transaction<'_>, table: &Table, rows: Rows) -> Result<(), String> {
@@ -179,12 +210,18 @@ async fn insert_records(transaction: &Transaction<'_>, rows: ChartRows) -> Resul
     insert(transaction, &tables::PATIENT_SEARCH, rows.search).await?;
     insert(transaction, &tables::HEALTH_ENTRY, rows.health).await?;
     insert(transaction, &tables::CONSULTATION, rows.consultations).await?;
+    insert(transaction, &tables::TREATMENT_PLAN, rows.plans).await?;
     insert_sessions(transaction, rows.sessions).await?;
     insert(transaction, &tables::SESSION_AREA, rows.areas).await?;
     insert(transaction, &tables::PRODUCT_USE, rows.products).await?;
     sign_sessions(transaction).await?;
     insert(transaction, &tables::AFTERCARE_NOTE, rows.notes).await?;
-    insert(transaction, &tables::ADDENDUM, rows.addenda).await
+    insert(transaction, &tables::ADDENDUM, rows.addenda).await?;
+    insert(transaction, &tables::CONSENT, rows.consents).await?;
+    insert(transaction, &tables::ADVERSE_EVENT, rows.events).await?;
+    insert(transaction, &tables::PHOTO, rows.photos).await?;
+    insert(transaction, &tables::OUTCOME_ASSESSMENT, rows.outcomes).await?;
+    insert(transaction, &tables::RECALL, rows.recalls).await
 }
 
 /// Inserts sessions as drafts: the row policies take areas and products of drafts only.

@@ -1,6 +1,8 @@
 //! `clinic demo`: a clinic made by the program keeps the rules that hold for one made by hand.
 
-use crate::support::Database;
+use crate::support::{Anonymous, Database, serve};
+use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Output, Stdio};
 use tokio::process::Command;
 
@@ -15,9 +17,10 @@ async fn clinic(arguments: &[&str]) -> Output {
     command.output().await.expect("clinic")
 }
 
-async fn fill(database: &Database, patients: &str) {
-    let url = database.url();
-    let output = clinic(&["demo", "--database-url", &url, "--patients", patients, "--seed", "5"]).await;
+async fn fill(database: &Database, patients: &str, photos: &Path) {
+    let (url, photos) = (database.url(), photos.to_str().expect("text"));
+    let line = ["demo", "--database-url", &url, "--patients", patients, "--seed", "5", "--object-store", photos];
+    let output = clinic(&line).await;
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains(PASSWORD), "{output:?}");
 }
 
@@ -28,12 +31,35 @@ async fn patients(database: &Database) -> Vec<String> {
     database.superuser().await.column(sql).await
 }
 
+const TABLES: [&str; 19] = [
+    "patient",
+    "health_entry",
+    "consultation",
+    "treatment_session",
+    "aftercare_note",
+    "addendum",
+    "device",
+    "product",
+    "product_lot",
+    "protocol",
+    "protocol_version",
+    "treatment_plan",
+    "consent_template",
+    "consent_template_version",
+    "consent",
+    "photo",
+    "outcome_assessment",
+    "adverse_event",
+    "recall",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_is_in_the_ledger_version_by_version() {
-    let database = Database::empty().await;
-    fill(&database, "60").await;
+    let (database, photos) = (Database::empty().await, tempfile::tempdir().expect("a folder"));
+    fill(&database, "60", photos.path()).await;
     let sql = database.superuser().await;
-    for table in ["patient", "health_entry", "consultation", "treatment_session", "aftercare_note", "addendum"] {
+    for table in TABLES {
+        assert_ne!(sql.one(&format!("SELECT count(*) FROM {table}")).await, "0", "{table} is empty");
         let version = if table == "addendum" { "1" } else { "t.version" };
         let bare = format!(
             "SELECT count(*) FROM {table} t WHERE {version} <> (SELECT count(*) FROM ledger l WHERE l.org_id = t.org_id \
@@ -62,12 +88,16 @@ async fn the_demo_is_in_the_ledger_version_by_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demo_is_added_to_and_the_same_seed_makes_the_same_one() {
     let (grown, whole) = (Database::empty().await, Database::empty().await);
-    fill(&grown, "30").await;
+    let (photos, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    fill(&grown, "30", photos.path()).await;
     let accounts = "SELECT email || password_changed_at FROM account ORDER BY email";
     let before = grown.superuser().await.column(accounts).await;
-    fill(&grown, "70").await;
-    fill(&grown, "50").await;
-    fill(&whole, "70").await;
+    fill(&grown, "70", photos.path()).await;
+    let entries = "SELECT count(*) FROM ledger";
+    let written = grown.superuser().await.one(entries).await;
+    fill(&grown, "50", photos.path()).await;
+    assert_eq!(written, grown.superuser().await.one(entries).await, "what is there already stays as it is");
+    fill(&whole, "70", other.path()).await;
     let patients_of_grown = patients(&grown).await;
     assert_eq!(patients_of_grown.len(), 70);
     assert_eq!(patients_of_grown, patients(&whole).await);
@@ -79,4 +109,37 @@ async fn a_demo_is_added_to_and_the_same_seed_makes_the_same_one() {
     for email in ["admin@demo.clinic", "practitioner@demo.clinic", "frontdesk@demo.clinic", "auditor@demo.clinic"] {
         assert!(before.iter().any(|account| account.starts_with(email)), "{email}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_that_is_opened_first_is_rich() {
+    let (database, photos) = (Database::empty().await, tempfile::tempdir().expect("a folder"));
+    let store = photos.path().to_str().expect("text");
+    let server = serve(&database.url(), &["--demo", "--demo-password", PASSWORD, "--object-store", store]).await;
+    let door = Anonymous::at(server.address());
+    let token = door.sign_in("practitioner@demo.clinic", PASSWORD).await.ok()["signIn"]["token"].clone();
+    let practitioner = door.with_token(token.as_str().expect("a token"));
+    let chart = "consents { totalCount } outcomes { totalCount } recalls { totalCount }
+        sessions(first: 1) { nodes { checks { rule verdict } device { serial } products { lot } } }
+        treatmentPlans { nodes { progress { done remaining } } }
+        photos(first: 2) { nodes { link(purpose: CLINICAL_RECORD, size: THUMBNAIL) { url withheld } } }
+        photoPairs { days }";
+    let found = practitioner.ask(&format!("{{ patients(first: 1) {{ nodes {{ {chart} }} }} }}")).await;
+    let first = &found["patients"]["nodes"][0];
+    for list in ["consents", "outcomes", "recalls"] {
+        assert!(first[list]["totalCount"].as_i64() > Some(0), "{list}: {first}");
+    }
+    assert!(first["sessions"]["nodes"][0]["checks"].as_array().is_some_and(|checks| checks.len() >= 9), "{first}");
+    assert!(first["treatmentPlans"]["nodes"][0]["progress"]["done"].as_i64() > Some(0), "{first}");
+    assert_ne!(first["photoPairs"], json!([]), "{first}");
+    for photo in first["photos"]["nodes"].as_array().expect("photos") {
+        assert_eq!(photo["link"]["withheld"], Value::Null);
+        let url = photo["link"]["url"].as_str().expect("a link");
+        let bytes =
+            door.request(reqwest::Method::GET, url).send().await.expect("an answer").bytes().await.expect("bytes");
+        assert!(image::load_from_memory(&bytes).is_ok());
+    }
+    server.stop().await;
+    let output = clinic(&["audit", "--database-url", &database.url(), "verify"]).await;
+    assert!(output.status.success(), "{output:?}");
 }
