@@ -430,8 +430,9 @@ fn cream(answers: &mut Answers<'_>) {
 pub fn keep_overrides(before: &[KeptCheck], mut now: Vec<KeptCheck>) -> Vec<KeptCheck> {
     for check in now.iter_mut().filter(|check| check.verdict != CheckVerdict::Pass) {
         let same = before.iter().find(|old| {
-            old.rule == check.rule && old.record_id == check.record_id && old.cause == check.cause
-                || old.rule == check.rule && old.record_id == check.record_id && check.record_id.is_some()
+            old.rule == check.rule
+                && old.record_id == check.record_id
+                && (old.cause == check.cause || check.record_id.is_some())
         });
         if let Some(old) = same.filter(|old| old.verdict >= check.verdict) {
             check.overridden.clone_from(&old.overridden);

@@ -325,7 +325,7 @@ async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSession) -> crate
         session.protocol_version_id = Some(plan.protocol_version_id);
     } else if let Some(given) = given {
         let version = listing::by_ids::<ProtocolVersion>(scope, &[given]).await?.pop();
-        if !version.is_some_and(|version| version.status == VersionStatus::Published) {
+        if version.is_none_or(|version| version.status != VersionStatus::Published) {
             return Err(Error::input("input.protocolVersionId", "is not a published version of a protocol"));
         }
     }
