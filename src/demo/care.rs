@@ -216,7 +216,7 @@ pub(super) fn work_through(scribe: &mut Scribe<'_>) -> Result<()> {
         if scribe.has_come(at) && scribe.more.chance(60) {
             change_recall(scribe, id, desk, at, |recall| {
                 recall.status = RecallStatus::Dismissed;
-                recall.closed_reason = Some("Will call when she wants to come again".to_owned());
+                recall.closed_reason = Some("Will call to come again".to_owned());
             })?;
         } else if scribe.has_come(at) && scribe.more.chance(120) {
             let until = today + TimeDelta::days(scribe.more.between(3, 40));

@@ -41,7 +41,7 @@ mod schema;
 mod template;
 
 pub use client::{Anonymous, Answer, Caller, SignedIn};
-pub use clinic::Clinic;
+pub use clinic::{Clinic, serve};
 pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
 pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
