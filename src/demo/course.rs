@@ -110,9 +110,9 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
     }
     if let Some(plan) = plan {
         let of_plan = scribe.chart.plans.get(plan).map(|it| (it.id, it.started_on));
-        let visits = scribe.chart.sessions.iter().filter(|(it, _)| it.plan_id == of_plan.map(|(id, _)| id));
+        let mut visits = scribe.chart.sessions.iter().filter(|(it, _)| it.plan_id == of_plan.map(|(id, _)| id));
         let last =
-            visits.last().map(|(it, _)| it.started_at.date_naive()).or(of_plan.map(|(_, started_on)| started_on));
+            visits.next_back().map(|(it, _)| it.started_at.date_naive()).or(of_plan.map(|(_, started_on)| started_on));
         let last = last.unwrap_or(day);
         if done < planned {
             result::leave(scribe, plan, practitioner, last)?;

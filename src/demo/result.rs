@@ -168,12 +168,7 @@ pub(super) fn assess(
 /// is completed.
 pub(super) fn review(scribe: &mut Scribe<'_>, plan: usize, by: Uuid, last: NaiveDate) -> Result<()> {
     let plan_id = scribe.chart.plans.get(plan).map(|plan| plan.id);
-<<<<<<< HEAD
-    let mut of_plan = scribe.chart.sessions.iter().filter(|(it, _)| it.plan_id == plan_id);
-    let session = of_plan.next_back().map(|(it, _)| it.id);
-=======
     let session = scribe.chart.sessions.iter().rfind(|(it, _)| it.plan_id == plan_id).map(|(it, _)| it.id);
->>>>>>> w-demo
     let rich = photographed(scribe);
     for (weeks, chance) in [(6, 800), (14, 120), (24, 120)] {
         let day = last + TimeDelta::days(weeks * 7 - scribe.more.between(0, 6));

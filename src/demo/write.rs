@@ -166,19 +166,11 @@ impl Fill {
     }
 }
 
-<<<<<<< HEAD
-/// What a chunk of patients comes to: rows, ledger entries, and the pictures of their photos.
-type Made = (ChartRows, SealedEntries, Vec<(Uuid, Picture)>);
-
-/// The charts of a chunk, as rows and as ledger entries in the order of their time.
-fn make(world: &World, chunk: &Chunk) -> Result<Made, String> {
-=======
 /// The bytes of photos, by the photos' ids.
 type Pictures = Vec<(Uuid, Picture)>;
 
 /// The charts of a chunk, as rows and as ledger entries in the order of their time.
 fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictures), String> {
->>>>>>> w-demo
     let (mut rows, mut pictures) = (ChartRows::default(), Vec::new());
     let mut all = Vec::new();
     for (index, number) in (chunk.first..chunk.after).zip(chunk.number..) {

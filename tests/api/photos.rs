@@ -577,7 +577,7 @@ async fn photos_are_kept_in_an_s3_too() {
     }
     // A large one, and the removal of what was left by one that never ended.
     let noise =
-        RgbImage::from_fn(2400, 1600, |x, y| Rgb([(x * 7919 ^ y * 104_729) as u8, (x * y) as u8, (x ^ y) as u8]));
+        RgbImage::from_fn(2400, 1600, |x, y| Rgb([((x * 7919) ^ (y * 104_729)) as u8, (x * y) as u8, (x ^ y) as u8]));
     let mut large = Cursor::new(Vec::new());
     noise.write_to(&mut large, ImageFormat::Png).expect("a picture");
     assert!(large.get_ref().len() > 5 * 1024 * 1024);
