@@ -175,6 +175,8 @@ pub async fn erase(scope: &mut Scope, mut erasure: PatientErasure) -> Result<Pat
         .get_result(door.connection)
         .await?;
     Erased { counts: erasure.counts, objects: erasure.objects } = serde_json::from_value(erased)?;
+    // Who had no photos leaves no files.
+    erasure.objects_deleted_at = erasure.objects.is_empty().then_some(erasure.erased_at);
     let row = ErasureRow::of(door.org, &erasure)?;
     diesel::insert_into(patient_erasure::table).values(&row).execute(door.connection).await?;
     scope.show([erasure.patient_id]);

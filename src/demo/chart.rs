@@ -5,6 +5,7 @@ use super::names::Country;
 use super::shelf::Shelf;
 use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::catalogue::ProductLot;
 use crate::consent::{Consent, ConsentTemplateVersion};
 use crate::consultation::Consultation;
 use crate::error::Result;
@@ -296,4 +297,13 @@ pub(super) fn visit(dice: &mut Dice, zone: Tz, day: NaiveDate) -> DateTime<Utc> 
     let minutes = 9 * 60 + dice.between(0, 34) * 15;
     let local = day.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(minutes);
     zone.from_local_datetime(&local).earliest().map_or_else(|| local.and_utc(), |at| at.with_timezone(&Utc))
+}
+
+impl World {
+    /// What was known of a lot at a moment.
+    pub(super) fn known_lot(&self, number: &str, at: DateTime<Utc>) -> Option<ProductLot> {
+        let mut lot = self.shelf.lot(number)?.clone();
+        lot.recalled = lot.recalled.filter(|recall| recall.at <= at);
+        Some(lot)
+    }
 }

@@ -16,15 +16,12 @@ use crate::vocabulary::Action;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// How far back the oldest consultations lie, days: 18 months.
-pub(super) const DAYS: i64 = 546;
-
 /// The chart of patient `index` of the seed.
 pub(super) fn chart(world: &World, index: u32, chart_number: String) -> Result<Chart> {
     let mut dice = Dice::new(world.seed, u64::from(index));
     let place = dice.weighted(world.home, &world.elsewhere);
     let today = world.end.date_naive();
-    let first_visit = today - TimeDelta::days(dice.between(3, DAYS));
+    let first_visit = today - TimeDelta::days(dice.between(3, super::shelf::DAYS));
     let patient = person::person(world, &mut dice, &place, chart_number, first_visit);
     let mut scribe = Scribe::register(world, dice, place, index, patient)?;
     // Some only register: they never came, or have yet to come.

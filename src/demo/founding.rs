@@ -1,23 +1,21 @@
 //! The demo organisation itself: its locations, its staff, their password.
 
 use super::chart::{Place, World};
-use super::dice::Dice;
 use super::names::Country;
-use super::shelf::{self, Shelf};
+use super::shelf::{self, Shelf, fixed_id, opened_at};
 use crate::access::{Scope, account, password};
 use crate::catalogue::{self, Device, Product, ProductLot};
 use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus};
 use crate::db::Pool;
 use crate::equip::equip;
 use crate::error::Result;
-use crate::ids;
 use crate::ledger::Record;
 use crate::organisation::{Location, Staff, store};
 use crate::page::{Listing, listing};
 use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::record::{Address, Stamp};
 use crate::vocabulary::StaffRole;
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -83,16 +81,6 @@ const STAFF: [(&str, StaffRole, &str, Option<&str>); 10] = [
     ("rachel.stein", StaffRole::Practitioner, "Dr Rachel Stein", Some("NY 000417-1")),
     ("mateo.alvarez", StaffRole::Practitioner, "Mateo Alvarez", Some("NY 000583-1")),
 ];
-
-/// Since when everything is said to be there.
-fn opened_at() -> DateTime<Utc> {
-    Utc.timestamp_opt(1_704_067_200, 0).single().unwrap_or_default()
-}
-
-/// Ids of the demo's own places and people, the same in every database.
-pub(super) fn fixed_id(kind: u64, number: u64) -> Uuid {
-    ids::id_at(opened_at(), Dice::new(0xde40 + kind, number).bytes())
-}
 
 fn location_id(number: u64) -> Uuid {
     fixed_id(1, number)

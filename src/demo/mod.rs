@@ -97,7 +97,7 @@ async fn patients_present(client: &mut Client, world: &World) -> Result<u32, Str
 /// The ledger's partitions for the months that the histories lie in.
 async fn ensure_months(client: &Client, world: &World) -> Result<(), String> {
     let last = world.end.date_naive();
-    let first = last - TimeDelta::days(course::DAYS) - Months::new(2);
+    let first = last - TimeDelta::days(shelf::DAYS) - Months::new(2);
     client
         .execute(
             "SELECT ensure_month_partitions($1::text::date, $2::text::date)",

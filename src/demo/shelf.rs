@@ -1,15 +1,27 @@
 //! What the clinic treats with: the catalogue's devices, products and lots.
 
-use super::chart::World;
-use super::course::DAYS;
-use super::founding;
+use super::dice::Dice;
 use crate::catalogue::{Device, MakerRecall, Product, ProductLot};
+use crate::ids;
 use crate::record::Stamp;
 use crate::vocabulary::{DeviceKind, IntradermalUse, Modality, ProductRole};
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, TimeZone, Utc};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use uuid::Uuid;
+
+/// How far back the oldest consultations lie, days: 18 months.
+pub(super) const DAYS: i64 = 546;
+
+/// Since when everything is said to be there.
+pub(super) fn opened_at() -> DateTime<Utc> {
+    Utc.timestamp_opt(1_704_067_200, 0).single().unwrap_or_default()
+}
+
+/// Ids of the demo's own places and people, the same in every database.
+pub(super) fn fixed_id(kind: u64, number: u64) -> Uuid {
+    ids::id_at(opened_at(), Dice::new(0xde40 + kind, number).bytes())
+}
 
 /// Model, maker, kind, least and greatest depth in hundredths of a millimetre.
 type Model = (&'static str, &'static str, DeviceKind, Option<(i64, i64)>);
@@ -96,7 +108,7 @@ impl Shelf {
 }
 
 /// The usual model for a kind of treatment, and others in so many of 1,000 sessions.
-pub(super) fn model_for(world: &mut super::dice::Dice, modality: Modality) -> Option<&'static str> {
+pub(super) fn model_for(world: &mut Dice, modality: Modality) -> Option<&'static str> {
     let [stylo, dermapoint, roll, lumen, panel] = MODELS.map(|(model, ..)| model);
     match modality {
         Modality::Microneedling => Some(world.weighted(stylo, &[(300, dermapoint), (40, roll)])),
@@ -119,7 +131,7 @@ pub(super) fn devices(locations: &[Uuid], at: DateTime<Utc>) -> Vec<Device> {
             let initials: String = model.chars().filter(|it| it.is_uppercase()).collect();
             let mm = |hundredths: i64| Decimal::new(hundredths, 2);
             devices.push(Device {
-                id: founding::fixed_id(3, number(place * MODELS.len() + kind)),
+                id: fixed_id(3, number(place * MODELS.len() + kind)),
                 model: (*model).to_owned(),
                 manufacturer: Some((*maker).to_owned()),
                 serial: Some(format!("{initials}-{:05}", 40_117 + place * 613 + kind * 29)),
@@ -141,7 +153,7 @@ pub(super) fn devices(locations: &[Uuid], at: DateTime<Utc>) -> Vec<Device> {
 /// The products.
 pub(super) fn products(at: DateTime<Utc>) -> Vec<Product> {
     let product = |(place, (name, maker, role, intradermal_use, strength)): (usize, &Stock)| Product {
-        id: founding::fixed_id(4, number(place)),
+        id: fixed_id(4, number(place)),
         name: (*name).to_owned(),
         manufacturer: Some((*maker).to_owned()),
         role: *role,
@@ -172,8 +184,8 @@ pub(super) fn lots(end: DateTime<Utc>) -> Vec<ProductLot> {
             };
             let recalled = (*name == RECALLED && period == back).then_some(recall);
             lots.push(ProductLot {
-                id: founding::fixed_id(5, number(place) * 1_000_000 + u64::try_from(period).unwrap_or(0)),
-                product_id: founding::fixed_id(4, number(place)),
+                id: fixed_id(5, number(place) * 1_000_000 + u64::try_from(period).unwrap_or(0)),
+                product_id: fixed_id(4, number(place)),
                 lot: lot_number(name, came),
                 expires_on: Some(expires_on(came)),
                 received_on: Some(came),
@@ -184,13 +196,4 @@ pub(super) fn lots(end: DateTime<Utc>) -> Vec<ProductLot> {
         }
     }
     lots
-}
-
-impl World {
-    /// What was known of a lot at a moment.
-    pub(super) fn known_lot(&self, number: &str, at: DateTime<Utc>) -> Option<ProductLot> {
-        let mut lot = self.shelf.lot(number)?.clone();
-        lot.recalled = lot.recalled.filter(|recall| recall.at <= at);
-        Some(lot)
-    }
 }

@@ -1,6 +1,6 @@
 use super::chart::{Chart, World};
 use super::founding::Guidance;
-use super::{course, founding};
+use super::{course, founding, shelf};
 use crate::consent::{self, ConsentKind, ConsentTemplateVersion, ConsentTemplateVersionStatus};
 use crate::plan::{SessionFact, progress};
 use crate::recall::{Change, RecallReason, RecallStatus, due, reconcile};
@@ -79,7 +79,7 @@ fn charts_do_not_depend_on_how_many_are_made() {
 #[test]
 fn nothing_happens_in_the_future_or_before_the_partitions() {
     let end = noon().date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
-    let oldest = end - TimeDelta::days(course::DAYS + 31);
+    let oldest = end - TimeDelta::days(shelf::DAYS + 31);
     for chart in charts(2, 300) {
         for entry in &chart.entries {
             assert!(entry.at < end && entry.at > oldest, "{:?} {}", entry.kind, entry.at);

@@ -196,9 +196,12 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         "NOT_FOUND"
     );
 
-    // The chain is what it was, one entry longer.
+    // The chain is what it was, two entries longer: the erasure, and that its files are gone.
     let after = sql.one(&numbers(north)).await;
-    assert!(after.starts_with(&before) && after.len() == before.len() + 65);
+    assert!(after.starts_with(&before) && after.len() == before.len() + 2 * 65);
+    let files = admin.ask("{ patientErasures { nodes { version objectsDeletedAt } } }").await;
+    let files = &files["patientErasures"]["nodes"][0];
+    assert!(files["version"] == 2 && files["objectsDeletedAt"].is_string(), "{files}");
     for (org, table) in [(north, "ledger"), (north, "access_log"), (south, "ledger")] {
         assert_eq!(broken(&sql, table, org).await, None, "{table}");
     }
