@@ -161,7 +161,7 @@ pub struct UpdateProductLotInput {
     patch: ProductLotPatch,
 }
 
-/// Notes that a maker or an authority takes a device or a lot back: from then on a session with it is blocked.
+/// Notes that a maker or an authority takes a device or a lot back: a session with it is warned of, or blocked if its protocol says so.
 #[derive(InputObject)]
 pub struct NoteMakerRecallInput {
     /// `device_…` or `lot_…`
