@@ -1,5 +1,6 @@
 //! Every setting: one flag, one environment variable, one default. Secrets never print.
 
+use crate::keys::Keys;
 use clap::{Args, Parser, Subcommand};
 use std::fmt;
 use std::net::SocketAddr;
@@ -47,6 +48,10 @@ pub struct DatabaseSettings {
     #[arg(long, global = true, env = "CLINIC_DATA_DIR", default_value = ".clinic", value_name = "DIR")]
     pub data_dir: PathBuf,
 
+    /// Where the keys are that are not in the database: of checkpoints and of second factors; absent, the folder keys in the data folder
+    #[arg(long, global = true, env = "CLINIC_KEY_DIR", value_name = "DIR")]
+    pub key_dir: Option<PathBuf>,
+
     /// Where the programs of the private Postgres are; absent, they are looked for
     #[arg(long, global = true, env = "CLINIC_POSTGRES_BIN", value_name = "DIR")]
     pub postgres_bin: Option<PathBuf>,
@@ -54,6 +59,13 @@ pub struct DatabaseSettings {
     /// Let the private Postgres forget commits when the machine loses power: for tests only
     #[arg(long, global = true, env = "CLINIC_UNSAFE_FAST_DATABASE", hide = true)]
     pub unsafe_fast_database: bool,
+}
+
+impl DatabaseSettings {
+    /// The keys that are not in the database.
+    pub fn keys(&self) -> Keys {
+        Keys::at(&self.key_dir.clone().unwrap_or_else(|| self.data_dir.join("keys")))
+    }
 }
 
 /// Where photos' bytes are, and how links to them are signed.

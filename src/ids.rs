@@ -50,6 +50,10 @@ pub fn prefix(kind: RecordKind) -> &'static str {
         RecordKind::PatientMerge => "merge",
         RecordKind::LegalHold => "hold",
         RecordKind::PatientErasure => "erasure",
+        RecordKind::PatientRestriction => "restriction",
+        RecordKind::EmergencyAccess => "emergency_access",
+        RecordKind::ServiceAccount => "service_account",
+        RecordKind::ApiKey => "api_key",
     }
 }
 

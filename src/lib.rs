@@ -21,6 +21,7 @@ mod graphql; // the schema's roots, and the gate in front of the executor
 mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids
+mod keys; // secrets outside the database
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod merge; // two charts of one person: found, made one, taken apart
 mod objects; // the object store, and signed links to what is in it

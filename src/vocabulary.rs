@@ -109,6 +109,14 @@ vocabulary! {
         LegalHold = "legal_hold",
         /// What is left of a patient whose record was erased.
         PatientErasure = "patient_erasure",
+        /// A restriction of a patient's record.
+        PatientRestriction = "patient_restriction",
+        /// Emergency access to a patient's record.
+        EmergencyAccess = "emergency_access",
+        /// An account of a program.
+        ServiceAccount = "service_account",
+        /// A key of a service account.
+        ApiKey = "api_key",
     }
 }
 

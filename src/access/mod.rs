@@ -9,3 +9,4 @@ mod throttle;
 pub mod token;
 
 pub use scope::{Door, Scope};
+pub use sign_in::Caller;

@@ -37,6 +37,11 @@ const POLICY: &[(RecordKind, [&str; 4])] = &[
     (RecordKind::PatientMerge,     ["rm",   "rm",        "",         "r"]),
     (RecordKind::LegalHold,        ["rcu",  "r",         "",         "r"]),
     (RecordKind::PatientErasure,   ["re",   "",          "",         "r"]),
+    (RecordKind::PatientRestriction, ["rcu", "r",        "",         "r"]),
+    // Whoever begins emergency access sees their own; the list is for those who look after it.
+    (RecordKind::EmergencyAccess,  ["rcu",  "c",         "c",        "r"]),
+    (RecordKind::ServiceAccount,   ["rcu",  "",          "",         "r"]),
+    (RecordKind::ApiKey,           ["rcu",  "",          "",         "r"]),
 ];
 
 fn letter(action: Action) -> char {
@@ -66,6 +71,11 @@ pub fn allows(role: StaffRole, action: Action, record: RecordKind) -> bool {
         .find(|(kind, _)| *kind == record)
         .and_then(|(_, rights)| rights.get(column))
         .is_some_and(|rights| rights.contains(letter(action)))
+}
+
+/// What emergency access lets somebody read of the one patient, whatever their role: everything clinical.
+pub fn in_emergency(record: RecordKind) -> bool {
+    allows(StaffRole::Practitioner, Action::Read, record)
 }
 
 /// `Ok`, or FORBIDDEN with who may not do what.

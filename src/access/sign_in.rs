@@ -1,6 +1,6 @@
 //! Signing in and out, and who a token belongs to.
 
-use super::scope::{Scope, Viewer};
+use super::scope::{Scope, SignInMark, Viewer};
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
 use super::{account, password};
@@ -55,8 +55,22 @@ pub struct Doorkeeper {
     organisations: Cache<TokenHash, Uuid>,
 }
 
-type ViewerRow = (Uuid, StaffRole, DateTime<Utc>);
-type ViewerSql = (st::Uuid, st::Text, st::Timestamptz);
+/// Who sends a request, as far as the request itself tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// Their token.
+    pub token: Option<&'a str>,
+    /// The id of the request.
+    pub request_id: &'a str,
+    /// The network address it came from.
+    pub address: &'a str,
+    /// Why they want to see a restricted patient, if they said so.
+    pub reason: Option<&'a str>,
+}
+
+type ViewerRow = ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool));
+type ViewerSql =
+    ((st::Uuid, st::Text, st::Timestamptz), (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool), (st::Text, st::Bool));
 
 impl Doorkeeper {
     /// Makes one.
@@ -117,6 +131,8 @@ impl Doorkeeper {
                 org: *org,
                 staff: Some(*staff),
                 role: Some(*role),
+                sign_in: None,
+                emergency: false,
             }));
         }
         let viewer = match active.as_slice() {
@@ -170,36 +186,40 @@ impl Doorkeeper {
     }
 
     /// Opens a scope for the owner of a token: a read-only consistent picture, or a write.
-    pub async fn open_scope(&self, token: Option<&str>, request_id: &str, writable: bool) -> Result<Scope> {
-        let token = token.filter(|token| token::is_well_formed(token)).ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?;
-        let hash = token::hash(token);
+    pub async fn open_scope(&self, caller: Caller<'_>, writable: bool) -> Result<Scope> {
+        let token = caller.token.filter(|token| token::is_well_formed(token));
+        let hash = token::hash(token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
         let org = self.organisation_of(hash).await?;
-        let (transaction, rows) = self.pool.begin(writable, org, &self.whose(org, hash)).await?;
+        let whose = self.whose(org, hash, caller.reason.is_some());
+        let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
-        let Some((staff, role, last_seen_at)) = found else {
+        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (_, emergency))) = found else {
             transaction.rollback().await;
             return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
         };
         self.keep_alive(hash, *last_seen_at);
-        let viewer = Viewer { org, staff: Some(*staff), role: Some(*role) };
-        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+        let sign_in = SignInMark { id: *id, proved_at: *proved_at, enrolment_only: *enrolment_only };
+        let viewer =
+            Viewer { org, staff: Some(*staff), role: Some(*role), sign_in: Some(sign_in), emergency: *emergency };
+        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable))
     }
 
     /// Opens a scope for a staff member whom a signed link names: they must be active still, and so must their account.
     pub async fn open_scope_of(&self, org: Uuid, staff: Uuid, request_id: &str, writable: bool) -> Result<Scope> {
-        let who = Sql::<st::Text>::new(
-            "SELECT s.role FROM staff s JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id \
+        let who = Sql::<(st::Text, st::Text)>::new(
+            // The address was made for somebody who had been shown the record: a restriction was answered for then.
+            "SELECT s.role, set_config('app.opened', 'all', true) FROM staff s JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id \
              JOIN account a ON a.id = m.account_id WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ",
         )
         .bind(org)
         .text(" AND s.id = ")
         .bind(staff);
-        let (transaction, roles) = self.pool.begin::<_, StaffRole>(writable, org, &who).await?;
-        let Some(role) = roles.into_iter().next() else {
+        let (transaction, roles) = self.pool.begin::<_, (StaffRole, String)>(writable, org, &who).await?;
+        let Some((role, _)) = roles.into_iter().next() else {
             transaction.rollback().await;
             return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
         };
-        let viewer = Viewer { org, staff: Some(staff), role: Some(role) };
+        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency: false };
         Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
     }
 
@@ -217,14 +237,27 @@ impl Doorkeeper {
         Ok(org)
     }
 
-    /// Asks whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active.
-    fn whose(&self, org: Uuid, hash: TokenHash) -> Sql<ViewerSql> {
+    /// Asks whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
+    /// same statement says which restricted patients are open to them, and whose clinical records alone somebody sees
+    /// who has none but emergency access: the row policies ask for both, and without them show less.
+    fn whose(&self, org: Uuid, hash: TokenHash, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
-        Sql::new(
-            "SELECT s.id, s.role, i.last_seen_at FROM sign_in i JOIN account a ON a.id = i.account_id \
+        Sql::new("SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, i.enrolment_only, set_config('app.opened', CASE WHEN ")
+        .bind(reason_stated)
+        .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
+        .bind(org)
+        .text(
+            ") THEN 'all' ELSE coalesce(e.patients, '') END, true), \
+             set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') ELSE '' END, true) <> '' \
+             FROM sign_in i JOIN account a ON a.id = i.account_id \
              JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id \
-             WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
+             CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients FROM emergency_access g \
+             WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
+        )
+        .bind(now)
+        .text(
+            ") AS e WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
         )
         .bind(hash.to_vec())
         .text(" AND s.org_id = ")

@@ -131,10 +131,10 @@ impl Pool {
         }
     }
 
-    /// Opens a read-write transaction in an organisation, with nothing to ask yet.
+    /// Opens a read-write transaction of the program itself in an organisation: no patient is closed to it.
     pub async fn write(&self, org: Uuid) -> Result<Transaction> {
-        let nothing = Sql::<diesel::sql_types::Integer>::new("SELECT 1");
-        Ok(self.begin::<_, i32>(true, org, &nothing).await?.0)
+        let open = Sql::<diesel::sql_types::Text>::new("SELECT set_config('app.opened', 'all', true)");
+        Ok(self.begin::<_, String>(true, org, &open).await?.0)
     }
 }
 

@@ -13,6 +13,7 @@ diesel::table! {
         patient_ids -> Array<Nullable<Uuid>>,
         digest -> Bytea,
         hash -> Bytea,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -25,6 +26,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    access_log_patient (org_id, patient_id, seq, at) {
+        org_id -> Uuid,
+        patient_id -> Uuid,
+        seq -> Int8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     account (id) {
         id -> Uuid,
         email -> Text,
@@ -32,6 +42,9 @@ diesel::table! {
         created_at -> Timestamptz,
         password_changed_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+        totp_secret -> Nullable<Bytea>,
+        totp_confirmed_at -> Nullable<Timestamptz>,
+        totp_last_step -> Nullable<Int8>,
     }
 }
 
@@ -114,6 +127,34 @@ diesel::table! {
         signed_by -> Nullable<Uuid>,
         signature_meaning -> Nullable<Text>,
         content_hash -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    api_key (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        service_account_id -> Uuid,
+        prefix -> Text,
+        secret_hash -> Bytea,
+        allowed_addresses -> Array<Nullable<Text>>,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    api_key_use (secret_hash) {
+        secret_hash -> Bytea,
+        org_id -> Uuid,
+        key_id -> Uuid,
+        last_used_at -> Nullable<Timestamptz>,
+        last_used_from -> Nullable<Text>,
     }
 }
 
@@ -257,6 +298,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    emergency_access (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        staff_id -> Uuid,
+        reason -> Text,
+        begun_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        alerted_at -> Nullable<Timestamptz>,
+        reviewed_at -> Nullable<Timestamptz>,
+        reviewed_by -> Nullable<Uuid>,
+        review_note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     health_entry (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -362,6 +425,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        second_factor_roles -> Array<Nullable<Text>>,
     }
 }
 
@@ -388,6 +452,18 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    password_reset (token_hash) {
+        token_hash -> Bytea,
+        account_id -> Uuid,
+        org_id -> Uuid,
+        requested_by -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -459,6 +535,25 @@ diesel::table! {
         undone_by -> Nullable<Uuid>,
         undo_reason -> Nullable<Text>,
         kept -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    patient_restriction (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        reason -> Text,
+        placed_at -> Timestamptz,
+        placed_by -> Nullable<Uuid>,
+        lifted_at -> Nullable<Timestamptz>,
+        lifted_by -> Nullable<Uuid>,
+        lift_reason -> Nullable<Text>,
         version -> Int4,
         created_at -> Timestamptz,
         created_by -> Nullable<Uuid>,
@@ -604,6 +699,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    rate_budget (kind, key_hash) {
+        kind -> Text,
+        key_hash -> Bytea,
+        window_start -> Timestamptz,
+        taken -> Int8,
+    }
+}
+
+diesel::table! {
     recall (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -620,6 +724,30 @@ diesel::table! {
         done_by_session_id -> Nullable<Uuid>,
         basis -> Text,
         attempts -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    recovery_code (account_id, code_hash) {
+        account_id -> Uuid,
+        code_hash -> Bytea,
+        created_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    service_account (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        scopes -> Array<Nullable<Text>>,
+        active -> Bool,
         version -> Int4,
         created_at -> Timestamptz,
         created_by -> Nullable<Uuid>,
@@ -656,6 +784,26 @@ diesel::table! {
         last_seen_at -> Timestamptz,
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        id -> Uuid,
+        client -> Text,
+        from_address -> Text,
+        by_cookie -> Bool,
+        proved_at -> Nullable<Timestamptz>,
+        second_factor -> Bool,
+        enrolment_only -> Bool,
+    }
+}
+
+diesel::table! {
+    sign_in_challenge (token_hash) {
+        token_hash -> Bytea,
+        account_id -> Uuid,
+        org_id -> Uuid,
+        staff_id -> Uuid,
+        tries -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -750,27 +898,34 @@ diesel::joinable!(access_log_head -> organisation (org_id));
 diesel::joinable!(account_membership -> account (account_id));
 diesel::joinable!(account_membership -> organisation (org_id));
 diesel::joinable!(adverse_event -> organisation (org_id));
+diesel::joinable!(api_key -> organisation (org_id));
 diesel::joinable!(chart_counter -> organisation (org_id));
 diesel::joinable!(consent -> organisation (org_id));
 diesel::joinable!(consent_signature -> organisation (org_id));
 diesel::joinable!(consent_template -> organisation (org_id));
 diesel::joinable!(consent_template_version -> organisation (org_id));
 diesel::joinable!(device -> organisation (org_id));
+diesel::joinable!(emergency_access -> organisation (org_id));
 diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
 diesel::joinable!(legal_hold -> organisation (org_id));
 diesel::joinable!(location -> organisation (org_id));
 diesel::joinable!(outcome_assessment -> organisation (org_id));
+diesel::joinable!(password_reset -> account (account_id));
 diesel::joinable!(patient -> organisation (org_id));
 diesel::joinable!(patient_erasure -> organisation (org_id));
 diesel::joinable!(patient_merge -> organisation (org_id));
+diesel::joinable!(patient_restriction -> organisation (org_id));
 diesel::joinable!(photo -> organisation (org_id));
 diesel::joinable!(product -> organisation (org_id));
 diesel::joinable!(product_lot -> organisation (org_id));
 diesel::joinable!(protocol -> organisation (org_id));
 diesel::joinable!(protocol_version -> organisation (org_id));
 diesel::joinable!(recall -> organisation (org_id));
+diesel::joinable!(recovery_code -> account (account_id));
+diesel::joinable!(service_account -> organisation (org_id));
 diesel::joinable!(sign_in -> account (account_id));
+diesel::joinable!(sign_in_challenge -> account (account_id));
 diesel::joinable!(staff -> account (account_id));
 diesel::joinable!(staff -> organisation (org_id));
 diesel::joinable!(treatment_plan -> organisation (org_id));
@@ -778,11 +933,14 @@ diesel::joinable!(treatment_plan -> organisation (org_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_log,
     access_log_head,
+    access_log_patient,
     account,
     account_membership,
     addendum,
     adverse_event,
     aftercare_note,
+    api_key,
+    api_key_use,
     chart_counter,
     consent,
     consent_signature,
@@ -790,6 +948,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     consent_template_version,
     consultation,
     device,
+    emergency_access,
     health_entry,
     idempotency,
     ledger,
@@ -798,9 +957,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     location,
     organisation,
     outcome_assessment,
+    password_reset,
     patient,
     patient_erasure,
     patient_merge,
+    patient_restriction,
     patient_search,
     photo,
     product,
@@ -808,9 +969,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     product_use,
     protocol,
     protocol_version,
+    rate_budget,
     recall,
+    recovery_code,
+    service_account,
     session_area,
     sign_in,
+    sign_in_challenge,
     sign_in_failure,
     staff,
     treatment_plan,

@@ -162,6 +162,11 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
         RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
         RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
+        // None of these has a type in the API yet.
+        RecordKind::PatientRestriction
+        | RecordKind::EmergencyAccess
+        | RecordKind::ServiceAccount
+        | RecordKind::ApiKey => Vec::new(),
         RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
     })
 }

@@ -63,6 +63,7 @@ async fn run(
         address: client_address(http, app.trust_proxy),
         token: request::bearer_token(http.headers())?.map(str::to_owned),
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
+        reason: request::access_reason(http.headers())?,
         name: String::new(),
     };
     // All of a batch is judged before any of it runs.

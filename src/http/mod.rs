@@ -55,6 +55,7 @@ pub fn cors(settings: &ServeSettings) -> Cors {
             CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("access-reason"),
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
         .max_age(600);

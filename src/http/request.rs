@@ -20,7 +20,7 @@ use futures::StreamExt;
 
 pub use accept::MediaType;
 pub(crate) use headers::REQUEST_ID;
-pub use headers::{bearer_token, idempotency_key, request_id};
+pub use headers::{access_reason, bearer_token, idempotency_key, request_id};
 pub use refusal::RequestRefusal;
 
 /// How much of a body is read, and for how long.

@@ -46,6 +46,8 @@ pub struct AccessEvent {
     pub operation: String,
     /// The network address it came from.
     pub from_address: String,
+    /// Why, where it was said.
+    pub reason: Option<String>,
     /// Whose data was shown.
     pub patients: Vec<Uuid>,
 }
@@ -107,6 +109,7 @@ struct Row {
     event: Event,
     operation: String,
     from_address: String,
+    reason: Option<String>,
     patient_ids: Vec<Uuid>,
     digest: String,
     hash: String,
@@ -120,22 +123,29 @@ fn bytea(bytes: &[u8]) -> String {
 /// The digest of a row: over its fields and its time.
 fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
     let patients: Vec<u8> = event.patients.iter().flat_map(|patient| *patient.as_bytes()).collect();
-    hash_fields(&[
+    let at = at.timestamp_micros().to_be_bytes();
+    let mut fields: Vec<&[u8]> = vec![
         org.as_bytes(),
-        &at.timestamp_micros().to_be_bytes(),
+        &at,
         event.actor.as_ref().map_or(&[], |actor| actor.as_bytes().as_slice()),
         event.request_id.as_bytes(),
         event.event.as_str().as_bytes(),
         event.operation.as_bytes(),
         event.from_address.as_bytes(),
         &patients,
-    ])
+    ];
+    // A tenth field only where there is a reason: rows from before there were any keep their digest.
+    fields.extend(event.reason.as_ref().map(String::as_bytes));
+    hash_fields(&fields)
 }
 
-type Kept = ((i64, DateTime<Utc>, Option<Uuid>, String, Event), (String, String, Vec<Option<Uuid>>, Vec<u8>, Vec<u8>));
+type Kept = (
+    (i64, DateTime<Utc>, Option<Uuid>, String, Event),
+    (String, String, Option<String>, Vec<Option<Uuid>>, Vec<u8>, Vec<u8>),
+);
 type KeptSql = (
     (st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text, st::Text),
-    (st::Text, st::Text, st::Array<st::Nullable<st::Uuid>>, st::Binary, st::Binary),
+    (st::Text, st::Text, st::Nullable<st::Text>, st::Array<st::Nullable<st::Uuid>>, st::Binary, st::Binary),
 );
 
 /// Walks an organisation's access log from the first row to the head. The number of the first broken row, or `None`.
@@ -144,7 +154,7 @@ pub async fn verify_access(scope: &mut Scope) -> Result<Option<i64>> {
     let (mut before, mut last) = (first_hash(org).to_vec(), 0_i64);
     loop {
         let rows: Vec<Kept> = Sql::<KeptSql>::new(
-            "SELECT seq, at, actor_id, request_id, event, operation, from_address, patient_ids, digest, hash \
+            "SELECT seq, at, actor_id, request_id, event, operation, from_address, reason, patient_ids, digest, hash \
              FROM access_log WHERE org_id = ",
         )
         .bind(org)
@@ -156,9 +166,9 @@ pub async fn verify_access(scope: &mut Scope) -> Result<Option<i64>> {
         if rows.is_empty() {
             break;
         }
-        for ((seq, at, actor, request_id, event), (operation, from_address, patients, digest, hash)) in rows {
+        for ((seq, at, actor, request_id, event), (operation, from_address, reason, patients, digest, hash)) in rows {
             let patients = patients.into_iter().flatten().collect();
-            let event = AccessEvent { org, actor, request_id, event, operation, from_address, patients };
+            let event = AccessEvent { org, actor, request_id, event, operation, from_address, reason, patients };
             let sealed = digest_of(org, at, &event).as_slice() == digest;
             if seq != last + 1 || !sealed || next_hash(&before, seq, &digest).as_slice() != hash {
                 return Ok(Some(last + 1));
@@ -195,6 +205,7 @@ async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Re
             event: event.event,
             operation: event.operation,
             from_address: event.from_address,
+            reason: event.reason,
             patient_ids: event.patients,
             digest: bytea(&digest),
             hash: bytea(&hash),
@@ -206,18 +217,26 @@ async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Re
         .bind(hash)
         .text(" WHERE org_id = ")
         .bind(org)
+        .text("), r AS (SELECT * FROM json_to_recordset(")
+        .bind(serde_json::to_value(&rows)?)
         .text(
-            ") INSERT INTO access_log (org_id, at, seq, actor_id, request_id, event, operation, from_address, \
-             patient_ids, digest, hash) SELECT ",
+            ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
+             reason text, patient_ids uuid[], digest bytea, hash bytea)), about AS (INSERT INTO access_log_patient \
+             (org_id, patient_id, seq, at) SELECT ",
+        )
+        .bind(org)
+        .text(", p, r.seq, ")
+        .bind(at)
+        .text(
+            " FROM r CROSS JOIN LATERAL unnest(r.patient_ids) AS p) INSERT INTO access_log (org_id, at, seq, actor_id, \
+             request_id, event, operation, from_address, reason, patient_ids, digest, hash) SELECT ",
         )
         .bind(org)
         .text(", ")
         .bind(at)
-        .text(", r.* FROM json_to_recordset(")
-        .bind(serde_json::to_value(&rows)?)
         .text(
-            ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
-             patient_ids uuid[], digest bytea, hash bytea)",
+            ", r.seq, r.actor_id, r.request_id, r.event, r.operation, r.from_address, r.reason, r.patient_ids, r.digest, \
+             r.hash FROM r",
         )
         .execute(transaction.connection()?)
         .await?;

@@ -2,12 +2,11 @@
 //! it can be changed.
 
 use crate::config::ObjectSettings;
+use crate::keys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, Mac};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use uuid::Uuid;
@@ -106,13 +105,13 @@ impl Links {
                 return Err(format!("--link-secret must have at least {SHORTEST_SECRET} characters"));
             }
             (Some(secret), _) => Sha256::digest(secret.expose().as_bytes()).into(),
-            (None, Some(folder)) => kept_key(&folder.join("link-secret"))?,
+            (None, Some(folder)) => keys::kept(&folder.join("link-secret"))?,
             (None, None) => {
                 tracing::warn!(
                     "no --link-secret: links to photos are signed for this process alone and end with it; several \
                      processes need one secret in common"
                 );
-                fresh_key()?
+                keys::fresh()?
             }
         };
         Ok(Self { key, base: settings.public_url.as_deref().unwrap_or_default().trim_end_matches('/').to_owned() })
@@ -161,41 +160,6 @@ impl Links {
             until: DateTime::from_timestamp(i64::from_be_bytes(seconds.try_into().ok()?), 0)?,
         })
     }
-}
-
-fn fresh_key() -> Result<[u8; 32], String> {
-    let mut key = [0_u8; 32];
-    OsRng.try_fill_bytes(&mut key).map_err(|_| "the system gives no randomness".to_owned())?;
-    Ok(key)
-}
-
-/// The key in a file, made at the first start. Two processes that start at once agree: the file appears whole.
-fn kept_key(file: &Path) -> Result<[u8; 32], String> {
-    let plain = |error: std::io::Error| format!("the links' secret {} can't be kept: {error}", file.display());
-    let fresh = file.with_extension(uuid::Uuid::now_v7().to_string());
-    if !file.exists() {
-        write_secret(&fresh, &fresh_key()?).map_err(plain)?;
-        let linked = std::fs::hard_link(&fresh, file);
-        let _ = std::fs::remove_file(&fresh);
-        match linked {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(plain(error)),
-        }
-    }
-    let bytes = std::fs::read(file).map_err(plain)?;
-    bytes.try_into().map_err(|_| format!("the links' secret {} is not 32 bytes long: remove it", file.display()))
-}
-
-fn write_secret(file: &Path, key: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    file.write_all(key)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

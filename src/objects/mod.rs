@@ -7,6 +7,7 @@ pub use link::{Links, Pass, Reading, Reason, Use};
 
 use crate::config::ObjectSettings;
 use crate::error::{Error, Result};
+use crate::keys;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::BoxStream;
@@ -53,7 +54,7 @@ impl Objects {
             )
         };
         std::fs::create_dir_all(folder).map_err(|error| plain(&error))?;
-        close_to_others(folder).map_err(|error| plain(&error))?;
+        keys::close_to_others(folder).map_err(|error| plain(&error))?;
         let folder = folder.canonicalize().map_err(|error| plain(&error))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| plain(&error))?;
         Ok(Self { store: Arc::new(store.with_fsync(true)), prefix: Key::default(), folder: Some(folder) })
@@ -159,17 +160,6 @@ fn sweep_half_written(folder: &Path, before: DateTime<Utc>) -> usize {
 }
 
 /// The folder is for the service alone.
-#[cfg(unix)]
-fn close_to_others(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
 /// Bytes that were brought and are not kept yet. Dropped, they are taken away.
 pub struct Incoming {
     objects: Objects,

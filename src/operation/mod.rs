@@ -6,8 +6,8 @@ mod input;
 pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
-use crate::access::Scope;
 use crate::access::sign_in::Doorkeeper;
+use crate::access::{Caller, Scope};
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry};
 use crate::objects::{Links, Objects};
@@ -28,6 +28,8 @@ pub struct RequestFacts {
     pub token: Option<String>,
     /// The `Idempotency-Key`, if any.
     pub idempotency_key: Option<String>,
+    /// Why restricted patients are looked at, if it was said (`Access-Reason`).
+    pub reason: Option<String>,
     /// The operation's name, or its first root field: what the access log calls it.
     pub name: String,
 }
@@ -103,7 +105,13 @@ impl Operation {
 
     async fn open(&self, writable: bool) -> Result<Scope> {
         let token = self.token.lock().await.clone();
-        self.service.doorkeeper.open_scope(token.as_deref(), &self.facts.id, writable).await
+        let caller = Caller {
+            token: token.as_deref(),
+            request_id: &self.facts.id,
+            address: &self.facts.address,
+            reason: self.facts.reason.as_deref(),
+        };
+        self.service.doorkeeper.open_scope(caller, writable).await
     }
 
     /// The bearer token: the request's, or that of a sign-in in this very operation.
@@ -209,6 +217,7 @@ impl Operation {
                 event,
                 operation: self.facts.name.clone(),
                 from_address: self.facts.address.clone(),
+                reason: self.facts.reason.clone(),
                 patients,
             })
             .await

@@ -20,6 +20,9 @@ pub struct Organisation {
     pub id: Uuid,
     /// Its name.
     pub name: String,
+    /// The roles that must sign in with a second factor.
+    #[serde(default)]
+    pub second_factor_roles: Vec<StaffRole>,
     /// Version and times.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -28,6 +28,7 @@ struct OrganisationRow {
     version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    second_factor_roles: Vec<Option<StaffRole>>,
 }
 
 #[derive(Queryable, Insertable, AsChangeset)]
@@ -75,7 +76,8 @@ impl From<OrganisationRow> for Organisation {
             updated_at: row.updated_at,
             updated_by: None,
         };
-        Self { id: row.org_id, name: row.name, stamp }
+        let second_factor_roles = row.second_factor_roles.into_iter().flatten().collect();
+        Self { id: row.org_id, name: row.name, second_factor_roles, stamp }
     }
 }
 
@@ -173,7 +175,14 @@ pub async fn organisation(scope: &mut Scope) -> Result<Organisation> {
 pub async fn found(scope: &mut Scope, name: &str) -> Result<Organisation> {
     let now = ids::now();
     let door = scope.write(Action::Create, RecordKind::Organisation)?;
-    let row = OrganisationRow { org_id: door.org, name: name.to_owned(), version: 1, created_at: now, updated_at: now };
+    let row = OrganisationRow {
+        org_id: door.org,
+        name: name.to_owned(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        second_factor_roles: Vec::new(),
+    };
     diesel::insert_into(organisation::table).values(&row).execute(door.connection).await?;
     ledger::open_organisation(scope).await?;
     let founded = Organisation::from(row);

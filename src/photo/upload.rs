@@ -164,6 +164,7 @@ impl Bearer {
             event,
             operation: operation.to_owned(),
             from_address: self.address.clone(),
+            reason: None,
             patients: vec![photo.patient_id],
         };
         Ok(self.service.access_log.write(event).await?)

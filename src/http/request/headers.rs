@@ -10,6 +10,7 @@ use super::RequestRefusal;
 
 /// Names a request, in the log and in the answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ACCESS_REASON: HeaderName = HeaderName::from_static("access-reason");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A token has 43 characters; this leaves room for a longer kind and none for mischief.
 const LONGEST_TOKEN: usize = 512;
@@ -46,6 +47,24 @@ pub fn idempotency_key(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal>
     let key = first.to_str().ok().filter(visible).filter(|_| given.next().is_none());
     key.map(Some).ok_or_else(|| {
         RequestRefusal::bad_request("Idempotency-Key takes 1 to 255 visible ASCII characters, once: a UUID does well")
+    })
+}
+
+/// The value of `Access-Reason`: why restricted patients are looked at; `None` when the header is absent. Letters beyond
+/// ASCII come as UTF-8.
+///
+/// # Errors
+/// 400 unless it is one header of 3 to 500 characters without control characters.
+pub fn access_reason(head: &HeaderMap) -> Result<Option<String>, RequestRefusal> {
+    let mut given = head.get_all(ACCESS_REASON);
+    let Some(first) = given.next() else { return Ok(None) };
+    let reason = std::str::from_utf8(first.as_bytes()).ok().map(str::trim).filter(|reason| {
+        given.next().is_none() && (3..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control)
+    });
+    reason.map(|reason| Some(reason.to_owned())).ok_or_else(|| {
+        RequestRefusal::bad_request(
+            "Access-Reason takes 3 to 500 characters of UTF-8, once: say why you need the record",
+        )
     })
 }
 
@@ -124,6 +143,19 @@ mod tests {
             assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{key:?}");
         }
         assert!(idempotency_key(with(&[("idempotency-key", "a"), ("idempotency-key", "a")]).headers()).is_err());
+    }
+
+    #[test]
+    fn an_access_reason_is_a_short_sentence() {
+        assert_eq!(access_reason(with(&[]).headers()), Ok(None));
+        let said = access_reason(with(&[("access-reason", " Her practitioner is away ")]).headers());
+        assert_eq!(said, Ok(Some("Her practitioner is away".to_owned())));
+        let long: &'static str = Box::leak("r".repeat(501).into_boxed_str());
+        for wrong in ["", "  ", "ab", "a\tb c", long] {
+            let refusal = access_reason(with(&[("access-reason", wrong)]).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{wrong:?}");
+        }
+        assert!(access_reason(with(&[("access-reason", "one"), ("access-reason", "two")]).headers()).is_err());
     }
 
     #[test]
