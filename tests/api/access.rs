@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// What admin, practitioner, front desk and auditor get, in the order of `Role::ALL`.
 pub type Rights = [&'static str; 4];
 
-const NO: &str = "FORBIDDEN";
+pub const NO: &str = "FORBIDDEN";
 const ALL: Rights = ["ok"; 4];
 const CLINICAL: Rights = ["ok", "ok", NO, "ok"];
 const ADMIN: Rights = ["ok", NO, NO, NO];
@@ -19,7 +19,7 @@ const ERASURES: Rights = ["ok", NO, NO, "ok"];
 
 /// Every root field of Query, with its arguments. `$patient` and the like are ids.
 #[rustfmt::skip]
-const QUERIES: &[(&str, &str, Rights)] = &[
+pub const QUERIES: &[(&str, &str, Rights)] = &[
     ("me",             "",                 ALL),
     ("organisation",   "",                 ALL),
     ("location",       "(id: $location)",  ALL),
@@ -158,10 +158,13 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("dismissRecall",        REGISTERS),
 ];
 
+/// What is open to somebody without a sign-in.
+pub const PUBLIC: [&str; 2] = ["signIn", "signOut"];
+
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
 /// Payloads are not here: a mutation's row above says who gets its payload.
 #[rustfmt::skip]
-const FIELDS: &[(&str, &str, Rights, &str)] = &[
+pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Organisation", "organisation", ALL, "id name version createdAt locations history"),
     ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
@@ -329,7 +332,7 @@ const FIELDS: &[(&str, &str, Rights, &str)] = &[
 const ARGUMENTS: &[(&str, &str)] = &[("outcomeSeries", "(scale: \"gais\")"), ("link", "(purpose: CLINICAL_RECORD)")];
 
 /// A field with the arguments it needs.
-fn called(name: &str) -> String {
+pub fn called(name: &str) -> String {
     let arguments = ARGUMENTS.iter().find(|(field, _)| *field == name).map_or("", |(_, arguments)| arguments);
     format!("{name}{arguments}")
 }
@@ -466,7 +469,7 @@ pub async fn erasing(admin: &SignedIn, patient: &Made) -> Value {
 }
 
 /// `query (…) { … }` with the variables it uses, all of them ids.
-fn query(body: &str) -> String {
+pub fn query(body: &str) -> String {
     let used = [
         "location",
         "staff",
@@ -497,12 +500,12 @@ fn query(body: &str) -> String {
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
 }
 
-fn is_object(schema: &Schema, field: &Field) -> bool {
+pub fn is_object(schema: &Schema, field: &Field) -> bool {
     matches!(schema.get(field.named_type()).kind.as_str(), "OBJECT" | "INTERFACE" | "UNION")
 }
 
 /// The named fields of a type, each with a selection if it needs one.
-fn selection(schema: &Schema, ty: &str, names: &str) -> String {
+pub fn selection(schema: &Schema, ty: &str, names: &str) -> String {
     let fields = names.split_whitespace().map(|name| {
         let field = schema
             .get(ty)
@@ -517,7 +520,7 @@ fn selection(schema: &Schema, ty: &str, names: &str) -> String {
 }
 
 /// The root query that reaches a path such as `session/areas/0`.
-fn reach(path: &str, selection: &str) -> String {
+pub fn reach(path: &str, selection: &str) -> String {
     let mut steps = path.split('/').filter(|step| step.parse::<usize>().is_err());
     let root = steps.next().expect("a root field");
     let (_, arguments, _) = QUERIES.iter().find(|(name, ..)| *name == root).expect("a root field");
@@ -527,13 +530,13 @@ fn reach(path: &str, selection: &str) -> String {
     query(&format!("{root}{arguments} {inner}"))
 }
 
-fn path_of(error: &Value) -> Vec<String> {
+pub fn path_of(error: &Value) -> Vec<String> {
     let steps = error["path"].as_array().map(Vec::as_slice).unwrap_or_default();
     steps.iter().map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned)).collect()
 }
 
 /// What came of a field below a path: `ok`, its own error's code, or that of an error on the way to it.
-fn outcome(answer: &Answer, path: &str, field: &str) -> String {
+pub fn outcome(answer: &Answer, path: &str, field: &str) -> String {
     let steps: Vec<&str> = path.split('/').collect();
     for (error, code) in answer.errors.iter().zip(answer.codes()) {
         let at = path_of(error);
@@ -870,7 +873,7 @@ async fn signed_out_everything_but_sign_in_is_refused() {
             assert!(answer.data.get(name).is_none_or(Value::is_null), "{name} {}", answer.text);
         }
     }
-    for (mutation, _) in MUTATIONS.iter().filter(|(name, _)| *name != "signIn" && *name != "signOut") {
+    for (mutation, _) in MUTATIONS.iter().filter(|(name, _)| !PUBLIC.contains(name)) {
         let answer = nobody.does(mutation, input_of(&chart, mutation).await, "__typename").await;
         assert_eq!(
             (answer.outcome().as_str(), answer.status.as_u16()),
@@ -884,7 +887,7 @@ async fn signed_out_everything_but_sign_in_is_refused() {
 }
 
 /// Where the typed ids of an input are, as JSON pointers.
-fn ids_in(value: &Value, at: &str, found: &mut Vec<String>) {
+pub fn ids_in(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| ids_in(value, &format!("{at}/{name}"), found)),
         Value::Array(items) => {
@@ -958,7 +961,7 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
     }
     // Every id of every mutation's input, one at a time.
     let mut tried = 0;
-    for (mutation, rights) in MUTATIONS.iter().filter(|(name, _)| *name != "signIn" && *name != "signOut") {
+    for (mutation, rights) in MUTATIONS.iter().filter(|(name, _)| !PUBLIC.contains(name)) {
         let who = if rights[Role::Practitioner as usize] == "ok" { &ours.anna } else { &ours.admin };
         let (own, foreign) = (input_of(&ours, mutation).await, input_of(&theirs, mutation).await);
         let mut places = Vec::new();

@@ -80,10 +80,15 @@ impl Clinic {
 
     /// Stops the service and starts it again on the same database, with other flags.
     pub async fn restart(&mut self, flags: &[&str]) {
+        self.restart_at(&self.database.url(), flags).await;
+    }
+
+    /// Stops the service and starts it again on its database as somebody else's address reaches it.
+    pub async fn restart_at(&mut self, database_url: &str, flags: &[&str]) {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-        let server = serve(&self.database.url(), &with_store(self.objects.path(), flags)).await;
+        let server = serve(database_url, &with_store(self.objects.path(), flags)).await;
         self.door = Anonymous::at(server.address());
         self.server = Some(server);
     }

@@ -21,6 +21,7 @@
 //! | `clinic` | a test's own service; `Clinic::with(&["--sign-in-idle", "2s"])` takes any flag of `clinic serve` |
 //! | `client` | `Anonymous` and `SignedIn`, and the `Answer` to a request |
 //! | `makers` | patients, consultations, sessions, notes, addenda, through the API |
+//! | `proxy` | between service and Postgres: takes the tenant filter out of every statement |
 //! | `schema` | the schema by introspection |
 //!
 //! The two organisations are `clinic.north` and `clinic.south`; `clinic.practitioner()` and the like are of the north,
@@ -37,6 +38,7 @@ mod cluster;
 mod database;
 mod ids;
 mod makers;
+mod proxy;
 mod schema;
 mod template;
 
@@ -45,6 +47,7 @@ pub use clinic::{Clinic, serve};
 pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
 pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
+pub use proxy::{FilterCutter, cut_filters};
 pub use schema::{Field, Schema, Type};
 pub use template::{Organisation, PASSWORD, Role, StaffMember, get as world};
 
