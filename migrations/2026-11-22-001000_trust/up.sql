@@ -226,7 +226,7 @@ CREATE FUNCTION closed_patients() RETURNS uuid[]
     SELECT CASE WHEN current_setting('app.opened', true) = 'all' THEN '{}'::uuid[] ELSE (
         SELECT coalesce(array_agg(r.patient_id), '{}') FROM patient_restriction r
         WHERE r.org_id = current_org() AND r.lifted_at IS NULL
-        AND r.patient_id <> ALL (string_to_array(coalesce(current_setting('app.opened', true), ''), ',')::uuid[])
+        AND r.patient_id <> ALL (string_to_array(coalesce(NULLIF(current_setting('app.opened', true), 'all'), ''), ',')::uuid[])
     ) END
 $$;
 
