@@ -126,7 +126,8 @@ async fn migrated() -> (Database, Sql) {
 }
 
 /// Tables with an `org_id` that are read before a tenant is known: only `src/access` does (`layers.rs`).
-const BEFORE_THE_TENANT: [&str; 2] = ["account_membership", "sign_in"];
+const BEFORE_THE_TENANT: [&str; 5] =
+    ["account_membership", "api_key_use", "password_reset", "sign_in", "sign_in_challenge"];
 
 /// Condition of a `pg_class`: a table of a tenant (not a partition, not one of those above).
 fn of_a_tenant() -> String {
@@ -204,10 +205,26 @@ async fn row_level_security_is_forced_on_every_tenant_table_and_partition() {
         SELECT polrelid::regclass || ' ' || polname FROM pg_policy
         WHERE NOT coalesce(pg_get_expr(polqual, polrelid), 'current_org') ~ 'current_org'
            OR NOT coalesce(pg_get_expr(polwithcheck, polrelid), 'current_org') ~ 'current_org'
-           OR (polqual IS NULL AND polwithcheck IS NULL) OR NOT polpermissive",
+           OR (polqual IS NULL AND polwithcheck IS NULL)",
         )
         .await;
+    let (narrowing, loose): (Vec<String>, Vec<String>) =
+        loose.into_iter().partition(|policy| policy.ends_with(" open_patients") || policy.ends_with(" only_patients"));
     assert_eq!(loose, [""; 0], "policies that do not ask for the tenant");
+    // Those two narrow what the others let through, on everything that is some patient's.
+    let restrictive = sql
+        .column("SELECT polrelid::regclass || ' ' || polname FROM pg_policy WHERE NOT polpermissive ORDER BY 1")
+        .await;
+    assert!(narrowing.iter().all(|policy| restrictive.contains(policy)), "{narrowing:?} widen");
+    let owned = sql
+        .column(
+            "SELECT name FROM patient_tables() WHERE name NOT IN ('patient_restriction', 'emergency_access') \
+             UNION SELECT unnest(ARRAY['patient', 'ledger'])",
+        )
+        .await;
+    for table in owned {
+        assert!(restrictive.contains(&format!("{table} open_patients")), "{table} shows restricted patients");
+    }
     let partitions = sql.one("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'").await;
     assert!(partitions.parse::<u32>().expect("a number") >= 8, "{partitions} partitions");
     let granted =
@@ -269,11 +286,14 @@ async fn tables_rs_is_what_the_database_has() {
 const GRANTS: &[(&str, &str)] = &[
     ("access_log", "INSERT SELECT"),
     ("access_log_head", "INSERT SELECT UPDATE"),
+    ("access_log_patient", "INSERT SELECT"),
     ("account", "INSERT SELECT UPDATE"),
     ("account_membership", "INSERT SELECT"),
     ("addendum", "INSERT SELECT"),
     ("adverse_event", "INSERT SELECT UPDATE"),
     ("aftercare_note", "INSERT SELECT UPDATE"),
+    ("api_key", "INSERT SELECT UPDATE"),
+    ("api_key_use", "INSERT SELECT UPDATE"),
     ("chart_counter", "INSERT SELECT UPDATE"),
     ("consent", "INSERT SELECT UPDATE"),
     ("consent_signature", "INSERT SELECT"),
@@ -281,6 +301,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("consent_template_version", "INSERT SELECT UPDATE"),
     ("consultation", "INSERT SELECT UPDATE"),
     ("device", "INSERT SELECT UPDATE"),
+    ("emergency_access", "INSERT SELECT UPDATE"),
     ("health_entry", "INSERT SELECT UPDATE"),
     ("idempotency", "DELETE INSERT SELECT UPDATE"),
     ("ledger", "INSERT SELECT"),
@@ -289,9 +310,11 @@ const GRANTS: &[(&str, &str)] = &[
     ("location", "INSERT SELECT UPDATE"),
     ("organisation", "INSERT SELECT UPDATE"),
     ("outcome_assessment", "INSERT SELECT UPDATE"),
+    ("password_reset", "DELETE INSERT SELECT UPDATE"),
     ("patient", "INSERT SELECT UPDATE"),
     ("patient_erasure", "INSERT SELECT UPDATE"),
     ("patient_merge", "INSERT SELECT UPDATE"),
+    ("patient_restriction", "INSERT SELECT UPDATE"),
     ("patient_search", "DELETE INSERT SELECT"),
     ("photo", "INSERT SELECT UPDATE"),
     ("product", "INSERT SELECT UPDATE"),
@@ -299,9 +322,13 @@ const GRANTS: &[(&str, &str)] = &[
     ("product_use", "DELETE INSERT SELECT"),
     ("protocol", "INSERT SELECT UPDATE"),
     ("protocol_version", "INSERT SELECT UPDATE"),
+    ("rate_budget", "DELETE INSERT SELECT UPDATE"),
     ("recall", "INSERT SELECT UPDATE"),
+    ("recovery_code", "DELETE INSERT SELECT UPDATE"),
+    ("service_account", "INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),
     ("sign_in", "INSERT SELECT UPDATE"),
+    ("sign_in_challenge", "DELETE INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
     ("staff", "INSERT SELECT UPDATE"),
     ("treatment_plan", "INSERT SELECT UPDATE"),
@@ -371,6 +398,23 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let gone = anna.patient("Gone", "Soon").await;
     let input = crate::access::erasing(&admin, &gone).await;
     admin.make("erasePatient", "erasure", input).await;
+    let (org, id, key) = (clinic.north.uuid, uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    let (staff, patient) = (uuid_of(anna.id()), uuid_of(&patient.id));
+    for row in [
+        format!("service_account VALUES ('{org}', '{id}', 'Reports', '{{}}', true, 1, now(), NULL, now(), NULL)"),
+        format!(
+            "api_key VALUES ('{org}', '{key}', '{id}', 'p', sha256('x'), '{{}}', now(), NULL, 1, now(), NULL, now(), NULL)"
+        ),
+        format!(
+            "patient_restriction VALUES ('{org}', '{id}', '{patient}', 'x', now(), NULL, now(), NULL, 'x', 1, now(), NULL, now(), NULL)"
+        ),
+        format!(
+            "emergency_access VALUES ('{org}', '{id}', '{patient}', '{staff}', 'x', now(), now() + interval '1 h', now(), \
+             now(), NULL, NULL, NULL, 1, now(), NULL, now(), NULL)"
+        ),
+    ] {
+        clinic.database.superuser().await.run(&format!("INSERT INTO {row}")).await;
+    }
     (signed, draft)
 }
 
