@@ -244,7 +244,8 @@ class Service:
 
     def start(self):
         where = ["--database-url", self.database_url] if self.database_url else []
-        line = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, "--sign-in-idle", "11h", *where, *self.flags]
+        idle = [] if "--sign-in-idle" in self.flags else ["--sign-in-idle", "11h"]
+        line = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, *idle, *where, *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                             env=clean_environment(**self.environment), text=True)
