@@ -1,5 +1,5 @@
 """The faults, one by one, with one prepared clinic for all of them."""
-import importlib, sys, time, traceback
+import argparse, importlib, sys, time, traceback
 import harness
 
 FAULTS = ["malformed", "pool_exhausted", "slow_query", "hang_up", "kill_service", "kill_postgres", "restart_postgres", "disk_full", "clock"]
@@ -21,14 +21,21 @@ def run(name, long):
 
 
 def main():
-    long = "--long" in sys.argv[1:]
-    names = [argument for argument in sys.argv[1:] if argument != "--long"] or FAULTS
+    parser = argparse.ArgumentParser(prog="tests/faults/run")
+    parser.add_argument("--long", action="store_true", help="the long versions")
+    parser.add_argument("--minutes", type=float, help="begin no other fault after so many minutes")
+    parser.add_argument("names", nargs="*", help=", ".join(FAULTS))
+    given = parser.parse_args()
+    long, names = given.long, [name.removesuffix(".py") for name in given.names] or FAULTS
     unknown = [name for name in names if name not in FAULTS]
     if unknown:
         sys.exit(f"tests/faults/run: no fault {unknown[0]}; there are {', '.join(FAULTS)}")
     outcomes, begun = [], time.monotonic()
     try:
         for number, name in enumerate(names, 1):
+            if given.minutes and time.monotonic() - begun > given.minutes * 60:
+                print(f"the time is up: not run are {', '.join(names[number - 1:])}")
+                break
             print(f"fault {number} of {len(names)}: {name}{' (long)' if long else ''}", flush=True)
             outcomes.append((name, run(name, long)))
     finally:
