@@ -87,8 +87,8 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 }
 
 fn greet(server: &Server) {
-    let address = server.address();
-    println!("clinic listens on http://{address}/graphql (open it in a browser for the explorer)");
+    let url = server.url();
+    println!("clinic listens on {url}/graphql (open it in a browser for the explorer)");
     if let Some(demo) = &server.demo {
         println!();
         println!(
@@ -97,7 +97,7 @@ fn greet(server: &Server) {
         println!("  {}", demo.password);
         println!();
         println!("Sign in:");
-        println!("  TOKEN=$(curl -s http://{address}/graphql -H 'content-type: application/json' \\");
+        println!("  TOKEN=$(curl -s {url}/graphql -H 'content-type: application/json' \\");
         println!(
             "    -d '{{\"query\":\"mutation {{ signIn(input: {{email: \\\"practitioner@demo.clinic\\\", password: \\\"{}\\\"}}) {{ token }} }}\"}}' \\",
             demo.password
@@ -105,7 +105,7 @@ fn greet(server: &Server) {
         println!("    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
         println!("Ask:");
         println!(
-            "  curl -s http://{address}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
+            "  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
         );
         println!(
             "    -d '{{\"query\":\"{{ patients(first: 3) {{ nodes {{ displayName birthDate sessions(first: 1) {{ nodes {{ startedAt modality status practitioner {{ displayName }} }} }} }} }} }}\"}}'"

@@ -124,6 +124,22 @@ impl ObjectSettings {
     }
 }
 
+/// TLS of the service's own.
+#[derive(Debug, Clone, Args)]
+pub struct TlsSettings {
+    /// File of the TLS certificate and its chain, PEM; read again when it changes and at SIGHUP; absent, plain HTTP
+    #[arg(long, env = "CLINIC_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// File of that certificate's private key, PEM
+    #[arg(long, env = "CLINIC_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Speak plain HTTP on an address that other machines reach, with no proxy in front: patients' data is open to the network
+    #[arg(long, env = "CLINIC_ALLOW_PLAIN_HTTP")]
+    pub allow_plain_http: bool,
+}
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
@@ -147,6 +163,10 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
 
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsSettings,
+
     /// Threads that serve requests; absent, one for each core
     #[arg(long, env = "CLINIC_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
@@ -156,7 +176,7 @@ pub struct ServeSettings {
     pub pool_size: u16,
 
     /// How long a request waits for a free connection before it is told UNAVAILABLE
-    #[arg(long, env = "CLINIC_POOL_WAIT", default_value = "1s", value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, env = "CLINIC_POOL_WAIT", default_value = "800ms", value_name = "TIME", value_parser = parse_duration)]
     pub pool_wait: Duration,
 
     /// How long one SQL statement may take
@@ -355,6 +375,7 @@ impl ServeSettings {
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
         self.objects.check()?;
+        self.check_tls()?;
         if self.statement_timeout >= self.request_deadline {
             return Err("--statement-timeout must be shorter than --request-deadline".to_owned());
         }
@@ -374,6 +395,22 @@ impl ServeSettings {
             }
             None => Ok(()),
         }
+    }
+
+    fn check_tls(&self) -> Result<(), String> {
+        let tls = &self.tls;
+        if tls.tls_certificate.is_some() != tls.tls_key.is_some() {
+            return Err("--tls-certificate and --tls-key go together".to_owned());
+        }
+        let open = !self.listen.ip().to_canonical().is_loopback();
+        if open && tls.tls_certificate.is_none() && !self.trust_proxy && !tls.allow_plain_http {
+            return Err(format!(
+                "--listen {} would speak plain HTTP to other machines: give --tls-certificate and --tls-key, or \
+                 --trust-proxy if a proxy that speaks TLS stands in front",
+                self.listen
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -397,6 +434,27 @@ mod tests {
             command.get_subcommands().for_each(look);
         }
         look(&CommandLine::command());
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        let check = |flags: &[&str]| {
+            let line = CommandLine::try_parse_from(["clinic", "serve"].iter().chain(flags)).map_err(|it| it.to_string())?;
+            let Command::Serve(settings) = line.command else { return Err("no serve".to_owned()) };
+            settings.check()
+        };
+        let pair = ["--tls-certificate", "c.pem", "--tls-key", "k.pem"];
+        for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+            assert_eq!(check(&["--listen", address]), Ok(()), "{address}");
+        }
+        for address in ["0.0.0.0:80", "192.168.1.2:80", "[::]:80"] {
+            assert!(check(&["--listen", address]).is_err_and(|why| why.contains("--tls-certificate")), "{address}");
+            assert_eq!(check(&["--listen", address, "--trust-proxy"]), Ok(()));
+            assert_eq!(check(&["--listen", address, "--allow-plain-http"]), Ok(()));
+            assert_eq!(check(&[&["--listen", address], &pair[..]].concat()), Ok(()));
+        }
+        assert!(check(&pair[..2]).is_err_and(|why| why.contains("go together")));
+        assert!(check(&pair[2..]).is_err_and(|why| why.contains("go together")));
     }
 
     #[test]

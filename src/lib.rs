@@ -17,6 +17,8 @@ pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program
 mod equip; // what every organisation starts with
 mod error; // the only error type
+#[doc(hidden)]
+pub mod fuzzing; // what the fuzz targets run
 mod graphql; // the schema's roots, and the gate in front of the executor
 mod health; // the health history
 mod http; // the HTTP face

@@ -5,13 +5,13 @@ use crate::config::{DatabaseSettings, ServeSettings};
 use crate::db::embedded::{EmbeddedPostgres, Options};
 use crate::db::{self, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
-use crate::http::{self, App, request::BodyLimits};
+use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::AccessLog;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
 use crate::{custody, demo, equip, graphql, photo};
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::middleware::Compress;
 use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -57,6 +57,13 @@ impl Database {
                 database.close().await;
                 Err(message)
             }
+        }
+    }
+
+    /// Starts the private server again whenever it ends by itself, until `close`.
+    pub fn keep_up(&self) {
+        if let Some(embedded) = &self.embedded {
+            embedded.keep_up();
         }
     }
 
@@ -117,6 +124,7 @@ struct Serving {
     handle: ServerHandle,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     photos: tokio::task::JoinHandle<()>,
+    certificate: Option<tokio::task::JoinHandle<()>>,
     demo: Option<demo::Demo>,
 }
 
@@ -127,6 +135,7 @@ pub struct Server {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
     photos: tokio::task::JoinHandle<()>,
+    certificate: Option<tokio::task::JoinHandle<()>>,
     database: Database,
     /// The demo sign-in, if one was asked for.
     pub demo: Option<demo::Demo>,
@@ -136,6 +145,7 @@ impl Server {
     /// Starts the service: the database, the demo if asked for, then HTTP. The error is one line.
     pub async fn start(settings: &ServeSettings) -> Result<Self, String> {
         settings.check()?;
+        let certificate = Certificate::open(&settings.tls)?;
         // The port first: a port in use is told before a database is started for nothing.
         let listener = TcpListener::bind(settings.listen).map_err(|error| {
             format!(
@@ -144,10 +154,11 @@ impl Server {
             )
         })?;
         let mut database = Database::open(&settings.database).await?;
-        match Self::serve(settings, &database, listener).await {
-            Ok(Serving { address, handle, running, photos, demo }) => {
+        match Self::serve(settings, &database, listener, certificate).await {
+            Ok(Serving { address, handle, running, photos, certificate, demo }) => {
+                database.keep_up();
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
-                Ok(Self { address, handle, running, housekeeping, photos, database, demo })
+                Ok(Self { address, handle, running, housekeeping, photos, certificate, database, demo })
             }
             Err(message) => {
                 database.close().await;
@@ -156,7 +167,12 @@ impl Server {
         }
     }
 
-    async fn serve(settings: &ServeSettings, database: &Database, listener: TcpListener) -> Result<Serving, String> {
+    async fn serve(
+        settings: &ServeSettings,
+        database: &Database,
+        listener: TcpListener,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<Serving, String> {
         let plain = |error: std::io::Error| format!("the service can't start: {error}");
         let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
         let demo = if settings.demo {
@@ -210,19 +226,22 @@ impl Server {
             actix_web::App::new()
                 .app_data(app.clone())
                 .wrap(Compress::default())
-                .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
                 .wrap(http::cors(&cors))
+                .wrap(http::shield(cors.tls.tls_certificate.is_some()))
                 .configure(http::routes)
         })
         .workers(workers)
         .disable_signals()
-        .shutdown_timeout(settings.shutdown_timeout.as_secs())
-        .listen(listener)
-        .map_err(plain)?
-        .run();
+        .shutdown_timeout(settings.shutdown_timeout.as_secs());
+        let server = match &certificate {
+            Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?),
+            None => server.listen(listener),
+        };
+        let server = server.map_err(plain)?.run();
         let handle = server.handle();
         let photos = tokio::spawn(keep_photos(keeping));
-        Ok(Serving { address, handle, running: tokio::spawn(server), photos, demo })
+        let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
+        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, demo })
     }
 
     /// Where it listens.
@@ -230,10 +249,19 @@ impl Server {
         self.address
     }
 
+    /// `http://` or `https://`, and where it listens.
+    pub fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Stops: requests under way end, then the database goes.
     pub async fn stop(mut self) {
         self.housekeeping.abort();
         self.photos.abort();
+        if let Some(certificate) = &self.certificate {
+            certificate.abort();
+        }
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.database.close().await;

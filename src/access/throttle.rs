@@ -45,7 +45,8 @@ pub(super) async fn check(connection: &mut AsyncPgConnection, counter: Counter<'
             .load(connection)
             .await?;
     match blocked.as_slice().first() {
-        Some(until) if *until > now => {
+        // One that ends later than any delay lasts was written before the clock went back.
+        Some(until) if *until > now && *until <= now + TimeDelta::seconds(LONGEST_DELAY) => {
             let wait = (*until - now).num_seconds().max(0) + 1;
             Err(Error::RateLimited { retry_after: u64::try_from(wait).unwrap_or(1) })
         }
@@ -83,9 +84,14 @@ pub(super) async fn failed(connection: &mut AsyncPgConnection, counter: Counter<
     .await?;
     let seconds = delay(failures, free);
     if seconds > 0 {
-        Sql::<()>::new("UPDATE sign_in_failure SET blocked_until = greatest(blocked_until, ")
-            .bind(now + TimeDelta::seconds(seconds))
-            .text(") WHERE kind = ")
+        let until = now + TimeDelta::seconds(seconds);
+        Sql::<()>::new("UPDATE sign_in_failure SET blocked_until = CASE WHEN blocked_until > ")
+            .bind(now + TimeDelta::seconds(LONGEST_DELAY))
+            .text(" THEN ")
+            .bind(until)
+            .text(" ELSE greatest(blocked_until, ")
+            .bind(until)
+            .text(") END WHERE kind = ")
             .bind(kind)
             .text(" AND key_hash = ")
             .bind(key)

@@ -24,7 +24,7 @@ use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
 use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
-use async_graphql::{EmptySubscription, MergedObject};
+use async_graphql::{EmptySubscription, MergedObject, extensions};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
@@ -85,6 +85,34 @@ pub fn schema(introspection: bool) -> Schema {
     let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<node::ClinicalRecord>();
     if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+}
+
+/// A schema that validates and runs nothing: for the fuzz targets.
+pub fn never_run() -> Schema {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::ClinicalRecord>()
+        .extension(NeverRun)
+        .finish()
+}
+
+struct NeverRun;
+
+impl extensions::ExtensionFactory for NeverRun {
+    fn create(&self) -> std::sync::Arc<dyn extensions::Extension> {
+        std::sync::Arc::new(NeverRun)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl extensions::Extension for NeverRun {
+    async fn execute(
+        &self,
+        _: &extensions::ExtensionContext<'_>,
+        _: Option<&str>,
+        _: extensions::NextExecute<'_>,
+    ) -> async_graphql::Response {
+        async_graphql::Response::default()
+    }
 }
 
 /// The schema as SDL: what `schema.graphql` holds.

@@ -5,6 +5,8 @@ mod health;
 mod photo;
 pub mod request;
 pub mod response;
+mod shield;
+pub mod tls;
 
 use crate::config::ServeSettings;
 use crate::graphql::Schema;
@@ -14,6 +16,7 @@ use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::web;
 use request::BodyLimits;
+pub use shield::shield;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::photo::picture::{Content, HEAD, PictureFault, sniff};
 use crate::photo::upload::{Bearer, Refused, Stored};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -38,10 +38,12 @@ fn bearer(http: &HttpRequest, app: &App, id: &str) -> Bearer {
 
 fn refusal(refused: &Refused, id: &str) -> HttpResponse {
     let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    HttpResponse::build(status)
-        .insert_header((REQUEST_ID, id))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({"error": {"code": refused.code, "message": refused.message}}))
+    let mut response = HttpResponse::build(status);
+    response.insert_header((REQUEST_ID, id)).insert_header((CACHE_CONTROL, "no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, "1"));
+    }
+    response.json(json!({"error": {"code": refused.code, "message": refused.message}}))
 }
 
 fn note(http: &HttpRequest, id: &str, status: u16, begun: Instant) {

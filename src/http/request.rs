@@ -155,5 +155,23 @@ fn too_long(limits: &BodyLimits) -> RequestRefusal {
     RequestRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "QUERY_TOO_LARGE", message).closing()
 }
 
+/// Reads bytes as a body, as a query string and as each header: for the fuzz targets.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    use header::{HeaderMap, HeaderName, HeaderValue};
+    let _ = parameters::from_body(bytes, BodyLimits::default().batch);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = parameters::query_pairs(text).and_then(parameters::from_query);
+    }
+    if let Ok(value) = HeaderValue::from_bytes(bytes) {
+        let mut head = HeaderMap::new();
+        let own = ["idempotency-key", "access-reason", "x-request-id"].map(HeaderName::from_static);
+        for name in [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(own) {
+            head.insert(name, value.clone());
+        }
+        let _ = (accept::negotiate(&head), accept::wants_page(&head), headers::hold_body_type(&head));
+        let _ = (bearer_token(&head), idempotency_key(&head), access_reason(&head), request_id(&head));
+    }
+}
+
 #[cfg(test)]
 mod tests;

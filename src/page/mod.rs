@@ -84,6 +84,14 @@ impl Cursor {
     }
 }
 
+/// Reads a cursor from a client's text; what is read is written and read as the same. For the fuzz targets.
+pub(crate) fn fuzz_cursor(text: &str) {
+    if let Some(cursor) = Cursor::decode(text) {
+        let _ = cursor.1.bind();
+        assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+    }
+}
+
 /// The paging arguments of a field.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {

@@ -36,7 +36,7 @@ const FLOORS: &[&[&str]] = &[
     &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace", "photo::upload"],
     &["graphql"],
     &["http", "equip"],
-    &["server", "demo"],
+    &["server", "demo", "fuzzing"],
     &["commands"],
     &["lib", "main"],
 ];

@@ -12,6 +12,7 @@
 mod cluster;
 mod find;
 mod home;
+mod keeper;
 mod lock;
 mod passwords;
 mod roles;
@@ -23,10 +24,12 @@ mod user;
 
 use std::fmt::{self, Display, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::find::Binaries;
 use self::home::Home;
+use self::keeper::Kept;
 use self::lock::Lock;
 use self::passwords::Passwords;
 use self::server::Server;
@@ -74,9 +77,15 @@ impl std::error::Error for StartError {}
 /// [`stop`](Self::stop).
 pub struct EmbeddedPostgres {
     // Fields are dropped in this order: the lock goes when the server has gone.
-    server: Option<Server>,
+    kept: Arc<Kept>,
     owner_url: String,
     _lock: Lock,
+}
+
+impl Drop for EmbeddedPostgres {
+    fn drop(&mut self) {
+        drop(self.kept.take());
+    }
 }
 
 impl EmbeddedPostgres {
@@ -118,7 +127,8 @@ impl EmbeddedPostgres {
     /// Shuts the server down and answers when it is gone. Connections that are still open are cut and their
     /// transactions rolled back. The data folder stays locked until the value is dropped.
     pub async fn stop(&mut self) {
-        let Some(server) = &mut self.server else {
+        // From here on nobody starts another.
+        let Some(mut server) = self.kept.take() else {
             return;
         };
         server.ask_to_stop();
@@ -130,15 +140,19 @@ impl EmbeddedPostgres {
             tracing::warn!("Postgres takes too long to stop: its next start will recover what is left");
             server.ask_to_stop_at_once();
         }
-        if let Some(mut server) = self.server.take() {
-            // Dropping waits; as a rule there is nothing left to wait for.
-            let waited = tokio::task::spawn_blocking(move || {
-                if server.ended().is_some() {
-                    server.dismiss_watcher();
-                }
-            });
-            let _ = waited.await;
-        }
+        // Dropping waits; as a rule there is nothing left to wait for.
+        let waited = tokio::task::spawn_blocking(move || {
+            if server.ended().is_some() {
+                server.dismiss_watcher();
+            }
+        });
+        let _ = waited.await;
+    }
+
+    /// From now on, starts the server again whenever it ends by itself (killed, out of memory, out of disk), until it is
+    /// stopped or dropped.
+    pub fn keep_up(&self) {
+        tokio::spawn(keeper::keep_up(Arc::downgrade(&self.kept)));
     }
 }
 
@@ -210,7 +224,9 @@ impl Starting {
 
     fn into_running(self) -> EmbeddedPostgres {
         let owner_url = url_of("clinic_owner", &self.passwords.owner, "clinic", &self.socket_dir);
-        EmbeddedPostgres { server: Some(self.server), owner_url, _lock: self.lock }
+        let Self { server, home, binaries, socket_dir, durable, lock, .. } = self;
+        let kept = Arc::new(Kept::new(server, home, binaries, socket_dir, durable));
+        EmbeddedPostgres { kept, owner_url, _lock: lock }
     }
 }
 

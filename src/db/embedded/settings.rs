@@ -16,6 +16,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     // Only the number in the socket's file name: no port is opened.
     ("port", "5432"),
     ("unix_socket_permissions", "0700"),
+    // A statement whose client has gone ends within a second, not at its time limit.
+    ("client_connection_check_interval", "1s"),
     ("password_encryption", "scram-sha-256"),
     ("max_connections", "100"),
     ("timezone", "UTC"),

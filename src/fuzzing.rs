@@ -1,0 +1,69 @@
+//! What the fuzz targets run: each takes any bytes, gives nothing back and must not panic. `tests/api/corpora.rs` runs the
+//! kept inputs through the same functions. No part of the API.
+
+use crate::graphql::gate::{DocumentCache, Limits};
+use crate::page::fuzz_cursor;
+use crate::{graphql, http, ids, photo};
+use async_graphql::Variables;
+use std::sync::LazyLock;
+
+/// A target: its name, which is that of its corpus, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("request_gate", request_gate),
+    ("request_parameters", request_parameters),
+    ("cursor", cursor),
+    ("id", id),
+    ("photo_header", photo_header),
+];
+
+static SCHEMA: LazyLock<graphql::Schema> = LazyLock::new(graphql::never_run);
+static GATE: LazyLock<Option<DocumentCache>> =
+    LazyLock::new(|| DocumentCache::new(Limits::default(), &SCHEMA.sdl()).ok());
+
+/// A document, and after a NUL, if there is one, its variables as JSON: through the gate, and what passes through the
+/// engine's validator.
+pub fn request_gate(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let Some(text) = parts.next().and_then(|text| std::str::from_utf8(text).ok()) else { return };
+    let json = parts.next().and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default();
+    let variables = Variables::from_json(json);
+    let Some(gate) = GATE.as_ref() else { return };
+    if let Ok(admitted) = gate.admit(text, None, &variables) {
+        let _ = (admitted.kind(), admitted.name(), admitted.is_public(), admitted.root_field(), admitted.cost());
+        let request = admitted.request(variables);
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() {
+            runtime.block_on(SCHEMA.execute(request));
+        }
+    }
+}
+
+/// A request's body, its query string, and its headers.
+pub fn request_parameters(bytes: &[u8]) {
+    http::request::fuzz(bytes);
+}
+
+/// A cursor as it comes from a client.
+pub fn cursor(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        fuzz_cursor(text);
+    }
+}
+
+/// A typed id as it comes from a client: one that is read is shown as it came.
+pub fn id(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some((kind, id)) = ids::parse_any(text) {
+        assert_eq!(ids::show(kind, id), text);
+        assert_eq!(ids::parse(kind, text), Ok(id));
+    }
+}
+
+/// An uploaded file: told, looked at, cleaned, decoded. A picture that is taken is taken again.
+pub fn photo_header(bytes: &[u8]) {
+    if let Ok(picture) = photo::picture::prepare(bytes) {
+        assert!(photo::picture::prepare(&picture.bytes).is_ok());
+    }
+}
