@@ -28,6 +28,7 @@ fn program(arguments: &[&str]) -> Command {
     if !arguments.contains(&"--data-dir") {
         command.env("CLINIC_OBJECT_STORE", std::env::temp_dir().join("clinic-tests-photos"));
     }
+    command.env("CLINIC_RATE_LIMIT_ADDRESS", "0").env("CLINIC_RATE_LIMIT_ACCOUNT", "0");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -570,6 +571,8 @@ async fn every_command_has_its_help() {
         "demo",
         "audit",
         "audit verify",
+        "documents",
+        "documents check",
     ];
     for command in commands {
         let mut help = program(&command.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
