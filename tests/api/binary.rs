@@ -590,3 +590,26 @@ async fn every_command_has_its_help() {
         assert!(!run(wrong, "").await.success, "{wrong:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn persisted_documents_are_checked_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, json!({"one": "{ me { id } }", "two": "query Q { staff { totalCount } }"}).to_string())
+        .unwrap();
+    assert_eq!(run(&["documents", "check", path], "").await.ok(), "2 documents fit this schema\n");
+    std::fs::write(&file, json!({"one": "{ me { nothing } }", "two": "{", "three": "{ me { id } }"}).to_string())
+        .unwrap();
+    let ended = run(&["documents", "check", path], "").await;
+    assert!(!ended.success && ended.err.contains("\"one\" does not fit the schema"), "{ended:?}");
+    assert!(ended.err.contains("\"two\" is refused") && ended.err.contains("2 faults"), "{ended:?}");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
+    let ended = run(&[&serve[..], &["--persisted-documents", path]].concat(), "").await;
+    assert!(ended.complaint().contains("the entry \"one\""), "{ended:?}");
+    let ended = run(&[&serve[..], &["--persisted-documents", "/nowhere.json"]].concat(), "").await;
+    assert!(ended.complaint().contains("/nowhere.json can't be read"), "{ended:?}");
+    let ended = run(&[&serve[..], &["--only-persisted-documents"]].concat(), "").await;
+    assert!(ended.complaint().contains("goes with --persisted-documents"), "{ended:?}");
+    assert!(!folder.path().join("postgres").exists(), "no database was started for it");
+}
