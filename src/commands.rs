@@ -3,14 +3,15 @@
 
 use crate::access::{Scope, account, password};
 use crate::config::{
-    AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, LogFormat, ServeSettings,
-    StaffArguments, StaffCommand,
+    AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, DocumentsArguments,
+    DocumentsCommand, LogFormat, ServeSettings, StaffArguments, StaffCommand,
 };
 use crate::equip;
+use crate::graphql::persisted::Persisted;
 use crate::objects::Objects;
 use crate::organisation::{Staff, store};
 use crate::record::Stamp;
-use crate::server::{Database, Server};
+use crate::server::{Database, Server, documents};
 use crate::vocabulary::StaffRole;
 use crate::{demo, graphql, ids};
 use std::io::{BufRead, IsTerminal, Write};
@@ -35,6 +36,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Staff(arguments) => staff(arguments).await,
             Command::Demo(settings) => fill_demo(settings).await,
             Command::Audit(arguments) => audit(arguments).await,
+            Command::Documents(arguments) => check_documents(arguments).await,
         }
     });
     match outcome {
@@ -142,6 +144,24 @@ async fn audit(arguments: AuditArguments) -> Result<(), String> {
     let verified = verify_ledgers(&database).await;
     database.close().await;
     verified
+}
+
+/// Says each wrong entry of a file on standard error; nothing but the count if all are right.
+async fn check_documents(arguments: DocumentsArguments) -> Result<(), String> {
+    let DocumentsCommand::Check { file, max_cost } = arguments.command;
+    let (gate, _) = documents(max_cost, None).await?;
+    match Persisted::read(&file, &gate).await {
+        Ok(read) => {
+            println!("{} documents fit this schema", read.count());
+            Ok(())
+        }
+        Err(complaints) => {
+            for complaint in &complaints {
+                eprintln!("{complaint}");
+            }
+            Err(format!("{} faults in {}", complaints.len(), file.display()))
+        }
+    }
 }
 
 async fn verify_ledgers(database: &Database) -> Result<(), String> {

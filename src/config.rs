@@ -31,6 +31,8 @@ pub enum Command {
     Demo(DemoSettings),
     /// Check the evidence
     Audit(AuditArguments),
+    /// Check a front end's persisted documents against this schema
+    Documents(DocumentsArguments),
 }
 
 /// Which database.
@@ -219,9 +221,25 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_MAX_COST", default_value_t = 50_000, value_name = "COST")]
     pub max_cost: u64,
 
-    /// Refuse introspection queries and the explorer page
-    #[arg(long, env = "CLINIC_NO_INTROSPECTION")]
-    pub no_introspection: bool,
+    /// Points that one account may spend in a minute, over all processes (docs/limits.md); 0: no limit
+    #[arg(long, env = "CLINIC_RATE_LIMIT_ACCOUNT", default_value_t = 300_000, value_name = "POINTS")]
+    pub rate_limit_account: u64,
+
+    /// Requests that one network address may send in a minute, over all processes; 0: no limit
+    #[arg(long, env = "CLINIC_RATE_LIMIT_ADDRESS", default_value_t = 3_000, value_name = "N")]
+    pub rate_limit_address: u64,
+
+    /// Documents that a front end may name instead of sending them: a map of ids to texts, or Apollo's manifest
+    #[arg(long, env = "CLINIC_PERSISTED_DOCUMENTS", value_name = "FILE")]
+    pub persisted_documents: Option<PathBuf>,
+
+    /// Take nothing but the persisted documents
+    #[arg(long, env = "CLINIC_ONLY_PERSISTED_DOCUMENTS")]
+    pub only_persisted_documents: bool,
+
+    /// Who may introspect the schema; none takes the explorer page away as well
+    #[arg(long, env = "CLINIC_INTROSPECTION", default_value = "all", value_enum, value_name = "WHO")]
+    pub introspection: Introspection,
 
     /// How logs are written
     #[arg(long, env = "CLINIC_LOG_FORMAT", default_value = "json", value_enum)]
@@ -230,6 +248,19 @@ pub struct ServeSettings {
     /// What is logged, such as info or clinic=debug
     #[arg(long, env = "CLINIC_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
+}
+
+/// Who may ask about the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Introspection {
+    /// Anybody
+    All,
+    /// People who are signed in
+    Staff,
+    /// Admins
+    Admin,
+    /// Nobody
+    None,
 }
 
 /// How logs are written.
@@ -304,6 +335,28 @@ pub enum AuditCommand {
     Verify,
 }
 
+/// Checking persisted documents.
+#[derive(Debug, Args)]
+pub struct DocumentsArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DocumentsCommand,
+}
+
+/// What can be done with persisted documents.
+#[derive(Debug, Subcommand)]
+pub enum DocumentsCommand {
+    /// Check every document of a file, as `clinic serve --persisted-documents` would, and name each wrong one
+    Check {
+        /// The file: a map of ids to texts, or Apollo's manifest
+        #[arg(env = "CLINIC_PERSISTED_DOCUMENTS", value_name = "FILE")]
+        file: PathBuf,
+        /// Highest cost of one query
+        #[arg(long, env = "CLINIC_MAX_COST", default_value_t = 50_000, value_name = "COST")]
+        max_cost: u64,
+    },
+}
+
 /// How to fill the demo organisation.
 #[derive(Debug, Clone, Args)]
 pub struct DemoSettings {
@@ -376,6 +429,9 @@ impl ServeSettings {
     pub fn check(&self) -> Result<(), String> {
         self.objects.check()?;
         self.check_tls()?;
+        if self.only_persisted_documents && self.persisted_documents.is_none() {
+            return Err("--only-persisted-documents goes with --persisted-documents FILE".to_owned());
+        }
         if self.statement_timeout >= self.request_deadline {
             return Err("--statement-timeout must be shorter than --request-deadline".to_owned());
         }

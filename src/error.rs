@@ -154,7 +154,7 @@ impl Error {
                 "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"
                     .to_owned()
             }
-            Self::RateLimited { retry_after } => format!("too many tries: wait {retry_after} s"),
+            Self::RateLimited { retry_after } => format!("too many requests or tries: wait {retry_after} s"),
             Self::Unavailable => "the service can't reach its database right now: try again in a second".to_owned(),
             Self::Internal(_) => {
                 "something went wrong on our side; nothing was saved. The request id finds it in the log".to_owned()

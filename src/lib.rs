@@ -39,6 +39,7 @@ mod recall; // who is to be called back, and where a lot went
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
 pub mod server; // the service as a value
+mod service_account; // programs as users, and their keys
 mod session; // treatment sessions
 mod signing; // signatures and addenda
 

@@ -1,10 +1,12 @@
 //! The service as a value: start it, ask its address, stop it.
 
+use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
-use crate::config::{DatabaseSettings, ServeSettings};
+use crate::config::{DatabaseSettings, Introspection, ServeSettings};
 use crate::db::embedded::{EmbeddedPostgres, Options};
 use crate::db::{self, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
+use crate::graphql::persisted::Persisted;
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::AccessLog;
 use crate::objects::{Links, Objects};
@@ -14,6 +16,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::Compress;
 use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -146,6 +149,7 @@ impl Server {
     pub async fn start(settings: &ServeSettings) -> Result<Self, String> {
         settings.check()?;
         let certificate = Certificate::open(&settings.tls)?;
+        let (gate, persisted) = documents(settings.max_cost, settings.persisted_documents.as_deref()).await?;
         // The port first: a port in use is told before a database is started for nothing.
         let listener = TcpListener::bind(settings.listen).map_err(|error| {
             format!(
@@ -154,7 +158,7 @@ impl Server {
             )
         })?;
         let mut database = Database::open(&settings.database).await?;
-        match Self::serve(settings, &database, listener, certificate).await {
+        match Self::serve(settings, &database, listener, certificate, (gate, persisted)).await {
             Ok(Serving { address, handle, running, photos, certificate, demo }) => {
                 database.keep_up();
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
@@ -172,6 +176,7 @@ impl Server {
         database: &Database,
         listener: TcpListener,
         certificate: Option<Arc<Certificate>>,
+        (gate, persisted): (DocumentCache, Persisted),
     ) -> Result<Serving, String> {
         let plain = |error: std::io::Error| format!("the service can't start: {error}");
         let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
@@ -199,23 +204,26 @@ impl Server {
         let links = Links::open(&settings.objects, objects.folder())?;
         equip::equip_all(&pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
+        let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),
             doorkeeper: Doorkeeper::new(pool, lifetimes),
             objects,
             links,
         });
-        let keeping = Arc::clone(&service);
-        let schema = graphql::schema(!settings.no_introspection);
-        let limits = Limits { cost: settings.max_cost, ..Limits::default() };
+        let keeping = (Arc::clone(&service), Arc::clone(&rates));
         let app = web::Data::new(App {
-            gate: DocumentCache::new(limits, &schema.sdl())?,
-            schema,
+            gate,
+            persisted,
+            only_persisted: settings.only_persisted_documents,
+            introspection: settings.introspection,
+            rates,
+            schema: graphql::schema(),
             service,
             body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
             deadline: settings.request_deadline,
             trust_proxy: settings.trust_proxy,
-            explorer: !settings.no_introspection,
+            explorer: settings.introspection != Introspection::None && !settings.only_persisted_documents,
         });
         let cors = settings.clone();
         let address = listener.local_addr().map_err(plain)?;
@@ -239,7 +247,7 @@ impl Server {
         };
         let server = server.map_err(plain)?.run();
         let handle = server.handle();
-        let photos = tokio::spawn(keep_photos(keeping));
+        let photos = tokio::spawn(keep_photos(keeping.0, keeping.1));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
         Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, demo })
     }
@@ -268,8 +276,23 @@ impl Server {
     }
 }
 
-/// At start and once an hour: uploads that never came, and what cut ones left.
-async fn keep_photos(service: Arc<Service>) {
+/// The gate, and the documents of a file, each checked. The error is one line: the first complaint.
+pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCache, Persisted), String> {
+    let limits = Limits { cost: max_cost, ..Limits::default() };
+    let gate = DocumentCache::new(limits, &graphql::schema().sdl())?;
+    let Some(file) = file else { return Ok((gate, Persisted::default())) };
+    let persisted = Persisted::read(file, &gate).await.map_err(|complaints| {
+        let more = complaints.len().saturating_sub(1);
+        let more =
+            if more > 0 { format!(" (and {more} more: clinic documents check tells all)") } else { String::new() };
+        format!("--persisted-documents: {}{more}", complaints.first().map(String::as_str).unwrap_or_default())
+    })?;
+    tracing::info!(documents = persisted.count(), "persisted documents were read");
+    Ok((gate, persisted))
+}
+
+/// At start and once an hour: uploads that never came, what cut ones left, and the limits of windows long over.
+async fn keep_photos(service: Arc<Service>, rates: Arc<Rates>) {
     if let Err(error) = service.objects.answers().await {
         tracing::error!(
             ?error,
@@ -286,6 +309,9 @@ async fn keep_photos(service: Arc<Service>) {
         }
         if let Err(error) = custody::remains::sweep(&service).await {
             tracing::warn!(?error, "the files of erased patients wait for the next hour");
+        }
+        if let Err(error) = rates.sweep().await {
+            tracing::warn!(?error, "the sweep of limits waits for the next hour");
         }
     }
 }

@@ -365,3 +365,19 @@ mod tests {
         assert_eq!(FitzpatrickType::of(7), None);
     }
 }
+
+vocabulary! {
+    /// What a service account may read. It writes nothing.
+    ServiceScope {
+        /// Patients and recalls: who they are and how to reach them.
+        PatientsRead = "patients:read",
+        /// Clinical records: health history, consultations, sessions, notes, plans, consents, photos' data, outcomes.
+        ClinicalRead = "clinical:read",
+        /// Devices, products, lots, protocols and consent texts.
+        CatalogueRead = "catalogue:read",
+        /// The organisation, its clinics and its staff.
+        OrganisationRead = "organisation:read",
+        /// Who sees what: holds, restrictions, emergency access, erasures, service accounts.
+        AuditRead = "audit:read",
+    }
+}

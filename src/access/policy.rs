@@ -1,7 +1,7 @@
 //! The policy: Role x Action x Record, as one table to read.
 
 use crate::error::{Error, Result};
-use crate::vocabulary::{Action, RecordKind, StaffRole};
+use crate::vocabulary::{Action, RecordKind, ServiceScope, StaffRole};
 
 /// What each role may do with each kind of record: r read, c create, u update, a archive and restore, s sign,
 /// p publish, m merge and unmerge, x export, e erase.
@@ -43,6 +43,93 @@ const POLICY: &[(RecordKind, [&str; 4])] = &[
     (RecordKind::ServiceAccount,   ["rcu",  "",          "",         "r"]),
     (RecordKind::ApiKey,           ["rcu",  "",          "",         "r"]),
 ];
+
+/// The scope that lets a service account read a kind of record. There is none for writing.
+const SERVICE_POLICY: &[(ServiceScope, &[RecordKind])] = &[
+    (ServiceScope::PatientsRead, &[RecordKind::Patient, RecordKind::Recall]),
+    (
+        ServiceScope::ClinicalRead,
+        &[
+            RecordKind::HealthEntry,
+            RecordKind::Consultation,
+            RecordKind::TreatmentSession,
+            RecordKind::AftercareNote,
+            RecordKind::Addendum,
+            RecordKind::TreatmentPlan,
+            RecordKind::Consent,
+            RecordKind::Photo,
+            RecordKind::OutcomeAssessment,
+            RecordKind::AdverseEvent,
+            RecordKind::PatientMerge,
+        ],
+    ),
+    (
+        ServiceScope::CatalogueRead,
+        &[
+            RecordKind::Device,
+            RecordKind::Product,
+            RecordKind::ProductLot,
+            RecordKind::Protocol,
+            RecordKind::ProtocolVersion,
+            RecordKind::ConsentTemplate,
+            RecordKind::ConsentTemplateVersion,
+        ],
+    ),
+    (ServiceScope::OrganisationRead, &[RecordKind::Organisation, RecordKind::Location, RecordKind::Staff]),
+    (
+        ServiceScope::AuditRead,
+        &[
+            RecordKind::LegalHold,
+            RecordKind::PatientErasure,
+            RecordKind::PatientRestriction,
+            RecordKind::EmergencyAccess,
+            RecordKind::ServiceAccount,
+            RecordKind::ApiKey,
+        ],
+    ),
+];
+
+/// The scopes of a service account, one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scopes(u32);
+
+impl Scopes {
+    fn bit(scope: ServiceScope) -> u32 {
+        1_u32.checked_shl(scope as u32).unwrap_or(0)
+    }
+
+    /// Whether this scope is among them.
+    pub fn has(self, scope: ServiceScope) -> bool {
+        self.0 & Self::bit(scope) != 0
+    }
+
+    /// They, as a list.
+    pub fn list(self) -> Vec<ServiceScope> {
+        ServiceScope::ALL.iter().copied().filter(|scope| self.has(*scope)).collect()
+    }
+}
+
+impl FromIterator<ServiceScope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = ServiceScope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | Self::bit(scope)))
+    }
+}
+
+/// `Ok`, or FORBIDDEN with what is missing: a service account reads what its scopes say, and writes nothing.
+pub fn check_service(scopes: Scopes, action: Action, record: RecordKind) -> Result<()> {
+    let what = record.words();
+    if action != Action::Read {
+        return Err(Error::Forbidden(format!("a service account may not {} a {what}: it only reads", action.words())));
+    }
+    match SERVICE_POLICY.iter().find(|(_, kinds)| kinds.contains(&record)) {
+        Some((scope, _)) if scopes.has(*scope) => Ok(()),
+        Some((scope, _)) => Err(Error::Forbidden(format!(
+            "this service account may not read a {what}: it lacks the scope {}",
+            scope.as_str()
+        ))),
+        None => Err(Error::Forbidden(format!("a service account may not read a {what}"))),
+    }
+}
 
 fn letter(action: Action) -> char {
     match action {
@@ -94,6 +181,28 @@ mod tests {
     fn every_kind_has_its_row_once() {
         for kind in RecordKind::ALL {
             assert_eq!(POLICY.iter().filter(|(row, _)| row == kind).count(), 1, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_one_scope_that_reads_it_and_none_that_writes_it() {
+        for kind in RecordKind::ALL {
+            let rows: Vec<_> = SERVICE_POLICY.iter().filter(|(_, kinds)| kinds.contains(kind)).collect();
+            assert_eq!(rows.len(), 1, "decide which scope reads {kind:?}: a row in SERVICE_POLICY");
+            let everything: Scopes = ServiceScope::ALL.iter().copied().collect();
+            for action in Action::ALL {
+                assert_eq!(
+                    check_service(everything, *action, *kind).is_ok(),
+                    *action == Action::Read,
+                    "{action:?} {kind:?}"
+                );
+                assert!(check_service(Scopes::default(), *action, *kind).is_err());
+            }
+            for scope in ServiceScope::ALL {
+                let only: Scopes = [*scope].into_iter().collect();
+                assert_eq!(only.list(), [*scope]);
+                assert_eq!(check_service(only, Action::Read, *kind).is_ok(), rows[0].0 == *scope, "{scope:?} {kind:?}");
+            }
         }
     }
 

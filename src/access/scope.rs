@@ -4,7 +4,7 @@
 //! `scope.read(RecordKind::Patient)?`, `scope.write(Action::Update, RecordKind::Patient)?`. Both check the policy. A
 //! transaction in which a write was opened and no ledger entry followed does not commit.
 
-use super::policy;
+use super::policy::{self, Scopes};
 use crate::db::{Pool, Transaction};
 use crate::error::{Error, Result};
 use crate::vocabulary::{Action, RecordKind, StaffRole};
@@ -26,6 +26,18 @@ pub struct Viewer {
     pub sign_in: Option<SignInMark>,
     /// Whether emergency access of theirs is open: the database shows them the clinical records of those patients alone.
     pub emergency: bool,
+    /// The service account, where a program came with a key: then there is neither staff nor role, and it reads what its
+    /// scopes say.
+    pub service: Option<ServiceMark>,
+}
+
+/// The service account that a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceMark {
+    /// Its id.
+    pub id: Uuid,
+    /// What it may read.
+    pub scopes: Scopes,
 }
 
 /// The sign-in that a request came with.
@@ -43,16 +55,27 @@ pub struct SignInMark {
 impl Viewer {
     /// The program itself, at its owner's command line.
     pub fn program(org: Uuid) -> Self {
-        Self { org, staff: None, role: None, sign_in: None, emergency: false }
+        Self { org, staff: None, role: None, sign_in: None, emergency: false, service: None }
     }
 
     /// The staff member, where a record needs an author.
     pub fn author(&self) -> Result<Uuid> {
+        if self.service.is_some() {
+            return Err(Error::Forbidden("this is for people: a service account is nobody of the staff".to_owned()));
+        }
         self.staff.ok_or_else(|| Error::Internal("the program itself can't be the author of a record".to_owned()))
     }
 
-    /// FORBIDDEN unless the role may do this.
+    /// Who it is in the logs: the staff member, or the service account; none for the program itself.
+    pub fn actor(&self) -> Option<Uuid> {
+        self.staff.or(self.service.map(|service| service.id))
+    }
+
+    /// FORBIDDEN unless the role, or the scopes of the service account, allow this.
     pub fn check(&self, action: Action, record: RecordKind) -> Result<()> {
+        if let Some(service) = self.service {
+            return policy::check_service(service.scopes, action, record);
+        }
         let Some(role) = self.role else { return Ok(()) };
         if self.emergency && action == Action::Read && policy::in_emergency(record) {
             return Ok(());

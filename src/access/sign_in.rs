@@ -1,5 +1,6 @@
 //! Signing in and out, and who a token belongs to.
 
+use super::api_key::{self, Keyring};
 use super::scope::{Scope, SignInMark, Viewer};
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
@@ -53,6 +54,8 @@ pub struct Doorkeeper {
     pool: Pool,
     lifetimes: Lifetimes,
     organisations: Cache<TokenHash, Uuid>,
+    holders: Cache<TokenHash, Uuid>,
+    keyring: Keyring,
 }
 
 /// Who sends a request, as far as the request itself tells.
@@ -75,7 +78,8 @@ type ViewerSql =
 impl Doorkeeper {
     /// Makes one.
     pub fn new(pool: Pool, lifetimes: Lifetimes) -> Self {
-        Self { pool, lifetimes, organisations: Cache::new(100_000) }
+        let (organisations, holders) = (Cache::new(100_000), Cache::new(100_000));
+        Self { keyring: Keyring::new(pool.clone()), pool, lifetimes, organisations, holders }
     }
 
     /// The pool, for what is not a request.
@@ -133,6 +137,7 @@ impl Doorkeeper {
                 role: Some(*role),
                 sign_in: None,
                 emergency: false,
+                service: None,
             }));
         }
         let viewer = match active.as_slice() {
@@ -187,6 +192,10 @@ impl Doorkeeper {
 
     /// Opens a scope for the owner of a token: a read-only consistent picture, or a write.
     pub async fn open_scope(&self, caller: Caller<'_>, writable: bool) -> Result<Scope> {
+        if let Some(key) = caller.token.filter(|token| api_key::looks_like(token)) {
+            let from = (caller.request_id, caller.address);
+            return self.keyring.open_scope(key, from, caller.reason.is_some(), writable).await;
+        }
         let token = caller.token.filter(|token| token::is_well_formed(token));
         let hash = token::hash(token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
         let org = self.organisation_of(hash).await?;
@@ -199,8 +208,14 @@ impl Doorkeeper {
         };
         self.keep_alive(hash, *last_seen_at);
         let sign_in = SignInMark { id: *id, proved_at: *proved_at, enrolment_only: *enrolment_only };
-        let viewer =
-            Viewer { org, staff: Some(*staff), role: Some(*role), sign_in: Some(sign_in), emergency: *emergency };
+        let viewer = Viewer {
+            org,
+            staff: Some(*staff),
+            role: Some(*role),
+            sign_in: Some(sign_in),
+            emergency: *emergency,
+            service: None,
+        };
         Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable))
     }
 
@@ -219,8 +234,39 @@ impl Doorkeeper {
             transaction.rollback().await;
             return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
         };
-        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency: false };
+        let viewer =
+            Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency: false, service: None };
         Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+    }
+
+    /// Whose token or key it is: a staff member's or a service account's id; `None` for nobody's. Whether it still holds
+    /// is not asked. It never changes, so it is remembered.
+    pub async fn account_of(&self, token: &str) -> Result<Option<Uuid>> {
+        if api_key::looks_like(token) {
+            return self.keyring.account_of(token).await;
+        }
+        if !token::is_well_formed(token) {
+            return Ok(None);
+        }
+        let hash = token::hash(token);
+        if let Some(staff) = self.holders.get(&hash) {
+            return Ok(Some(staff));
+        }
+        let mut accounts = self.pool.accounts().await?;
+        let found: Vec<(Uuid, Uuid)> =
+            Sql::<(st::Uuid, st::Uuid)>::new("SELECT org_id, staff_id FROM sign_in WHERE token_hash = ")
+                .bind(hash.to_vec())
+                .load(&mut accounts)
+                .await?;
+        let Some((org, staff)) = found.into_iter().next() else { return Ok(None) };
+        self.organisations.insert(hash, org);
+        self.holders.insert(hash, staff);
+        Ok(Some(staff))
+    }
+
+    /// The organisation and service account of an API key that was met before, also of one that is refused now.
+    pub fn known_key(&self, token: &str) -> Option<(Uuid, Uuid)> {
+        if api_key::looks_like(token) { self.keyring.known(token) } else { None }
     }
 
     async fn organisation_of(&self, hash: TokenHash) -> Result<Uuid> {

@@ -3,6 +3,7 @@
 mod addendum;
 pub mod gate;
 mod node;
+pub mod persisted;
 mod sign_in;
 
 use crate::adverse_event::{graphql::AdverseEventQuery, mutation::AdverseEventMutation};
@@ -22,6 +23,7 @@ use crate::photo::{graphql::PhotoQuery, mutation::PhotoMutation};
 use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
 use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
+use crate::service_account::{graphql::ServiceAccountQuery, mutation::ServiceAccountMutation};
 use crate::session::{graphql::SessionQuery, mutation::SessionMutation};
 use crate::signing::graphql::SigningQuery;
 use async_graphql::{EmptySubscription, MergedObject, extensions};
@@ -31,6 +33,7 @@ use async_graphql::{EmptySubscription, MergedObject, extensions};
 pub struct Query(
     node::NodeQuery,
     OrganisationQuery,
+    ServiceAccountQuery,
     PatientQuery,
     HealthQuery,
     ConsultationQuery,
@@ -57,6 +60,7 @@ pub struct Query(
 pub struct Mutation(
     sign_in::SignInMutation,
     OrganisationMutation,
+    ServiceAccountMutation,
     PatientMutation,
     HealthMutation,
     ConsultationMutation,
@@ -80,11 +84,14 @@ pub struct Mutation(
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-/// Builds the schema. With introspection off, `__schema` and `__type` are refused.
-pub fn schema(introspection: bool) -> Schema {
-    let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .register_output_type::<node::ClinicalRecord>();
-    if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::ClinicalRecord>()
+}
+
+/// Builds the schema. Who may introspect it is decided in front of it.
+pub fn schema() -> Schema {
+    builder().finish()
 }
 
 /// A schema that validates and runs nothing: for the fuzz targets.
@@ -118,6 +125,6 @@ impl extensions::Extension for NeverRun {
 /// The schema as SDL: what `schema.graphql` holds.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().sorted_enum_items().prefer_single_line_descriptions();
-    let sdl = schema(true).sdl_with_options(options);
+    let sdl = schema().sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }

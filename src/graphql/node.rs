@@ -22,6 +22,7 @@ use crate::protocol::{Protocol, ProtocolVersion};
 use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::DateTime;
+use crate::service_account::{ApiKey, ServiceAccount};
 use crate::session::{self, TreatmentSession};
 use crate::signing::{self, Addendum};
 use crate::vocabulary::RecordKind;
@@ -40,6 +41,10 @@ pub enum Node {
     Location(Location),
     /// A staff member.
     Staff(Staff),
+    /// An account of a program.
+    ServiceAccount(ServiceAccount),
+    /// A key of a service account.
+    ApiKey(ApiKey),
     /// A patient.
     Patient(Patient),
     /// An entry of a health history.
@@ -162,11 +167,10 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
         RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
         RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
+        RecordKind::ServiceAccount => nodes!(listing::by_ids::<ServiceAccount>(scope, ids).await?, ServiceAccount),
+        RecordKind::ApiKey => nodes!(listing::by_ids::<ApiKey>(scope, ids).await?, ApiKey),
         // None of these has a type in the API yet.
-        RecordKind::PatientRestriction
-        | RecordKind::EmergencyAccess
-        | RecordKind::ServiceAccount
-        | RecordKind::ApiKey => Vec::new(),
+        RecordKind::PatientRestriction | RecordKind::EmergencyAccess => Vec::new(),
         RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
     })
 }

@@ -1,17 +1,22 @@
 //! `/graphql`: a request comes in, passes the gate, runs, and is answered.
 
-use super::App;
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
+use super::{App, limits};
+use crate::access::api_key::looks_like;
+use crate::access::rate::{Charge, Payer, Standing};
+use crate::config::Introspection;
 use crate::error::Error;
 use crate::graphql::gate::{Admitted, Refusal};
 use crate::operation::{Operation, RequestFacts, batches};
+use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, ServerError};
 use std::sync::Arc;
 use std::time::Instant;
+use uuid::Uuid;
 
 /// The explorer: one page of our own, no script from elsewhere.
 const EXPLORER: &str = include_str!("explorer.html");
@@ -25,18 +30,42 @@ pub async fn root() -> HttpResponse {
 pub async fn graphql(http: HttpRequest, payload: web::Payload, app: web::Data<App>) -> HttpResponse {
     let begun = Instant::now();
     let id = request::request_id(http.headers());
-    let answer = match request::read(&http, payload, &app.body).await {
+    let address = client_address(&http, app.trust_proxy);
+    let charge = app.rates.charge(Payer::Address(&address), 1).await;
+    let mut standing = charge.map(|charge| charge.standing);
+    let answer = match charge.filter(|charge| !charge.passed) {
+        // Before the body is read.
+        Some(Charge { standing, .. }) => {
+            RequestRefusal::too_many(standing.resets_in).in_media(request::answered_in(&http)).into_response(&id)
+        }
+        None => answer(&http, payload, &app, (&id, address), &mut standing).await,
+    };
+    let mut answer = answer;
+    if let Some(standing) = &standing {
+        limits::tell(answer.status(), answer.headers_mut(), standing);
+    }
+    let millis = begun.elapsed().as_secs_f64() * 1000.0;
+    tracing::info!(request = id, method = %http.method(), status = answer.status().as_u16(), millis, "graphql");
+    answer
+}
+
+async fn answer(
+    http: &HttpRequest,
+    payload: web::Payload,
+    app: &web::Data<App>,
+    (id, address): (&str, String),
+    standing: &mut Option<Standing>,
+) -> HttpResponse {
+    match request::read(http, payload, &app.body).await {
         Ok(Incoming::Page) if app.explorer => explorer(),
         Ok(Incoming::Page) => HttpResponse::NotFound().finish(),
         Ok(Incoming::Call(call)) => {
             let media = call.media;
-            run(&http, call, &app, &id).await.unwrap_or_else(|refusal| refusal.in_media(media).into_response(&id))
+            let answer = run(http, call, app, (id, address), standing).await;
+            answer.unwrap_or_else(|refusal| refusal.in_media(media).into_response(id))
         }
-        Err(refusal) => refusal.into_response(&id),
-    };
-    let millis = begun.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(request = id, method = %http.method(), status = answer.status().as_u16(), millis, "graphql");
-    answer
+        Err(refusal) => refusal.into_response(id),
+    }
 }
 
 fn explorer() -> HttpResponse {
@@ -56,11 +85,12 @@ async fn run(
     http: &HttpRequest,
     call: GraphqlCall,
     app: &web::Data<App>,
-    id: &str,
+    (id, address): (&str, String),
+    standing: &mut Option<Standing>,
 ) -> Result<HttpResponse, RequestRefusal> {
     let facts = RequestFacts {
         id: id.to_owned(),
-        address: client_address(http, app.trust_proxy),
+        address,
         token: request::bearer_token(http.headers())?.map(str::to_owned),
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
         reason: request::access_reason(http.headers())?,
@@ -69,15 +99,37 @@ async fn run(
     // All of a batch is judged before any of it runs.
     let mut admitted = Vec::with_capacity(call.requests.len());
     for one in &call.requests {
-        let outcome = app.gate.admit(&one.query, one.operation_name.as_deref(), &one.variables);
+        let outcome =
+            document(app, one).and_then(|text| app.gate.admit(text, one.operation_name.as_deref(), &one.variables));
         if let Ok(admitted) = &outcome {
             call.permits(admitted.kind())?;
         }
         admitted.push(outcome);
     }
+    let more = u64::try_from(admitted.len()).unwrap_or(u64::MAX).saturating_sub(1);
+    if more > 0
+        && let Some(charge) = app.rates.charge(Payer::Address(&facts.address), more).await
+    {
+        *standing = Some(charge.standing);
+        if !charge.passed {
+            return Err(RequestRefusal::too_many(charge.standing.resets_in));
+        }
+    }
+    let account = if admitted.iter().any(Result::is_ok) { account(app, &facts).await } else { None };
     let mut answers = Vec::with_capacity(admitted.len());
     for (place, (one, outcome)) in call.requests.into_iter().zip(admitted).enumerate() {
-        answers.push(execute(app, one, outcome, &facts, call.batch.then_some(place)).await);
+        let refused = match (&outcome, account) {
+            (Ok(admitted), Some(account)) => pay(app, account, admitted, standing).await,
+            _ => None,
+        };
+        let answer = match refused {
+            Some(refusal) => refusal,
+            None => execute(app, one, outcome, &facts, call.batch.then_some(place)).await,
+        };
+        answers.push(match standing {
+            Some(standing) => answer.extension("rateLimit", limits::extension(standing)),
+            None => answer,
+        });
     }
     Ok(match (call.batch, answers.pop()) {
         (false, Some(only)) => response::single(only, call.media, id),
@@ -86,6 +138,32 @@ async fn run(
             response::batch(answers, call.media, id)
         }
     })
+}
+
+/// The text of a request: its own, or that of the persisted document it names.
+fn document<'a>(app: &'a App, one: &'a Parameters) -> Result<&'a str, Refusal> {
+    match &one.document_id {
+        Some(id) => app.persisted.find(id).ok_or_else(Refusal::not_persisted),
+        None if app.only_persisted => Err(Refusal::persisted_only()),
+        None => Ok(&one.query),
+    }
+}
+
+/// Who pays for a request: whose token it is, where accounts are limited. A token that is nobody's counted on its address.
+async fn account(app: &App, facts: &RequestFacts) -> Option<Uuid> {
+    let token = facts.token.as_deref().filter(|_| app.rates.limits_accounts())?;
+    app.service.doorkeeper.account_of(token).await.unwrap_or_else(|error| {
+        tracing::warn!(?error, "whose token it is can't be asked: its address alone is counted");
+        None
+    })
+}
+
+/// Takes the price of an operation from an account; the refusal, if it has not enough.
+async fn pay(app: &App, account: Uuid, admitted: &Admitted, standing: &mut Option<Standing>) -> Option<Response> {
+    let charge = app.rates.charge(Payer::Account(account), admitted.cost()).await?;
+    *standing = Some(charge.standing);
+    let refusal = || failed(Error::RateLimited { retry_after: charge.standing.resets_in });
+    (!charge.passed).then(|| refusal().extension("cost", async_graphql::Value::from(admitted.cost())))
 }
 
 async fn execute(
@@ -99,7 +177,11 @@ async fn execute(
         Ok(admitted) => admitted,
         Err(refusal) => return refusal.into_response(),
     };
-    if facts.token.is_none() && !admitted.is_public() {
+    if admitted.introspects() && app.introspection == Introspection::None {
+        return Refusal::introspection().into_response();
+    }
+    let public = admitted.is_public() && (!admitted.introspects() || app.introspection == Introspection::All);
+    if facts.token.is_none() && !public {
         return failed(Error::Unauthenticated(
             "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)",
         ));
@@ -126,12 +208,38 @@ async fn execute(
 /// Runs an operation and closes it: what it showed is in the access log before it is answered.
 async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, facts: RequestFacts) -> Response {
     let operation = Arc::new(Operation::new(Arc::clone(&app.service), facts));
+    if let Err(error) = may_begin(&app, &operation, &admitted).await {
+        let refused = matches!(error, Error::Forbidden(_));
+        return failed(operation.finish(refused).await.err().unwrap_or(error));
+    }
     let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));
     let response = app.schema.execute(request).await;
     let refused = response.errors.iter().any(|error| code_of(error) == Some("FORBIDDEN"));
     match operation.finish(refused).await {
         Ok(()) => response.extension("cost", async_graphql::Value::from(admitted.cost())),
         Err(error) => failed(error),
+    }
+}
+
+/// What is refused as a whole, before any field is asked: the schema to who may not see it, and a program's mutation.
+async fn may_begin(app: &App, operation: &Operation, admitted: &Admitted) -> crate::error::Result<()> {
+    let facts = operation.facts();
+    let asks_schema = admitted.introspects() && app.introspection != Introspection::All;
+    let changes = admitted.kind() == OperationType::Mutation && facts.token.as_deref().is_some_and(looks_like);
+    if !asks_schema && !changes {
+        return Ok(());
+    }
+    let viewer = operation.reader().await?.viewer();
+    if changes && viewer.service.is_some() {
+        return Err(Error::Forbidden("a service account changes nothing: it only reads".to_owned()));
+    }
+    match (app.introspection, viewer.role) {
+        _ if !asks_schema => Ok(()),
+        (_, None) => Err(Error::Forbidden("the schema is told to people here: `clinic schema` prints it".to_owned())),
+        (Introspection::Admin, Some(role)) if role != StaffRole::Admin => {
+            Err(Error::Forbidden(format!("the schema is told to admins here, not to the role {}", role.words())))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,15 +2,18 @@
 
 mod graphql;
 mod health;
+mod limits;
 mod photo;
 pub mod request;
 pub mod response;
 mod shield;
 pub mod tls;
 
-use crate::config::ServeSettings;
+use crate::access::rate::Rates;
+use crate::config::{Introspection, ServeSettings};
 use crate::graphql::Schema;
 use crate::graphql::gate::DocumentCache;
+use crate::graphql::persisted::Persisted;
 use crate::operation::Service;
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
@@ -26,6 +29,14 @@ pub struct App {
     pub schema: Schema,
     /// The gate in front of it, with the parsed documents.
     pub gate: DocumentCache,
+    /// The documents that may be named instead of sent.
+    pub persisted: Persisted,
+    /// Whether nothing else is taken.
+    pub only_persisted: bool,
+    /// Who may ask about the schema.
+    pub introspection: Introspection,
+    /// The limits by the minute.
+    pub rates: Arc<Rates>,
     /// Sign-in, data, access log.
     pub service: Arc<Service>,
     /// Limits on bodies.
@@ -60,7 +71,7 @@ pub fn cors(settings: &ServeSettings) -> Cors {
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("access-reason"),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, limits::POLICY, limits::REMAINING])
         .max_age(600);
     for origin in &settings.allowed_origins {
         cors = cors.allowed_origin(origin);

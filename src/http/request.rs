@@ -66,8 +66,10 @@ pub struct GraphqlCall {
 /// One GraphQL request, well-formed but not yet parsed.
 #[derive(Debug, PartialEq)]
 pub struct Parameters {
-    /// The document.
+    /// The document; empty where one is named.
     pub query: String,
+    /// The persisted document that is meant, by its id (`documentId`) or its hash (`extensions.persistedQuery`).
+    pub document_id: Option<String>,
     /// The operation to run, where the document has several. Never empty.
     pub operation_name: Option<String>,
     /// Values for the operation's variables.
@@ -86,6 +88,11 @@ impl GraphqlCall {
         let message = format!("a {kind} can't be sent with GET: send it with POST");
         Err(RequestRefusal::method_not_allowed(message, "POST").in_media(self.media))
     }
+}
+
+/// What a request is answered in, also one that is refused before it is read.
+pub fn answered_in(request: &HttpRequest) -> MediaType {
+    accept::negotiate(request.headers()).unwrap_or(MediaType::Json)
 }
 
 /// Reads the GraphQL requests out of an HTTP request.
@@ -107,7 +114,8 @@ pub async fn read(
     let mut given = Vec::new();
     if is_get {
         given = parameters::query_pairs(request.query_string())?;
-        if !given.iter().any(|(name, _)| name == "query") && accept::wants_page(head) {
+        let asks = |name: &str| matches!(name, "query" | "documentId" | "extensions");
+        if !given.iter().any(|(name, _)| asks(name)) && accept::wants_page(head) {
             return Ok(Incoming::Page);
         }
     }

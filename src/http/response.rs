@@ -98,6 +98,7 @@ impl Answer {
             Some("UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
             _ if self.data.is_some() => StatusCode::OK,
             Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
+            Some("FORBIDDEN") => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -73,6 +73,7 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
         "plan_id" => RecordKind::TreatmentPlan,
         "consultation_id" => RecordKind::Consultation,
         "device_id" => RecordKind::Device,
+        "service_account_id" => RecordKind::ServiceAccount,
         "lot_id" => RecordKind::ProductLot,
         "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by"
         | "published_by" | "witness_id" | "rater_id" | "by" | "changed_by" => RecordKind::Staff,

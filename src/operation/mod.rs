@@ -14,6 +14,7 @@ use crate::objects::{Links, Objects};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -53,6 +54,7 @@ pub struct Operation {
     token: Mutex<Option<String>>,
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Shown>,
+    key_refused: AtomicBool,
 }
 
 /// To whom an operation showed whose data.
@@ -79,7 +81,8 @@ impl Operation {
     /// Starts one. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let token = Mutex::new(facts.token.clone());
-        Self { service, facts, token, reader: Mutex::new(None), shown: std::sync::Mutex::default() }
+        let (reader, shown) = (Mutex::new(None), std::sync::Mutex::default());
+        Self { service, facts, token, reader, shown, key_refused: AtomicBool::new(false) }
     }
 
     /// The service.
@@ -111,7 +114,20 @@ impl Operation {
             address: &self.facts.address,
             reason: self.facts.reason.as_deref(),
         };
-        self.service.doorkeeper.open_scope(caller, writable).await
+        let opened = self.service.doorkeeper.open_scope(caller, writable).await;
+        if let (Err(Error::Unauthenticated(_)), Some(token)) = (&opened, &token) {
+            self.log_refused_key(token).await?;
+        }
+        opened
+    }
+
+    /// A key that exists and is refused (its address, its end) is worth a line in the access log: one for an operation.
+    async fn log_refused_key(&self, token: &str) -> Result<()> {
+        let Some((org, service)) = self.service.doorkeeper.known_key(token) else { return Ok(()) };
+        if self.key_refused.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.log(org, Some(service), Event::Refused, Vec::new()).await
     }
 
     /// The bearer token: the request's, or that of a sign-in in this very operation.
@@ -127,7 +143,7 @@ impl Operation {
 
     fn note_viewer(&self, scope: &Scope) {
         if let Ok(mut shown) = self.shown.lock() {
-            shown.viewer = Some((scope.org(), scope.viewer().staff));
+            shown.viewer = Some((scope.org(), scope.viewer().actor()));
         }
     }
 

@@ -249,7 +249,7 @@ pub struct OrganisationQuery;
 
 #[Object]
 impl OrganisationQuery {
-    /// The person who is signed in.
+    /// The person who is signed in. FORBIDDEN for a program: `viewer` tells either.
     async fn me(&self, ctx: &Context<'_>) -> Result<Staff> {
         let mut scope = ctx.operation()?.reader().await?;
         let id = scope.viewer().author()?;

@@ -21,6 +21,9 @@ const ERASURES: Rights = ["ok", NO, NO, "ok"];
 #[rustfmt::skip]
 pub const QUERIES: &[(&str, &str, Rights)] = &[
     ("me",             "",                 ALL),
+    ("viewer",         "",                 ALL),
+    ("serviceAccount", "(id: $service)",   ERASURES),
+    ("serviceAccounts", "(first: 2)",      ERASURES),
     ("organisation",   "",                 ALL),
     ("location",       "(id: $location)",  ALL),
     ("staffMember",    "(id: $staff)",     ALL),
@@ -80,6 +83,11 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("signOut",             ALL),
     ("updateOrganisation",  ADMIN),
     ("addLocation",         ADMIN),
+    ("createServiceAccount", ADMIN),
+    ("updateServiceAccount", ADMIN),
+    ("createApiKey",        ADMIN),
+    ("rotateApiKey",        ADMIN),
+    ("revokeApiKey",        ADMIN),
     ("requestPhotoUpload",  PRACTITIONER),
     ("updatePhoto",         PRACTITIONER),
     ("markPhotoEnteredInError", PRACTITIONER),
@@ -223,6 +231,14 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("MergeConflict", "patient/merges/0/conflicts/0", CLINICAL, "field from into taken"),
     ("LegalHold", "patient/legalHolds/0", CLINICAL, "id patient reason placedAt placedBy liftedAt liftedBy liftReason version createdAt createdBy \
         updatedAt updatedBy history"),
+    ("Viewer", "viewer", ALL, "kind staff serviceAccountId scopes"),
+    ("ServiceAccount", "serviceAccount", ERASURES, "id name scopes active keys version createdAt createdBy updatedAt updatedBy history"),
+    ("ServiceAccountConnection", "serviceAccounts", ERASURES, "edges nodes pageInfo totalCount"),
+    ("ServiceAccountEdge", "serviceAccounts/edges/0", ERASURES, "node cursor"),
+    ("ApiKey", "serviceAccount/keys/nodes/0", ERASURES, "id serviceAccount prefix allowedAddresses expiresAt revokedAt holds lastUsedAt \
+        lastUsedFrom version createdAt createdBy updatedAt updatedBy history"),
+    ("ApiKeyConnection", "serviceAccount/keys", ERASURES, "edges nodes pageInfo totalCount"),
+    ("ApiKeyEdge", "serviceAccount/keys/edges/0", ERASURES, "node cursor"),
     ("PossibleDuplicate", "possibleDuplicates/0", ALL, "patient score reasons"),
     ("DuplicateReason", "possibleDuplicates/0/reasons/0", ALL, "field explanation weight"),
     ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records treatmentPlans consents photos outcomes adverseEvents recalls"),
@@ -423,6 +439,8 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     anna.patient("Zoë", "Ramirez").await;
     let hold = json!({"patientId": patient.id, "reason": "Case 12"});
     let hold = admin.make("placeLegalHold", "legalHold", hold).await;
+    let service = admin.service_account("Chart reader", &["CLINICAL_READ"]).await;
+    admin.api_key(&service, json!({})).await;
     let gone = anna.patient("Gone", "Soon").await;
     let photo = format!(
         "INSERT INTO photo (org_id, id, patient_id, status, taken_at, phase, view, area, side, version, created_at, updated_at) \
@@ -443,7 +461,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let draft = anna.session_with(&patient, soon).await;
     let ids = json!({
         "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
-        "merge": merge.id, "hold": hold.id,
+        "merge": merge.id, "hold": hold.id, "service": service.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
@@ -493,6 +511,7 @@ pub fn query(body: &str) -> String {
         "protocol",
         "ruleset",
         "draft",
+        "service",
         "id",
     ];
     let used = used.iter().filter(|name| body.contains(&format!("${name}")));
@@ -720,6 +739,15 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "liftLegalHold" => {
             let hold = json!({"patientId": patient.id, "reason": "Case 12"});
             admin.make("placeLegalHold", "legalHold", hold).await.edit_with(json!({"reason": "Closed"}))
+        }
+        "createServiceAccount" => json!({"name": fresh, "scopes": ["AUDIT_READ"]}),
+        "updateServiceAccount" => {
+            admin.service_account(&fresh, &["AUDIT_READ"]).await.edit_with(json!({"active": false}))
+        }
+        "createApiKey" => json!({"serviceAccountId": ids["service"]}),
+        "rotateApiKey" | "revokeApiKey" => {
+            let service = Made { id: ids["service"].as_str().expect("id").to_owned(), version: 1 };
+            json!({"id": admin.api_key(&service, json!({})).await.0.id})
         }
         "exportPatient" => json!({"patientId": patient.id}),
         "erasePatient" => erasing(admin, &anna.make("registerPatient", "patient", new_patient).await).await,

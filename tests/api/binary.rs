@@ -28,6 +28,7 @@ fn program(arguments: &[&str]) -> Command {
     if !arguments.contains(&"--data-dir") {
         command.env("CLINIC_OBJECT_STORE", std::env::temp_dir().join("clinic-tests-photos"));
     }
+    command.env("CLINIC_RATE_LIMIT_ADDRESS", "0").env("CLINIC_RATE_LIMIT_ACCOUNT", "0");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -570,6 +571,8 @@ async fn every_command_has_its_help() {
         "demo",
         "audit",
         "audit verify",
+        "documents",
+        "documents check",
     ];
     for command in commands {
         let mut help = program(&command.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());
@@ -586,4 +589,27 @@ async fn every_command_has_its_help() {
     for wrong in [&[][..], &["dance"], &["serve", "--pool-size", "0"], &["serve", "--listen", "here"]] {
         assert!(!run(wrong, "").await.success, "{wrong:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn persisted_documents_are_checked_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("documents.json");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, json!({"one": "{ me { id } }", "two": "query Q { staff { totalCount } }"}).to_string())
+        .unwrap();
+    assert_eq!(run(&["documents", "check", path], "").await.ok(), "2 documents fit this schema\n");
+    std::fs::write(&file, json!({"one": "{ me { nothing } }", "two": "{", "three": "{ me { id } }"}).to_string())
+        .unwrap();
+    let ended = run(&["documents", "check", path], "").await;
+    assert!(!ended.success && ended.err.contains("\"one\" does not fit the schema"), "{ended:?}");
+    assert!(ended.err.contains("\"two\" is refused") && ended.err.contains("2 faults"), "{ended:?}");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
+    let ended = run(&[&serve[..], &["--persisted-documents", path]].concat(), "").await;
+    assert!(ended.complaint().contains("the entry \"one\""), "{ended:?}");
+    let ended = run(&[&serve[..], &["--persisted-documents", "/nowhere.json"]].concat(), "").await;
+    assert!(ended.complaint().contains("/nowhere.json can't be read"), "{ended:?}");
+    let ended = run(&[&serve[..], &["--only-persisted-documents"]].concat(), "").await;
+    assert!(ended.complaint().contains("goes with --persisted-documents"), "{ended:?}");
+    assert!(!folder.path().join("postgres").exists(), "no database was started for it");
 }

@@ -316,12 +316,37 @@ async fn the_explorer_and_its_introspection_can_be_had_or_not() {
     assert!(types.iter().any(|kind| kind["name"] == "TreatmentSession") && types.len() > 100);
     let root = plain_client().get(clinic.url("/")).header(ACCEPT, html);
     assert_eq!(Answer::to(root).await.status.as_u16(), 200, "/ leads to it");
-    clinic.restart(&["--no-introspection"]).await;
+    // By role: anybody, who is signed in, admins, nobody.
+    let queries = [
+        INTROSPECTION,
+        "{ __type(name: \"Patient\") { name } }",
+        "query ($no: Boolean!) { ...f } fragment f on Query { x: __schema @skip(if: $no) { queryType { name } } }",
+        "{ __typename me { id } __schema { queryType { name } } }",
+    ];
+    let asked = async |clinic: &Clinic, wanted: [&str; 3]| {
+        let (admin, anna, nobody) = (clinic.admin(), clinic.practitioner(), clinic.anonymous());
+        for (who, wanted) in [(&*admin, wanted[0]), (&*anna, wanted[1]), (&*nobody, wanted[2])] {
+            for (i, query) in queries.iter().enumerate() {
+                let answer = who.graphql(query, json!({"no": false})).await;
+                let wanted = if i == 3 && wanted == "ok" && answer.status == 401 { "UNAUTHENTICATED" } else { wanted };
+                assert_eq!(answer.outcome(), wanted, "{query} {:.300}", answer.text);
+                assert!(wanted == "ok" || (answer.text.len() < 500 && answer.data.is_null()), "{}", answer.text);
+            }
+            assert_eq!(who.graphql("{ __typename }", json!({})).await.outcome(), "ok");
+        }
+    };
+    asked(&clinic, ["ok", "ok", "ok"]).await;
+    clinic.restart(&["--introspection", "staff"]).await;
+    asked(&clinic, ["ok", "ok", "UNAUTHENTICATED"]).await;
+    clinic.restart(&["--introspection", "admin"]).await;
+    asked(&clinic, ["ok", "FORBIDDEN", "UNAUTHENTICATED"]).await;
+    let sql = clinic.database.superuser().await;
+    assert_eq!(sql.one("SELECT count(*) > 0 FROM access_log WHERE event = 'refused'").await, "t");
+    let answer = page(&clinic).await;
+    assert!(answer.status == 200 && answer.text.contains("Sign in to see the schema"));
+    clinic.restart(&["--introspection", "none"]).await;
+    asked(&clinic, ["INTROSPECTION_DISABLED"; 3]).await;
     assert_eq!(page(&clinic).await.status.as_u16(), 404);
-    for query in [INTROSPECTION, "{ __schema { queryType { name } } }", "{ __type(name: \"Patient\") { name } }"] {
-        let answer = clinic.practitioner().graphql(query, json!({})).await;
-        assert!(answer.text.len() < 500 && !answer.text.contains("TreatmentSession"), "{}", answer.text);
-    }
 }
 
 /// Where each of these stands in a text, which must be in this order.

@@ -42,8 +42,9 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The record kinds, each with what it stands on before it. Only links in the API (graphql, mutation) look forward.
-const SLICES: [&str; 19] = [
+const SLICES: [&str; 20] = [
     "organisation",
+    "service_account",
     "patient",
     "health",
     "signing",

@@ -41,6 +41,8 @@ pub struct Measure {
     pub dynamic: bool,
     /// Some field of the set itself needs a signed-in person.
     pub private: bool,
+    /// Some field asks about the schema.
+    pub introspects: bool,
     lists: u64,
     /// The part of the cost that a page repeats: the set's own `edges` and `nodes`.
     rows: Option<u64>,
@@ -61,6 +63,7 @@ impl Measure {
         self.introspection_depth = self.introspection_depth.max(other.introspection_depth);
         self.introspection_lists = self.introspection_lists.max(other.introspection_lists);
         self.dynamic |= other.dynamic;
+        self.introspects |= other.introspects;
     }
 
     /// Adds a fragment spread here: its fields are the set's own.
@@ -85,6 +88,7 @@ impl Measure {
         self.aliases = self.aliases.saturating_add(u64::from(field.alias.is_some()));
         self.private |= !matches!(name, "__typename" | "__schema" | "__type" | "signIn");
         self.dynamic |= rows.dynamic;
+        self.introspects |= matches!(name, "__schema" | "__type");
         let own = match name {
             "__schema" | "__type" => {
                 self.introspection_depth = self.introspection_depth.max(children.depth.saturating_add(1));

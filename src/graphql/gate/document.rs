@@ -84,6 +84,21 @@ impl DocumentCache {
         Ok(admitted)
     }
 
+    /// Holds a document to everything that can be known of it without variables, for each of its operations. The name of
+    /// one of them, if it has one.
+    ///
+    /// # Errors
+    /// As for `admit`, but for variables.
+    pub fn check(&self, text: &str) -> Result<Option<String>, Refusal> {
+        scan(text, &self.limits)?;
+        let parsed = parse_query(text).map_err(|error| syntax(&error))?;
+        let operations = self.measure(&parsed)?;
+        for operation in &operations {
+            self.limits.check(operation.kind, &operation.measure)?;
+        }
+        Ok(operations.first().and_then(|operation| operation.name.as_ref()).map(ToString::to_string))
+    }
+
     /// Measures every operation, and the fragments that none uses: the engine's validator walks them all.
     fn measure(&self, parsed: &ExecutableDocument) -> Result<Vec<Operation>, Refusal> {
         let none = Variables::default();
@@ -181,6 +196,11 @@ impl Admitted {
     /// Whether every root field may be asked for without a sign-in: introspection, `__typename`, `signIn`.
     pub fn is_public(&self) -> bool {
         self.operation().is_some_and(|operation| !operation.measure.private)
+    }
+
+    /// Whether it asks about the schema.
+    pub fn introspects(&self) -> bool {
+        self.operation().is_some_and(|operation| operation.measure.introspects)
     }
 
     /// The operation's first root field, by its name in the schema: what logs call the operation.

@@ -26,6 +26,12 @@ pub mod codes {
     pub const QUERY_TOO_LARGE: &str = "QUERY_TOO_LARGE";
     /// A variable is missing or of the wrong shape.
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// This service tells nobody its schema.
+    pub const INTROSPECTION_DISABLED: &str = "INTROSPECTION_DISABLED";
+    /// No persisted document has this id. Apollo's clients know the word.
+    pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// This service takes nothing but persisted documents.
+    pub const PERSISTED_DOCUMENT_REQUIRED: &str = "PERSISTED_DOCUMENT_REQUIRED";
 }
 
 /// How much one request may ask for.
@@ -160,6 +166,24 @@ impl Refusal {
 
     fn invalid(message: String) -> Self {
         Self::new(codes::VALIDATION_FAILED, message, None)
+    }
+
+    /// A question about the schema where nobody may ask.
+    pub fn introspection() -> Self {
+        let message = "this service does not tell its schema: `clinic schema` prints it, for who has the program";
+        Self::new(codes::INTROSPECTION_DISABLED, message.to_owned(), None)
+    }
+
+    /// An id that no persisted document has. The message is the one that Apollo's clients look for.
+    pub fn not_persisted() -> Self {
+        Self::new(codes::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound".to_owned(), None)
+    }
+
+    /// A text where only persisted documents are taken.
+    pub fn persisted_only() -> Self {
+        let message = "this service takes persisted documents only: send documentId, or extensions.persistedQuery, \
+                       without query";
+        Self::new(codes::PERSISTED_DOCUMENT_REQUIRED, message.to_owned(), None)
     }
 
     /// The GraphQL response that says so.

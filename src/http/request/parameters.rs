@@ -11,6 +11,7 @@ use serde_json::{Value, error::Category};
 use url::form_urlencoded;
 
 use super::{Parameters, RequestRefusal};
+use crate::graphql::persisted::hash_of;
 
 /// As JSON gives them: any type, checked afterwards so that the message can say which member is wrong. Unknown members
 /// are skipped, a member given twice is refused.
@@ -18,6 +19,7 @@ use super::{Parameters, RequestRefusal};
 #[serde(rename_all = "camelCase")]
 struct Raw {
     query: Option<Value>,
+    document_id: Option<Value>,
     operation_name: Option<Value>,
     variables: Option<Value>,
     extensions: Option<Value>,
@@ -27,9 +29,31 @@ impl Raw {
     fn check(self) -> Result<Parameters, RequestRefusal> {
         let wrong = |what: &str| Err(RequestRefusal::bad_request(what));
         let query = match self.query {
-            Some(Value::String(query)) => query,
+            None => None,
+            Some(Value::String(query)) => Some(query),
             Some(_) => return wrong("query must be a string"),
-            None => return wrong("query is missing: send a GraphQL document as a string"),
+        };
+        let document_id = match self.document_id {
+            None => None,
+            Some(Value::String(id)) => Some(id).filter(|id| !id.is_empty()),
+            Some(_) => return wrong("documentId must be a string"),
+        };
+        let hash = persisted_hash(self.extensions.as_ref())?;
+        let (query, document_id) = match (query, document_id, hash) {
+            // Relay's clients send an empty query beside the id.
+            (None, Some(id), _) => (String::new(), Some(id)),
+            (Some(query), Some(id), _) if query.is_empty() => (String::new(), Some(id)),
+            (Some(_), Some(_), _) => return wrong("send query or documentId, not both"),
+            (None, None, Some(hash)) => (String::new(), Some(hash)),
+            // Apollo's clients send both to register a document, which can't be done here: the text counts.
+            (Some(query), None, Some(hash)) => {
+                if !hash_of(&query).eq_ignore_ascii_case(&hash) {
+                    return wrong("extensions.persistedQuery.sha256Hash is not the SHA-256 of query");
+                }
+                (query, None)
+            }
+            (Some(query), None, None) => (query, None),
+            (None, None, None) => return wrong("query is missing: send a GraphQL document as a string"),
         };
         let operation_name = match self.operation_name {
             None => None,
@@ -42,9 +66,18 @@ impl Raw {
             Some(_) => return wrong("variables must be an object or null"),
         };
         match self.extensions {
-            None | Some(Value::Object(_)) => Ok(Parameters { query, operation_name, variables }),
+            None | Some(Value::Object(_)) => Ok(Parameters { query, document_id, operation_name, variables }),
             Some(_) => wrong("extensions must be an object or null"),
         }
+    }
+}
+
+/// The hash of a persisted document, as Apollo's clients name it: `persistedQuery: {version: 1, sha256Hash}`.
+fn persisted_hash(extensions: Option<&Value>) -> Result<Option<String>, RequestRefusal> {
+    let Some(named) = extensions.and_then(|extensions| extensions.get("persistedQuery")) else { return Ok(None) };
+    match (named.get("version").and_then(Value::as_u64), named.get("sha256Hash")) {
+        (Some(1), Some(Value::String(hash))) if !hash.is_empty() => Ok(Some(hash.clone())),
+        _ => Err(RequestRefusal::bad_request("extensions.persistedQuery must be {version: 1, sha256Hash: \"…\"}")),
     }
 }
 
@@ -109,6 +142,7 @@ pub(super) fn from_query(pairs: Vec<(String, String)>) -> Result<Parameters, Req
     for (name, value) in pairs {
         let (slot, is_json) = match name.as_str() {
             "query" => (&mut raw.query, false),
+            "documentId" => (&mut raw.document_id, false),
             "operationName" => (&mut raw.operation_name, false),
             "variables" => (&mut raw.variables, true),
             "extensions" => (&mut raw.extensions, true),
@@ -134,7 +168,7 @@ fn malformed(error: &serde_json::Error) -> RequestRefusal {
     let at = format!("at line {}, column {}", error.line(), error.column());
     RequestRefusal::bad_request(match error.classify() {
         Category::Data => format!(
-            "a request is a JSON object with the members query, operationName, variables and extensions, each at most \
+            "a request is a JSON object with the members query (or documentId), operationName, variables and extensions, each at most \
              once: there is something else {at}"
         ),
         Category::Eof | Category::Syntax | Category::Io => format!("the body is not valid JSON {at}"),

@@ -26,12 +26,21 @@ pub struct RequestRefusal {
     pub headers: Vec<(HeaderName, &'static str)>,
     /// What it is answered in.
     pub media: MediaType,
+    /// Seconds to wait, where waiting helps.
+    pub retry_after: Option<u64>,
 }
 
 impl RequestRefusal {
     /// A refusal in `application/json`, without headers of its own.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), headers: Vec::new(), media: MediaType::Json }
+        Self { status, code, message: message.into(), headers: Vec::new(), media: MediaType::Json, retry_after: None }
+    }
+
+    /// Too many requests of one address.
+    pub fn too_many(seconds: u64) -> Self {
+        let message = format!("too many requests from this network address: wait {seconds} s");
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
+        Self { retry_after: Some(seconds), ..refusal }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -77,7 +86,11 @@ impl RequestRefusal {
     }
 
     fn body(&self) -> String {
-        json!({"errors": [{"message": self.message, "extensions": {"code": self.code}}]}).to_string()
+        let mut extensions = json!({"code": self.code});
+        if let (Some(seconds), Some(extensions)) = (self.retry_after, extensions.as_object_mut()) {
+            extensions.insert("retryAfter".to_owned(), seconds.into());
+        }
+        json!({"errors": [{"message": self.message, "extensions": extensions}]}).to_string()
     }
 }
 

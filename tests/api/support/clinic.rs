@@ -21,6 +21,12 @@ pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
     if !flags.contains(&"--pool-size") {
         line.extend(["--pool-size", POOL]);
     }
+    // The tests send thousands of requests from one address, and count statements.
+    for limit in ["--rate-limit-account", "--rate-limit-address"] {
+        if !flags.contains(&limit) {
+            line.extend([limit, "0"]);
+        }
+    }
     line.extend(flags);
     let Command::Serve(settings) = CommandLine::try_parse_from(&line).expect("flags").command else { panic!("serve") };
     Server::start(&settings).await.expect("a service")

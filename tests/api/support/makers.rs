@@ -118,6 +118,19 @@ impl SignedIn {
         Made::of(&answer.ok()[mutation][payload])
     }
 
+    /// An account of a program, with the names of its scopes.
+    pub async fn service_account(&self, name: &str, scopes: &[&str]) -> Made {
+        self.make("createServiceAccount", "serviceAccount", json!({"name": name, "scopes": scopes})).await
+    }
+
+    /// A key of a service account, and the key itself.
+    pub async fn api_key(&self, service: &Made, more: Value) -> (Made, String) {
+        let input = merged(json!({"serviceAccountId": service.id}), more);
+        let made = self.does("createApiKey", input, "apiKey { id version } secret").await.ok();
+        let secret = made["createApiKey"]["secret"].as_str().expect("the key").to_owned();
+        (Made::of(&made["createApiKey"]["apiKey"]), secret)
+    }
+
     /// A patient, born in 1990.
     pub async fn patient(&self, given: &str, family: &str) -> Made {
         self.patient_with(given, family, json!({})).await

@@ -1,0 +1,380 @@
+//! Keys of service accounts: how they are made and recognised, whose they are, and from where they are taken.
+
+use super::policy::Scopes;
+use super::scope::{Scope, ServiceMark, Viewer};
+use super::token::{self, TokenHash};
+use crate::db::{Pool, Sql};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::vocabulary::{RecordKind, ServiceScope};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::sql_types as st;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use moka::sync::Cache;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use uuid::Uuid;
+
+/// What every key begins with; scanners of source code find keys by it.
+pub const PREFIX: &str = "clinic_key_";
+/// Where the parts of a key are: `clinic_key_`, 8 characters, `_`, 43 characters, `_`, 6 characters.
+const PUBLIC: std::ops::Range<usize> = 11..19;
+const SECRET: std::ops::Range<usize> = 20..63;
+const CHECKSUM: std::ops::Range<usize> = 64..70;
+
+const MISTYPED: &str = "this API key is mistyped or cut: its checksum is wrong";
+const UNKNOWN: &str = "nobody has this API key";
+const REVOKED: &str = "this API key was revoked";
+const EXPIRED: &str = "this API key has expired: ask an admin for another";
+const CLOSED: &str = "the service account of this API key is closed";
+const ELSEWHERE: &str = "this API key is not taken from the network address that this request came from";
+
+/// How often a key's last use is moved.
+const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// A new key.
+pub struct NewKey {
+    /// The whole key, shown once.
+    pub secret: String,
+    /// Its first characters, by which people tell keys apart: `clinic_key_` and 8 more.
+    pub prefix: String,
+    /// The SHA-256 of it: all that is kept.
+    pub hash: TokenHash,
+}
+
+/// Makes a key. `None` when the system gives no randomness.
+pub fn generate() -> Option<NewKey> {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let (mut name, mut bits) = ([0_u8; 8], [0_u8; 32]);
+    OsRng.try_fill_bytes(&mut name).ok()?;
+    OsRng.try_fill_bytes(&mut bits).ok()?;
+    let name = name.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 32))).map(|letter| char::from(*letter));
+    let prefix = format!("{PREFIX}{}", name.collect::<String>());
+    let body = format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(bits));
+    let secret = format!("{body}_{}", checksum(&body));
+    Some(NewKey { hash: token::hash(&secret), prefix, secret })
+}
+
+/// Six characters of base 62 over the first 32 bits of the SHA-256: they tell a slip from a wrong key, and protect
+/// nothing.
+fn checksum(body: &str) -> String {
+    const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let digest = Sha256::digest(body.as_bytes());
+    let mut value = digest.iter().take(4).fold(0_usize, |value, byte| (value << 8) | usize::from(*byte));
+    let mut text = Vec::new();
+    for _ in 0..6 {
+        text.extend(LETTERS.get(value % 62).map(|letter| char::from(*letter)));
+        value /= 62;
+    }
+    text.iter().rev().collect()
+}
+
+/// Whether a bearer token means to be a key of a service account.
+pub fn looks_like(token: &str) -> bool {
+    token.starts_with(PREFIX) && !token::is_well_formed(token)
+}
+
+/// Whether a key is whole: its parts are there and its checksum is right. Only then is it looked up.
+pub fn is_whole(key: &str) -> bool {
+    let is = |range, fits: fn(u8) -> bool| key.get(range).is_some_and(|part: &str| part.bytes().all(fits));
+    key.len() == CHECKSUM.end
+        && key.starts_with(PREFIX)
+        && is(PUBLIC, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        && is(19..20, |byte| byte == b'_')
+        && is(SECRET, |byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && is(63..64, |byte| byte == b'_')
+        && key.get(..SECRET.end).map(checksum).as_deref() == key.get(CHECKSUM)
+}
+
+/// A network of addresses: `192.0.2.0/24`, `2001:db8::/32`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    base: IpAddr,
+    bits: u8,
+}
+
+fn number(address: IpAddr) -> (u128, u8) {
+    match address {
+        IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
+        IpAddr::V6(address) => (u128::from(address), 128),
+    }
+}
+
+fn masked(value: u128, bits: u8) -> u128 {
+    if bits == 0 { 0 } else { value & (u128::MAX << (128 - u32::from(bits.min(128)))) }
+}
+
+impl Network {
+    /// Reads one; the sentence says what is wrong.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let wrong = || "must be a network such as 192.0.2.0/24 or 2001:db8::/32, or one address".to_owned();
+        let (address, bits) = text.trim().split_once('/').map_or((text.trim(), None), |(a, bits)| (a, Some(bits)));
+        let base: IpAddr = address.parse().map_err(|_| wrong())?;
+        let (value, most) = number(base);
+        let bits = match bits {
+            None => most,
+            Some(bits) => bits.parse().ok().filter(|bits| *bits <= most).ok_or_else(wrong)?,
+        };
+        if masked(value, bits) != value {
+            return Err(format!("has address bits beyond the first {bits}: write the first address of the network"));
+        }
+        Ok(Self { base, bits })
+    }
+
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let (base, other) = (number(self.base), number(address));
+        base.1 == other.1 && masked(other.0, self.bits) == base.0
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.base, self.bits)
+    }
+}
+
+/// Whether a key may be used from an address: it may from anywhere when it names no network.
+fn is_allowed(networks: &[String], address: &str) -> bool {
+    networks.is_empty()
+        || address.parse().is_ok_and(|address| {
+            networks.iter().any(|network| Network::parse(network).is_ok_and(|network| network.contains(address)))
+        })
+}
+
+/// Whose a key is. It never changes.
+#[derive(Debug, Clone, Copy)]
+struct KeyHolder {
+    org: Uuid,
+    key: Uuid,
+    service: Uuid,
+}
+
+/// Keys on their way in: whose they are never changes, so it is remembered; whether they still hold is asked each time.
+pub(super) struct Keyring {
+    pool: Pool,
+    holders: Cache<TokenHash, KeyHolder>,
+}
+
+type Texts = Vec<Option<String>>;
+type Time = DateTime<Utc>;
+type KeyRow = ((bool, Texts), (Texts, Time, Option<Time>), (Option<Time>, String, String));
+type TextsSql = st::Array<st::Nullable<st::Text>>;
+type TimeSql = st::Timestamptz;
+type KeySql =
+    ((st::Bool, TextsSql), (TextsSql, TimeSql, st::Nullable<TimeSql>), (st::Nullable<TimeSql>, st::Text, st::Text));
+
+impl Keyring {
+    pub(super) fn new(pool: Pool) -> Self {
+        Self { pool, holders: Cache::new(10_000) }
+    }
+
+    /// Opens a scope for a service account. Everything that can change is asked for in the round trip of BEGIN: revoked,
+    /// expired, closed, allowed from here; and which restricted patients are open, as for people.
+    pub(super) async fn open_scope(
+        &self,
+        key: &str,
+        (request_id, address): (&str, &str),
+        reason_stated: bool,
+        writable: bool,
+    ) -> Result<Scope> {
+        let hash = token::hash(key);
+        let holder = self.holder(key, hash).await?.ok_or(Error::Unauthenticated(UNKNOWN))?;
+        let KeyHolder { org, service, .. } = holder;
+        let (transaction, rows) = self.pool.begin(writable, org, &whose(holder, hash, reason_stated)).await?;
+        let row: Option<KeyRow> = rows.into_iter().next();
+        let Some(((active, scopes), (networks, expires_at, revoked_at), (last_used_at, _, _))) = row else {
+            transaction.rollback().await;
+            return Err(Error::Unauthenticated(UNKNOWN));
+        };
+        let now = ids::now();
+        let networks: Vec<String> = networks.into_iter().flatten().collect();
+        let refused = if revoked_at.is_some() {
+            Some(REVOKED)
+        } else if expires_at <= now {
+            Some(EXPIRED)
+        } else if !active {
+            Some(CLOSED)
+        } else {
+            (!is_allowed(&networks, address)).then_some(ELSEWHERE)
+        };
+        if let Some(why) = refused {
+            transaction.rollback().await;
+            return Err(Error::Unauthenticated(why));
+        }
+        if last_used_at.is_none_or(|last| now - last >= USE_NOTED_EVERY) {
+            self.note_use(hash, now, address.to_owned());
+        }
+        let scopes: Scopes = scopes.iter().flatten().filter_map(|scope| ServiceScope::parse(scope)).collect();
+        let service = Some(ServiceMark { id: service, scopes });
+        let viewer = Viewer { org, staff: None, role: None, sign_in: None, emergency: false, service };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+    }
+
+    /// Whose key it is; `None` for one that nobody has. A mistyped one is told so without a look into the database.
+    async fn holder(&self, key: &str, hash: TokenHash) -> Result<Option<KeyHolder>> {
+        if !is_whole(key) {
+            return Err(Error::Unauthenticated(MISTYPED));
+        }
+        if let Some(holder) = self.holders.get(&hash) {
+            return Ok(Some(holder));
+        }
+        let found: Vec<(Uuid, Uuid)> = {
+            let mut accounts = self.pool.accounts().await?;
+            Sql::<(st::Uuid, st::Uuid)>::new("SELECT org_id, key_id FROM api_key_use WHERE secret_hash = ")
+                .bind(hash.to_vec())
+                .load(&mut accounts)
+                .await?
+        };
+        let Some((org, key)) = found.into_iter().next() else { return Ok(None) };
+        let account = Sql::<st::Uuid>::new("SELECT service_account_id FROM api_key WHERE org_id = ")
+            .bind(org)
+            .text(" AND id = ")
+            .bind(key);
+        let (transaction, accounts) = self.pool.begin::<_, Uuid>(false, org, &account).await?;
+        transaction.commit().await?;
+        let Some(service) = accounts.into_iter().next() else { return Ok(None) };
+        let holder = KeyHolder { org, key, service };
+        self.holders.insert(hash, holder);
+        Ok(Some(holder))
+    }
+
+    /// The organisation and service account of a key that was met before, also of one that is refused now.
+    pub(super) fn known(&self, key: &str) -> Option<(Uuid, Uuid)> {
+        self.holders.get(&token::hash(key)).map(|holder| (holder.org, holder.service))
+    }
+
+    /// The service account of a key, whether or not it still holds; `None` for nobody's.
+    pub(super) async fn account_of(&self, key: &str) -> Result<Option<Uuid>> {
+        match self.holder(key, token::hash(key)).await {
+            Ok(holder) => Ok(holder.map(|holder| holder.service)),
+            Err(Error::Unauthenticated(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes that a key was used, at most once a minute, beside the request and not in its way.
+    fn note_use(&self, hash: TokenHash, now: DateTime<Utc>, address: String) {
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            if let Ok(mut accounts) = pool.accounts().await {
+                let _ = Sql::<()>::new("UPDATE api_key_use SET last_used_at = greatest(last_used_at, ")
+                    .bind(now)
+                    .text("), last_used_from = ")
+                    .bind(address)
+                    .text(" WHERE secret_hash = ")
+                    .bind(hash.to_vec())
+                    .text(" AND (last_used_at IS NULL OR last_used_at <= ")
+                    .bind(now - USE_NOTED_EVERY)
+                    .text(")")
+                    .execute(&mut accounts)
+                    .await;
+            }
+        });
+    }
+}
+
+/// Asks everything about a key that can change.
+fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql> {
+    Sql::new(
+        "SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, \
+         set_config('app.opened', CASE WHEN ",
+    )
+    .bind(reason_stated)
+    .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
+    .bind(holder.org)
+    .text(
+        ") THEN 'all' ELSE '' END, true), set_config('app.only_patients', '', true) FROM api_key k \
+         JOIN service_account a ON a.org_id = k.org_id AND a.id = k.service_account_id \
+         JOIN api_key_use u ON u.org_id = k.org_id AND u.key_id = k.id WHERE k.org_id = ",
+    )
+    .bind(holder.org)
+    .text(" AND k.id = ")
+    .bind(holder.key)
+    .text(" AND k.secret_hash = ")
+    .bind(hash.to_vec())
+    .text(" AND u.secret_hash = ")
+    .bind(hash.to_vec())
+}
+
+/// Makes a key known before a tenant is: after its row, in the same transaction.
+pub async fn register(connection: &mut AsyncPgConnection, org: Uuid, key: Uuid, hash: &[u8]) -> Result<()> {
+    Sql::<()>::new("INSERT INTO api_key_use (secret_hash, org_id, key_id) VALUES (")
+        .bind(hash.to_vec())
+        .text(", ")
+        .bind(org)
+        .text(", ")
+        .bind(key)
+        .text(")")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// When keys were last used, and from which address: those that were used at all.
+pub async fn uses(scope: &mut Scope, keys: &[Uuid]) -> Result<Vec<(Uuid, DateTime<Utc>, Option<String>)>> {
+    let door = scope.read(RecordKind::ApiKey)?;
+    let rows: Vec<(Uuid, Option<DateTime<Utc>>, Option<String>)> =
+        Sql::<(st::Uuid, st::Nullable<TimeSql>, st::Nullable<st::Text>)>::new(
+            "SELECT key_id, last_used_at, last_used_from FROM api_key_use WHERE org_id = ",
+        )
+        .bind(door.org)
+        .text(" AND key_id = ANY (")
+        .bind(keys.to_vec())
+        .text(")")
+        .load(door.connection)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(key, at, from)| at.map(|at| (key, at, from))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_and_a_slip_is_seen_without_a_look_up() {
+        let (one, two) = (generate().expect("random"), generate().expect("random"));
+        assert_ne!(one.secret, two.secret);
+        assert!(is_whole(&one.secret) && looks_like(&one.secret) && one.secret.starts_with(&one.prefix));
+        assert_eq!((one.secret.len(), one.prefix.len(), one.hash), (70, 19, token::hash(&one.secret)));
+        for place in 0..one.secret.len() {
+            let mut letters: Vec<char> = one.secret.chars().collect();
+            letters[place] = if letters[place] == 'x' { 'y' } else { 'x' };
+            assert!(!is_whole(&letters.iter().collect::<String>()), "at {place}");
+            assert!(!is_whole(&one.secret[..place]), "cut at {place}");
+        }
+        assert!(!is_whole(&format!("{}0", one.secret)) && !is_whole("") && !is_whole(&"é".repeat(35)));
+        let (session, _) = token::generate().expect("random");
+        assert!(!looks_like(&session));
+    }
+
+    #[test]
+    fn networks_are_read_and_hold_what_they_say() {
+        let holds = |network: &str, address: &str| {
+            Network::parse(network).expect(network).contains(address.parse().expect(address))
+        };
+        for (network, inside, outside) in [
+            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
+            ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
+            ("0.0.0.0/0", "255.255.255.255", "::1"),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", "11.0.0.0"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
+            ("::1", "::1", "::2"),
+            ("::/0", "2001:db8::1", "127.0.0.1"),
+        ] {
+            assert!(holds(network, inside), "{inside} in {network}");
+            assert!(!holds(network, outside), "{outside} in {network}");
+        }
+        assert_eq!(Network::parse(" 192.0.2.7 ").map(|it| it.to_string()), Ok("192.0.2.7/32".to_owned()));
+        for wrong in ["", "x", "192.0.2.0/33", "192.0.2.1/24", "2001:db8::1/64", "192.0.2.0/", "192.0.2.0/-1", "::/129"]
+        {
+            assert!(Network::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(is_allowed(&[], "unknown") && !is_allowed(&["::/0".to_owned()], "unknown"));
+    }
+}

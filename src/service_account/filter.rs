@@ -1,0 +1,43 @@
+//! What lists of service accounts and of keys can be sorted by.
+
+use super::{ApiKey, ServiceAccount};
+use crate::db::Sql;
+use crate::page::{self, Key};
+
+/// All service accounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct ServiceCondition;
+
+impl page::Condition for ServiceCondition {
+    fn push_to<R>(&self, _: &mut Sql<R>) {}
+}
+
+page::list_order! {
+    /// The order of a list of service accounts.
+    ServiceOrder /
+    /// What lists of service accounts can be sorted by.
+    ServiceOrderField of ServiceAccount, id "service_account.id", first Desc {
+        /// When they were made.
+        CreatedAt "createdAt" "service_account.created_at" as Key::Time(0) => |it| Key::time(it.stamp.created_at),
+        /// When they were last changed.
+        UpdatedAt "updatedAt" "service_account.updated_at" as Key::Time(0) => |it| Key::time(it.stamp.updated_at),
+    }
+}
+
+/// All keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct KeyCondition;
+
+impl page::Condition for KeyCondition {
+    fn push_to<R>(&self, _: &mut Sql<R>) {}
+}
+
+page::list_order! {
+    /// The order of a list of API keys.
+    KeyOrder /
+    /// What lists of API keys can be sorted by.
+    KeyOrderField of ApiKey, id "api_key.id", first Desc {
+        /// When they were made.
+        CreatedAt "createdAt" "api_key.created_at" as Key::Time(0) => |it| Key::time(it.stamp.created_at),
+    }
+}

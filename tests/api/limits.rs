@@ -1,0 +1,194 @@
+//! Limits by the minute: shared by processes, told in headers and extensions.
+
+use crate::support::*;
+use futures::future::join_all;
+use reqwest::header::HeaderMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const ME: &str = "{ me { id } }"; // 2 points
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+fn rate_limit(answer: &Answer) -> Value {
+    serde_json::from_str::<Value>(&answer.text).unwrap()["extensions"]["rateLimit"].clone()
+}
+
+/// Waits for a fresh window if this one is nearly over: a test must not begin in one and end in the next.
+async fn enough_of_a_minute(seconds: u64) {
+    loop {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 60;
+        if now + seconds < 60 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_services_on_one_database_let_through_no_more_than_the_limit() {
+    let flags =
+        ["--rate-limit-account", "400", "--pool-wait", "30s", "--request-deadline", "40s", "--shutdown-timeout", "50s"];
+    let clinic = Clinic::with(&flags).await;
+    let folder = tempfile::tempdir().unwrap();
+    let flags = [&flags[..], &["--object-store", folder.path().to_str().unwrap(), "--pool-size", "4"]].concat();
+    let second = serve(&clinic.database.url(), &flags).await;
+    enough_of_a_minute(30).await;
+    let anna = clinic.practitioner();
+    let there = Anonymous::at(second.address()).with_token(&anna.member.token);
+    let (passed, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    let clients = (0..32).map(|i| {
+        let caller: &Caller = if i % 2 == 0 { &anna } else { &there };
+        let (passed, refused) = (&passed, &refused);
+        async move {
+            for _ in 0..12 {
+                let answer = caller.graphql(ME, json!({})).await;
+                match answer.outcome().as_str() {
+                    "ok" => passed.fetch_add(1, Ordering::Relaxed),
+                    "RATE_LIMITED" => {
+                        assert_eq!(answer.status.as_u16(), 429);
+                        refused.fetch_add(1, Ordering::Relaxed)
+                    }
+                    other => panic!("{other} {}", answer.text),
+                };
+            }
+        }
+    });
+    join_all(clients).await;
+    // 384 requests of 2 points: 200 fit. What one service has taken and not spent is lost to the other: a twentieth.
+    let passed = passed.into_inner();
+    assert!((180..=200).contains(&passed) && passed + refused.into_inner() == 384, "{passed} passed");
+    assert_eq!(clinic.database.superuser().await.one("SELECT count(*) FROM rate_budget").await, "1");
+    // Somebody else has a limit of their own.
+    clinic.admin().ask(ME).await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_and_extensions_say_the_same_and_the_usual_request_asks_nobody() {
+    let clinic = Clinic::with(&["--rate-limit-account", "1000", "--rate-limit-address", "500"]).await;
+    enough_of_a_minute(20).await;
+    let anna = clinic.practitioner();
+    for spent in [2, 4, 6] {
+        let answer = anna.graphql(ME, json!({})).await;
+        let told = rate_limit(&answer);
+        assert_eq!((told["limit"].as_u64(), told["remaining"].as_u64()), (Some(1000), Some(1000 - spent)), "{told}");
+        let resets = told["resetsIn"].as_u64().unwrap();
+        assert!((1..=60).contains(&resets), "{resets}");
+        assert_eq!(header(&answer.headers, "ratelimit-policy"), "\"account\";q=1000;w=60");
+        assert_eq!(header(&answer.headers, "ratelimit"), format!("\"account\";r={};t={resets}", 1000 - spent));
+    }
+    // A part of the limit was taken at once: 50 of the account's 1000, 25 of the address's 500.
+    let sql = clinic.database.superuser().await;
+    assert_eq!(
+        sql.column("SELECT kind || ' ' || taken FROM rate_budget ORDER BY kind").await,
+        ["account 50", "address 25"]
+    );
+    // A batch pays for each of its requests, and shows how it stands after each.
+    let body = json!([{"query": ME}, {"query": "{ organisation { id name version } }"}]);
+    let batch = Answer::to(anna.request(reqwest::Method::POST, "/graphql").json(&body)).await;
+    let answers: Value = serde_json::from_str(&batch.text).unwrap();
+    let left = |i: usize| answers[i]["extensions"]["rateLimit"]["remaining"].as_u64().unwrap();
+    assert_eq!((left(0), left(1), answers[1]["extensions"]["cost"].as_u64()), (992, 988, Some(4)));
+    assert!(header(&batch.headers, "ratelimit").starts_with("\"account\";r=988;"));
+    // Without an account it is the address that is told, also for what is refused.
+    let nobody = clinic.anonymous();
+    for (query, outcome) in [("{ __typename }", "ok"), (ME, "UNAUTHENTICATED"), ("{", "GRAPHQL_PARSE_FAILED")] {
+        let answer = nobody.graphql(query, json!({})).await;
+        assert_eq!(answer.outcome(), outcome);
+        assert_eq!(header(&answer.headers, "ratelimit-policy"), "\"address\";q=500;w=60", "{query}");
+        let left = rate_limit(&answer)["remaining"].as_u64().unwrap();
+        assert!(header(&answer.headers, "ratelimit").starts_with(&format!("\"address\";r={left};")), "{query}");
+    }
+    let refused = nobody.request(reqwest::Method::POST, "/graphql").body("{}").send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), header(refused.headers(), "ratelimit").is_empty()), (415, false));
+    // Somebody else's token is nobody's: it counts on its address alone.
+    let stranger = nobody.with_token(&format!("clinic_{}", "x".repeat(43))).graphql(ME, json!({})).await;
+    assert_eq!(
+        (stranger.code(), header(&stranger.headers, "ratelimit-policy")),
+        ("UNAUTHENTICATED", "\"address\";q=500;w=60")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_spent_its_points_waits_and_a_program_has_its_own() {
+    let mut clinic = Clinic::with(&["--rate-limit-account", "10"]).await;
+    enough_of_a_minute(30).await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    for _ in 0..5 {
+        anna.ask(ME).await;
+    }
+    let answer = anna.graphql(ME, json!({})).await;
+    assert_eq!((answer.code(), answer.status.as_u16()), ("RATE_LIMITED", 429));
+    let told = rate_limit(&answer);
+    assert_eq!(
+        (&told["remaining"], header(&answer.headers, "retry-after")),
+        (&json!(0), told["resetsIn"].to_string().as_str())
+    );
+    assert_eq!(answer.errors[0]["extensions"]["retryAfter"], told["resetsIn"]);
+    // Another sign-in of hers is the same account.
+    let again = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    assert_eq!(again.graphql(ME, json!({})).await.outcome(), "RATE_LIMITED");
+    let service = admin.service_account("Reader", &["PATIENTS_READ"]).await;
+    let (_, secret) = admin.api_key(&service, json!({})).await;
+    let program = clinic.anonymous().with_token(&secret);
+    let spend = async || {
+        for _ in 0..5 {
+            program.ask("{ viewer { kind } }").await;
+        }
+        program.graphql("{ viewer { kind } }", json!({})).await.outcome()
+    };
+    assert_eq!(spend().await, "RATE_LIMITED");
+    // The next window gives all of it again. A process that starts anew remembers nothing but the rows.
+    clinic.restart(&["--rate-limit-account", "10"]).await;
+    let anna = clinic.practitioner();
+    assert_eq!(anna.graphql(ME, json!({})).await.outcome(), "RATE_LIMITED", "the rows remember");
+    clinic
+        .database
+        .superuser()
+        .await
+        .run("UPDATE rate_budget SET window_start = window_start - interval '1 minute'")
+        .await;
+    clinic.restart(&["--rate-limit-account", "10"]).await;
+    assert_eq!(rate_limit(&clinic.practitioner().graphql(ME, json!({})).await)["remaining"], json!(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_from_one_address_is_refused_and_another_address_is_not_touched() {
+    let clinic = Clinic::with(&["--rate-limit-address", "20", "--trust-proxy"]).await;
+    enough_of_a_minute(20).await;
+    let nobody = clinic.anonymous();
+    let from = async |address: &str| {
+        Answer::to(nobody.prepare("{ __typename }", json!({})).header("X-Forwarded-For", address)).await
+    };
+    let answers = join_all((0..40).map(|_| from("192.0.2.1"))).await;
+    let (passed, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.outcome() == "ok");
+    assert_eq!((passed.len(), refused.len()), (20, 20));
+    for answer in &refused {
+        assert_eq!((answer.code(), answer.status.as_u16()), ("RATE_LIMITED", 429));
+        let wait: u64 = header(&answer.headers, "retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait) && answer.errors[0]["extensions"]["retryAfter"] == json!(wait));
+        assert_eq!(header(&answer.headers, "ratelimit"), format!("\"address\";r=0;t={wait}"));
+    }
+    assert_eq!(from("192.0.2.2").await.outcome(), "ok");
+    // It is refused before its body is read, whoever says to send it; one network of 64 bits is one address.
+    let admin = clinic.admin();
+    let big = admin.request(reqwest::Method::POST, "/graphql").header("X-Forwarded-For", "192.0.2.1").body("no JSON");
+    assert_eq!(Answer::to(big).await.code(), "RATE_LIMITED");
+    for i in 0..20 {
+        assert_eq!(from(&format!("2001:db8::{i}")).await.outcome(), "ok");
+    }
+    assert_eq!(from("2001:db8::ffff").await.outcome(), "RATE_LIMITED");
+    // A batch counts as many requests as it has.
+    let batch = async |many: usize| {
+        let body: Vec<Value> = (0..many).map(|_| json!({"query": "{ __typename }"})).collect();
+        let request =
+            nobody.request(reqwest::Method::POST, "/graphql").header("X-Forwarded-For", "192.0.2.3").json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for _ in 0..4 {
+        assert_eq!(batch(5).await, 200);
+    }
+    assert_eq!(batch(1).await, 429);
+}
