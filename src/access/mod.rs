@@ -1,12 +1,16 @@
 //! Who may do what: accounts, passwords, sign-in, and the door every statement passes through.
 
 pub mod account;
+mod challenge;
 pub mod password;
 pub mod policy;
+pub mod reset;
 mod scope;
+pub mod second_factor;
+pub mod sessions;
 pub mod sign_in;
 mod throttle;
 pub mod token;
 
-pub use scope::{Door, Scope};
+pub use scope::{Door, Scope, Viewer};
 pub use sign_in::Caller;

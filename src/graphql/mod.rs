@@ -2,6 +2,7 @@
 
 mod addendum;
 pub mod gate;
+mod identity;
 mod node;
 mod sign_in;
 
@@ -56,6 +57,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     sign_in::SignInMutation,
+    identity::IdentityMutation,
     OrganisationMutation,
     PatientMutation,
     HealthMutation,

@@ -16,6 +16,8 @@ use std::time::Instant;
 /// The explorer: one page of our own, no script from elsewhere.
 const EXPLORER: &str = include_str!("explorer.html");
 
+const SIGN_IN_FIRST: &str = "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)";
+
 /// `/` leads to the explorer.
 pub async fn root() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "/graphql")).finish()
@@ -58,10 +60,21 @@ async fn run(
     app: &web::Data<App>,
     id: &str,
 ) -> Result<HttpResponse, RequestRefusal> {
+    let bearer = request::bearer_token(http.headers())?.map(str::to_owned);
+    // With both, the header counts: a cookie comes by itself, a header is sent on purpose.
+    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.origins) };
+    let by_cookie = matches!(&cookie, Ok(Some(_)));
+    let (token, why_none) = match cookie {
+        Ok(token) => (bearer.or(token), SIGN_IN_FIRST),
+        Err(why) => (None, why),
+    };
     let facts = RequestFacts {
         id: id.to_owned(),
         address: client_address(http, app.trust_proxy),
-        token: request::bearer_token(http.headers())?.map(str::to_owned),
+        token,
+        by_cookie,
+        client: request::client(http.headers()),
+        enrolling: false,
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
         reason: request::access_reason(http.headers())?,
         name: String::new(),
@@ -77,7 +90,7 @@ async fn run(
     }
     let mut answers = Vec::with_capacity(admitted.len());
     for (place, (one, outcome)) in call.requests.into_iter().zip(admitted).enumerate() {
-        answers.push(execute(app, one, outcome, &facts, call.batch.then_some(place)).await);
+        answers.push(execute(app, one, outcome, (&facts, why_none), call.batch.then_some(place)).await);
     }
     Ok(match (call.batch, answers.pop()) {
         (false, Some(only)) => response::single(only, call.media, id),
@@ -92,7 +105,7 @@ async fn execute(
     app: &web::Data<App>,
     one: Parameters,
     outcome: Result<Admitted, Refusal>,
-    facts: &RequestFacts,
+    (facts, why_none): (&RequestFacts, &'static str),
     place: Option<usize>,
 ) -> Response {
     let admitted = match outcome {
@@ -100,11 +113,10 @@ async fn execute(
         Err(refusal) => return refusal.into_response(),
     };
     if facts.token.is_none() && !admitted.is_public() {
-        return failed(Error::Unauthenticated(
-            "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)",
-        ));
+        return failed(Error::Unauthenticated(why_none));
     }
     let mut facts = facts.clone();
+    facts.enrolling = admitted.is_enrolment();
     facts.name = admitted.root_field().to_owned();
     if let (Some(key), Some(place)) = (&facts.idempotency_key, place) {
         facts.idempotency_key = Some(format!("{key}#{place}"));

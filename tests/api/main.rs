@@ -31,6 +31,7 @@ mod retries;
 mod scenario;
 mod schema;
 mod sessions;
+mod sign_in;
 mod staff;
 mod statements;
 mod support;
