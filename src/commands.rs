@@ -106,9 +106,7 @@ fn greet(server: &Server) {
         );
         println!("    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
         println!("Ask:");
-        println!(
-            "  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
-        );
+        println!("  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\");
         println!(
             "    -d '{{\"query\":\"{{ patients(first: 3) {{ nodes {{ displayName birthDate sessions(first: 1) {{ nodes {{ startedAt modality status practitioner {{ displayName }} }} }} }} }} }}\"}}'"
         );
@@ -186,7 +184,7 @@ async fn verify_ledgers(database: &Database) -> Result<(), String> {
 }
 
 /// A password from the terminal, asked twice and not shown; or the first line of standard input.
-fn ask_password() -> Result<String, String> {
+fn ask_password(about: &[&str]) -> Result<String, String> {
     let password = if std::io::stdin().is_terminal() {
         let ask = |prompt| rpassword::prompt_password(prompt).map_err(|error| format!("no password was read: {error}"));
         let first = ask("Password (at least 12 characters): ")?;
@@ -199,7 +197,7 @@ fn ask_password() -> Result<String, String> {
         std::io::stdin().lock().read_line(&mut line).map_err(|error| format!("no password was read: {error}"))?;
         line.trim_end_matches(['\r', '\n']).to_owned()
     };
-    match password::fault(&password) {
+    match password::fault(&password, about) {
         Some(fault) => Err(format!("the password {fault}")),
         None => Ok(password),
     }
@@ -213,8 +211,9 @@ async fn staff(arguments: StaffArguments) -> Result<(), String> {
             return Err(format!("--role {role}: must be admin, practitioner, front_desk or auditor"));
         }
         StaffCommand::Add { email, .. } if !email.contains('@') => return Err(format!("--email {email}: has no @")),
-        StaffCommand::Add { .. } | StaffCommand::ResetPassword { .. } => Some(ask_password()?),
-        StaffCommand::List | StaffCommand::Disable { .. } => None,
+        StaffCommand::Add { email, name, .. } => Some(ask_password(&[email, name])?),
+        StaffCommand::ResetPassword { email } => Some(ask_password(&[email])?),
+        StaffCommand::List | StaffCommand::Disable { .. } | StaffCommand::RemoveSecondFactor { .. } => None,
     };
     let mut database = Database::open(&database).await?;
     let done = manage_staff(&database, command, password).await;
@@ -301,6 +300,20 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 }
             }
             if done == 0 { Err(format!("nobody active signs in with {email}")) } else { Ok(()) }
+        }
+        StaffCommand::RemoveSecondFactor { email } => {
+            let email = email.trim().to_lowercase();
+            for (id, _) in known {
+                let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
+                if let Some(member) = store::staff_by_email(&mut scope, &email).await.map_err(plain)? {
+                    store::drop_second_factor(&mut scope, &member).await.map_err(plain)?;
+                    scope.commit().await.map_err(plain)?;
+                    println!("{email} signs in without a second factor from now on");
+                    return Ok(());
+                }
+                scope.rollback().await;
+            }
+            Err(format!("nobody signs in with {email}"))
         }
         StaffCommand::ResetPassword { email } => {
             let email = email.trim().to_lowercase();

@@ -205,6 +205,10 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_SIGN_IN_LIFETIME", default_value = "12h", value_name = "TIME", value_parser = parse_duration)]
     pub sign_in_lifetime: Duration,
 
+    /// Signing asks for the password or a code again if the last was given longer ago
+    #[arg(long, env = "CLINIC_REAUTHENTICATE_AFTER", default_value = "10m", value_name = "TIME", value_parser = parse_duration)]
+    pub reauthenticate_after: Duration,
+
     /// Origins whose pages may call the API, separated by commas, such as `https://app.example.com`
     #[arg(long, env = "CLINIC_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
     pub allowed_origins: Vec<String>,
@@ -305,6 +309,12 @@ pub enum StaffCommand {
     List,
     /// Let somebody sign in no more, from their next request on
     Disable {
+        /// E-mail they sign in with
+        #[arg(long)]
+        email: String,
+    },
+    /// Take away the second factor of somebody who lost their app and their recovery codes
+    RemoveSecondFactor {
         /// E-mail they sign in with
         #[arg(long)]
         email: String,
@@ -495,7 +505,8 @@ mod tests {
     #[test]
     fn plain_http_stays_on_this_machine() {
         let check = |flags: &[&str]| {
-            let line = CommandLine::try_parse_from(["clinic", "serve"].iter().chain(flags)).map_err(|it| it.to_string())?;
+            let line =
+                CommandLine::try_parse_from(["clinic", "serve"].iter().chain(flags)).map_err(|it| it.to_string())?;
             let Command::Serve(settings) = line.command else { return Err("no serve".to_owned()) };
             settings.check()
         };

@@ -58,6 +58,8 @@ pub enum Error {
     Unauthenticated(&'static str),
     /// The signed-in person's role does not allow it.
     Forbidden(String),
+    /// It asks for a proof of who they are that is newer than the sign-in's last.
+    ReauthenticationRequired,
     /// There is no such record, or it may not be known of.
     NotFound(String),
     /// The input has faults.
@@ -125,6 +127,7 @@ impl Error {
         match self {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
             Self::Forbidden(_) => "FORBIDDEN",
+            Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
             Self::NotFound(_) => "NOT_FOUND",
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::Conflict { .. } => "CONFLICT",
@@ -150,6 +153,10 @@ impl Error {
                 many => format!("{} faults in the input; extensions.fields names each", many.len()),
             },
             Self::Conflict { message, .. } | Self::ProtocolBlocked { message, .. } => message.clone(),
+            Self::ReauthenticationRequired => {
+                "this asks for your password or a code again: send confirmIdentity, then this once more with the token it gives"
+                    .to_owned()
+            }
             Self::IdempotencyMismatch => {
                 "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"
                     .to_owned()

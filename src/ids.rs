@@ -59,8 +59,13 @@ pub fn prefix(kind: RecordKind) -> &'static str {
 
 /// Shows an id: the prefix, an underscore and 26 characters of base 32.
 pub fn show(kind: RecordKind, id: Uuid) -> String {
-    let mut text = String::with_capacity(prefix(kind).len() + 27);
-    text.push_str(prefix(kind));
+    show_with(prefix(kind), id)
+}
+
+/// Shows the id of what is no record, a sign-in, with a prefix of its own.
+pub fn show_with(prefix: &str, id: Uuid) -> String {
+    let mut text = String::with_capacity(prefix.len() + 27);
+    text.push_str(prefix);
     text.push('_');
     let value = id.as_u128();
     for place in (0..26).rev() {
@@ -74,8 +79,14 @@ pub fn show(kind: RecordKind, id: Uuid) -> String {
 
 /// Reads any typed id.
 pub fn parse_any(text: &str) -> Option<(RecordKind, Uuid)> {
-    let (prefix_text, digits) = text.rsplit_once('_')?;
+    let (prefix_text, _) = text.rsplit_once('_')?;
     let kind = RecordKind::ALL.iter().copied().find(|kind| prefix(*kind) == prefix_text)?;
+    Some((kind, parse_with(prefix_text, text)?))
+}
+
+/// Reads an id with a prefix.
+pub fn parse_with(prefix: &str, text: &str) -> Option<Uuid> {
+    let digits = text.strip_prefix(prefix)?.strip_prefix('_')?;
     if digits.len() != 26 || digits.as_bytes().first().is_none_or(|first| *first > b'7') {
         return None;
     }
@@ -84,7 +95,7 @@ pub fn parse_any(text: &str) -> Option<(RecordKind, Uuid)> {
         let digit = ALPHABET.iter().position(|known| *known == character)?;
         value = (value << 5) | u128::try_from(digit).ok()?;
     }
-    Some((kind, Uuid::from_u128(value)))
+    Some(Uuid::from_u128(value))
 }
 
 /// Reads the id of one kind; the sentence says what is wrong with any other text.

@@ -203,11 +203,16 @@ impl Server {
         database.refuse_too_mighty().await?;
         let links = Links::open(&settings.objects, objects.folder())?;
         equip::equip_all(&pool).await?;
-        let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
+        let lifetimes = Lifetimes {
+            idle: settings.sign_in_idle,
+            absolute: settings.sign_in_lifetime,
+            reauthenticate_after: settings.reauthenticate_after,
+        };
+        let second_factor_key = settings.database.keys().key("second-factor")?;
         let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
         let service = Arc::new(Service {
             access_log: AccessLog::start(pool.clone()),
-            doorkeeper: Doorkeeper::new(pool, lifetimes),
+            doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
             objects,
             links,
         });
@@ -222,6 +227,7 @@ impl Server {
             service,
             body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
             deadline: settings.request_deadline,
+            origins: http::origins(settings),
             trust_proxy: settings.trust_proxy,
             explorer: settings.introspection != Introspection::None && !settings.only_persisted_documents,
         });

@@ -1,5 +1,6 @@
 //! Accounts: who can sign in, in whichever organisation. They belong to no tenant.
 
+use super::token::TokenHash;
 use crate::db::{Pool, Sql, tables};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -13,18 +14,62 @@ use uuid::Uuid;
 pub struct Account {
     /// Its id.
     pub id: Uuid,
+    /// What its owner signs in with, lower case.
+    pub email: String,
     /// argon2id, in the PHC string form.
     pub password_hash: String,
     /// Set: it signs in nowhere.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// The sealed secret of the authenticator app; one that is not confirmed yet is no second factor.
+    pub totp_secret: Option<Vec<u8>>,
+    /// When its owner showed that their app makes the right codes.
+    pub totp_confirmed_at: Option<DateTime<Utc>>,
 }
+
+impl Account {
+    /// Whether it asks for a code after the password.
+    pub fn has_second_factor(&self) -> bool {
+        self.totp_confirmed_at.is_some()
+    }
+}
+
+const COLUMNS: (
+    tables::account::id,
+    tables::account::email,
+    tables::account::password_hash,
+    tables::account::disabled_at,
+    tables::account::totp_secret,
+    tables::account::totp_confirmed_at,
+) = (
+    tables::account::id,
+    tables::account::email,
+    tables::account::password_hash,
+    tables::account::disabled_at,
+    tables::account::totp_secret,
+    tables::account::totp_confirmed_at,
+);
 
 /// The account with an e-mail (lower case).
 pub(crate) async fn find(connection: &mut AsyncPgConnection, email: &str) -> Result<Option<Account>> {
     use tables::account;
+    Ok(account::table.select(COLUMNS).filter(account::email.eq(email)).first(connection).await.optional()?)
+}
+
+/// The account with an id.
+pub(super) async fn by_id(connection: &mut AsyncPgConnection, id: Uuid) -> Result<Account> {
+    use tables::account;
+    let found = account::table.find(id).select(COLUMNS).first(connection).await.optional()?;
+    found.ok_or_else(|| Error::Internal("an account that is named is not there".to_owned()))
+}
+
+/// The account of a sign-in that has not ended.
+pub(super) async fn of_sign_in(connection: &mut AsyncPgConnection, sign_in: Uuid) -> Result<Option<Account>> {
+    use tables::{account, sign_in as sign_ins};
     Ok(account::table
-        .select((account::id, account::password_hash, account::disabled_at))
-        .filter(account::email.eq(email))
+        .inner_join(sign_ins::table)
+        .select(COLUMNS)
+        .filter(sign_ins::id.eq(sign_in))
+        .filter(sign_ins::ended_at.is_null())
         .first(connection)
         .await
         .optional()?)
@@ -84,17 +129,61 @@ pub async fn place_count(connection: &mut AsyncPgConnection, account: Uuid) -> R
     Ok(places(connection, account).await?.len())
 }
 
+/// Keeps others from changing an account until the transaction ends, and waits for sign-ins that are being made: they
+/// hold the row shared.
+pub(super) async fn lock(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
+    use tables::account as accounts;
+    let _: Option<Uuid> =
+        accounts::table.find(account).select(accounts::id).for_update().first(connection).await.optional()?;
+    Ok(())
+}
+
 /// Sets a password and ends every sign-in of the account.
 pub async fn set_password(connection: &mut AsyncPgConnection, account: Uuid, password_hash: &str) -> Result<()> {
+    write_password(connection, account, password_hash).await?;
+    end_sign_ins(connection, account, None).await
+}
+
+/// Sets a password; links to set another and half-made sign-ins hold no more. The account's row is locked from here on,
+/// so that a sign-in with the old password either is there for `end_sign_ins` or is refused.
+pub(super) async fn write_password(
+    connection: &mut AsyncPgConnection,
+    account: Uuid,
+    password_hash: &str,
+) -> Result<()> {
     use tables::account as accounts;
     let now = ids::now();
     diesel::update(accounts::table.find(account))
         .set((accounts::password_hash.eq(password_hash), accounts::password_changed_at.eq(now)))
         .execute(connection)
         .await?;
-    Sql::<()>::new("UPDATE sign_in SET ended_at = ")
+    Sql::<()>::new("UPDATE password_reset SET used_at = ")
+        .bind(now)
+        .text(" WHERE used_at IS NULL AND account_id = ")
+        .bind(account)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends the sign-ins of an account, but for the one with this token, and those that wait for a code.
+pub(super) async fn end_sign_ins(
+    connection: &mut AsyncPgConnection,
+    account: Uuid,
+    but: Option<&TokenHash>,
+) -> Result<()> {
+    let now = ids::now();
+    let mut ending = Sql::<()>::new("UPDATE sign_in SET ended_at = ")
         .bind(now)
         .text(" WHERE ended_at IS NULL AND account_id = ")
+        .bind(account);
+    if let Some(but) = but {
+        ending.push(" AND token_hash <> ").push_bind(but.to_vec());
+    }
+    ending.execute(connection).await?;
+    Sql::<()>::new("UPDATE sign_in_challenge SET used_at = ")
+        .bind(now)
+        .text(" WHERE used_at IS NULL AND account_id = ")
         .bind(account)
         .execute(connection)
         .await?;

@@ -2,13 +2,17 @@
 
 pub mod account;
 pub mod api_key;
+mod challenge;
 pub mod password;
 pub mod policy;
 pub mod rate;
+pub mod reset;
 mod scope;
+pub mod second_factor;
+pub mod sessions;
 pub mod sign_in;
 mod throttle;
 pub mod token;
 
-pub use scope::{Door, Scope};
+pub use scope::{Door, Scope, Viewer};
 pub use sign_in::Caller;

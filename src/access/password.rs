@@ -25,12 +25,31 @@ static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
 // What an unknown e-mail's password is compared with, so that it costs what a known one's does.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("no account has this password").unwrap_or_default());
 
-/// A sentence for a password that is not taken.
-pub fn fault(password: &str) -> Option<String> {
+/// Fewest guesses that a password must withstand, by zxcvbn's estimate: what an attacker who is slowed down online does
+/// not reach.
+const FEWEST_GUESSES: u64 = 100_000_000;
+/// So much of a password is estimated: its cost grows with the square of the length.
+const ESTIMATED: usize = 100;
+
+/// A sentence for a password that is not taken: too short, too long, or soon guessed, because it is common, or made of
+/// common words, names and patterns, or of what is known of its owner (`about`: their e-mail, their name). No rules of
+/// composition (NIST 800-63B).
+pub fn fault(password: &str, about: &[&str]) -> Option<String> {
     if password.chars().count() < SHORTEST {
         return Some(format!("must have at least {SHORTEST} characters"));
     }
-    (password.len() > LONGEST).then(|| format!("must have at most {LONGEST} bytes"))
+    if password.len() > LONGEST {
+        return Some(format!("must have at most {LONGEST} bytes"));
+    }
+    let beginning: String = password.chars().take(ESTIMATED).collect();
+    let parts = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let known: Vec<&str> = about.iter().copied().chain(parts).filter(|text| text.chars().count() > 2).collect();
+    let guesses = zxcvbn::zxcvbn(&beginning, &known).guesses();
+    (guesses < FEWEST_GUESSES).then(|| {
+        "is too easily guessed: it is common, or made of common words or of your own name. Take four or more words that \
+         don't belong together, or let a password manager make one"
+            .to_owned()
+    })
 }
 
 fn hash_now(password: &str) -> Result<String> {
@@ -102,14 +121,40 @@ mod tests {
 
     #[test]
     fn short_and_endless_passwords_are_refused() {
-        assert!(fault("elevenchars").is_some());
-        assert!(fault("twelve chars").is_none());
-        assert!(fault(&"x".repeat(1025)).is_some());
+        assert!(fault("elevenchars", &[]).is_some());
+        assert!(fault("twelve chars walk home", &[]).is_none());
+        assert!(fault(&"x".repeat(1025), &[]).is_some());
+    }
+
+    #[test]
+    fn passwords_that_are_soon_guessed_are_refused_and_no_others() {
+        for common in [
+            "123456789012",
+            "passwordpassword",
+            "password1234",
+            "qwertyuiop123",
+            "aaaaaaaaaaaaaaaa",
+            "abcdefghijklmnop",
+            "iloveyou2024",
+            "Welcome12345",
+            "letmeinletmein",
+        ] {
+            let fault = fault(common, &[]).unwrap_or_default();
+            assert!(fault.contains("guessed") && !fault.contains(common), "{common}: {fault}");
+        }
+        for fine in ["correct horse battery staple", "only for the tests", "Grüße aus dem Süden", "x7#kQ9!vLm2$"] {
+            assert_eq!(fault(fine, &[]), None, "{fine}");
+        }
+        // What is known of its owner is guessed first.
+        let about = ["marchetti.elena@clinic.example", "Dr Elena Marchetti"];
+        assert_eq!(fault("Marchetti.Elena7", &[]), None);
+        assert!(fault("Marchetti.Elena7", &about).is_some());
+        assert!(fault("marchetti.elena@clinic.example", &about).is_some());
     }
 
     #[test]
     fn generated_passwords_are_long_and_differ() {
-        assert!(fault(&generate()).is_none());
+        assert!(fault(&generate(), &[]).is_none());
         assert_ne!(generate(), generate());
     }
 }

@@ -47,6 +47,8 @@ pub struct SignInMark {
     pub id: Uuid,
     /// When its owner last proved who they are, with a password or a code.
     pub proved_at: Option<DateTime<Utc>>,
+    /// Whether that was so lately that they may sign records.
+    pub lately: bool,
     /// Whether the organisation asks for a second factor that the account has not got: nothing but getting one is let
     /// through.
     pub enrolment_only: bool,
@@ -80,7 +82,14 @@ impl Viewer {
         if self.emergency && action == Action::Read && policy::in_emergency(record) {
             return Ok(());
         }
-        policy::check(role, action, record)
+        policy::check(role, action, record)?;
+        if action == Action::Sign { self.proved_lately() } else { Ok(()) }
+    }
+
+    /// REAUTHENTICATION_REQUIRED unless they proved lately who they are: what signing asks for.
+    pub fn proved_lately(&self) -> Result<()> {
+        let lately = self.staff.is_none() || self.sign_in.is_some_and(|sign_in| sign_in.lately);
+        if lately { Ok(()) } else { Err(Error::ReauthenticationRequired) }
     }
 }
 

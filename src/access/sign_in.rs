@@ -1,10 +1,12 @@
 //! Signing in and out, and who a token belongs to.
 
+use super::account::{self, Account};
 use super::api_key::{self, Keyring};
+use super::password;
 use super::scope::{Scope, SignInMark, Viewer};
+use super::second_factor::Seal;
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
-use super::{account, password};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -18,7 +20,11 @@ use uuid::Uuid;
 
 /// One sentence for an unknown e-mail, a wrong password and a disabled account: they must not be told apart.
 const REFUSED: &str = "the e-mail or the password is wrong";
-const SIGN_IN_AGAIN: &str = "sign in first: the request has no valid token (it may have expired or been signed out)";
+pub(super) const CODE_REFUSED: &str = "the code is wrong, or was used already: each works once. Wait for the next one";
+pub(super) const SIGN_IN_AGAIN: &str =
+    "sign in first: the request has no valid token (it may have expired or been signed out)";
+const ENROL_FIRST: &str = "your role must sign in with a second factor and you have none yet: set it up with beginSecondFactor and \
+    confirmSecondFactor. Until then only me, confirmIdentity and signOut are answered";
 
 /// How long a sign-in lasts.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +33,31 @@ pub struct Lifetimes {
     pub idle: Duration,
     /// Whatever happens.
     pub absolute: Duration,
+    /// For so long after a password or a code somebody may sign records.
+    pub reauthenticate_after: Duration,
+}
+
+/// From where and how somebody signs in.
+#[derive(Debug, Clone, Copy)]
+pub struct Entered<'a> {
+    /// The network address.
+    pub address: &'a str,
+    /// What the client calls itself.
+    pub client: &'a str,
+    /// Whether the token goes into a cookie.
+    pub by_cookie: bool,
+}
+
+/// What somebody signs in with.
+pub struct Credentials<'a> {
+    /// E-mail of the account.
+    pub email: &'a str,
+    /// Its password.
+    pub password: String,
+    /// A code of the second factor, if it came at once.
+    pub code: Option<&'a str>,
+    /// The organisation, for an account that has several.
+    pub organisation: Option<Uuid>,
 }
 
 /// A successful sign-in.
@@ -38,14 +69,44 @@ pub struct SignedIn {
     pub expires_at: DateTime<Utc>,
     /// Who it belongs to.
     pub viewer: Viewer,
+    /// Whether nothing but setting up a second factor is let through.
+    pub enrolment_only: bool,
+}
+
+/// What the right password leads to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A sign-in.
+    SignedIn(SignedIn),
+    /// A challenge: the token to send with a code.
+    CodeNeeded(String),
 }
 
 /// What a sign-in attempt came to, with the organisations in whose access log it belongs.
 pub struct Attempt {
     /// The sign-in, or why not.
-    pub outcome: Result<SignedIn>,
+    pub outcome: Result<Outcome>,
     /// The organisation and staff of the account that was tried, where there is one.
     pub places: Vec<(Uuid, Uuid)>,
+    /// Whether it was the code that was refused.
+    pub code_refused: bool,
+}
+
+impl Attempt {
+    pub(super) fn refused(error: Error, places: Vec<(Uuid, Uuid)>) -> Self {
+        Self { outcome: Err(error), places, code_refused: false }
+    }
+
+    pub(super) fn by_code(self) -> Self {
+        Self { code_refused: true, ..self }
+    }
+}
+
+/// Somebody's place in an organisation, active.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    viewer: Viewer,
+    pub(super) must_have_second_factor: bool,
 }
 
 /// Everything sign-in needs: the pool, the lifetimes, and which organisation a token belongs to. That last fact never
@@ -53,6 +114,7 @@ pub struct Attempt {
 pub struct Doorkeeper {
     pool: Pool,
     lifetimes: Lifetimes,
+    seal: Seal,
     organisations: Cache<TokenHash, Uuid>,
     holders: Cache<TokenHash, Uuid>,
     keyring: Keyring,
@@ -63,6 +125,10 @@ pub struct Doorkeeper {
 pub struct Caller<'a> {
     /// Their token.
     pub token: Option<&'a str>,
+    /// Whether the token came in the cookie: one that was made for it works there only, any other one in the header only.
+    pub by_cookie: bool,
+    /// Whether they ask for nothing that somebody may not who has to set up a second factor first.
+    pub enrolling: bool,
     /// The id of the request.
     pub request_id: &'a str,
     /// The network address it came from.
@@ -76,10 +142,11 @@ type ViewerSql =
     ((st::Uuid, st::Text, st::Timestamptz), (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool), (st::Text, st::Bool));
 
 impl Doorkeeper {
-    /// Makes one.
-    pub fn new(pool: Pool, lifetimes: Lifetimes) -> Self {
+    /// Makes one. The key seals second factors' secrets.
+    pub fn new(pool: Pool, lifetimes: Lifetimes, second_factor_key: [u8; 32]) -> Self {
         let (organisations, holders) = (Cache::new(100_000), Cache::new(100_000));
-        Self { keyring: Keyring::new(pool.clone()), pool, lifetimes, organisations, holders }
+        let (keyring, seal) = (Keyring::new(pool.clone()), Seal::new(second_factor_key));
+        Self { pool, lifetimes, seal, organisations, holders, keyring }
     }
 
     /// The pool, for what is not a request.
@@ -87,9 +154,22 @@ impl Doorkeeper {
         &self.pool
     }
 
-    /// Signs in. The attempt is counted before the password is looked at, so a burst can't outrun the count.
-    pub async fn sign_in(&self, email: &str, secret: String, org: Option<Uuid>, address: &str) -> Result<Attempt> {
-        let email = email.trim().to_lowercase();
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    pub(super) fn remember(&self, hash: TokenHash, org: Uuid) {
+        self.organisations.insert(hash, org);
+    }
+
+    /// Signs in. The attempt is counted before the password is looked at, so a burst can't outrun the count. Where there
+    /// is a second factor, the count is forgotten when its code was right and not before.
+    pub async fn sign_in(&self, with: Credentials<'_>, entered: Entered<'_>) -> Result<Attempt> {
+        let (email, address) = (with.email.trim().to_lowercase(), entered.address);
         let now = ids::now();
         let found = {
             let mut accounts = self.pool.accounts().await?;
@@ -99,69 +179,108 @@ impl Doorkeeper {
             account::find(&mut accounts, &email).await?
         };
         let hash = found.as_ref().map(|account| account.password_hash.clone());
-        let right = password::verify(secret, hash).await?;
+        let right = password::verify(with.password, hash).await?;
         let mut accounts = self.pool.accounts().await?;
         let Some(found) = found else {
             throttle::failed(&mut accounts, Counter::Address(address), now).await?;
-            return Ok(Attempt { outcome: Err(Error::Unauthenticated(REFUSED)), places: Vec::new() });
+            return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), Vec::new()));
         };
         let places = account::places(&mut accounts, found.id).await?;
         if !right || found.disabled_at.is_some() {
             throttle::failed(&mut accounts, Counter::Address(address), now).await?;
-            return Ok(Attempt { outcome: Err(Error::Unauthenticated(REFUSED)), places });
+            return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), places));
         }
-        throttle::succeeded(&mut accounts, &email).await?;
+        if !found.has_second_factor() {
+            throttle::succeeded(&mut accounts, &email).await?;
+        }
         drop(accounts);
-        let outcome = self.open(&found, &places, org).await;
-        Ok(Attempt { outcome, places })
-    }
-
-    async fn open(
-        &self,
-        account: &account::Account,
-        places: &[(Uuid, Uuid)],
-        wanted: Option<Uuid>,
-    ) -> Result<SignedIn> {
-        let mut active = Vec::new();
-        for (org, staff) in places.iter().filter(|(org, _)| wanted.is_none_or(|wanted| wanted == *org)) {
-            let role = Sql::<st::Text>::new("SELECT role FROM staff WHERE org_id = ")
-                .bind(*org)
-                .text(" AND id = ")
-                .bind(*staff)
-                .text(" AND active");
-            let (transaction, role) = self.pool.begin::<_, StaffRole>(false, *org, &role).await?;
-            transaction.commit().await?;
-            active.extend(role.as_slice().first().map(|role| Viewer {
-                org: *org,
-                staff: Some(*staff),
-                role: Some(*role),
-                sign_in: None,
-                emergency: false,
-                service: None,
-            }));
-        }
-        let viewer = match active.as_slice() {
-            [] => return Err(Error::Unauthenticated(REFUSED)),
-            [only] => *only,
-            _ => {
-                return Err(Error::input(
-                    "input.organisationId",
-                    "this account works in several organisations: say which (ask its admin for the id)",
-                ));
+        let place = match self.place(&places, with.organisation).await {
+            Ok(place) => place,
+            Err(error) => return Ok(Attempt::refused(error, places)),
+        };
+        let outcome = match (found.has_second_factor(), with.code) {
+            (false, _) => self.open(&found, &place, false, entered).await.map(Outcome::SignedIn),
+            (true, None) => {
+                let challenge = self.challenge(&found, place.viewer.org, place.viewer.author()?).await;
+                challenge.map(Outcome::CodeNeeded)
+            }
+            (true, Some(code)) => {
+                let taken = self.take_code(&found, code).await?;
+                let mut accounts = self.pool.accounts().await?;
+                if !taken {
+                    throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+                    return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
+                }
+                throttle::succeeded(&mut accounts, &email).await?;
+                drop(accounts);
+                self.open(&found, &place, true, entered).await.map(Outcome::SignedIn)
             }
         };
+        Ok(Attempt { outcome, places, code_refused: false })
+    }
+
+    /// The places of an account where it is active.
+    pub(super) async fn active_places(&self, places: &[(Uuid, Uuid)], wanted: Option<Uuid>) -> Result<Vec<Place>> {
+        let mut active = Vec::new();
+        for (org, staff) in places.iter().filter(|(org, _)| wanted.is_none_or(|wanted| wanted == *org)) {
+            let role = Sql::<(st::Text, st::Bool)>::new(
+                "SELECT s.role, s.role = ANY (o.second_factor_roles) FROM staff s JOIN organisation o ON o.org_id = s.org_id \
+                 WHERE s.org_id = ",
+            )
+            .bind(*org)
+            .text(" AND s.id = ")
+            .bind(*staff)
+            .text(" AND s.active");
+            let (transaction, found) = self.pool.begin::<_, (StaffRole, bool)>(false, *org, &role).await?;
+            transaction.commit().await?;
+            active.extend(found.as_slice().first().map(|(role, must_have_second_factor)| Place {
+                viewer: Viewer {
+                    org: *org,
+                    staff: Some(*staff),
+                    role: Some(*role),
+                    sign_in: None,
+                    emergency: false,
+                    service: None,
+                },
+                must_have_second_factor: *must_have_second_factor,
+            }));
+        }
+        Ok(active)
+    }
+
+    /// The one place that is meant.
+    pub(super) async fn place(&self, places: &[(Uuid, Uuid)], wanted: Option<Uuid>) -> Result<Place> {
+        match self.active_places(places, wanted).await?.as_slice() {
+            [] => Err(Error::Unauthenticated(REFUSED)),
+            [only] => Ok(*only),
+            _ => Err(Error::input(
+                "input.organisationId",
+                "this account works in several organisations: say which (ask its admin for the id)",
+            )),
+        }
+    }
+
+    /// Opens a sign-in, if the account's password and second factor are still those that were looked at: its row is
+    /// locked meanwhile, so that whoever changes them ends this sign-in too or comes first.
+    pub(super) async fn open(
+        &self,
+        account: &Account,
+        place: &Place,
+        second_factor: bool,
+        entered: Entered<'_>,
+    ) -> Result<SignedIn> {
+        let viewer = place.viewer;
         let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
         let now = ids::now();
         let absolute = TimeDelta::from_std(self.lifetimes.absolute).unwrap_or(TimeDelta::hours(12));
         let expires_at = now + absolute;
         let mut accounts = self.pool.accounts().await?;
-        Sql::<()>::new(
-            "INSERT INTO sign_in (token_hash, account_id, org_id, staff_id, created_at, last_seen_at, expires_at) VALUES (",
+        let opened = Sql::<()>::new(
+            "INSERT INTO sign_in (token_hash, account_id, org_id, staff_id, created_at, last_seen_at, expires_at, id, client, \
+             from_address, by_cookie, proved_at, second_factor) SELECT ",
         )
         .bind(hash.to_vec())
-        .text(", ")
-        .bind(account.id)
-        .text(", ")
+        .text(", a.id, ")
         .bind(viewer.org)
         .text(", ")
         .bind(viewer.author()?)
@@ -171,11 +290,38 @@ impl Doorkeeper {
         .bind(now)
         .text(", ")
         .bind(expires_at)
-        .text(")")
+        .text(", ")
+        .bind(ids::new_id())
+        .text(", ")
+        .bind(entered.client)
+        .text(", ")
+        .bind(entered.address)
+        .text(", ")
+        .bind(entered.by_cookie)
+        .text(", ")
+        .bind(now)
+        .text(", ")
+        .bind(second_factor)
+        .text(" FROM account a WHERE a.disabled_at IS NULL AND a.id = ")
+        .bind(account.id)
+        .text(" AND a.password_hash = ")
+        .bind(account.password_hash.clone())
+        .text(" AND (a.totp_confirmed_at IS NULL OR ")
+        .bind(second_factor)
+        .text(") FOR SHARE OF a")
         .execute(&mut accounts)
         .await?;
-        self.organisations.insert(hash, viewer.org);
-        Ok(SignedIn { token, expires_at, viewer })
+        if opened == 0 {
+            return Err(Error::Unauthenticated(REFUSED));
+        }
+        self.remember(hash, viewer.org);
+        let enrolment_only = place.must_have_second_factor && !second_factor;
+        Ok(SignedIn { token, expires_at, viewer, enrolment_only })
+    }
+
+    /// The organisation of a caller's token.
+    pub(super) async fn organisation_of_caller(&self, caller: Caller<'_>) -> Result<Uuid> {
+        self.organisation_of(token::hash(caller.token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?)).await
     }
 
     /// Ends a sign-in; a token that has ended already is no fault.
@@ -199,15 +345,21 @@ impl Doorkeeper {
         let token = caller.token.filter(|token| token::is_well_formed(token));
         let hash = token::hash(token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
         let org = self.organisation_of(hash).await?;
-        let whose = self.whose(org, hash, caller.reason.is_some());
+        let whose = self.whose(org, hash, caller);
         let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
         let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (_, emergency))) = found else {
             transaction.rollback().await;
             return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
         };
+        if *enrolment_only && !caller.enrolling {
+            transaction.rollback().await;
+            return Err(Error::Forbidden(ENROL_FIRST.to_owned()));
+        }
         self.keep_alive(hash, *last_seen_at);
-        let sign_in = SignInMark { id: *id, proved_at: *proved_at, enrolment_only: *enrolment_only };
+        let fresh = TimeDelta::from_std(self.lifetimes.reauthenticate_after).unwrap_or(TimeDelta::minutes(10));
+        let lately = proved_at.is_some_and(|proved_at| proved_at > ids::now() - fresh);
+        let sign_in = SignInMark { id: *id, proved_at: *proved_at, lately, enrolment_only: *enrolment_only };
         let viewer = Viewer {
             org,
             staff: Some(*staff),
@@ -286,18 +438,21 @@ impl Doorkeeper {
     /// Asks whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
     /// same statement says which restricted patients are open to them, and whose clinical records alone somebody sees
     /// who has none but emergency access: the row policies ask for both, and without them show less.
-    fn whose(&self, org: Uuid, hash: TokenHash, reason_stated: bool) -> Sql<ViewerSql> {
+    fn whose(&self, org: Uuid, hash: TokenHash, caller: Caller<'_>) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
-        Sql::new("SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, i.enrolment_only, set_config('app.opened', CASE WHEN ")
-        .bind(reason_stated)
+        Sql::new(
+            "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
+             a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), set_config('app.opened', CASE WHEN ",
+        )
+        .bind(caller.reason.is_some())
         .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
         .bind(org)
         .text(
             ") THEN 'all' ELSE coalesce(e.patients, '') END, true), \
              set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') ELSE '' END, true) <> '' \
              FROM sign_in i JOIN account a ON a.id = i.account_id \
-             JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id \
+             JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id \
              CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients FROM emergency_access g \
              WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
         )
@@ -306,6 +461,8 @@ impl Doorkeeper {
             ") AS e WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
         )
         .bind(hash.to_vec())
+        .text(" AND i.by_cookie = ")
+        .bind(caller.by_cookie)
         .text(" AND s.org_id = ")
         .bind(org)
         .text(" AND i.expires_at > ")

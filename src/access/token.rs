@@ -11,6 +11,19 @@ pub type TokenHash = [u8; 32];
 
 const PREFIX: &str = "clinic_";
 
+/// The cookie that a browser app's token is in. Its prefix makes the browser hold it to this host, to TLS and to all paths.
+pub const COOKIE: &str = "__Host-clinic";
+
+/// The `Set-Cookie` that hands a token over; without one, the cookie is taken away. No script reads it, and no other
+/// site's page can make the browser send it.
+pub fn cookie(token: Option<&str>) -> String {
+    let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
+    match token {
+        Some(token) => format!("{COOKIE}={token}; {attributes}"),
+        None => format!("{COOKIE}=; {attributes}; Max-Age=0"),
+    }
+}
+
 /// A new token and its hash. `None` when the system gives no randomness.
 pub fn generate() -> Option<(String, TokenHash)> {
     let mut bits = [0_u8; 32];

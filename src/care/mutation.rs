@@ -68,7 +68,12 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
     let mut session: TreatmentSession = listing::one(scope, wanted.session).await?;
     signing::editable("treatment session", session.signature.as_ref(), session.stamp.version, wanted.expected)?;
     let supervisor_id = match verdict {
-        CheckVerdict::Block => Some(prescriber(scope, by, &session).await?),
+        CheckVerdict::Block => {
+            let prescriber = prescriber(scope, by, &session).await?;
+            // It is a signature too.
+            scope.viewer().proved_lately()?;
+            Some(prescriber)
+        }
         _ => None,
     };
     let of_rule = |it: &&mut crate::session::KeptCheck| {
@@ -131,7 +136,7 @@ impl CareMutation {
     }
 
     /// Signs off what a rule BLOCKs: by a supervising prescriber, that is another practitioner, with a licence number.
-    /// FORBIDDEN for anybody else.
+    /// FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
     async fn sign_off_session_check(
         &self,
         ctx: &Context<'_>,

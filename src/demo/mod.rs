@@ -68,7 +68,7 @@ pub async fn fill(
     password: Option<String>,
 ) -> Result<Demo, String> {
     let password = password.unwrap_or_else(password::generate);
-    if let Some(fault) = password::fault(&password) {
+    if let Some(fault) = password::fault(&password, &[]) {
         return Err(format!("the password of the demo accounts {fault}"));
     }
     let pool = database.small_pool()?;

@@ -2,6 +2,7 @@
 
 mod addendum;
 pub mod gate;
+mod identity;
 mod node;
 pub mod persisted;
 mod sign_in;
@@ -59,6 +60,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     sign_in::SignInMutation,
+    identity::IdentityMutation,
     OrganisationMutation,
     ServiceAccountMutation,
     PatientMutation,

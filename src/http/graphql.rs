@@ -21,6 +21,8 @@ use uuid::Uuid;
 /// The explorer: one page of our own, no script from elsewhere.
 const EXPLORER: &str = include_str!("explorer.html");
 
+const SIGN_IN_FIRST: &str = "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)";
+
 /// `/` leads to the explorer.
 pub async fn root() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "/graphql")).finish()
@@ -88,10 +90,21 @@ async fn run(
     (id, address): (&str, String),
     standing: &mut Option<Standing>,
 ) -> Result<HttpResponse, RequestRefusal> {
+    let bearer = request::bearer_token(http.headers())?.map(str::to_owned);
+    // With both, the header counts: a cookie comes by itself, a header is sent on purpose.
+    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.origins) };
+    let by_cookie = matches!(&cookie, Ok(Some(_)));
+    let (token, why_none) = match cookie {
+        Ok(token) => (bearer.or(token), SIGN_IN_FIRST),
+        Err(why) => (None, why),
+    };
     let facts = RequestFacts {
         id: id.to_owned(),
         address,
-        token: request::bearer_token(http.headers())?.map(str::to_owned),
+        token,
+        by_cookie,
+        client: request::client(http.headers()),
+        enrolling: false,
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
         reason: request::access_reason(http.headers())?,
         name: String::new(),
@@ -124,7 +137,7 @@ async fn run(
         };
         let answer = match refused {
             Some(refusal) => refusal,
-            None => execute(app, one, outcome, &facts, call.batch.then_some(place)).await,
+            None => execute(app, one, outcome, (&facts, why_none), call.batch.then_some(place)).await,
         };
         answers.push(match standing {
             Some(standing) => answer.extension("rateLimit", limits::extension(standing)),
@@ -170,7 +183,7 @@ async fn execute(
     app: &web::Data<App>,
     one: Parameters,
     outcome: Result<Admitted, Refusal>,
-    facts: &RequestFacts,
+    (facts, why_none): (&RequestFacts, &'static str),
     place: Option<usize>,
 ) -> Response {
     let admitted = match outcome {
@@ -182,11 +195,10 @@ async fn execute(
     }
     let public = admitted.is_public() && (!admitted.introspects() || app.introspection == Introspection::All);
     if facts.token.is_none() && !public {
-        return failed(Error::Unauthenticated(
-            "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)",
-        ));
+        return failed(Error::Unauthenticated(why_none));
     }
     let mut facts = facts.clone();
+    facts.enrolling = admitted.is_enrolment();
     facts.name = admitted.root_field().to_owned();
     if let (Some(key), Some(place)) = (&facts.idempotency_key, place) {
         facts.idempotency_key = Some(format!("{key}#{place}"));

@@ -43,6 +43,9 @@ pub struct App {
     pub body: BodyLimits,
     /// How long a request may take.
     pub deadline: Duration,
+    /// Whose pages may use the cookie, beside those of the address that is asked: the public address and the listed
+    /// origins.
+    pub origins: Vec<String>,
     /// Whether the client's address is what the proxy says.
     pub trust_proxy: bool,
     /// Whether the explorer page is served.
@@ -60,7 +63,15 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/").route(web::get().to(graphql::root)));
 }
 
-/// Cross-origin requests: from the listed origins only. Tokens travel in a header, never in a cookie.
+/// The origins of the settings that may use the cookie.
+pub fn origins(settings: &ServeSettings) -> Vec<String> {
+    let public = settings.objects.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    let public = public.map(|url| url.origin().ascii_serialization());
+    settings.allowed_origins.iter().cloned().chain(public).collect()
+}
+
+/// Cross-origin requests: from the listed origins only. The cookie may come from them too, with its header
+/// (`request::cookie_token`).
 pub fn cors(settings: &ServeSettings) -> Cors {
     let mut cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT"])
@@ -70,11 +81,12 @@ pub fn cors(settings: &ServeSettings) -> Cors {
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("access-reason"),
+            request::CSRF,
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, limits::POLICY, limits::REMAINING])
         .max_age(600);
     for origin in &settings.allowed_origins {
-        cors = cors.allowed_origin(origin);
+        cors = cors.allowed_origin(origin).supports_credentials();
     }
     cors
 }

@@ -4,6 +4,7 @@
 //! only, and GET runs queries only. Every refusal is an answer in GraphQL's own shape.
 
 mod accept;
+mod cookie;
 mod headers;
 mod parameters;
 mod refusal;
@@ -19,8 +20,9 @@ use async_graphql::{Variables, parser::types::OperationType};
 use futures::StreamExt;
 
 pub use accept::MediaType;
+pub use cookie::{CSRF, cookie_token};
 pub(crate) use headers::REQUEST_ID;
-pub use headers::{access_reason, bearer_token, idempotency_key, request_id};
+pub use headers::{access_reason, bearer_token, client, idempotency_key, request_id};
 pub use refusal::RequestRefusal;
 
 /// How much of a body is read, and for how long.

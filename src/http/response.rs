@@ -21,22 +21,39 @@ const LONGEST_ENGINE_MESSAGE: usize = 500;
 
 /// Answers one request.
 pub fn single(response: Response, media: MediaType, request_id: &str) -> HttpResponse {
+    let cookies = cookies(&response);
     let answer = Answer::new(response);
     let status = answer.status(media);
     let mut http = send(serde_json::to_vec(&answer), status, media, request_id);
     if let Some(seconds) = answer.retry_after().filter(|_| status == StatusCode::TOO_MANY_REQUESTS) {
         http.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    set(&mut http, cookies);
     http
+}
+
+/// The cookies that resolvers set: the one header of theirs that goes out.
+fn cookies(response: &Response) -> Vec<header::HeaderValue> {
+    let set = response.http_headers.get_all("set-cookie").iter();
+    set.filter_map(|cookie| header::HeaderValue::from_bytes(cookie.as_bytes()).ok()).collect()
+}
+
+fn set(http: &mut HttpResponse, cookies: Vec<header::HeaderValue>) {
+    for cookie in cookies {
+        http.headers_mut().append(header::SET_COOKIE, cookie);
+    }
 }
 
 /// Answers a batch, in its order. The status is the one that all answers share, 200 where they differ.
 pub fn batch(responses: Vec<Response>, media: MediaType, request_id: &str) -> HttpResponse {
+    let cookies = responses.iter().flat_map(cookies).collect();
     let answers: Vec<_> = responses.into_iter().map(Answer::new).collect();
     let mut statuses = answers.iter().map(|answer| answer.status(media));
     let first = statuses.next().unwrap_or(StatusCode::OK);
     let status = if statuses.all(|status| status == first) { first } else { StatusCode::OK };
-    send(serde_json::to_vec(&answers), status, media, request_id)
+    let mut http = send(serde_json::to_vec(&answers), status, media, request_id);
+    set(&mut http, cookies);
+    http
 }
 
 fn send(body: serde_json::Result<Vec<u8>>, status: StatusCode, media: MediaType, request_id: &str) -> HttpResponse {

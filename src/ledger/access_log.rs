@@ -28,6 +28,24 @@ vocabulary! {
         SignInRefused = "sign_in_refused",
         /// Somebody signed out.
         SignedOut = "signed_out",
+        /// A code of a second factor was wrong or used.
+        SecondFactorRefused = "second_factor_refused",
+        /// A second factor was set up.
+        SecondFactorAdded = "second_factor_added",
+        /// A second factor was taken away.
+        SecondFactorRemoved = "second_factor_removed",
+        /// Recovery codes took the place of the earlier ones.
+        RecoveryCodesRenewed = "recovery_codes_renewed",
+        /// Somebody proved again who they are.
+        IdentityConfirmed = "identity_confirmed",
+        /// Somebody who is signed in gave a wrong password.
+        IdentityRefused = "identity_refused",
+        /// Somebody changed their password.
+        PasswordChanged = "password_changed",
+        /// Somebody set a new password by a link.
+        PasswordReset = "password_reset",
+        /// A sign-in was ended from another one.
+        SignInRevoked = "sign_in_revoked",
     }
 }
 

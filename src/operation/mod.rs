@@ -25,8 +25,14 @@ pub struct RequestFacts {
     pub id: String,
     /// The network address it came from.
     pub address: String,
-    /// The bearer token, if any.
+    /// The token, if any: of the `Authorization` header or of the cookie.
     pub token: Option<String>,
+    /// Whether it came in the cookie.
+    pub by_cookie: bool,
+    /// What the client calls itself (`User-Agent`).
+    pub client: String,
+    /// Whether it asks for nothing that somebody may not who has to set up a second factor first.
+    pub enrolling: bool,
     /// The `Idempotency-Key`, if any.
     pub idempotency_key: Option<String>,
     /// Why restricted patients are looked at, if it was said (`Access-Reason`).
@@ -51,10 +57,19 @@ pub struct Service {
 pub struct Operation {
     service: Arc<Service>,
     facts: RequestFacts,
-    token: Mutex<Option<String>>,
+    pass: Mutex<Pass>,
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Shown>,
     key_refused: AtomicBool,
+}
+
+/// The token of an operation: the request's, or that of a sign-in that was made or given a new token in it.
+#[derive(Debug, Clone, Default)]
+pub struct Pass {
+    /// It.
+    pub token: Option<String>,
+    /// Whether it is the cookie's.
+    pub by_cookie: bool,
 }
 
 /// To whom an operation showed whose data.
@@ -80,9 +95,9 @@ pub fn transaction<'w, R>(
 impl Operation {
     /// Starts one. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
-        let token = Mutex::new(facts.token.clone());
+        let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (reader, shown) = (Mutex::new(None), std::sync::Mutex::default());
-        Self { service, facts, token, reader, shown, key_refused: AtomicBool::new(false) }
+        Self { service, facts, pass, reader, shown, key_refused: AtomicBool::new(false) }
     }
 
     /// The service.
@@ -107,18 +122,29 @@ impl Operation {
     }
 
     async fn open(&self, writable: bool) -> Result<Scope> {
-        let token = self.token.lock().await.clone();
-        let caller = Caller {
-            token: token.as_deref(),
-            request_id: &self.facts.id,
-            address: &self.facts.address,
-            reason: self.facts.reason.as_deref(),
-        };
-        let opened = self.service.doorkeeper.open_scope(caller, writable).await;
-        if let (Err(Error::Unauthenticated(_)), Some(token)) = (&opened, &token) {
+        let pass = self.pass().await;
+        let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
+        if let (Err(Error::Unauthenticated(_)), Some(token)) = (&opened, &pass.token) {
             self.log_refused_key(token).await?;
         }
         opened
+    }
+
+    /// The token: the request's, or that of a sign-in in this very operation.
+    pub async fn pass(&self) -> Pass {
+        self.pass.lock().await.clone()
+    }
+
+    /// Who sends the request.
+    pub fn caller<'a>(&'a self, pass: &'a Pass) -> Caller<'a> {
+        Caller {
+            token: pass.token.as_deref(),
+            by_cookie: pass.by_cookie,
+            enrolling: self.facts.enrolling,
+            request_id: &self.facts.id,
+            address: &self.facts.address,
+            reason: self.facts.reason.as_deref(),
+        }
     }
 
     /// A key that exists and is refused (its address, its end) is worth a line in the access log: one for an operation.
@@ -130,15 +156,10 @@ impl Operation {
         self.log(org, Some(service), Event::Refused, Vec::new()).await
     }
 
-    /// The bearer token: the request's, or that of a sign-in in this very operation.
-    pub async fn token(&self) -> Option<String> {
-        self.token.lock().await.clone()
-    }
-
-    /// Goes on as somebody who has just signed in, so that the payload of the sign-in can show who they are.
-    pub async fn continue_as(&self, token: String) {
+    /// Goes on with the token of a sign-in that was just made or renewed, so that the payload can show who it is.
+    pub async fn continue_with(&self, token: String, by_cookie: bool) {
         self.close_reader().await;
-        *self.token.lock().await = Some(token);
+        *self.pass.lock().await = Pass { token: Some(token), by_cookie };
     }
 
     fn note_viewer(&self, scope: &Scope) {
@@ -191,7 +212,8 @@ impl Operation {
         }
     }
 
-    async fn close_reader(&self) {
+    /// Closes the picture: its connection is free for others, and what is read from here on is what is there now.
+    pub async fn close_reader(&self) {
         if let Some(mut scope) = self.reader.lock().await.take() {
             self.note_seen(scope.take_seen());
             if let Err(error) = scope.commit().await {

@@ -2,6 +2,7 @@
 
 use super::filter::{LOCATION_NAME, PlaceOrder, STAFF_NAME};
 use super::{Location, Organisation, Staff, loader, store};
+use crate::access::sessions::SignInEntry;
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::{Inputs, Running};
@@ -10,6 +11,9 @@ use crate::record::Address;
 use crate::scalars::DateTime;
 use crate::vocabulary::{RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result};
+
+/// What the ids of sign-ins start with: they are no records.
+pub const SIGN_IN: &str = "sign_in";
 
 impl Listed for Location {
     const NAME: &'static str = "Location";
@@ -34,6 +38,11 @@ impl Organisation {
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
+    }
+
+    /// The roles that must sign in with a second factor.
+    async fn second_factor_roles(&self) -> &[StaffRole] {
+        &self.second_factor_roles
     }
 
     /// When it was founded here.
@@ -207,6 +216,15 @@ impl Staff {
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
         loader::organisation(ctx).await
     }
+    /// Whether they sign in with a second factor. Null with FORBIDDEN but for themselves and admins.
+    async fn second_factor(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
+        Some(loader::has_second_factor(ctx, self.id).await)
+    }
+    /// Their sign-ins to this organisation that hold, newest first, at most 100. Null with FORBIDDEN but for themselves
+    /// and admins.
+    async fn sign_ins(&self, ctx: &Context<'_>) -> Option<Result<Vec<SignIn>>> {
+        Some(loader::sign_ins(ctx, self.id).await.map(|found| found.into_iter().map(SignIn).collect()))
+    }
     /// 1 at first, one more with each change: send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
@@ -231,6 +249,50 @@ impl Staff {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Staff, self.id, first, after).await
+    }
+}
+
+/// A sign-in of somebody, as they see it.
+pub struct SignIn(SignInEntry);
+
+/// A sign-in that holds: somebody's browser or program.
+#[Object]
+impl SignIn {
+    /// Typed id, `sign_in_…`, for revokeSignIn. It is no token.
+    async fn id(&self) -> ID {
+        ID(ids::show_with(SIGN_IN, self.0.id))
+    }
+    /// Whether this is the sign-in that asks.
+    async fn current(&self) -> bool {
+        self.0.current
+    }
+    /// What the client called itself (`User-Agent`), at most 200 characters; empty if it said nothing.
+    async fn client(&self) -> &str {
+        &self.0.client
+    }
+    /// The network address it came from.
+    async fn address(&self) -> &str {
+        &self.0.address
+    }
+    /// When.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+    /// When it was last used, to a fifteenth of the idle time.
+    async fn last_seen_at(&self) -> DateTime {
+        DateTime(self.0.last_seen_at)
+    }
+    /// When it ends at the latest.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.0.expires_at)
+    }
+    /// Whether it was made with a second factor.
+    async fn second_factor(&self) -> bool {
+        self.0.second_factor
+    }
+    /// Whether its token is the cookie of a browser.
+    async fn by_cookie(&self) -> bool {
+        self.0.by_cookie
     }
 }
 

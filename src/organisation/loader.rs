@@ -2,9 +2,11 @@
 
 use super::filter::{LOCATION_NAME, PlaceOrder};
 use super::{Location, Organisation, Staff, store};
+use crate::access::sessions::{self, SignInEntry};
 use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
 use crate::page::{Page, Window};
+use crate::vocabulary::{Action, RecordKind};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -105,6 +107,58 @@ impl Loader<LocationsCounted> for Batch {
         }
         Ok(found)
     }
+}
+
+/// The sign-ins of a staff member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct SignInsOf(Uuid);
+
+/// Whether a staff member has a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct SecondFactorOf(Uuid);
+
+impl Loader<SignInsOf> for Batch {
+    type Value = Vec<SignInEntry>;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[SignInsOf]) -> Result<HashMap<SignInsOf, Vec<SignInEntry>>, SharedError> {
+        let staff: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut scope = self.0.reader().await?;
+        let found = self.0.service().doorkeeper.sign_ins(&mut scope, &staff).await?;
+        Ok(found.into_iter().map(|(staff, sign_ins)| (SignInsOf(staff), sign_ins)).collect())
+    }
+}
+
+impl Loader<SecondFactorOf> for Batch {
+    type Value = bool;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[SecondFactorOf]) -> Result<HashMap<SecondFactorOf, bool>, SharedError> {
+        let staff: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let found = sessions::with_second_factor(&mut *self.0.reader().await?, &staff).await?;
+        Ok(found.into_iter().map(|staff| (SecondFactorOf(staff), true)).collect())
+    }
+}
+
+/// Refuses what only somebody themself and who manages staff may see, before it is batched with what others may.
+async fn own_or_managed(ctx: &Context<'_>, staff: Uuid) -> Result<()> {
+    let viewer = ctx.operation()?.reader().await?.viewer();
+    if viewer.staff != Some(staff) {
+        viewer.check(Action::Update, RecordKind::Staff)?;
+    }
+    Ok(())
+}
+
+/// The sign-ins of a staff member, batched.
+pub async fn sign_ins(ctx: &Context<'_>, staff: Uuid) -> Result<Vec<SignInEntry>> {
+    own_or_managed(ctx, staff).await?;
+    Ok(ctx.batches()?.load_one(SignInsOf(staff)).await?.unwrap_or_default())
+}
+
+/// Whether a staff member has a second factor, batched.
+pub async fn has_second_factor(ctx: &Context<'_>, staff: Uuid) -> Result<bool> {
+    own_or_managed(ctx, staff).await?;
+    Ok(ctx.batches()?.load_one(SecondFactorOf(staff)).await?.unwrap_or_default())
 }
 
 /// The staff member with an id, batched with its siblings.

@@ -5,18 +5,25 @@ use super::{Location, Organisation, Staff, is_time_zone, store};
 use crate::access::password;
 use crate::error::Error;
 use crate::ids;
+use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::record::Stamp;
+use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-/// Changes the organisation.
+/// Changes the organisation. An absent field stays.
 #[derive(InputObject)]
 pub struct UpdateOrganisationInput {
     /// The version that was read.
     expected_version: i32,
     /// Its new name.
-    name: String,
+    name: Option<String>,
+    /// The roles that must sign in with a second factor, all of them: from their next request on, who has none may do
+    /// nothing but set one up.
+    second_factor_roles: Option<Vec<StaffRole>>,
 }
 
 /// The changed organisation.
@@ -87,8 +94,10 @@ pub struct AddStaffInput {
     role: StaffRole,
     /// Professional licence.
     licence_number: Option<String>,
-    /// Their first password, at least 12 characters. Somebody who has an account already keeps theirs.
-    password: String,
+    /// Their first password, at least 12 characters and hard to guess. Absent: nobody knows one, and they set it by the
+    /// link of createPasswordResetLink. Somebody who has an account already keeps theirs.
+    #[graphql(secret)]
+    password: Option<String>,
 }
 
 /// The added staff member.
@@ -122,18 +131,34 @@ pub struct UpdateStaffPayload {
     staff: Staff,
 }
 
-/// Sets a staff member's password and signs them out everywhere.
+/// Makes a link by which a staff member sets a new password.
 #[derive(InputObject)]
-pub struct ResetStaffPasswordInput {
+pub struct CreatePasswordResetLinkInput {
     /// `staff_…`
-    id: ID,
-    /// The new password, at least 12 characters.
-    password: String,
+    staff_id: ID,
 }
 
-/// The staff member with the new password.
+/// A one-time link to set a new password.
 #[derive(SimpleObject)]
-pub struct ResetStaffPasswordPayload {
+pub struct CreatePasswordResetLinkPayload {
+    /// For resetPassword; it is shown this once. Hand it to them and nobody else.
+    token: String,
+    /// When it holds no more: after an hour.
+    expires_at: DateTime,
+    /// Whose password it sets.
+    staff: Staff,
+}
+
+/// Signs a staff member out of this organisation everywhere.
+#[derive(InputObject)]
+pub struct RevokeStaffSignInsInput {
+    /// `staff_…`
+    staff_id: ID,
+}
+
+/// The staff member whose sign-ins have ended.
+#[derive(SimpleObject)]
+pub struct RevokeStaffSignInsPayload {
     /// They.
     staff: Staff,
 }
@@ -144,20 +169,21 @@ pub struct OrganisationMutation;
 
 #[Object]
 impl OrganisationMutation {
-    /// Renames the organisation.
+    /// Renames the organisation, or says which roles must have a second factor.
     async fn update_organisation(
         &self,
         ctx: &Context<'_>,
         input: UpdateOrganisationInput,
     ) -> Result<UpdateOrganisationPayload> {
         let mut inputs = Inputs::new();
-        let name = inputs.text("name", &input.name, 200);
+        let name = input.name.as_deref().map(|name| inputs.text("name", name, 200));
+        let roles = input.second_factor_roles.map(|roles| BTreeSet::from_iter(roles).into_iter().collect());
         inputs.finish()?;
         let operation = ctx.operation()?;
         let organisation = operation
             .mutate(
                 operation.retry(ctx, None)?,
-                transaction(|scope| Box::pin(store::rename(scope, name, input.expected_version))),
+                transaction(|scope| Box::pin(store::change(scope, name, roles, input.expected_version))),
             )
             .await?;
         Ok(UpdateOrganisationPayload { organisation })
@@ -236,7 +262,8 @@ impl OrganisationMutation {
         let email = inputs.email("email", Some(&input.email));
         let display_name = inputs.text("displayName", &input.display_name, 200);
         let licence_number = inputs.opt_text("licenceNumber", input.licence_number.as_deref(), 100);
-        if let Some(fault) = password::fault(&input.password) {
+        let password = input.password.unwrap_or_else(password::generate);
+        if let Some(fault) = password::fault(&password, &[&input.email, &input.display_name]) {
             inputs.fault("password", fault);
         }
         let Some(email) = email else {
@@ -247,7 +274,7 @@ impl OrganisationMutation {
         inputs.finish()?;
         let operation = ctx.operation()?;
         operation.reader().await?.viewer().check(Action::Create, RecordKind::Staff)?;
-        let hash = password::hash(input.password).await?;
+        let hash = password::hash(password).await?;
         let staff = operation
             .mutate(
                 operation.retry(ctx, input.id.as_ref())?,
@@ -288,6 +315,8 @@ impl OrganisationMutation {
                         if before.stamp.version != input.expected_version {
                             return Err(Error::stale("staff member", input.expected_version, before.stamp.version));
                         }
+                        let new_rights =
+                            input.role.is_some_and(|role| role != before.role) || input.active == Some(false);
                         let after = Staff {
                             display_name: display_name.unwrap_or(before.display_name),
                             role: input.role.unwrap_or(before.role),
@@ -296,7 +325,11 @@ impl OrganisationMutation {
                             stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
                             ..before
                         };
-                        store::save_staff(scope, &after, input.expected_version).await?;
+                        if new_rights {
+                            store::save_rights(scope, &after, input.expected_version).await?;
+                        } else {
+                            store::save_staff(scope, &after, input.expected_version).await?;
+                        }
                         Ok(after)
                     })
                 }),
@@ -305,33 +338,61 @@ impl OrganisationMutation {
         Ok(UpdateStaffPayload { staff })
     }
 
-    /// Sets a staff member's password and signs them out everywhere.
-    async fn reset_staff_password(
+    /// Makes a one-time link by which a staff member sets a new password: nobody else gets to know it. It holds for an
+    /// hour and takes the place of earlier ones; sign-ins and second factor stay until it is used. FORBIDDEN for an
+    /// account that works in other organisations too: they would be opened with it.
+    async fn create_password_reset_link(
         &self,
         ctx: &Context<'_>,
-        input: ResetStaffPasswordInput,
-    ) -> Result<ResetStaffPasswordPayload> {
+        input: CreatePasswordResetLinkInput,
+    ) -> Result<CreatePasswordResetLinkPayload> {
         let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Staff, &input.id);
-        if let Some(fault) = password::fault(&input.password) {
-            inputs.fault("password", fault);
-        }
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
         inputs.finish()?;
-        let operation = ctx.operation()?;
-        operation.reader().await?.viewer().check(Action::Update, RecordKind::Staff)?;
-        let hash = password::hash(input.password).await?;
-        let staff = operation
+        let made = Arc::new(OnceLock::new());
+        let keep = Arc::clone(&made);
+        // No retry: a second try makes another link, and the first holds no more.
+        let staff = ctx
+            .operation()?
             .mutate(
-                operation.retry(ctx, None)?,
+                None,
                 transaction(move |scope| {
                     Box::pin(async move {
                         let member = store::staff_member(scope, id).await?;
-                        store::set_password(scope, &member, &hash).await
+                        let (link, after) = store::make_password_link(scope, &member).await?;
+                        let _ = keep.set(link);
+                        Ok(after)
                     })
                 }),
             )
             .await?;
-        Ok(ResetStaffPasswordPayload { staff })
+        let link = made.get().ok_or_else(|| Error::Internal("a link that was just made is gone".to_owned()))?;
+        Ok(CreatePasswordResetLinkPayload { token: link.token.clone(), expires_at: DateTime(link.expires_at), staff })
+    }
+
+    /// Signs a staff member out of this organisation everywhere: it holds from their next request on.
+    async fn revoke_staff_sign_ins(
+        &self,
+        ctx: &Context<'_>,
+        input: RevokeStaffSignInsInput,
+    ) -> Result<RevokeStaffSignInsPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                let member = store::staff_member(scope, id).await?;
+                store::end_sign_ins(scope, &member).await
+            })
+        });
+        let staff = operation.mutate(operation.retry(ctx, None)?, work).await?;
+        let viewer = operation.reader().await.map(|reader| reader.viewer());
+        // An admin who signed themself out is not there any more to be asked.
+        if let Ok(viewer) = viewer {
+            operation.log(viewer.org, viewer.staff, Event::SignInRevoked, Vec::new()).await?;
+        }
+        Ok(RevokeStaffSignInsPayload { staff })
     }
 }
 

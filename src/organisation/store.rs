@@ -1,7 +1,8 @@
 //! The SQL of organisations, locations and staff.
 
 use super::{Location, Organisation, Staff};
-use crate::access::{Scope, account};
+use crate::access::reset::{self, ResetToken};
+use crate::access::{Scope, account, second_factor, sessions};
 use crate::db::tables::{location, organisation, staff};
 use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
@@ -190,26 +191,37 @@ pub async fn found(scope: &mut Scope, name: &str) -> Result<Organisation> {
     Ok(founded)
 }
 
-/// Renames the organisation.
-pub async fn rename(scope: &mut Scope, name: String, expected: i32) -> Result<Organisation> {
+/// Changes the organisation's name, or the roles that must have a second factor.
+pub async fn change(
+    scope: &mut Scope,
+    name: Option<String>,
+    second_factor_roles: Option<Vec<StaffRole>>,
+    expected: i32,
+) -> Result<Organisation> {
     let before = organisation(scope).await?;
     if before.stamp.version != expected {
         return Err(Error::stale("organisation", expected, before.stamp.version));
     }
     let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+    let after = Organisation {
+        name: name.unwrap_or(before.name),
+        second_factor_roles: second_factor_roles.unwrap_or(before.second_factor_roles),
+        stamp,
+        id: before.id,
+    };
     let door = scope.write(Action::Update, RecordKind::Organisation)?;
     let changed = diesel::update(organisation::table.find(door.org).filter(organisation::version.eq(expected)))
         .set((
-            organisation::name.eq(&name),
-            organisation::version.eq(stamp.version),
-            organisation::updated_at.eq(stamp.updated_at),
+            organisation::name.eq(&after.name),
+            organisation::second_factor_roles.eq(&after.second_factor_roles),
+            organisation::version.eq(after.stamp.version),
+            organisation::updated_at.eq(after.stamp.updated_at),
         ))
         .execute(door.connection)
         .await?;
     if changed == 0 {
         return Err(Error::stale("organisation", expected, organisation(scope).await?.stamp.version));
     }
-    let after = Organisation { name, stamp, ..before };
     ledger::append(scope, Action::Update, &after, &after).await?;
     Ok(after)
 }
@@ -391,6 +403,14 @@ pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Res
     ledger::append(scope, Action::Update, member, member).await
 }
 
+/// Saves a staff member with another role or no place any more: whoever is signed in proves anew who they are before
+/// they sign a record.
+pub async fn save_rights(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    sessions::forget_proofs(door.connection, door.org, member.id).await?;
+    save_staff(scope, member, expected).await
+}
+
 /// An organisation without an active admin could not manage itself any more. The admins' rows are locked, so that two
 /// who leave at the same moment don't both see the other.
 async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
@@ -421,17 +441,42 @@ pub async fn all_staff(scope: &mut Scope) -> Result<Vec<Staff>> {
     Ok(rows.into_iter().map(Staff::from).collect())
 }
 
-/// Sets the password of a staff member's account and ends its sign-ins. An admin may do so only where the account
-/// works in this organisation alone.
+/// Sets the password of a staff member's account and ends its sign-ins: for the command line.
 pub async fn set_password(scope: &mut Scope, member: &Staff, password_hash: &str) -> Result<Staff> {
-    let by_program = scope.viewer().staff.is_none();
     let door = scope.write(Action::Update, RecordKind::Staff)?;
-    if !by_program && account::place_count(door.connection, member.account_id).await? > 1 {
+    account::set_password(door.connection, member.account_id, password_hash).await?;
+    touch(scope, member).await
+}
+
+/// Takes the second factor of a staff member's account away: for the command line, and somebody who lost app and codes.
+pub async fn drop_second_factor(scope: &mut Scope, member: &Staff) -> Result<Staff> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    second_factor::drop_second_factor(door.connection, member.account_id).await?;
+    touch(scope, member).await
+}
+
+/// Makes a link to set a new password, only where the account works in this organisation alone.
+pub async fn make_password_link(scope: &mut Scope, member: &Staff) -> Result<(ResetToken, Staff)> {
+    let by = scope.viewer().staff;
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    if account::place_count(door.connection, member.account_id).await? > 1 {
         return Err(Error::Forbidden(
             "this account works in other organisations too: only its owner may change its password".to_owned(),
         ));
     }
-    account::set_password(door.connection, member.account_id, password_hash).await?;
+    let link = reset::make_link(door.connection, member.account_id, door.org, by).await?;
+    Ok((link, touch(scope, member).await?))
+}
+
+/// Ends a staff member's sign-ins in this organisation.
+pub async fn end_sign_ins(scope: &mut Scope, member: &Staff) -> Result<Staff> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    sessions::end_of_staff(door.connection, door.org, member.id).await?;
+    touch(scope, member).await
+}
+
+/// A new version of a staff member whose account was changed: the ledger says who did it, and to whom.
+async fn touch(scope: &mut Scope, member: &Staff) -> Result<Staff> {
     let after = Staff { stamp: member.stamp.changed(scope.viewer().staff, ids::now()), ..member.clone() };
     save_staff(scope, &after, member.stamp.version).await?;
     Ok(after)

@@ -1,6 +1,6 @@
 //! Signatures and addenda in the API.
 
-use super::{Addendum, store};
+use super::{Addendum, loader, statement, store};
 use crate::error::{Error, Faults};
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
@@ -25,9 +25,17 @@ impl Signature {
     async fn signed_by(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.signed_by).await
     }
+    /// What they were called when they signed, whatever their name is now.
+    async fn signer_name(&self, ctx: &Context<'_>) -> Result<String> {
+        loader::signer_name(ctx, self).await
+    }
     /// When.
     async fn signed_at(&self) -> DateTime {
         DateTime(self.signed_at)
+    }
+    /// The signature as a sentence: who, when (UTC) and what it means, as 21 CFR 11.50 asks for.
+    async fn statement(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(statement(&loader::signer_name(ctx, self).await?, self))
     }
     /// What the signature says.
     async fn meaning(&self) -> SignatureMeaning {

@@ -55,6 +55,16 @@ pub fn sign(content: &impl Serialize, by: Uuid, at: DateTime<Utc>, meaning: Sign
     Ok(Signature { signed_at: at, signed_by: by, meaning, content_hash: ledger::content_hash(content)? })
 }
 
+/// A signature as a sentence: who, when and what it means.
+pub fn statement(name: &str, signature: &Signature) -> String {
+    let meaning = match signature.meaning {
+        SignatureMeaning::Author => "author: I did or wrote this",
+        SignatureMeaning::Reviewer => "reviewer: I have read this and agree",
+        SignatureMeaning::Supervisor => "supervisor: I supervised this",
+    };
+    format!("Signed by {name} on {} UTC as {meaning}.", signature.signed_at.format("%Y-%m-%d %H:%M:%S"))
+}
+
 /// What a record still lacks before it can be signed, told all at once.
 #[derive(Debug, Default)]
 pub struct Missing(crate::error::Faults);
@@ -107,4 +117,17 @@ pub fn editable(what: &str, signature: Option<&Signature>, version: i32, expecte
         return Err(Error::signed(what));
     }
     if version == expected { Ok(()) } else { Err(Error::stale(what, expected, version)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_says_who_when_and_what_it_means() {
+        let signed_at = DateTime::from_timestamp(1_767_607_200, 0).expect("a time");
+        let signature = sign(&1, Uuid::now_v7(), signed_at, SignatureMeaning::Author).expect("signed");
+        let expected = "Signed by Dr Elena Marchetti on 2026-01-05 10:00:00 UTC as author: I did or wrote this.";
+        assert_eq!(statement("Dr Elena Marchetti", &signature), expected);
+    }
 }

@@ -7,6 +7,7 @@ use crate::db::columns;
 use crate::db::tables::addendum;
 use crate::error::Result;
 use crate::ledger;
+use crate::organisation::Staff;
 use crate::page::{Order, Page, Window};
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
@@ -157,4 +158,23 @@ pub async fn add(scope: &mut Scope, new: &Addendum) -> Result<()> {
     diesel::insert_into(addendum::table).values(&row).execute(door.connection).await?;
     scope.show([new.patient_id]);
     ledger::append(scope, Action::Create, new, new).await
+}
+
+/// What staff were called, and since when: each version of each of them, the oldest first.
+pub async fn names_of(scope: &mut Scope, staff: &[Uuid]) -> Result<Vec<(Uuid, DateTime<Utc>, String)>> {
+    scope.viewer().check(Action::Read, RecordKind::Staff)?;
+    let door = scope.ledger()?;
+    let rows: Vec<(Uuid, DateTime<Utc>, String)> =
+        Sql::<(st::Uuid, st::Timestamptz, st::Text)>::new("SELECT record_id, at, content FROM ledger WHERE org_id = ")
+            .bind(door.org)
+            .text(" AND content IS NOT NULL AND record_id = ANY (")
+            .bind(staff.to_vec())
+            .text(") ORDER BY seq")
+            .load(door.connection)
+            .await?;
+    let each = rows.into_iter().map(|(id, at, content)| {
+        let member: Staff = serde_json::from_str(&content)?;
+        Ok((id, at, member.display_name))
+    });
+    each.collect()
 }

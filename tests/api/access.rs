@@ -94,7 +94,8 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("updateLocation",      ADMIN),
     ("addStaff",            ADMIN),
     ("updateStaff",         ADMIN),
-    ("resetStaffPassword",  ADMIN),
+    ("createPasswordResetLink", ADMIN),
+    ("revokeStaffSignIns",  ADMIN),
     ("mergePatients",       ARCHIVES),
     ("unmergePatients",     ARCHIVES),
     ("placeLegalHold",      ADMIN),
@@ -167,15 +168,31 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
 ];
 
 /// What is open to somebody without a sign-in.
-pub const PUBLIC: [&str; 2] = ["signIn", "signOut"];
+pub const PUBLIC: [&str; 4] = ["signIn", "signOut", "completeSignIn", "resetPassword"];
+
+/// What one does with one's own account, whatever the role: `sign_in.rs` holds them to that.
+pub const IDENTITY: &[&str] = &[
+    "completeSignIn",
+    "confirmIdentity",
+    "beginSecondFactor",
+    "confirmSecondFactor",
+    "removeSecondFactor",
+    "regenerateRecoveryCodes",
+    "changePassword",
+    "resetPassword",
+    "revokeSignIn",
+    "revokeAllSignIns",
+];
 
 /// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
 /// Payloads are not here: a mutation's row above says who gets its payload.
 #[rustfmt::skip]
 pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
-    ("Organisation", "organisation", ALL, "id name version createdAt locations history"),
+    ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
     ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active organisation version createdAt createdBy updatedAt history"),
+    ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
+    ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
     ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents consents outcomes outcomeSeries timeline merges legalHolds photos photoPairs treatmentPlans aftercare"),
@@ -222,7 +239,7 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
     ("OutcomeAssessmentConnection", "patient/outcomes", CLINICAL, "edges nodes pageInfo totalCount"),
     ("OutcomeAssessmentEdge", "outcomeAssessments/edges/0", CLINICAL, "node cursor"),
-    ("Signature", "session/signature", CLINICAL, "signedBy signedAt meaning contentHash"),
+    ("Signature", "session/signature", CLINICAL, "signedBy signerName signedAt meaning statement contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed"),
     ("PatientMerge", "patient/merges/0", CLINICAL, "id from into mergedAt mergedBy reason moved conflicts undoneAt undoneBy undoReason kept \
@@ -581,7 +598,8 @@ async fn every_field_has_its_row() {
         |ty: &str| -> BTreeSet<String> { schema.get(ty).fields.iter().map(|field| field.name.clone()).collect() };
     let rows: BTreeSet<String> = QUERIES.iter().map(|row| row.0.to_owned()).collect();
     assert_eq!(names("Query"), rows, "left: the schema; right: QUERIES");
-    let rows: BTreeSet<String> = MUTATIONS.iter().map(|row| row.0.to_owned()).collect();
+    let rows = MUTATIONS.iter().map(|row| row.0).chain(IDENTITY.iter().copied());
+    let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
     assert_eq!(names("Mutation"), rows, "left: the schema; right: MUTATIONS");
     let mut rows: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (ty, _, _, fields) in FIELDS {
@@ -685,7 +703,7 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateLocation" => location().await.edit_with(json!({"phone": "+34911234567"})),
         "addStaff" => new_staff,
         "updateStaff" => staff().await.edit_with(json!({"displayName": "Renamed"})),
-        "resetStaffPassword" => json!({"id": staff().await.id, "password": PASSWORD}),
+        "createPasswordResetLink" | "revokeStaffSignIns" => json!({"staffId": staff().await.id}),
         "registerPatient" => new_patient,
         "updatePatient" => {
             anna.make("registerPatient", "patient", new_patient).await.edit_with(json!({"patch": {"gender": "woman"}}))
@@ -1003,7 +1021,7 @@ async fn another_organisations_ids_are_as_unknown_as_made_up_ones() {
             let id = foreign.pointer(&place).and_then(Value::as_str).expect("an id").to_owned();
             let unknown = new_id(&prefix(&id));
             let (answer, made_up) = (send(&id).await, send(&unknown).await);
-            let main = ["/id", "/patientId", "/sessionId", "/recordId", "/protocolId", "/consultationId"]
+            let main = ["/id", "/patientId", "/sessionId", "/recordId", "/protocolId", "/consultationId", "/staffId"]
                 .contains(&place.as_str());
             let expected = if main { "NOT_FOUND" } else { "BAD_USER_INPUT" };
             assert_eq!(answer.outcome(), expected, "{mutation} {place} {}", answer.text);
@@ -1100,8 +1118,9 @@ async fn a_changed_or_disabled_staff_member_holds_from_the_next_request_on() {
     change(&member, json!({"active": true})).await;
     anna.ask("{ me { id } }").await;
 
-    let reset = json!({"id": anna.id(), "password": "another one for the tests"});
-    admin.does("resetStaffPassword", reset, "__typename").await.ok();
+    let link = admin.does("createPasswordResetLink", json!({"staffId": anna.id()}), "token").await.ok();
+    let reset = json!({"token": link["createPasswordResetLink"]["token"], "newPassword": "another one for the tests"});
+    clinic.anonymous().does("resetPassword", reset, "reset").await.ok();
     assert_eq!(
         anna.graphql("{ me { id } }", json!({})).await.outcome(),
         "UNAUTHENTICATED",

@@ -567,6 +567,7 @@ async fn every_command_has_its_help() {
         "staff add",
         "staff list",
         "staff disable",
+        "staff remove-second-factor",
         "staff reset-password",
         "demo",
         "audit",

@@ -25,9 +25,11 @@ const PLAIN: Own = Own { policy: POLICY, resource: "same-origin", cache: "no-sto
 
 #[track_caller]
 fn shielded(answer: &Answer, own: &Own, what: &str) {
-    let all: BTreeMap<&str, Vec<&str>> = answer.headers.keys().map(|name| {
-        (name.as_str(), answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect())
-    }).collect();
+    let all: BTreeMap<&str, Vec<&str>> = answer
+        .headers
+        .keys()
+        .map(|name| (name.as_str(), answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()))
+        .collect();
     let wanted = EVERYWHERE.iter().copied().chain([
         ("content-security-policy", own.policy),
         ("cross-origin-resource-policy", own.resource),
@@ -36,7 +38,10 @@ fn shielded(answer: &Answer, own: &Own, what: &str) {
     for (name, value) in wanted {
         let found = all.get(name).cloned().unwrap_or_default();
         assert_eq!(found.len(), 1, "{what}: {name} {found:?}");
-        assert!(found[0] == value || value.ends_with('*') && found[0].starts_with(value.trim_end_matches('*')), "{what}: {name} {found:?}");
+        assert!(
+            found[0] == value || value.ends_with('*') && found[0].starts_with(value.trim_end_matches('*')),
+            "{what}: {name} {found:?}"
+        );
     }
     for never in ["server", "x-powered-by", "set-cookie", "strict-transport-security"] {
         assert!(!all.contains_key(never), "{what}: {never}");

@@ -125,29 +125,74 @@ async fn the_last_admin_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_password_ends_every_sign_in() {
+async fn a_new_password_by_a_link_ends_every_sign_in() {
     let clinic = Clinic::start().await;
-    let admin = clinic.admin();
+    let (admin, anybody) = (clinic.admin(), clinic.anonymous());
     let (bob, also_bob) = (clinic.practitioner(), clinic.sign_in_again(&clinic.north, Role::Practitioner).await);
-    let reset = |password: &str| json!({"id": bob.id(), "password": password});
-    assert_eq!(admin.does("resetStaffPassword", reset("short"), MEMBER).await.faults(), ["input.password"]);
-    assert_eq!(bob.does("resetStaffPassword", reset("another password"), MEMBER).await.code(), "FORBIDDEN");
+    let about = json!({"staffId": bob.id()});
+    let made = async || {
+        let made = admin.does("createPasswordResetLink", about.clone(), "token expiresAt staff { id version }").await;
+        made.ok()["createPasswordResetLink"].clone()
+    };
+    let reset = async |token: &Value, password: &str| {
+        anybody.does("resetPassword", json!({"token": token, "newPassword": password}), "reset").await
+    };
+    let (old, link) = (made().await, made().await);
+    assert_eq!(link["staff"], json!({"id": bob.id(), "version": 3}), "who made a link for whom is in the ledger");
     assert_eq!((outcome_of_me(&bob).await, outcome_of_me(&also_bob).await), ("ok".to_owned(), "ok".to_owned()));
-    let answer = admin.does("resetStaffPassword", reset("another password"), MEMBER).await;
-    assert!(!answer.text.contains("another password"));
-    assert_eq!(answer.ok()["resetStaffPassword"]["staff"]["version"], 2);
+    let new = "another one for the tests";
+    assert_eq!(reset(&old["token"], new).await.faults(), ["input.token"], "the newest holds alone");
+    assert_eq!(reset(&json!("clinic_made_up"), new).await.faults(), ["input.token"]);
+    for weak in ["short", "passwordpassword", "practitioner@north.example"] {
+        let answer = reset(&link["token"], weak).await;
+        assert_eq!(answer.faults(), ["input.newPassword"], "{weak}");
+        assert!(!answer.text.contains(weak), "a password is not said back");
+    }
+    // Of many at once one sets its password.
+    let tries = (0..8).map(|i| {
+        let (anybody, token) = (anybody.clone(), link["token"].clone());
+        async move {
+            let input = json!({"token": token, "newPassword": format!("number {i} of some tries")});
+            anybody.does("resetPassword", input, "reset").await.outcome()
+        }
+    });
+    let outcomes = futures::future::join_all(tries).await;
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "ok").count(), 1, "{outcomes:?}");
+    assert_eq!(reset(&link["token"], new).await.faults(), ["input.token"]);
     for ended in [&bob, &also_bob] {
         assert_eq!(outcome_of_me(ended).await, "UNAUTHENTICATED");
     }
-    let anybody = clinic.anonymous();
     assert_eq!(anybody.sign_in(&bob.member.email, PASSWORD).await.code(), "UNAUTHENTICATED");
-    anybody.sign_in(&bob.member.email, "another password").await.ok();
-    assert_eq!(
-        clinic.stranger().does("resetStaffPassword", reset("a third password"), MEMBER).await.code(),
-        "FORBIDDEN"
-    );
-    let south = clinic.of(&clinic.south, Role::Admin);
-    assert_eq!(south.does("resetStaffPassword", reset("a third password"), MEMBER).await.code(), "NOT_FOUND");
+    let won = outcomes.iter().position(|outcome| outcome == "ok").expect("one");
+    let bob = anybody.sign_in(&bob.member.email, &format!("number {won} of some tries")).await.ok();
+    assert_ne!(bob["signIn"]["token"], Value::Null);
+    // A link is over after an hour, and when the password is changed otherwise.
+    let link = made().await;
+    let sql = clinic.database.superuser().await;
+    sql.run("UPDATE password_reset SET expires_at = now() WHERE used_at IS NULL").await;
+    assert_eq!(reset(&link["token"], new).await.faults(), ["input.token"]);
+    let kept = "SELECT extract(epoch FROM expires_at - created_at)::int FROM password_reset";
+    made().await;
+    assert_eq!(sql.one(kept).await, "3600");
+    for (who, code) in [
+        (clinic.stranger(), "FORBIDDEN"),
+        (clinic.of(&clinic.south, Role::Admin), "NOT_FOUND"),
+        (clinic.auditor(), "FORBIDDEN"),
+    ] {
+        assert_eq!(who.does("createPasswordResetLink", about.clone(), "token").await.code(), code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_added_without_a_password_and_sets_it_by_a_link() {
+    let clinic = Clinic::start().await;
+    let (admin, anybody) = (clinic.admin(), clinic.anonymous());
+    let input = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR"});
+    let added = admin.make("addStaff", "staff", input).await;
+    let link = admin.does("createPasswordResetLink", json!({"staffId": added.id}), "token").await.ok();
+    let reset = json!({"token": link["createPasswordResetLink"]["token"], "newPassword": PASSWORD});
+    anybody.does("resetPassword", reset, "reset").await.ok();
+    anybody.sign_in("new@north.example", PASSWORD).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,9 +211,8 @@ async fn somebody_of_two_organisations_says_which_and_keeps_their_password() {
         assert_eq!(answer["signIn"]["staff"], json!({"id": staff, "organisation": {"name": organisation.name}}));
     }
     for (admin, staff) in [(&north, place.id.as_str()), (&south, stranger.id())] {
-        let reset = json!({"id": staff, "password": "taken by an admin"});
         assert_eq!(
-            admin.does("resetStaffPassword", reset, MEMBER).await.code(),
+            admin.does("createPasswordResetLink", json!({"staffId": staff}), "token").await.code(),
             "FORBIDDEN",
             "it opens another organisation too"
         );
@@ -184,7 +228,8 @@ async fn only_admins_manage_and_everybody_reads() {
         for (mutation, input, payload) in [
             ("addStaff", someone.clone(), "staff"),
             ("updateStaff", json!({"id": who.id(), "expectedVersion": 1, "role": "ADMIN"}), "staff"),
-            ("resetStaffPassword", json!({"id": admin.id(), "password": "a long enough one"}), "staff"),
+            ("createPasswordResetLink", json!({"staffId": admin.id()}), "staff"),
+            ("revokeStaffSignIns", json!({"staffId": admin.id()}), "staff"),
             ("addLocation", json!({"name": "X", "timeZone": "UTC"}), "location"),
             ("updateLocation", json!({"id": who.location, "expectedVersion": 1, "active": false}), "location"),
             ("updateOrganisation", json!({"name": "X", "expectedVersion": 1}), "organisation"),

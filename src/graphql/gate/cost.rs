@@ -18,6 +18,11 @@ const TOTAL_COUNT: u64 = 10;
 /// One introspection answers with the whole schema, some hundred kilobytes; ten of them are all that a request gets.
 const INTROSPECTION: u64 = 5_000;
 
+/// The root fields that are answered without a sign-in.
+const PUBLIC: &[&str] = &["__typename", "__schema", "__type", "signIn", "completeSignIn", "resetPassword"];
+/// The root fields that somebody may use who has to set up a second factor first.
+const ENROLMENT: &[&str] = &["me", "beginSecondFactor", "confirmSecondFactor", "confirmIdentity", "signOut"];
+
 /// The size of a selection set, fragments included. Counts are of fields as they would be executed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Measure {
@@ -43,6 +48,8 @@ pub struct Measure {
     pub private: bool,
     /// Some field asks about the schema.
     pub introspects: bool,
+    /// Some field of the set itself is closed to somebody who has to set up a second factor first.
+    pub beyond_enrolment: bool,
     lists: u64,
     /// The part of the cost that a page repeats: the set's own `edges` and `nodes`.
     rows: Option<u64>,
@@ -74,6 +81,7 @@ impl Measure {
         self.depth = self.depth.max(fragment.depth);
         self.lists = self.lists.max(fragment.lists);
         self.private |= fragment.private;
+        self.beyond_enrolment |= fragment.beyond_enrolment;
         self.rest = self.rest.saturating_add(fragment.rest);
         if let Some(rows) = fragment.rows {
             self.rows = Some(self.rows.unwrap_or(0).saturating_add(rows));
@@ -86,7 +94,8 @@ impl Measure {
         self.count(children);
         self.fields = self.fields.saturating_add(1);
         self.aliases = self.aliases.saturating_add(u64::from(field.alias.is_some()));
-        self.private |= !matches!(name, "__typename" | "__schema" | "__type" | "signIn");
+        self.private |= !PUBLIC.contains(&name);
+        self.beyond_enrolment |= !PUBLIC.contains(&name) && !ENROLMENT.contains(&name);
         self.dynamic |= rows.dynamic;
         self.introspects |= matches!(name, "__schema" | "__type");
         let own = match name {

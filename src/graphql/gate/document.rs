@@ -193,7 +193,7 @@ impl Admitted {
         self.operation()?.name.as_ref().map(Name::as_str)
     }
 
-    /// Whether every root field may be asked for without a sign-in: introspection, `__typename`, `signIn`.
+    /// Whether every root field may be asked for without a sign-in: introspection, `__typename`, `signIn` and its like.
     pub fn is_public(&self) -> bool {
         self.operation().is_some_and(|operation| !operation.measure.private)
     }
@@ -201,6 +201,11 @@ impl Admitted {
     /// Whether it asks about the schema.
     pub fn introspects(&self) -> bool {
         self.operation().is_some_and(|operation| operation.measure.introspects)
+    }
+
+    /// Whether somebody may ask for every root field who has to set up a second factor before anything else.
+    pub fn is_enrolment(&self) -> bool {
+        self.operation().is_some_and(|operation| !operation.measure.beyond_enrolment)
     }
 
     /// The operation's first root field, by its name in the schema: what logs call the operation.

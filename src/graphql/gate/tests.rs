@@ -253,6 +253,7 @@ fn only_doors_are_public() {
         ("{ __type(name: \"A\") { name } x: __schema { description } }", true),
         ("mutation { signIn(input: {email: \"a\"}) { token } }", true),
         ("mutation { ...S } fragment S on Mutation { ... { signIn { token } } }", true),
+        ("mutation { resetPassword(input: {token: \"a\"}) { reset } completeSignIn { token } }", true),
         ("mutation { signIn { token } signOut }", false),
         ("{ __typename ...P } fragment P on Query { patients { id } }", false),
         ("{ signIn: patients { id } }", false),
@@ -260,6 +261,23 @@ fn only_doors_are_public() {
     ];
     for (text, public) in cases {
         assert_eq!(admit(text).expect(text).is_public(), public, "{text}");
+    }
+}
+
+#[test]
+fn enrolment_is_me_and_what_sets_up_a_second_factor() {
+    let cases = [
+        ("{ me { id } __typename }", true),
+        ("{ ...M } fragment M on Query { me { id } }", true),
+        ("mutation { confirmSecondFactor(input: {code: \"1\"}) { token } }", true),
+        ("mutation { signOut { signedOut } }", true),
+        ("{ me { id } patients { id } }", false),
+        ("{ ...P } fragment P on Query { ... { patients { id } } }", false),
+        ("{ me: patients { id } }", false),
+        ("mutation { changePassword(input: {current: \"1\"}) { token } }", false),
+    ];
+    for (text, enrolment) in cases {
+        assert_eq!(admit(text).expect(text).is_enrolment(), enrolment, "{text}");
     }
 }
 

@@ -68,6 +68,12 @@ pub fn access_reason(head: &HeaderMap) -> Result<Option<String>, RequestRefusal>
     })
 }
 
+/// What the client calls itself (`User-Agent`), cut to 200 characters: so that somebody knows their sign-ins again.
+pub fn client(head: &HeaderMap) -> String {
+    let said = head.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
 /// The client's `X-Request-Id` if it is fit for a log line, else a new one.
 pub fn request_id(head: &HeaderMap) -> String {
     let fits = |id: &&str| {

@@ -27,6 +27,10 @@ pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
             line.extend([limit, "0"]);
         }
     }
+    let keys = std::env::temp_dir().join("clinic-tests-keys").display().to_string();
+    if !flags.contains(&"--key-dir") {
+        line.extend(["--key-dir", &keys]);
+    }
     line.extend(flags);
     let Command::Serve(settings) = CommandLine::try_parse_from(&line).expect("flags").command else { panic!("serve") };
     Server::start(&settings).await.expect("a service")

@@ -22,7 +22,7 @@ impl Database {
         let database =
             Self::named(&format!("CREATE DATABASE $ TEMPLATE {} OWNER clinic_owner", template::DATABASE)).await;
         // The template's sign-ins are as old as the process.
-        database.superuser().await.run("UPDATE sign_in SET last_seen_at = now()").await;
+        database.superuser().await.run("UPDATE sign_in SET last_seen_at = now(), proved_at = now()").await;
         database
     }
 

@@ -1,0 +1,340 @@
+//! The second factor: codes of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s, one step either way), and recovery
+//! codes for the day the app is lost. Each code works once.
+
+use super::account::{self, Account};
+use super::sessions::{Rotated, Rotation};
+use super::sign_in::Doorkeeper;
+use super::throttle::{self, Counter};
+use super::{Caller, password};
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::ids;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use hmac::{Hmac, Mac};
+use rand::{Rng, TryRngCore};
+use sha2::Sha256;
+use totp_rs::{Builder, Totp};
+use uuid::Uuid;
+
+/// How many recovery codes somebody gets.
+const RECOVERY_CODES: usize = 10;
+/// No letters and digits that are mistaken for each other: 16 of these are 79 bits.
+const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+const NONCE: usize = 12;
+
+/// What somebody who is signed in proves who they are with.
+pub enum Proof {
+    /// Their password.
+    Password(String),
+    /// A code of their app, or a recovery code.
+    Code(String),
+}
+
+/// A second factor that is being set up.
+pub struct NewFactor {
+    /// The secret in base 32, for an app that takes no picture.
+    pub secret: String,
+    /// `otpauth://totp/…`
+    pub uri: String,
+    /// The same as a QR code: a PNG.
+    pub qr: Vec<u8>,
+}
+
+/// Seals secrets and recovery codes with a key that is not in the database.
+pub(super) struct Seal([u8; 32]);
+
+impl Seal {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    fn close(&self, account: Uuid, secret: &[u8]) -> Result<Vec<u8>> {
+        let lost = || Error::Internal("a second factor's secret can't be sealed".to_owned());
+        let mut nonce = [0_u8; NONCE];
+        rand::rngs::OsRng.try_fill_bytes(&mut nonce).map_err(|_| lost())?;
+        let payload = Payload { msg: secret, aad: account.as_bytes() };
+        let sealed = ChaCha20Poly1305::new((&self.0).into()).encrypt(Nonce::from_slice(&nonce), payload);
+        Ok([nonce.as_slice(), &sealed.map_err(|_| lost())?].concat())
+    }
+
+    fn open(&self, account: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
+        let other = "a second factor's secret does not open with the key second-factor: is it another one than it was?";
+        let Some((nonce, msg)) = sealed.split_at_checked(NONCE) else {
+            return Err(Error::Internal(other.to_owned()));
+        };
+        let payload = Payload { msg, aad: account.as_bytes() };
+        let opened = ChaCha20Poly1305::new((&self.0).into()).decrypt(Nonce::from_slice(nonce), payload);
+        opened.map_err(|_| Error::Internal(other.to_owned()))
+    }
+
+    /// What is kept of a recovery code, however it is written.
+    fn recovery_hash(&self, account: Uuid, code: &str) -> Vec<u8> {
+        let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        // A key of any length is taken: the only failure there is does not come.
+        let mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).map(|mac| {
+            let mac = mac.chain_update(b"recovery").chain_update(account.as_bytes()).chain_update(plain.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        });
+        mac.unwrap_or_default()
+    }
+}
+
+fn totp(secret: Vec<u8>, email: &str) -> Result<Totp> {
+    let builder = Builder::new().with_digits(6).with_skew(1).with_step_duration(30).with_secret(secret);
+    // A colon would end the name in the URI.
+    let builder = builder.with_issuer(Some("Clinic")).with_account_name(email.replace(':', " "));
+    builder.build().map_err(|error| Error::Internal(format!("a second factor can't be made: {error}")))
+}
+
+fn new_recovery_codes() -> Vec<String> {
+    let mut random = rand::rng();
+    let mut group = || -> String {
+        (0..4).filter_map(|_| LETTERS.get(random.random_range(0..LETTERS.len()))).map(|b| char::from(*b)).collect()
+    };
+    (0..RECOVERY_CODES).map(|_| [group(), group(), group(), group()].join("-")).collect()
+}
+
+impl Doorkeeper {
+    /// Takes a code, if it is one of this account's and was not used: of any number that come at once, one.
+    pub(super) async fn take_code(&self, account: &Account, code: &str) -> Result<bool> {
+        let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+        let is_totp = code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit());
+        let (Some(sealed), true) = (&account.totp_secret, account.has_second_factor()) else { return Ok(false) };
+        let now = ids::now();
+        let taking = if is_totp {
+            let totp = totp(self.seal().open(account.id, sealed)?, &account.email)?;
+            let Some(step) = totp.check(&code, u64::try_from(now.timestamp()).unwrap_or(0)) else { return Ok(false) };
+            let step = i64::try_from(step).unwrap_or(0);
+            Sql::<()>::new("UPDATE account SET totp_last_step = ")
+                .bind(step)
+                .text(" WHERE totp_confirmed_at IS NOT NULL AND (totp_last_step IS NULL OR totp_last_step < ")
+                .bind(step)
+                .text(") AND totp_secret = ")
+                .bind(sealed.clone())
+                .text(" AND id = ")
+                .bind(account.id)
+        } else {
+            Sql::<()>::new("UPDATE recovery_code SET used_at = ")
+                .bind(now)
+                .text(" WHERE used_at IS NULL AND account_id = ")
+                .bind(account.id)
+                .text(" AND code_hash = ")
+                .bind(self.seal().recovery_hash(account.id, &code))
+        };
+        let mut accounts = self.pool().accounts().await?;
+        Ok(taking.execute(&mut accounts).await? == 1)
+    }
+
+    /// Whether somebody who is signed in proves who they are. A wrong password or code is counted as at sign-in, before
+    /// it is looked at.
+    pub(super) async fn prove(&self, account: &Account, proof: Proof, address: &str) -> Result<bool> {
+        let now = ids::now();
+        {
+            let mut accounts = self.pool().accounts().await?;
+            throttle::check(&mut accounts, Counter::Address(address), now).await?;
+            throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
+            throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
+        }
+        let right = match proof {
+            Proof::Password(given) => password::verify(given, Some(account.password_hash.clone())).await?,
+            Proof::Code(code) => self.take_code(account, &code).await?,
+        };
+        let mut accounts = self.pool().accounts().await?;
+        if right {
+            throttle::succeeded(&mut accounts, &account.email).await?;
+        } else {
+            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+        }
+        Ok(right)
+    }
+
+    /// Begins to set up a second factor. Nothing holds before a code of it was seen; beginning again forgets the first.
+    pub async fn begin_second_factor(&self, sign_in: Uuid) -> Result<NewFactor> {
+        let account = self.owner(sign_in).await?;
+        if account.has_second_factor() {
+            return Err(Error::input(
+                "input",
+                "there is a second factor already: take it away with removeSecondFactor",
+            ));
+        }
+        let mut secret = vec![0_u8; 20];
+        rand::rngs::OsRng
+            .try_fill_bytes(&mut secret)
+            .map_err(|_| Error::Internal("the system gives no randomness".to_owned()))?;
+        let sealed = self.seal().close(account.id, &secret)?;
+        let totp = totp(secret, &account.email)?;
+        let unshown = |error| Error::Internal(format!("a second factor can't be shown: {error}"));
+        let (uri, qr) = (totp.to_url().map_err(unshown)?, totp.to_qr_png().map_err(unshown)?);
+        let mut accounts = self.pool().accounts().await?;
+        Sql::<()>::new("UPDATE account SET totp_secret = ")
+            .bind(sealed)
+            .text(", totp_last_step = NULL WHERE totp_confirmed_at IS NULL AND id = ")
+            .bind(account.id)
+            .execute(&mut accounts)
+            .await?;
+        Ok(NewFactor { secret: totp.secret().to_base32(), uri, qr })
+    }
+
+    /// Confirms the second factor that was begun with a code of it, and gives the recovery codes. Every other sign-in of
+    /// the account ends, and this one goes on under a new token. `None`: the code is wrong.
+    pub async fn confirm_second_factor(
+        &self,
+        caller: Caller<'_>,
+        sign_in: Uuid,
+        code: &str,
+    ) -> Result<Option<(Vec<String>, Rotated)>> {
+        let account = self.owner(sign_in).await?;
+        let Some(sealed) = account.totp_secret.clone().filter(|_| !account.has_second_factor()) else {
+            return Err(Error::input("input.code", "there is none to confirm: begin with beginSecondFactor"));
+        };
+        let now = ids::now();
+        let mut accounts = self.pool().accounts().await?;
+        throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
+        throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
+        let totp = totp(self.seal().open(account.id, &sealed)?, &account.email)?;
+        let Some(step) = totp.check(code.trim(), u64::try_from(now.timestamp()).unwrap_or(0)) else {
+            return Ok(None);
+        };
+        throttle::succeeded(&mut accounts, &account.email).await?;
+        drop(accounts);
+        let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
+        let connection = transaction.connection()?;
+        let confirmed = Sql::<()>::new("UPDATE account SET totp_confirmed_at = ")
+            .bind(now)
+            .text(", totp_last_step = ")
+            .bind(i64::try_from(step).unwrap_or(0))
+            .text(" WHERE totp_confirmed_at IS NULL AND totp_secret = ")
+            .bind(sealed)
+            .text(" AND id = ")
+            .bind(account.id)
+            .execute(connection)
+            .await?;
+        if confirmed == 0 {
+            transaction.rollback().await;
+            return Ok(None);
+        }
+        let codes = self.write_recovery_codes(transaction.connection()?, account.id).await?;
+        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(true) };
+        let rotated = self.rotate(transaction, caller, rotation).await?;
+        Ok(Some((codes, rotated)))
+    }
+
+    async fn write_recovery_codes(&self, connection: &mut AsyncPgConnection, account: Uuid) -> Result<Vec<String>> {
+        let now = ids::now();
+        Sql::<()>::new("DELETE FROM recovery_code WHERE account_id = ").bind(account).execute(connection).await?;
+        let codes = new_recovery_codes();
+        for code in &codes {
+            Sql::<()>::new("INSERT INTO recovery_code (account_id, code_hash, created_at) VALUES (")
+                .bind(account)
+                .text(", ")
+                .bind(self.seal().recovery_hash(account, code))
+                .text(", ")
+                .bind(now)
+                .text(")")
+                .execute(connection)
+                .await?;
+        }
+        Ok(codes)
+    }
+
+    /// New recovery codes in place of the earlier ones.
+    pub async fn renew_recovery_codes(&self, caller: Caller<'_>, sign_in: Uuid) -> Result<Vec<String>> {
+        let account = self.owner(sign_in).await?;
+        if !account.has_second_factor() {
+            return Err(Error::input("input", "there is no second factor: set one up with beginSecondFactor"));
+        }
+        let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
+        let codes = self.write_recovery_codes(transaction.connection()?, account.id).await?;
+        transaction.commit().await?;
+        Ok(codes)
+    }
+
+    /// Takes the second factor away, unless a role that its owner has somewhere must have one. Every other sign-in of the
+    /// account ends. `None`: the password or the code is wrong.
+    pub async fn remove_second_factor(
+        &self,
+        caller: Caller<'_>,
+        sign_in: Uuid,
+        proof: Proof,
+    ) -> Result<Option<Rotated>> {
+        let account = self.owner(sign_in).await?;
+        if !account.has_second_factor() {
+            return Err(Error::input("input", "there is no second factor"));
+        }
+        let places = account::places(&mut *self.pool().accounts().await?, account.id).await?;
+        if self.active_places(&places, None).await?.iter().any(|place| place.must_have_second_factor) {
+            return Err(Error::Forbidden("your role must have a second factor: it can't be taken away".to_owned()));
+        }
+        if !self.prove(&account, proof, caller.address).await? {
+            return Ok(None);
+        }
+        let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
+        drop_second_factor(transaction.connection()?, account.id).await?;
+        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(false) };
+        self.rotate(transaction, caller, rotation).await.map(Some)
+    }
+
+    /// Proves again who they are: the sign-in goes on under a new token. `None`: the password or the code is wrong.
+    pub async fn confirm_identity(&self, caller: Caller<'_>, sign_in: Uuid, proof: Proof) -> Result<Option<Rotated>> {
+        let account = self.owner(sign_in).await?;
+        if !self.prove(&account, proof, caller.address).await? {
+            return Ok(None);
+        }
+        let transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
+        self.rotate(transaction, caller, Rotation::default()).await.map(Some)
+    }
+}
+
+/// Leaves an account without a second factor: its own wish, or the command line's for somebody who lost everything.
+pub async fn drop_second_factor(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
+    Sql::<()>::new(
+        "UPDATE account SET totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL WHERE id = ",
+    )
+    .bind(account)
+    .execute(connection)
+    .await?;
+    Sql::<()>::new("DELETE FROM recovery_code WHERE account_id = ").bind(account).execute(connection).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_for_its_account_and_key_only() {
+        let (seal, account) = (Seal::new([7; 32]), Uuid::now_v7());
+        let sealed = seal.close(account, b"12345678901234567890").expect("sealed");
+        assert!(!sealed.windows(10).any(|part| part == b"1234567890"));
+        assert_ne!(sealed, seal.close(account, b"12345678901234567890").expect("sealed"));
+        assert_eq!(seal.open(account, &sealed).expect("opened"), b"12345678901234567890");
+        assert!(seal.open(Uuid::now_v7(), &sealed).is_err());
+        assert!(Seal::new([8; 32]).open(account, &sealed).is_err());
+        assert!(seal.open(account, b"short").is_err());
+    }
+
+    #[test]
+    fn recovery_codes_are_long_differ_and_are_read_however_they_are_written() {
+        let codes = new_recovery_codes();
+        let different: std::collections::BTreeSet<&String> = codes.iter().collect();
+        assert_eq!((different.len(), codes.iter().all(|code| code.len() == 19)), (10, true), "{codes:?}");
+        let (seal, account) = (Seal::new([7; 32]), Uuid::now_v7());
+        let hash = seal.recovery_hash(account, "abcd-efgh-jkmn-pqrs");
+        assert_eq!(hash, seal.recovery_hash(account, " ABCD efgh jkmnpqrs"));
+        assert_ne!(hash, seal.recovery_hash(Uuid::now_v7(), "abcd-efgh-jkmn-pqrs"));
+        assert_eq!(hash.len(), 32);
+    }
+
+    #[test]
+    fn codes_are_those_of_the_rfc() {
+        // RFC 6238, appendix B, SHA-1: the last six of its eight digits.
+        let totp = totp(b"12345678901234567890".to_vec(), "a:b@c.example").expect("totp");
+        assert_eq!(totp.check("287082", 59), Some(1));
+        assert_eq!(totp.check("287082", 89), Some(1), "one step later");
+        assert_eq!(totp.check("287082", 120), None, "two steps later");
+        assert_eq!(totp.check("081804", 1_111_111_109), Some(37_037_036));
+        assert!(totp.to_url().expect("a URI").starts_with("otpauth://totp/Clinic:a%20b"));
+    }
+}

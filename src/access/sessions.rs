@@ -1,0 +1,235 @@
+//! Sign-ins that somebody has: a new token for one that goes on, the list, and ending them from elsewhere.
+
+use super::account::{self, Account};
+use super::scope::Scope;
+use super::sign_in::{Doorkeeper, SIGN_IN_AGAIN};
+use super::{Caller, token};
+use crate::db::{Sql, Transaction};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::vocabulary::{Action, RecordKind};
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::sql_types as st;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Sign-ins of one person that are shown.
+const MOST_SHOWN: i32 = 100;
+
+/// A sign-in that holds.
+#[derive(Debug, Clone)]
+pub struct SignInEntry {
+    /// Its id: not its token, nor made from it.
+    pub id: Uuid,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// What the client called itself (`User-Agent`).
+    pub client: String,
+    /// The network address it came from.
+    pub address: String,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, to a fifteenth of the idle time.
+    pub last_seen_at: DateTime<Utc>,
+    /// When it ends at the latest.
+    pub expires_at: DateTime<Utc>,
+    /// Whether a second factor was shown.
+    pub second_factor: bool,
+    /// Whether its token is a cookie.
+    pub by_cookie: bool,
+}
+
+/// A sign-in under a new token: the old one holds no more.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The token, shown this once.
+    pub token: String,
+    /// Whether it goes into the cookie.
+    pub by_cookie: bool,
+    /// When it ends at the latest.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What else changes with a new token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rotation {
+    /// Every other sign-in of this account ends.
+    pub(super) end_others: Option<Uuid>,
+    /// Whether the sign-in has a second factor from here on.
+    pub(super) second_factor: Option<bool>,
+}
+
+type Row = ((Uuid, Uuid, String, String), (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>), (bool, bool));
+type RowSql = (
+    (st::Uuid, st::Uuid, st::Text, st::Text),
+    (st::Timestamptz, st::Timestamptz, st::Timestamptz),
+    (st::Bool, st::Bool),
+);
+
+impl Doorkeeper {
+    /// The account of a sign-in.
+    pub async fn owner(&self, sign_in: Uuid) -> Result<Account> {
+        let found = account::of_sign_in(&mut *self.pool().accounts().await?, sign_in).await?;
+        found.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))
+    }
+
+    /// Gives the caller's sign-in a new token, proved now, and commits. Of two that come at once with the same token
+    /// one is refused.
+    pub(super) async fn rotate(
+        &self,
+        mut transaction: Transaction,
+        caller: Caller<'_>,
+        rotation: Rotation,
+    ) -> Result<Rotated> {
+        let old = token::hash(caller.token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
+        let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
+        let now = ids::now();
+        let connection = transaction.connection()?;
+        let mut sql = Sql::<(st::Uuid, st::Bool, st::Timestamptz)>::new("UPDATE sign_in SET token_hash = ");
+        sql.push_bind(hash.to_vec()).push(", proved_at = ").push_bind(now).push(", last_seen_at = ").push_bind(now);
+        if let Some(second_factor) = rotation.second_factor {
+            sql.push(", second_factor = ").push_bind(second_factor);
+        }
+        sql.push(" WHERE ended_at IS NULL AND token_hash = ").push_bind(old.to_vec());
+        sql.push(" RETURNING org_id, by_cookie, expires_at");
+        let rows: Vec<(Uuid, bool, DateTime<Utc>)> = sql.load(connection).await?;
+        let Some((org, by_cookie, expires_at)) = rows.into_iter().next() else {
+            transaction.rollback().await;
+            return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
+        };
+        if let Some(account) = rotation.end_others {
+            account::end_sign_ins(connection, account, Some(&hash)).await?;
+        }
+        transaction.commit().await?;
+        self.remember(hash, org);
+        Ok(Rotated { token, by_cookie, expires_at })
+    }
+
+    /// The sign-ins that these staff have in this organisation, the newest first: one's own, or anybody's for who manages
+    /// staff.
+    pub async fn sign_ins(&self, scope: &mut Scope, staff: &[Uuid]) -> Result<HashMap<Uuid, Vec<SignInEntry>>> {
+        let viewer = scope.viewer();
+        may_look(scope, staff)?;
+        let now = ids::now();
+        let idle = TimeDelta::from_std(self.lifetimes().idle).unwrap_or(TimeDelta::minutes(15));
+        let door = scope.read(RecordKind::Staff)?;
+        let rows: Vec<Row> = Sql::<RowSql>::new(
+            "SELECT i.staff_id, i.id, i.client, i.from_address, i.created_at, i.last_seen_at, i.expires_at, i.second_factor, \
+             i.by_cookie FROM unnest(",
+        )
+        .bind(staff.to_vec())
+        .text(") AS s (id) CROSS JOIN LATERAL (SELECT * FROM sign_in WHERE org_id = ")
+        .bind(door.org)
+        .text(" AND staff_id = s.id AND ended_at IS NULL AND expires_at > ")
+        .bind(now)
+        .text(" AND last_seen_at > ")
+        .bind(now - idle)
+        .text(" ORDER BY created_at DESC, id LIMIT ")
+        .bind(MOST_SHOWN)
+        .text(") AS i ORDER BY i.created_at DESC, i.id")
+        .load(door.connection)
+        .await?;
+        let mut found: HashMap<Uuid, Vec<SignInEntry>> = HashMap::new();
+        for ((staff, id, client, address), (created_at, last_seen_at, expires_at), (second_factor, by_cookie)) in rows {
+            let current = viewer.sign_in.is_some_and(|sign_in| sign_in.id == id);
+            let entry = SignInEntry {
+                id,
+                current,
+                client,
+                address,
+                created_at,
+                last_seen_at,
+                expires_at,
+                second_factor,
+                by_cookie,
+            };
+            found.entry(staff).or_default().push(entry);
+        }
+        Ok(found)
+    }
+
+    /// Ends one sign-in of the same person. False: they have none with this id.
+    pub async fn revoke(&self, owner: Uuid, id: Uuid) -> Result<bool> {
+        let mut accounts = self.pool().accounts().await?;
+        let ended = Sql::<()>::new("UPDATE sign_in SET ended_at = ")
+            .bind(ids::now())
+            .text(" WHERE ended_at IS NULL AND account_id = ")
+            .bind(owner)
+            .text(" AND id = ")
+            .bind(id)
+            .execute(&mut accounts)
+            .await?;
+        Ok(ended == 1)
+    }
+
+    /// Ends every sign-in of the caller's account, in all organisations; their own one too, or not.
+    pub async fn revoke_all(&self, caller: Caller<'_>, owner: Uuid, include_current: bool) -> Result<()> {
+        let mine = caller.token.map(token::hash).filter(|_| !include_current);
+        let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
+        let connection = transaction.connection()?;
+        account::lock(connection, owner).await?;
+        account::end_sign_ins(connection, owner, mine.as_ref()).await?;
+        transaction.commit().await
+    }
+}
+
+/// One's own, or anybody's for who manages staff.
+fn may_look(scope: &Scope, staff: &[Uuid]) -> Result<()> {
+    let viewer = scope.viewer();
+    let own = staff.iter().all(|id| viewer.staff == Some(*id));
+    if own { Ok(()) } else { viewer.check(Action::Update, RecordKind::Staff) }
+}
+
+/// Which of these staff have a second factor: asked by themselves, or by who manages staff.
+pub async fn with_second_factor(scope: &mut Scope, staff: &[Uuid]) -> Result<Vec<Uuid>> {
+    may_look(scope, staff)?;
+    let door = scope.read(RecordKind::Staff)?;
+    Ok(Sql::<st::Uuid>::new(
+        "SELECT m.staff_id FROM account_membership m JOIN account a ON a.id = m.account_id \
+         WHERE a.totp_confirmed_at IS NOT NULL AND m.org_id = ",
+    )
+    .bind(door.org)
+    .text(" AND m.staff_id = ANY (")
+    .bind(staff.to_vec())
+    .text(")")
+    .load(door.connection)
+    .await?)
+}
+
+/// Ends the sign-ins of a staff member in an organisation, those that wait for a code too.
+pub async fn end_of_staff(connection: &mut AsyncPgConnection, org: Uuid, staff: Uuid) -> Result<()> {
+    let now = ids::now();
+    let accounts: Vec<Uuid> = Sql::<st::Uuid>::new("SELECT account_id FROM account_membership WHERE org_id = ")
+        .bind(org)
+        .text(" AND staff_id = ")
+        .bind(staff)
+        .load(connection)
+        .await?;
+    for account in accounts {
+        account::lock(connection, account).await?;
+    }
+    for ending in ["UPDATE sign_in SET ended_at = ", "UPDATE sign_in_challenge SET used_at = "] {
+        let what = if ending.contains("challenge") { "used_at" } else { "ended_at" };
+        Sql::<()>::new(ending)
+            .bind(now)
+            .text(format!(" WHERE {what} IS NULL AND org_id = "))
+            .bind(org)
+            .text(" AND staff_id = ")
+            .bind(staff)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes the sign-ins of a staff member prove anew who they are before they sign: their rights have changed.
+pub async fn forget_proofs(connection: &mut AsyncPgConnection, org: Uuid, staff: Uuid) -> Result<()> {
+    Sql::<()>::new("UPDATE sign_in SET proved_at = NULL WHERE ended_at IS NULL AND org_id = ")
+        .bind(org)
+        .text(" AND staff_id = ")
+        .bind(staff)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
