@@ -126,7 +126,7 @@ async fn migrated() -> (Database, Sql) {
 }
 
 /// Tables with an `org_id` that are read before a tenant is known: only `src/access` does (`layers.rs`).
-const BEFORE_THE_TENANT: [&str; 2] = ["account_membership", "sign_in"];
+const BEFORE_THE_TENANT: [&str; 3] = ["account_membership", "api_key_use", "sign_in"];
 
 /// Condition of a `pg_class`: a table of a tenant (not a partition, not one of those above).
 fn of_a_tenant() -> String {
@@ -274,6 +274,8 @@ const GRANTS: &[(&str, &str)] = &[
     ("addendum", "INSERT SELECT"),
     ("adverse_event", "INSERT SELECT UPDATE"),
     ("aftercare_note", "INSERT SELECT UPDATE"),
+    ("api_key", "INSERT SELECT UPDATE"),
+    ("api_key_use", "INSERT SELECT UPDATE"),
     ("chart_counter", "INSERT SELECT UPDATE"),
     ("consent", "INSERT SELECT UPDATE"),
     ("consent_signature", "INSERT SELECT"),
@@ -299,7 +301,9 @@ const GRANTS: &[(&str, &str)] = &[
     ("product_use", "DELETE INSERT SELECT"),
     ("protocol", "INSERT SELECT UPDATE"),
     ("protocol_version", "INSERT SELECT UPDATE"),
+    ("rate_budget", "DELETE INSERT SELECT UPDATE"),
     ("recall", "INSERT SELECT UPDATE"),
+    ("service_account", "INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),
     ("sign_in", "INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
@@ -371,6 +375,8 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let gone = anna.patient("Gone", "Soon").await;
     let input = crate::access::erasing(&admin, &gone).await;
     admin.make("erasePatient", "erasure", input).await;
+    let service = admin.service_account("Reader", &["AUDIT_READ"]).await;
+    admin.api_key(&service, json!({})).await;
     (signed, draft)
 }
 
