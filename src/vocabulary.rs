@@ -368,6 +368,7 @@ mod tests {
 
 vocabulary! {
     /// What a service account may read. It writes nothing.
+    #[allow(clippy::enum_variant_names)] // there is no scope that writes
     ServiceScope {
         /// Patients and recalls: who they are and how to reach them.
         PatientsRead = "patients:read",

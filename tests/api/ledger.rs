@@ -12,6 +12,10 @@ use uuid::Uuid;
 const ENTRIES: &[(&str, &str, &str, &str, bool)] = &[
     ("updateOrganisation",  "organisation",  "update",  "organisation",      false),
     ("addLocation",         "location",      "create",  "location",          false),
+    ("createServiceAccount", "serviceAccount", "create", "service_account",  false),
+    ("updateServiceAccount", "serviceAccount", "update", "service_account",  false),
+    ("createApiKey",        "apiKey",        "create",  "api_key",           false),
+    ("revokeApiKey",        "apiKey",        "update",  "api_key",           false),
     ("requestPhotoUpload",  "photo",         "create",  "photo",             true),
     ("updatePhoto",         "photo",         "update",  "photo",             true),
     ("markPhotoEnteredInError", "photo",     "update",  "photo",             true),
@@ -89,8 +93,8 @@ const ENTRIES: &[(&str, &str, &str, &str, bool)] = &[
     ("dismissRecall", "recall", "update", "recall", true),
 ];
 
-/// Mutations that change many records, each with its entry (`merges.rs`).
-const SEVERAL: [&str; 2] = ["mergePatients", "unmergePatients"];
+/// Mutations that change several records, each with its entry (`merges.rs`, `service_accounts.rs`).
+const SEVERAL: [&str; 3] = ["mergePatients", "unmergePatients", "rotateApiKey"];
 
 async fn entries(sql: &Sql, organisation: &Organisation) -> i64 {
     let count = format!("SELECT count(*) FROM ledger WHERE org_id = '{}'", organisation.uuid);

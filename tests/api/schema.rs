@@ -398,23 +398,8 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let gone = anna.patient("Gone", "Soon").await;
     let input = crate::access::erasing(&admin, &gone).await;
     admin.make("erasePatient", "erasure", input).await;
-    let (org, id, key) = (clinic.north.uuid, uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-    let (staff, patient) = (uuid_of(anna.id()), uuid_of(&patient.id));
-    for row in [
-        format!("service_account VALUES ('{org}', '{id}', 'Reports', '{{}}', true, 1, now(), NULL, now(), NULL)"),
-        format!(
-            "api_key VALUES ('{org}', '{key}', '{id}', 'p', sha256('x'), '{{}}', now(), NULL, 1, now(), NULL, now(), NULL)"
-        ),
-        format!(
-            "patient_restriction VALUES ('{org}', '{id}', '{patient}', 'x', now(), NULL, now(), NULL, 'x', 1, now(), NULL, now(), NULL)"
-        ),
-        format!(
-            "emergency_access VALUES ('{org}', '{id}', '{patient}', '{staff}', 'x', now(), now() + interval '1 h', now(), \
-             now(), NULL, NULL, NULL, 1, now(), NULL, now(), NULL)"
-        ),
-    ] {
-        clinic.database.superuser().await.run(&format!("INSERT INTO {row}")).await;
-    }
+    let service = admin.service_account("Reader", &["AUDIT_READ"]).await;
+    admin.api_key(&service, json!({})).await;
     (signed, draft)
 }
 

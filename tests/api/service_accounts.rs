@@ -202,6 +202,8 @@ async fn a_rotated_key_holds_for_the_overlap_and_the_new_one_like_it() {
     assert_eq!(rotated["apiKey"]["allowedAddresses"], json!(["127.0.0.0/8"]));
     assert_eq!(rotated["apiKey"]["serviceAccount"]["id"], json!(service.id));
     assert_eq!((sql.one(&hours(&key.id)).await, sql.one(&hours(new)).await), ("24".to_owned(), "720".to_owned()));
+    let entries = "SELECT action || ' ' || version FROM ledger WHERE record_kind = 'api_key' ORDER BY seq";
+    assert_eq!(sql.column(entries).await, ["create 1", "update 2", "create 1"], "the old one's end, then the new one");
     let caller = clinic.anonymous().with_token(rotated["secret"].as_str().expect("a key"));
     caller.ask(WHO).await;
     old.ask(WHO).await;
