@@ -104,9 +104,7 @@ fn greet(server: &Server) {
         );
         println!("    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
         println!("Ask:");
-        println!(
-            "  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
-        );
+        println!("  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\");
         println!(
             "    -d '{{\"query\":\"{{ patients(first: 3) {{ nodes {{ displayName birthDate sessions(first: 1) {{ nodes {{ startedAt modality status practitioner {{ displayName }} }} }} }} }} }}\"}}'"
         );

@@ -439,7 +439,8 @@ mod tests {
     #[test]
     fn plain_http_stays_on_this_machine() {
         let check = |flags: &[&str]| {
-            let line = CommandLine::try_parse_from(["clinic", "serve"].iter().chain(flags)).map_err(|it| it.to_string())?;
+            let line =
+                CommandLine::try_parse_from(["clinic", "serve"].iter().chain(flags)).map_err(|it| it.to_string())?;
             let Command::Serve(settings) = line.command else { return Err("no serve".to_owned()) };
             settings.check()
         };

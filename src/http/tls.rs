@@ -109,8 +109,9 @@ fn read(chain: &Path, key: &Path) -> Result<CertifiedKey, String> {
             "--tls-certificate: {file} holds no certificate: give it as PEM, the service's own first, then the chain"
         ));
     }
-    let private = PrivateKeyDer::from_pem_slice(&text("--tls-key", key)?)
-        .map_err(|_| format!("--tls-key: {} holds no private key: give it as PEM, without a password", key.display()))?;
+    let private = PrivateKeyDer::from_pem_slice(&text("--tls-key", key)?).map_err(|_| {
+        format!("--tls-key: {} holds no private key: give it as PEM, without a password", key.display())
+    })?;
     CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             format!("--tls-key: {} is not the key of the certificate in {}", key.display(), chain.display())

@@ -25,9 +25,11 @@ const PLAIN: Own = Own { policy: POLICY, resource: "same-origin", cache: "no-sto
 
 #[track_caller]
 fn shielded(answer: &Answer, own: &Own, what: &str) {
-    let all: BTreeMap<&str, Vec<&str>> = answer.headers.keys().map(|name| {
-        (name.as_str(), answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect())
-    }).collect();
+    let all: BTreeMap<&str, Vec<&str>> = answer
+        .headers
+        .keys()
+        .map(|name| (name.as_str(), answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()))
+        .collect();
     let wanted = EVERYWHERE.iter().copied().chain([
         ("content-security-policy", own.policy),
         ("cross-origin-resource-policy", own.resource),
@@ -36,7 +38,10 @@ fn shielded(answer: &Answer, own: &Own, what: &str) {
     for (name, value) in wanted {
         let found = all.get(name).cloned().unwrap_or_default();
         assert_eq!(found.len(), 1, "{what}: {name} {found:?}");
-        assert!(found[0] == value || value.ends_with('*') && found[0].starts_with(value.trim_end_matches('*')), "{what}: {name} {found:?}");
+        assert!(
+            found[0] == value || value.ends_with('*') && found[0].starts_with(value.trim_end_matches('*')),
+            "{what}: {name} {found:?}"
+        );
     }
     for never in ["server", "x-powered-by", "set-cookie", "strict-transport-security"] {
         assert!(!all.contains_key(never), "{what}: {never}");
@@ -55,14 +60,14 @@ async fn every_answer_is_shielded() {
     let large = " ".repeat((1 << 20) + 1);
     let cases: Vec<(Method, &str, &[(&str, &str)], &str, u16)> = vec![
         (Method::POST, "/graphql", &json_type, ok, 200),
-        (Method::POST, "/graphql", &[json_type[0], ("accept-encoding", "gzip")], ok, 200),
+        (Method::POST, "/graphql", &[("content-type", "application/json"), ("accept-encoding", "gzip")], ok, 200),
         (Method::POST, "/graphql", &new, r#"{"query":"{"}"#, 400),
         (Method::POST, "/graphql", &new, r#"{"query":"{ patients(first: 500) { totalCount } }"}"#, 200),
         (Method::POST, "/graphql", &json_type, "{", 400),
         (Method::POST, "/graphql", &json_type, &large, 413),
         (Method::POST, "/graphql", &[], ok, 415),
-        (Method::POST, "/graphql", &[json_type[0], ("accept", "text/css")], ok, 406),
-        (Method::POST, "/graphql", &[json_type[0], ("authorization", "Basic x")], ok, 401),
+        (Method::POST, "/graphql", &[("content-type", "application/json"), ("accept", "text/css")], ok, 406),
+        (Method::POST, "/graphql", &[("content-type", "application/json"), ("authorization", "Basic x")], ok, 401),
         (Method::GET, "/graphql?query=%7B__typename%7D", &[], "", 200),
         (Method::GET, "/graphql?query=mutation%7BsignOut%7BsignedOut%7D%7D", &[], "", 405),
         (Method::DELETE, "/graphql", &[], "", 405),

@@ -196,7 +196,9 @@ async fn files_that_can_not_be_used_are_told_in_one_line() {
     ] {
         let line = ["clinic", "serve", "--listen", "127.0.0.1:0", "--database-url", "postgres://u@127.0.0.1:1/x"];
         let line = line.into_iter().chain(["--tls-certificate", text(certificate), "--tls-key", text(key)]);
-        let Command::Serve(settings) = CommandLine::try_parse_from(line).expect("flags").command else { panic!("serve") };
+        let Command::Serve(settings) = CommandLine::try_parse_from(line).expect("flags").command else {
+            panic!("serve")
+        };
         let told = Server::start(&settings).await.err().expect("an error");
         assert!(told.contains(why) && told.lines().count() == 1, "{told}");
         assert!(!told.contains("PRIVATE"), "{told}");
