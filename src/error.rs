@@ -297,7 +297,11 @@ const PASSING: &[&str] = &[
     "remaining connection slots",
     "deadlock detected",
     "could not extend file",
+    "could not write",
+    "could not create file",
     "No space left",
+    "File too large",
+    "out of memory",
     "communicating with the server",
 ];
 

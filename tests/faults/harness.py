@@ -169,9 +169,20 @@ class Place:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind and kind is not Skipped:
+            self.last_words()
         self.closing.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def last_words(self):
+        """What the service and Postgres complained of: the folder goes, this stays."""
+        for name in ("service.log", "postgres.log"):
+            with contextlib.suppress(OSError):
+                with open(os.path.join(self.path, name), errors="replace") as file:
+                    lines = [line for line in file.read().split("\n") if re.search("ERROR|WARN|FATAL|PANIC|panicked", line)]
+                for line in list(dict.fromkeys(re.sub(r"^.*?(\"level\"|FATAL|PANIC)", r"\1", line) for line in lines))[-12:]:
+                    say(f"{name}: {line[:400]}")
 
     @property
     def postmaster(self):
