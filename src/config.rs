@@ -124,6 +124,36 @@ impl ObjectSettings {
     }
 }
 
+/// How mail is sent.
+#[derive(Debug, Clone, Default, Args)]
+pub struct MailSettings {
+    /// Mail server that tells admins of emergency access, such as `smtps://user:password@mail.example.com`; absent, nobody is told by mail
+    #[arg(long, env = "CLINIC_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<Secret>,
+
+    /// Sender of those mails, such as `clinic@example.com`
+    #[arg(long, env = "CLINIC_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+}
+
+impl MailSettings {
+    /// Settings that contradict each other, as one line.
+    pub fn check(&self) -> Result<(), String> {
+        if self.smtp_url.is_some() != self.mail_from.is_some() {
+            return Err("--smtp-url and --mail-from go together".to_owned());
+        }
+        let wrong = "--smtp-url is not an address such as smtps://user:password@mail.example.com";
+        match &self.smtp_url {
+            Some(address)
+                if !url::Url::parse(address.expose()).is_ok_and(|it| matches!(it.scheme(), "smtp" | "smtps")) =>
+            {
+                Err(wrong.to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
@@ -134,6 +164,10 @@ pub struct ServeSettings {
     /// Where photos are.
     #[command(flatten)]
     pub objects: ObjectSettings,
+
+    /// Who sends mail.
+    #[command(flatten)]
+    pub mail: MailSettings,
 
     /// Fill a demo organisation if there is none, set the demo accounts' password and print it
     #[arg(long, env = "CLINIC_DEMO")]
@@ -202,6 +236,10 @@ pub struct ServeSettings {
     /// Refuse introspection queries and the explorer page
     #[arg(long, env = "CLINIC_NO_INTROSPECTION")]
     pub no_introspection: bool,
+
+    /// Write no look at a patient into the access log, to measure what that costs: for tests only, on loopback only
+    #[arg(long, env = "CLINIC_UNSAFE_NO_ACCESS_LOG", hide = true)]
+    pub unsafe_no_access_log: bool,
 
     /// How logs are written
     #[arg(long, env = "CLINIC_LOG_FORMAT", default_value = "json", value_enum)]
@@ -355,6 +393,10 @@ impl ServeSettings {
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
         self.objects.check()?;
+        self.mail.check()?;
+        if self.unsafe_no_access_log && !self.listen.ip().is_loopback() {
+            return Err("--unsafe-no-access-log is for measuring: only a service on loopback may use it".to_owned());
+        }
         if self.statement_timeout >= self.request_deadline {
             return Err("--statement-timeout must be shorter than --request-deadline".to_owned());
         }

@@ -60,6 +60,8 @@ pub enum Error {
     Forbidden(String),
     /// There is no such record, or it may not be known of.
     NotFound(String),
+    /// The patient's record is restricted, and nothing was said of why it is needed.
+    ReasonRequired,
     /// The input has faults.
     BadUserInput(Vec<Fault>),
     /// Somebody else changed the record first; its current version, where known.
@@ -126,6 +128,7 @@ impl Error {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(_) => "NOT_FOUND",
+            Self::ReasonRequired => "REASON_REQUIRED",
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::Conflict { .. } => "CONFLICT",
             Self::RecordSigned(_) => "RECORD_SIGNED",
@@ -150,6 +153,9 @@ impl Error {
                 many => format!("{} faults in the input; extensions.fields names each", many.len()),
             },
             Self::Conflict { message, .. } | Self::ProtocolBlocked { message, .. } => message.clone(),
+            Self::ReasonRequired => {
+                "this patient's record is restricted: send the header Access-Reason with why you need it".to_owned()
+            }
             Self::IdempotencyMismatch => {
                 "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"
                     .to_owned()

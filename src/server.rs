@@ -7,9 +7,10 @@ use crate::db::{self, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::http::{self, App, request::BodyLimits};
 use crate::ledger::AccessLog;
+use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
-use crate::{custody, demo, equip, graphql, photo};
+use crate::{custody, demo, equip, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, DefaultHeaders};
 use actix_web::{HttpServer, web};
@@ -117,6 +118,7 @@ struct Serving {
     handle: ServerHandle,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     photos: tokio::task::JoinHandle<()>,
+    alerts: tokio::task::JoinHandle<()>,
     demo: Option<demo::Demo>,
 }
 
@@ -127,6 +129,7 @@ pub struct Server {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
     photos: tokio::task::JoinHandle<()>,
+    alerts: tokio::task::JoinHandle<()>,
     database: Database,
     /// The demo sign-in, if one was asked for.
     pub demo: Option<demo::Demo>,
@@ -145,9 +148,9 @@ impl Server {
         })?;
         let mut database = Database::open(&settings.database).await?;
         match Self::serve(settings, &database, listener).await {
-            Ok(Serving { address, handle, running, photos, demo }) => {
+            Ok(Serving { address, handle, running, photos, alerts, demo }) => {
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
-                Ok(Self { address, handle, running, housekeeping, photos, database, demo })
+                Ok(Self { address, handle, running, housekeeping, photos, alerts, database, demo })
             }
             Err(message) => {
                 database.close().await;
@@ -184,12 +187,17 @@ impl Server {
         equip::equip_all(&pool).await?;
         let lifetimes = Lifetimes { idle: settings.sign_in_idle, absolute: settings.sign_in_lifetime };
         let service = Arc::new(Service {
-            access_log: AccessLog::start(pool.clone()),
+            access_log: AccessLog::start(pool.clone(), !settings.unsafe_no_access_log),
+            mailer: Mailer::open(&settings.mail)?,
             doorkeeper: Doorkeeper::new(pool, lifetimes),
             objects,
             links,
         });
+        if settings.unsafe_no_access_log {
+            tracing::warn!("looks at patients are NOT written into the access log");
+        }
         let keeping = Arc::clone(&service);
+        let alerting = Arc::clone(&service);
         let schema = graphql::schema(!settings.no_introspection);
         let limits = Limits { cost: settings.max_cost, ..Limits::default() };
         let app = web::Data::new(App {
@@ -222,7 +230,8 @@ impl Server {
         .run();
         let handle = server.handle();
         let photos = tokio::spawn(keep_photos(keeping));
-        Ok(Serving { address, handle, running: tokio::spawn(server), photos, demo })
+        let alerts = tokio::spawn(keep_alerting(alerting));
+        Ok(Serving { address, handle, running: tokio::spawn(server), photos, alerts, demo })
     }
 
     /// Where it listens.
@@ -234,6 +243,7 @@ impl Server {
     pub async fn stop(mut self) {
         self.housekeeping.abort();
         self.photos.abort();
+        self.alerts.abort();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.database.close().await;
@@ -258,6 +268,17 @@ async fn keep_photos(service: Arc<Service>) {
         }
         if let Err(error) = custody::remains::sweep(&service).await {
             tracing::warn!(?error, "the files of erased patients wait for the next hour");
+        }
+    }
+}
+
+/// At start and once a minute: admins are told of emergency access that they were not told of.
+async fn keep_alerting(service: Arc<Service>) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        if let Err(error) = privacy::alert::send_due(&service).await {
+            tracing::warn!(?error, "telling admins of emergency access waits for the next minute");
         }
     }
 }

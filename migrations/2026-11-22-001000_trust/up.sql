@@ -156,7 +156,8 @@ CREATE TABLE patient_restriction (
     FOREIGN KEY (org_id, patient_id) REFERENCES patient (org_id, id),
     CHECK ((lifted_at IS NULL) = (lift_reason IS NULL))
 );
-CREATE UNIQUE INDEX patient_restriction_standing ON patient_restriction (org_id, patient_id) WHERE lifted_at IS NULL;
+-- Not unique: two charts that are merged may both be restricted, and each keeps its own if they are taken apart.
+CREATE INDEX patient_restriction_standing ON patient_restriction (org_id, patient_id) WHERE lifted_at IS NULL;
 CREATE INDEX patient_restriction_patient ON patient_restriction (org_id, patient_id, created_at, id);
 CREATE INDEX patient_restriction_by_creation ON patient_restriction (org_id, created_at, id);
 CREATE INDEX patient_restriction_by_update ON patient_restriction (org_id, updated_at, id);
@@ -218,15 +219,39 @@ CREATE OR REPLACE FUNCTION patient_tables() RETURNS TABLE (place integer, name t
         (14, 'emergency_access', '{}')
 $$;
 
+-- Which restricted patients are closed to a transaction to which these are open, with who was merged into them. While it
+-- runs nobody is closed to it: the policy on patients asks it.
+CREATE FUNCTION closed_but_for(opened text) RETURNS uuid[]
+    LANGUAGE sql STABLE SET app.opened = 'all'
+    AS $$
+    WITH r AS (
+        SELECT patient_id AS id FROM patient_restriction
+        WHERE org_id = current_org() AND lifted_at IS NULL
+        AND patient_id <> ALL (string_to_array(opened, ',')::uuid[])
+    ) SELECT coalesce(array_agg(c.id), '{}') FROM (
+        SELECT id FROM r
+        UNION SELECT p.id FROM r JOIN patient p ON p.org_id = current_org() AND p.merged_into = r.id) AS c
+$$;
+
 -- Which restricted patients are closed to the running transaction. `app.opened` says which are open: 'all' (a reason was
 -- stated, the organisation has none, or it is the program itself), or a list of ids (emergency access). Not set: none is.
 CREATE FUNCTION closed_patients() RETURNS uuid[]
     LANGUAGE sql STABLE
+    AS $$ SELECT closed_but_for(coalesce(current_setting('app.opened', true), '')) $$;
+
+-- Whether a record that was not found is that of a restricted patient: then it is there for who says why.
+CREATE FUNCTION is_restricted(kind text, record uuid) RETURNS boolean
+    LANGUAGE sql STABLE SET app.opened = 'all'
     AS $$
-    SELECT coalesce(array_agg(r.patient_id), '{}') FROM patient_restriction r
-    WHERE r.org_id = current_org() AND r.lifted_at IS NULL
-    AND r.patient_id <> ALL (string_to_array(coalesce(current_setting('app.opened', true), ''), ',')::uuid[])
+    SELECT EXISTS (SELECT FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
+        JOIN patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into) AND r.lifted_at IS NULL
+        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind)
 $$;
+
+-- The patient with a chart number, or into whom they were merged; a restricted one too, by id alone.
+CREATE FUNCTION patient_with_number(number text) RETURNS uuid
+    LANGUAGE sql STABLE SET app.opened = 'all'
+    AS $$ SELECT coalesce(p.merged_into, p.id) FROM patient p WHERE p.org_id = current_org() AND p.chart_number = number $$;
 
 -- The only patients whose clinical records the running transaction may see (`app.only_patients`): those of the emergency
 -- access of somebody who has no right to clinical records else. Not set: no such bound.
@@ -253,13 +278,17 @@ BEGIN
     END LOOP;
 END
 $$;
+-- A merge tells of both charts.
+CREATE POLICY open_patients ON patient_merge AS RESTRICTIVE USING (
+    (SELECT current_setting('app.opened', true)) = 'all'
+    OR (from_id <> ALL ((SELECT closed_patients())::uuid[]) AND into_id <> ALL ((SELECT closed_patients())::uuid[])));
 -- Reading only: appending needs no look at what is there.
 CREATE POLICY open_patients ON ledger AS RESTRICTIVE FOR SELECT
     USING ((SELECT current_setting('app.opened', true)) = 'all' OR patient_id IS NULL
         OR patient_id <> ALL ((SELECT closed_patients())::uuid[]));
 CREATE POLICY only_patients ON ledger AS RESTRICTIVE FOR SELECT
     USING (coalesce((SELECT current_setting('app.only_patients', true)), '') = '' OR patient_id IS NULL
-        OR patient_id = ANY ((SELECT only_patients())::uuid[]));
+        OR record_kind IN ('patient', 'recall') OR patient_id = ANY ((SELECT only_patients())::uuid[]));
 
 -- --- The access log -------------------------------------------------------------------------------------------------
 

@@ -8,5 +8,5 @@ pub mod sign_in;
 mod throttle;
 pub mod token;
 
-pub use scope::{Door, Scope};
+pub use scope::{Door, Emergency, Scope};
 pub use sign_in::Caller;

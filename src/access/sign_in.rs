@@ -1,6 +1,6 @@
 //! Signing in and out, and who a token belongs to.
 
-use super::scope::{Scope, SignInMark, Viewer};
+use super::scope::{Emergency, Scope, Sight, SignInMark, Viewer};
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
 use super::{account, password};
@@ -68,9 +68,32 @@ pub struct Caller<'a> {
     pub reason: Option<&'a str>,
 }
 
-type ViewerRow = ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool));
-type ViewerSql =
-    ((st::Uuid, st::Text, st::Timestamptz), (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool), (st::Text, st::Bool));
+type ViewerRow =
+    ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool, Option<String>));
+type ViewerSql = (
+    (st::Uuid, st::Text, st::Timestamptz),
+    (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool),
+    (st::Text, st::Bool, st::Nullable<st::Text>),
+);
+
+/// Emergency access of staff `s` that is open at the bound moment, as `e`.
+fn push_emergencies<R>(sql: &mut Sql<R>, now: DateTime<Utc>) {
+    sql.push(
+        " CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients, \
+         json_agg(json_build_object('patient', g.patient_id, 'reason', g.reason) ORDER BY g.id)::text AS reasons \
+         FROM emergency_access g WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
+    )
+    .push_bind(now)
+    .push(") AS e");
+}
+
+/// Whose clinical records alone somebody sees who has none but emergency access.
+const ONLY_PATIENTS: &str = "set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') \
+                             ELSE '' END, true) <> ''";
+
+fn emergencies(reasons: Option<&String>) -> Result<Vec<Emergency>> {
+    Ok(reasons.map_or_else(|| Ok(Vec::new()), |reasons| serde_json::from_str(reasons))?)
+}
 
 impl Doorkeeper {
     /// Makes one.
@@ -193,7 +216,8 @@ impl Doorkeeper {
         let whose = self.whose(org, hash, caller.reason.is_some());
         let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
-        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (_, emergency))) = found else {
+        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (opened, emergency, reasons))) = found
+        else {
             transaction.rollback().await;
             return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
         };
@@ -201,26 +225,29 @@ impl Doorkeeper {
         let sign_in = SignInMark { id: *id, proved_at: *proved_at, enrolment_only: *enrolment_only };
         let viewer =
             Viewer { org, staff: Some(*staff), role: Some(*role), sign_in: Some(sign_in), emergency: *emergency };
-        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable))
+        let sight = Sight { all: opened == "all", emergencies: emergencies(reasons.as_ref())? };
+        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable, sight))
     }
 
     /// Opens a scope for a staff member whom a signed link names: they must be active still, and so must their account.
     pub async fn open_scope_of(&self, org: Uuid, staff: Uuid, request_id: &str, writable: bool) -> Result<Scope> {
-        let who = Sql::<(st::Text, st::Text)>::new(
-            // The address was made for somebody who had been shown the record: a restriction was answered for then.
-            "SELECT s.role, set_config('app.opened', 'all', true) FROM staff s JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id \
-             JOIN account a ON a.id = m.account_id WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ",
-        )
-        .bind(org)
-        .text(" AND s.id = ")
-        .bind(staff);
-        let (transaction, roles) = self.pool.begin::<_, (StaffRole, String)>(writable, org, &who).await?;
-        let Some((role, _)) = roles.into_iter().next() else {
+        // The address was made for somebody who had been shown the record: a restriction was answered for then.
+        let mut who = Sql::<(st::Text, st::Text, st::Bool, st::Nullable<st::Text>)>::new(format!(
+            "SELECT s.role, set_config('app.opened', 'all', true), {ONLY_PATIENTS}, e.reasons FROM staff s \
+             JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id JOIN account a ON a.id = m.account_id"
+        ));
+        push_emergencies(&mut who, ids::now());
+        who.push(" WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ").push_bind(org);
+        who.push(" AND s.id = ").push_bind(staff);
+        let (transaction, roles) =
+            self.pool.begin::<_, (StaffRole, String, bool, Option<String>)>(writable, org, &who).await?;
+        let Some((role, _, emergency, reasons)) = roles.into_iter().next() else {
             transaction.rollback().await;
             return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
         };
-        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency: false };
-        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency };
+        let sight = Sight { all: true, emergencies: emergencies(reasons.as_ref())? };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable, sight))
     }
 
     async fn organisation_of(&self, hash: TokenHash) -> Result<Uuid> {
@@ -243,29 +270,27 @@ impl Doorkeeper {
     fn whose(&self, org: Uuid, hash: TokenHash, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
-        Sql::new("SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, i.enrolment_only, set_config('app.opened', CASE WHEN ")
-        .bind(reason_stated)
-        .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
-        .bind(org)
-        .text(
-            ") THEN 'all' ELSE coalesce(e.patients, '') END, true), \
-             set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') ELSE '' END, true) <> '' \
-             FROM sign_in i JOIN account a ON a.id = i.account_id \
-             JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id \
-             CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients FROM emergency_access g \
-             WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
-        )
-        .bind(now)
-        .text(
-            ") AS e WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
-        )
-        .bind(hash.to_vec())
-        .text(" AND s.org_id = ")
-        .bind(org)
-        .text(" AND i.expires_at > ")
-        .bind(now)
-        .text(" AND i.last_seen_at > ")
-        .bind(now - idle)
+        let mut sql = Sql::new(
+            "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, i.enrolment_only, set_config('app.opened', CASE WHEN ",
+        );
+        sql.push_bind(reason_stated)
+            .push(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
+            .push_bind(org)
+            .push(format!(
+                ") THEN 'all' ELSE coalesce(e.patients, '') END, true), {ONLY_PATIENTS}, e.reasons \
+                 FROM sign_in i JOIN account a ON a.id = i.account_id \
+                 JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id"
+            ));
+        push_emergencies(&mut sql, now);
+        sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ")
+            .push_bind(hash.to_vec())
+            .push(" AND s.org_id = ")
+            .push_bind(org)
+            .push(" AND i.expires_at > ")
+            .push_bind(now)
+            .push(" AND i.last_seen_at > ")
+            .push_bind(now - idle);
+        sql
     }
 
     /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way.

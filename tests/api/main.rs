@@ -24,6 +24,7 @@ mod paging;
 mod patients;
 mod photos;
 mod plans;
+mod privacy;
 mod protocols;
 mod queries;
 mod recalls;
