@@ -220,17 +220,27 @@ CREATE OR REPLACE FUNCTION patient_tables() RETURNS TABLE (place integer, name t
 $$;
 
 -- Which restricted patients are closed to a transaction to which these are open, with who was merged into them. While it
--- runs nobody is closed to it: the policy on patients asks it.
+-- looks, nobody is closed to it: the policy on patients asks it.
 CREATE FUNCTION closed_but_for(opened text) RETURNS uuid[]
-    LANGUAGE sql STABLE SET app.opened = 'all'
+    LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    closed uuid[];
+BEGIN
+    IF opened = 'all' THEN
+        RETURN '{}';
+    END IF;
+    PERFORM set_config('app.opened', 'all', true);
     WITH r AS (
-        SELECT patient_id AS id FROM patient_restriction
-        WHERE org_id = current_org() AND lifted_at IS NULL
-        AND patient_id <> ALL (string_to_array(opened, ',')::uuid[])
-    ) SELECT coalesce(array_agg(c.id), '{}') FROM (
-        SELECT id FROM r
-        UNION SELECT p.id FROM r JOIN patient p ON p.org_id = current_org() AND p.merged_into = r.id) AS c
+        SELECT t.patient_id AS id FROM patient_restriction t
+        WHERE t.org_id = current_org() AND t.lifted_at IS NULL
+        AND t.patient_id <> ALL (string_to_array(opened, ',')::uuid[])
+    ) SELECT coalesce(array_agg(c.id), '{}') INTO closed FROM (
+        SELECT r.id FROM r
+        UNION SELECT p.id FROM r JOIN patient p ON p.org_id = current_org() AND p.merged_into = r.id) AS c;
+    PERFORM set_config('app.opened', opened, true);
+    RETURN closed;
+END
 $$;
 
 -- Which restricted patients are closed to the running transaction. `app.opened` says which are open: 'all' (a reason was
@@ -241,17 +251,35 @@ CREATE FUNCTION closed_patients() RETURNS uuid[]
 
 -- Whether a record that was not found is that of a restricted patient: then it is there for who says why.
 CREATE FUNCTION is_restricted(kind text, record uuid) RETURNS boolean
-    LANGUAGE sql STABLE SET app.opened = 'all'
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT EXISTS (SELECT FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
+DECLARE
+    opened text := coalesce(current_setting('app.opened', true), '');
+    answer boolean;
+BEGIN
+    PERFORM set_config('app.opened', 'all', true);
+    answer := EXISTS (SELECT FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
         JOIN patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into) AND r.lifted_at IS NULL
-        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind)
+        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind);
+    PERFORM set_config('app.opened', opened, true);
+    RETURN answer;
+END
 $$;
 
 -- The patient with a chart number, or into whom they were merged; a restricted one too, by id alone.
 CREATE FUNCTION patient_with_number(number text) RETURNS uuid
-    LANGUAGE sql STABLE SET app.opened = 'all'
-    AS $$ SELECT coalesce(p.merged_into, p.id) FROM patient p WHERE p.org_id = current_org() AND p.chart_number = number $$;
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    opened text := coalesce(current_setting('app.opened', true), '');
+    answer uuid;
+BEGIN
+    PERFORM set_config('app.opened', 'all', true);
+    answer := (SELECT coalesce(p.merged_into, p.id) FROM patient p WHERE p.org_id = current_org() AND p.chart_number = number);
+    PERFORM set_config('app.opened', opened, true);
+    RETURN answer;
+END
+$$;
 
 -- The only patients whose clinical records the running transaction may see (`app.only_patients`): those of the emergency
 -- access of somebody who has no right to clinical records else. Not set: no such bound.
@@ -288,7 +316,7 @@ CREATE POLICY open_patients ON ledger AS RESTRICTIVE FOR SELECT
         OR patient_id <> ALL ((SELECT closed_patients())::uuid[]));
 CREATE POLICY only_patients ON ledger AS RESTRICTIVE FOR SELECT
     USING (coalesce((SELECT current_setting('app.only_patients', true)), '') = '' OR patient_id IS NULL
-        OR record_kind IN ('patient', 'recall') OR patient_id = ANY ((SELECT only_patients())::uuid[]));
+        OR record_kind IN ('patient', 'recall', 'emergency_access') OR patient_id = ANY ((SELECT only_patients())::uuid[]));
 
 -- --- The access log -------------------------------------------------------------------------------------------------
 
