@@ -176,7 +176,10 @@ pub async fn page<T: Listing>(
     condition.push_to(&mut sql);
     window.push_to(&mut sql, &order.order());
     let rows = T::load(sql, door.connection).await?;
-    Ok(window.page(shown(scope, rows)))
+    // One row more was fetched than is shown.
+    let page = window.page(rows);
+    scope.show(page.rows.iter().filter_map(Record::patient_id));
+    Ok(page)
 }
 
 /// All that a condition keeps, for lists that are short by their nature; at most a thousand.

@@ -49,15 +49,17 @@ fn ids_of(schema: &Schema, ty: &str, depth: usize) -> String {
         let name = field.name.as_str();
         if ["id", "patientId", "patientIds", "recordId"].contains(&name) {
             selection += &format!("{name} ");
-        } else if depth > 0 && BELOW.contains(&name) && schema.get(field.named_type()).kind == "OBJECT" {
+        } else if depth > 0 && ty.name != "Patient" && BELOW.contains(&name) && schema.get(field.named_type()).kind == "OBJECT" {
             selection += &format!("{name} {{ {} }} ", ids_of(schema, field.named_type(), depth - 1));
         }
     }
     selection
 }
 
-/// Every query of the table, with the ids of what it shows.
-async fn queries(clinic: &Clinic) -> Vec<(&'static str, String, &'static [&'static str; 4])> {
+/// A query of the table: its name, its arguments, its text with the ids of what it shows, and who may ask it.
+type Asked = (&'static str, &'static str, String, &'static [&'static str; 4]);
+
+async fn queries(clinic: &Clinic) -> Vec<Asked> {
     let schema = Schema::ask(&clinic.anonymous()).await;
     let each = QUERIES.iter().map(|(name, arguments, rights)| {
         let root = schema.get("Query").fields.iter().find(|field| field.name == *name).expect("a root field");
@@ -65,7 +67,7 @@ async fn queries(clinic: &Clinic) -> Vec<(&'static str, String, &'static [&'stat
             "node" | "nodes" => "id ... on TreatmentSession { patient { id } }".to_owned(),
             _ => ids_of(&schema, root.named_type(), 3),
         };
-        (*name, query(&format!("{name}{arguments} {{ {selection} }}")), rights)
+        (*name, *arguments, query(&format!("{name}{arguments} {{ {selection} }}")), rights)
     });
     each.collect()
 }
@@ -118,10 +120,10 @@ async fn a_restricted_patient_is_hidden_on_every_path_until_a_reason_is_stated()
         let closed = [uuid_of(&patient.id), uuid_of(&double.id)];
         owners(&sql).await.into_iter().filter(|(_, owner)| closed.contains(owner)).map(|(id, _)| id).collect()
     };
-    assert!(hidden.len() > 25, "{}", hidden.len());
+    assert!(hidden.len() > 20, "{}", hidden.len());
     // What tells of the restriction and of emergency access is for those who look after it.
     let open = ["emergencyAccesses", "accessLog"];
-    for (name, text, rights) in queries(&clinic).await {
+    for (name, arguments, text, rights) in queries(&clinic).await {
         for role in Role::ALL.into_iter().filter(|role| rights[*role as usize] == "ok" && !open.contains(&name)) {
             let who = clinic.of(&clinic.north, role);
             let answer = who.graphql(&text, chart.ids.clone()).await;
@@ -145,7 +147,7 @@ async fn a_restricted_patient_is_hidden_on_every_path_until_a_reason_is_stated()
                 "$recall",
                 "$draft",
             ];
-            let about = one.iter().any(|id| text.rsplit_once('{').is_some() && text.contains(&format!("{id}")));
+            let about = one.iter().any(|id| arguments.contains(id));
             assert_eq!(answer.outcome() == CLOSED, about, "{role:?} {name} {}", answer.text);
             let reasoned = who.because("She asked me to").graphql(&text, chart.ids.clone()).await;
             assert_eq!(reasoned.outcome(), "ok", "{role:?} {name} {}", reasoned.text);
@@ -334,13 +336,12 @@ async fn in_an_emergency_the_front_desk_reads_that_patient_alone_until_the_clock
         desk.does("beginEmergencyAccess", asked, "emergencyAccess { id patientId open begunAt endsAt reason }").await;
     let begun = begun.ok()["beginEmergencyAccess"]["emergencyAccess"].clone();
     assert_eq!((&begun["patientId"], &begun["open"]), (&json!(patient.id), &json!(true)));
-    let text = "query ($a: ID!, $b: ID!, $s: ID!, $t: ID!) { sessions { totalCount nodes { id } } healthEntries { totalCount } \
+    let text = "query ($a: ID!, $b: ID!, $s: ID!) { sessions { totalCount nodes { id } } healthEntries { totalCount } \
         mine: patient(id: $a) { displayName healthHistory { text } sessions { totalCount } timeline { totalCount } history { totalCount } } \
         session(id: $s) { areas { area } history { totalCount } } chart(patientId: $a) { asOf } \
         other: patient(id: $b) { displayName healthHistory { text } sessions { totalCount } recalls { totalCount } history { totalCount } } }";
-    let asked = json!({"a": patient.id, "b": other.id, "s": session.id, "t": others.id});
-    let text = text.replace(", $t: ID!", "");
-    let seen = desk.graphql(&text, asked.clone()).await.ok();
+    let asked = json!({"a": patient.id, "b": other.id, "s": session.id, X
+    let seen = desk.graphql(text, asked.clone()).await.ok();
     assert_eq!(seen["sessions"], json!({"totalCount": 1, "nodes": [{"id": session.id}]}));
     assert_eq!(seen["healthEntries"]["totalCount"], 1);
     assert_eq!(seen["mine"]["healthHistory"].as_array().map(Vec::len), Some(1));
@@ -385,7 +386,7 @@ async fn in_an_emergency_the_front_desk_reads_that_patient_alone_until_the_clock
     assert_eq!(sees(&anna, &patient).await, CLOSED, "an emergency of one is none of another");
     // The clock ends it, and nothing has to act.
     sql.run("UPDATE emergency_access SET begun_at = now() - interval '2 h', ends_at = now() - interval '1 ms'").await;
-    let late = desk.graphql(&text, asked).await;
+    let late = desk.graphql(text, asked).await;
     assert_eq!(late.outcome(), format!("{NO} {CLOSED}"), "{}", late.text);
     assert!(late.data["mine"].is_null() && late.data["sessions"].is_null());
     let ended = desk.does("endEmergencyAccess", json!({"id": begun["id"]}), "__typename").await;
@@ -636,7 +637,7 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
     let north = clinic.north.uuid;
     let newest = format!("SELECT coalesce(max(seq), 0) FROM access_log WHERE org_id = '{north}'");
     let (mut wrong, mut looks, mut refusals) = (Vec::new(), 0, 0);
-    for (name, text, rights) in queries(&clinic).await {
+    for (name, arguments, text, rights) in queries(&clinic).await {
         for role in Role::ALL {
             let who = clinic.of(&clinic.north, role);
             let before = sql.one(&newest).await;
@@ -652,7 +653,6 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
             // What it shows, and what it was asked about.
             let mut shown = BTreeSet::new();
             ids_in(&answer.data, &mut shown);
-            let arguments = text.split_once(name).expect("its name").1.split('{').next().unwrap_or_default();
             for (kind, id) in chart.ids.as_object().expect("ids") {
                 if answer.outcome() == "ok" && arguments.contains(&format!("${kind}")) {
                     shown.insert(uuid_of(id.as_str().expect("id")));
