@@ -49,7 +49,11 @@ fn ids_of(schema: &Schema, ty: &str, depth: usize) -> String {
         let name = field.name.as_str();
         if ["id", "patientId", "patientIds", "recordId"].contains(&name) {
             selection += &format!("{name} ");
-        } else if depth > 0 && ty.name != "Patient" && BELOW.contains(&name) && schema.get(field.named_type()).kind == "OBJECT" {
+        } else if depth > 0
+            && ty.name != "Patient"
+            && BELOW.contains(&name)
+            && schema.get(field.named_type()).kind == "OBJECT"
+        {
             selection += &format!("{name} {{ {} }} ", ids_of(schema, field.named_type(), depth - 1));
         }
     }
@@ -340,7 +344,7 @@ async fn in_an_emergency_the_front_desk_reads_that_patient_alone_until_the_clock
         mine: patient(id: $a) { displayName healthHistory { text } sessions { totalCount } timeline { totalCount } history { totalCount } } \
         session(id: $s) { areas { area } history { totalCount } } chart(patientId: $a) { asOf } \
         other: patient(id: $b) { displayName healthHistory { text } sessions { totalCount } recalls { totalCount } history { totalCount } } }";
-    let asked = json!({"a": patient.id, "b": other.id, "s": session.id, X
+    let asked = json!({"a": patient.id, "b": other.id, "s": session.id});
     let seen = desk.graphql(text, asked.clone()).await.ok();
     assert_eq!(seen["sessions"], json!({"totalCount": 1, "nodes": [{"id": session.id}]}));
     assert_eq!(seen["healthEntries"]["totalCount"], 1);
