@@ -20,6 +20,7 @@ CHART = "query Chart($id: ID!) { patient(id: $id) { id chartNumber displayName b
 FULL = """query Full($id: ID!) { patient(id: $id) { displayName birthDate fitzpatrickType
   sessions(first: 5) { edges { node { startedAt status practitioner { displayName } areas { area needleDepthMm passes }
     aftercareNotes(first: 3) { edges { node { kind text } } } } } } } }"""
+ACCESS_LOG = "access-log"
 LOG = """mutation Log($input: LogSessionInput!) { logSession(input: $input) { session { id version } } }"""
 
 
@@ -38,10 +39,12 @@ class Service:
         self.password = "bench bench bench"
         self.start()
 
-    def start(self):
+    def start(self, access_log=True):
         environment = dict(os.environ, CLINIC_DEMO_PASSWORD=self.password, CLINIC_LOG="warn", CLINIC_SIGN_IN_IDLE="12h",
                            CLINIC_RATE_LIMIT_ACCOUNT="0", CLINIC_RATE_LIMIT_ADDRESS="0")
         environment.pop("DATABASE_URL", None)
+        if not access_log:
+            environment["CLINIC_UNSAFE_NO_ACCESS_LOG"] = "true"
         self.process = subprocess.Popen(
             [self.binary, "serve", "--demo", "--data-dir", self.folder, "--listen", "127.0.0.1:0", "--pool-size", str(self.pool)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
@@ -210,7 +213,7 @@ def main():
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--clients", type=int, default=32)
     options.add_argument("--pool", type=int, default=16)
-    options.add_argument("--only", help="one of the requests")
+    options.add_argument("--only", help="one of the requests, or access-log")
     options = options.parse_args()
     folder = os.path.abspath(options.data_dir)
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
@@ -219,6 +222,9 @@ def main():
     service = Service(options.binary, folder, options.pool)
     try:
         database = Database(folder)
+        if options.only == ACCESS_LOG:
+            cost_of_access_log(options, service)
+            return
         requests = choose(options, service)
         database.log_statements(True)
         service.stop()
@@ -228,6 +234,8 @@ def main():
         service.stop()
         service.start()
         measure(options, service, database, requests, scripts)
+        if not options.only:
+            cost_of_access_log(options, service)
     finally:
         service.stop()
 
@@ -288,6 +296,33 @@ def measure(options, service, database, requests, scripts):
             ratio = statistics.median(our[0] / their[0] for our, their in zip(ours, theirs))
             print(f"{name:36} {middle(ours, 0):10.0f} {middle(ours, 1):8.1f} {middle(ours, 2):8.1f}"
                   f" {middle(theirs, 0):10.0f} {middle(theirs, 1):8.1f} {middle(theirs, 2):8.1f} {ratio:6.0%}", flush=True)
+
+
+def cost_of_access_log(options, service):
+    """The same requests with a row for each look and without, in turns: the service is started anew for each side."""
+    only, options.only = options.only, None
+    requests = {name: request for name, request in choose(options, service).items() if request[0] is not LOG}
+    options.only = only
+    with_log, without = {name: [] for name in requests}, {name: [] for name in requests}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(options.rounds):
+            sides = [(True, with_log), (False, without)]
+            for logs, rates in sides if turn % 2 == 0 else reversed(sides):
+                service.stop()
+                service.start(access_log=logs)
+                for name, (query, variables) in requests.items():
+                    bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
+                    wrk(service.url, service.token, bodies, 1, options.clients, folder)  # warms connections and plans
+                    rates[name].append(wrk(service.url, service.token, bodies, options.seconds, options.clients, folder))
+    service.stop()
+    service.start()
+    print(f"\n{ACCESS_LOG}: {options.clients} clients, medians of {options.rounds} rounds of {options.seconds} s each\n")
+    print(f"{'request':36} {'with/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'without/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'cost':>7}")
+    for name in requests:
+        middle = lambda rows, column: statistics.median(row[column] for row in rows)
+        ratio = statistics.median(one[0] / other[0] for one, other in zip(with_log[name], without[name]))
+        print(f"{name:36} {middle(with_log[name], 0):10.0f} {middle(with_log[name], 1):8.1f} {middle(with_log[name], 2):8.1f}"
+              f" {middle(without[name], 0):10.0f} {middle(without[name], 1):8.1f} {middle(without[name], 2):8.1f} {1 - ratio:6.0%}", flush=True)
 
 
 def fresh_ids(statements):

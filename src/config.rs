@@ -142,6 +142,36 @@ pub struct TlsSettings {
     pub allow_plain_http: bool,
 }
 
+/// How mail is sent.
+#[derive(Debug, Clone, Default, Args)]
+pub struct MailSettings {
+    /// Mail server that tells admins of emergency access, such as `smtps://user:password@mail.example.com`; absent, nobody is told by mail
+    #[arg(long, env = "CLINIC_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<Secret>,
+
+    /// Sender of those mails, such as `clinic@example.com`
+    #[arg(long, env = "CLINIC_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+}
+
+impl MailSettings {
+    /// Settings that contradict each other, as one line.
+    pub fn check(&self) -> Result<(), String> {
+        if self.smtp_url.is_some() != self.mail_from.is_some() {
+            return Err("--smtp-url and --mail-from go together".to_owned());
+        }
+        let wrong = "--smtp-url is not an address such as smtps://user:password@mail.example.com";
+        match &self.smtp_url {
+            Some(address)
+                if !url::Url::parse(address.expose()).is_ok_and(|it| matches!(it.scheme(), "smtp" | "smtps")) =>
+            {
+                Err(wrong.to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct ServeSettings {
@@ -152,6 +182,10 @@ pub struct ServeSettings {
     /// Where photos are.
     #[command(flatten)]
     pub objects: ObjectSettings,
+
+    /// Who sends mail.
+    #[command(flatten)]
+    pub mail: MailSettings,
 
     /// Fill a demo organisation if there is none, set the demo accounts' password and print it
     #[arg(long, env = "CLINIC_DEMO")]
@@ -244,6 +278,10 @@ pub struct ServeSettings {
     /// Who may introspect the schema; none takes the explorer page away as well
     #[arg(long, env = "CLINIC_INTROSPECTION", default_value = "all", value_enum, value_name = "WHO")]
     pub introspection: Introspection,
+
+    /// Write no look at a patient into the access log, to measure what that costs: for tests only, on loopback only
+    #[arg(long, env = "CLINIC_UNSAFE_NO_ACCESS_LOG", hide = true)]
+    pub unsafe_no_access_log: bool,
 
     /// How logs are written
     #[arg(long, env = "CLINIC_LOG_FORMAT", default_value = "json", value_enum)]
@@ -439,6 +477,10 @@ impl ServeSettings {
     pub fn check(&self) -> Result<(), String> {
         self.objects.check()?;
         self.check_tls()?;
+        self.mail.check()?;
+        if self.unsafe_no_access_log && !self.listen.ip().is_loopback() {
+            return Err("--unsafe-no-access-log is for measuring: only a service on loopback may use it".to_owned());
+        }
         if self.only_persisted_documents && self.persisted_documents.is_none() {
             return Err("--only-persisted-documents goes with --persisted-documents FILE".to_owned());
         }

@@ -62,6 +62,8 @@ pub enum Error {
     ReauthenticationRequired,
     /// There is no such record, or it may not be known of.
     NotFound(String),
+    /// The patient's record is restricted, and nothing was said of why it is needed.
+    ReasonRequired,
     /// The input has faults.
     BadUserInput(Vec<Fault>),
     /// Somebody else changed the record first; its current version, where known.
@@ -129,6 +131,7 @@ impl Error {
             Self::Forbidden(_) => "FORBIDDEN",
             Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
             Self::NotFound(_) => "NOT_FOUND",
+            Self::ReasonRequired => "REASON_REQUIRED",
             Self::BadUserInput(_) => "BAD_USER_INPUT",
             Self::Conflict { .. } => "CONFLICT",
             Self::RecordSigned(_) => "RECORD_SIGNED",
@@ -156,6 +159,9 @@ impl Error {
             Self::ReauthenticationRequired => {
                 "this asks for your password or a code again: send confirmIdentity, then this once more with the token it gives"
                     .to_owned()
+            }
+            Self::ReasonRequired => {
+                "this patient's record is restricted: send the header Access-Reason with why you need it".to_owned()
             }
             Self::IdempotencyMismatch => {
                 "this Idempotency-Key, or this id of a new record, was used for another request: send a new one"

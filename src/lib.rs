@@ -25,6 +25,7 @@ mod http; // the HTTP face
 mod ids; // typed ids
 mod keys; // secrets outside the database
 mod ledger; // what was done and who saw what: append, chain, history, retries
+mod mail; // sends mail
 mod merge; // two charts of one person: found, made one, taken apart
 mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
@@ -34,6 +35,7 @@ mod page; // keyset cursors and connections
 mod patient; // patients
 mod photo; // photos: upload, consent, pairs
 mod plan; // treatment plans
+mod privacy; // restricted patients, emergency access, who looked
 mod protocol; // protocols: care rules as data
 mod recall; // who is to be called back, and where a lot went
 mod record; // what every record carries

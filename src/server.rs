@@ -9,9 +9,10 @@ use crate::graphql::gate::{DocumentCache, Limits};
 use crate::graphql::persisted::Persisted;
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::AccessLog;
+use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
-use crate::{custody, demo, equip, graphql, photo};
+use crate::{custody, demo, equip, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::Compress;
 use actix_web::{HttpServer, web};
@@ -128,6 +129,7 @@ struct Serving {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
+    alerts: tokio::task::JoinHandle<()>,
     demo: Option<demo::Demo>,
 }
 
@@ -139,6 +141,7 @@ pub struct Server {
     housekeeping: tokio::task::JoinHandle<()>,
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
+    alerts: tokio::task::JoinHandle<()>,
     database: Database,
     /// The demo sign-in, if one was asked for.
     pub demo: Option<demo::Demo>,
@@ -159,10 +162,10 @@ impl Server {
         })?;
         let mut database = Database::open(&settings.database).await?;
         match Self::serve(settings, &database, listener, certificate, (gate, persisted)).await {
-            Ok(Serving { address, handle, running, photos, certificate, demo }) => {
+            Ok(Serving { address, handle, running, photos, certificate, alerts, demo }) => {
                 database.keep_up();
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
-                Ok(Self { address, handle, running, housekeeping, photos, certificate, database, demo })
+                Ok(Self { address, handle, running, housekeeping, photos, certificate, alerts, database, demo })
             }
             Err(message) => {
                 database.close().await;
@@ -211,12 +214,17 @@ impl Server {
         let second_factor_key = settings.database.keys().key("second-factor")?;
         let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
         let service = Arc::new(Service {
-            access_log: AccessLog::start(pool.clone()),
+            access_log: AccessLog::start(pool.clone(), !settings.unsafe_no_access_log),
+            mailer: Mailer::open(&settings.mail)?,
             doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
             objects,
             links,
         });
+        if settings.unsafe_no_access_log {
+            tracing::warn!("looks at patients are NOT written into the access log");
+        }
         let keeping = (Arc::clone(&service), Arc::clone(&rates));
+        let alerting = Arc::clone(&service);
         let app = web::Data::new(App {
             gate,
             persisted,
@@ -255,7 +263,8 @@ impl Server {
         let handle = server.handle();
         let photos = tokio::spawn(keep_photos(keeping.0, keeping.1));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
-        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, demo })
+        let alerts = tokio::spawn(keep_alerting(alerting));
+        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, alerts, demo })
     }
 
     /// Where it listens.
@@ -276,6 +285,7 @@ impl Server {
         if let Some(certificate) = &self.certificate {
             certificate.abort();
         }
+        self.alerts.abort();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.database.close().await;
@@ -318,6 +328,17 @@ async fn keep_photos(service: Arc<Service>, rates: Arc<Rates>) {
         }
         if let Err(error) = rates.sweep().await {
             tracing::warn!(?error, "the sweep of limits waits for the next hour");
+        }
+    }
+}
+
+/// At start and once a minute: admins are told of emergency access that they were not told of.
+async fn keep_alerting(service: Arc<Service>) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minutes.tick().await;
+        if let Err(error) = privacy::alert::send_due(&service).await {
+            tracing::warn!(?error, "telling admins of emergency access waits for the next minute");
         }
     }
 }

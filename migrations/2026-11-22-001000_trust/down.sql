@@ -33,6 +33,7 @@ ALTER TABLE access_log ADD CONSTRAINT access_log_event_check
     CHECK (event IN ('read', 'refused', 'signed_in', 'sign_in_refused', 'signed_out'));
 DROP POLICY only_patients ON ledger;
 DROP POLICY open_patients ON ledger;
+DROP POLICY open_patients ON patient_merge;
 DROP POLICY only_patients ON health_entry;
 DROP POLICY open_patients ON health_entry;
 DROP POLICY only_patients ON consultation;
@@ -57,7 +58,10 @@ DROP POLICY open_patients ON addendum;
 DROP POLICY open_patients ON legal_hold;
 DROP POLICY open_patients ON patient;
 DROP FUNCTION only_patients();
+DROP FUNCTION patient_with_number(text);
+DROP FUNCTION is_restricted(text, uuid);
 DROP FUNCTION closed_patients();
+DROP FUNCTION closed_but_for(text);
 CREATE OR REPLACE FUNCTION patient_tables() RETURNS TABLE (place integer, name text, hangs_on text[])
     LANGUAGE sql IMMUTABLE
     AS $$

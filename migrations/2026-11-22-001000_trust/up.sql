@@ -156,7 +156,8 @@ CREATE TABLE patient_restriction (
     FOREIGN KEY (org_id, patient_id) REFERENCES patient (org_id, id),
     CHECK ((lifted_at IS NULL) = (lift_reason IS NULL))
 );
-CREATE UNIQUE INDEX patient_restriction_standing ON patient_restriction (org_id, patient_id) WHERE lifted_at IS NULL;
+-- Not unique: two charts that are merged may both be restricted, and each keeps its own if they are taken apart.
+CREATE INDEX patient_restriction_standing ON patient_restriction (org_id, patient_id) WHERE lifted_at IS NULL;
 CREATE INDEX patient_restriction_patient ON patient_restriction (org_id, patient_id, created_at, id);
 CREATE INDEX patient_restriction_by_creation ON patient_restriction (org_id, created_at, id);
 CREATE INDEX patient_restriction_by_update ON patient_restriction (org_id, updated_at, id);
@@ -218,16 +219,66 @@ CREATE OR REPLACE FUNCTION patient_tables() RETURNS TABLE (place integer, name t
         (14, 'emergency_access', '{}')
 $$;
 
+-- Which restricted patients are closed to a transaction to which these are open, with who was merged into them. While it
+-- looks, nobody is closed to it: the policy on patients asks it.
+CREATE FUNCTION closed_but_for(opened text) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    closed uuid[];
+BEGIN
+    IF opened = 'all' THEN
+        RETURN '{}';
+    END IF;
+    PERFORM set_config('app.opened', 'all', true);
+    WITH r AS (
+        SELECT t.patient_id AS id FROM patient_restriction t
+        WHERE t.org_id = current_org() AND t.lifted_at IS NULL
+        AND t.patient_id <> ALL (string_to_array(opened, ',')::uuid[])
+    ) SELECT coalesce(array_agg(c.id), '{}') INTO closed FROM (
+        SELECT r.id FROM r
+        UNION SELECT p.id FROM r JOIN patient p ON p.org_id = current_org() AND p.merged_into = r.id) AS c;
+    PERFORM set_config('app.opened', opened, true);
+    RETURN closed;
+END
+$$;
+
 -- Which restricted patients are closed to the running transaction. `app.opened` says which are open: 'all' (a reason was
 -- stated, the organisation has none, or it is the program itself), or a list of ids (emergency access). Not set: none is.
 CREATE FUNCTION closed_patients() RETURNS uuid[]
     LANGUAGE sql STABLE
+    AS $$ SELECT closed_but_for(coalesce(current_setting('app.opened', true), '')) $$;
+
+-- Whether a record that was not found is that of a restricted patient: then it is there for who says why.
+CREATE FUNCTION is_restricted(kind text, record uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
     AS $$
-    SELECT CASE WHEN current_setting('app.opened', true) = 'all' THEN '{}'::uuid[] ELSE (
-        SELECT coalesce(array_agg(r.patient_id), '{}') FROM patient_restriction r
-        WHERE r.org_id = current_org() AND r.lifted_at IS NULL
-        AND r.patient_id <> ALL (string_to_array(coalesce(NULLIF(current_setting('app.opened', true), 'all'), ''), ',')::uuid[])
-    ) END
+DECLARE
+    opened text := coalesce(current_setting('app.opened', true), '');
+    answer boolean;
+BEGIN
+    PERFORM set_config('app.opened', 'all', true);
+    answer := EXISTS (SELECT FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
+        JOIN patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into) AND r.lifted_at IS NULL
+        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind);
+    PERFORM set_config('app.opened', opened, true);
+    RETURN answer;
+END
+$$;
+
+-- The patient with a chart number, or into whom they were merged; a restricted one too, by id alone.
+CREATE FUNCTION patient_with_number(number text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    opened text := coalesce(current_setting('app.opened', true), '');
+    answer uuid;
+BEGIN
+    PERFORM set_config('app.opened', 'all', true);
+    answer := (SELECT coalesce(p.merged_into, p.id) FROM patient p WHERE p.org_id = current_org() AND p.chart_number = number);
+    PERFORM set_config('app.opened', opened, true);
+    RETURN answer;
+END
 $$;
 
 -- The only patients whose clinical records the running transaction may see (`app.only_patients`): those of the emergency
@@ -236,8 +287,7 @@ CREATE FUNCTION only_patients() RETURNS uuid[]
     LANGUAGE sql STABLE
     AS $$ SELECT string_to_array(NULLIF(current_setting('app.only_patients', true), ''), ',')::uuid[] $$;
 
--- The first half of each condition is asked once for a statement and spares the second, for nearly everybody. (A write that
--- had to wait for another asks both.)
+-- The first half of each condition is asked once for a statement and spares the second, for nearly everybody.
 CREATE POLICY open_patients ON patient AS RESTRICTIVE
     USING ((SELECT current_setting('app.opened', true)) = 'all' OR id <> ALL ((SELECT closed_patients())::uuid[]));
 DO $$
@@ -256,13 +306,17 @@ BEGIN
     END LOOP;
 END
 $$;
+-- A merge tells of both charts.
+CREATE POLICY open_patients ON patient_merge AS RESTRICTIVE USING (
+    (SELECT current_setting('app.opened', true)) = 'all'
+    OR (from_id <> ALL ((SELECT closed_patients())::uuid[]) AND into_id <> ALL ((SELECT closed_patients())::uuid[])));
 -- Reading only: appending needs no look at what is there.
 CREATE POLICY open_patients ON ledger AS RESTRICTIVE FOR SELECT
     USING ((SELECT current_setting('app.opened', true)) = 'all' OR patient_id IS NULL
         OR patient_id <> ALL ((SELECT closed_patients())::uuid[]));
 CREATE POLICY only_patients ON ledger AS RESTRICTIVE FOR SELECT
     USING (coalesce((SELECT current_setting('app.only_patients', true)), '') = '' OR patient_id IS NULL
-        OR patient_id = ANY ((SELECT only_patients())::uuid[]));
+        OR record_kind IN ('patient', 'recall', 'emergency_access') OR patient_id = ANY ((SELECT only_patients())::uuid[]));
 
 -- --- The access log -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 //! Keys of service accounts: how they are made and recognised, whose they are, and from where they are taken.
 
 use super::policy::Scopes;
-use super::scope::{Scope, ServiceMark, Viewer};
+use super::scope::{Scope, ServiceMark, Sight, Viewer};
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
@@ -188,7 +188,7 @@ impl Keyring {
         let KeyHolder { org, service, .. } = holder;
         let (transaction, rows) = self.pool.begin(writable, org, &whose(holder, hash, reason_stated)).await?;
         let row: Option<KeyRow> = rows.into_iter().next();
-        let Some(((active, scopes), (networks, expires_at, revoked_at), (last_used_at, _, _))) = row else {
+        let Some(((active, scopes), (networks, expires_at, revoked_at), (last_used_at, opened, _))) = row else {
             transaction.rollback().await;
             return Err(Error::Unauthenticated(UNKNOWN));
         };
@@ -213,7 +213,8 @@ impl Keyring {
         let scopes: Scopes = scopes.iter().flatten().filter_map(|scope| ServiceScope::parse(scope)).collect();
         let service = Some(ServiceMark { id: service, scopes });
         let viewer = Viewer { org, staff: None, role: None, sign_in: None, emergency: false, service };
-        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+        let sight = Sight { all: opened == "all", emergencies: Vec::new() };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable, sight))
     }
 
     /// Whose key it is; `None` for one that nobody has. A mistyped one is told so without a look into the database.

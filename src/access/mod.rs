@@ -14,5 +14,5 @@ pub mod sign_in;
 mod throttle;
 pub mod token;
 
-pub use scope::{Door, Scope, Viewer};
+pub use scope::{Door, Emergency, Scope, Viewer};
 pub use sign_in::Caller;

@@ -38,8 +38,8 @@ const POLICY: &[(RecordKind, [&str; 4])] = &[
     (RecordKind::LegalHold,        ["rcu",  "r",         "",         "r"]),
     (RecordKind::PatientErasure,   ["re",   "",          "",         "r"]),
     (RecordKind::PatientRestriction, ["rcu", "r",        "",         "r"]),
-    // Whoever begins emergency access sees their own; the list is for those who look after it.
-    (RecordKind::EmergencyAccess,  ["rcu",  "c",         "c",        "r"]),
+    // Whoever begins emergency access ends it; the list is for those who look after it.
+    (RecordKind::EmergencyAccess,  ["rcu",  "cu",        "cu",       "r"]),
     (RecordKind::ServiceAccount,   ["rcu",  "",          "",         "r"]),
     (RecordKind::ApiKey,           ["rcu",  "",          "",         "r"]),
 ];
@@ -160,9 +160,43 @@ pub fn allows(role: StaffRole, action: Action, record: RecordKind) -> bool {
         .is_some_and(|rights| rights.contains(letter(action)))
 }
 
-/// What emergency access lets somebody read of the one patient, whatever their role: everything clinical.
+/// What emergency access lets somebody read of the one patient, whatever their role: everything clinical. The database
+/// keeps those kinds, and no other, to the patients of the access (`only_patients`).
 pub fn in_emergency(record: RecordKind) -> bool {
-    allows(StaffRole::Practitioner, Action::Read, record)
+    use RecordKind::{
+        Addendum, AdverseEvent, AftercareNote, Consent, Consultation, HealthEntry, OutcomeAssessment, Photo,
+        TreatmentPlan, TreatmentSession,
+    };
+    matches!(
+        record,
+        HealthEntry
+            | Consultation
+            | TreatmentSession
+            | AftercareNote
+            | Addendum
+            | TreatmentPlan
+            | Consent
+            | Photo
+            | OutcomeAssessment
+            | AdverseEvent
+    )
+}
+
+/// FORBIDDEN unless the role may see who looked at what.
+pub fn check_access_log(role: StaffRole) -> Result<()> {
+    match role {
+        StaffRole::Admin | StaffRole::Auditor => Ok(()),
+        other => Err(Error::Forbidden(format!("the role {} may not read the access log", other.words()))),
+    }
+}
+
+/// The same for a service account.
+pub fn check_service_access_log(scopes: Scopes) -> Result<()> {
+    if scopes.has(ServiceScope::AuditRead) {
+        return Ok(());
+    }
+    let lacking = ServiceScope::AuditRead.as_str();
+    Err(Error::Forbidden(format!("this service account may not read the access log: it lacks the scope {lacking}")))
 }
 
 /// `Ok`, or FORBIDDEN with who may not do what.

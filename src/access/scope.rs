@@ -5,11 +5,13 @@
 //! transaction in which a write was opened and no ledger entry followed does not commit.
 
 use super::policy::{self, Scopes};
-use crate::db::{Pool, Transaction};
+use crate::db::{Pool, Sql, Transaction};
 use crate::error::{Error, Result};
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
+use diesel::sql_types as st;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -91,6 +93,32 @@ impl Viewer {
         let lately = self.staff.is_none() || self.sign_in.is_some_and(|sign_in| sign_in.lately);
         if lately { Ok(()) } else { Err(Error::ReauthenticationRequired) }
     }
+
+    /// FORBIDDEN unless the role, or a scope of the service account, lets them see who looked at what.
+    pub fn check_access_log(&self) -> Result<()> {
+        if let Some(service) = self.service {
+            return policy::check_service_access_log(service.scopes);
+        }
+        self.role.map_or(Ok(()), policy::check_access_log)
+    }
+}
+
+/// Emergency access of the viewer that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Emergency {
+    /// To whose record.
+    pub patient: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which restricted patients a scope sees.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sight {
+    /// All: a reason was stated, there is none, or it is the program itself.
+    pub all: bool,
+    /// Emergency access of the viewer.
+    pub emergencies: Vec<Emergency>,
 }
 
 /// The connection, with the organisation that every statement must name.
@@ -111,10 +139,18 @@ pub struct Scope {
     last_entry: Option<i64>,
     answer: Option<i64>,
     seen: BTreeSet<Uuid>,
+    looked: bool,
+    sight: Sight,
 }
 
 impl Scope {
-    pub(super) fn new(viewer: Viewer, request_id: String, transaction: Transaction, writable: bool) -> Self {
+    pub(super) fn new(
+        viewer: Viewer,
+        request_id: String,
+        transaction: Transaction,
+        writable: bool,
+        sight: Sight,
+    ) -> Self {
         Self {
             viewer,
             request_id,
@@ -124,13 +160,16 @@ impl Scope {
             last_entry: None,
             answer: None,
             seen: BTreeSet::new(),
+            looked: false,
+            sight,
         }
     }
 
     /// A writing scope of the program itself: the command line's staff and demo commands.
     pub async fn program(pool: &Pool, org: Uuid) -> Result<Self> {
         let transaction = pool.write(org).await?;
-        Ok(Self::new(Viewer::program(org), format!("cli-{}", crate::ids::new_id()), transaction, true))
+        let sight = Sight { all: true, emergencies: Vec::new() };
+        Ok(Self::new(Viewer::program(org), format!("cli-{}", crate::ids::new_id()), transaction, true, sight))
     }
 
     /// Who asks.
@@ -174,6 +213,37 @@ impl Scope {
         Ok(Door { org: self.viewer.org, connection: self.transaction.connection()? })
     }
 
+    /// Whether no restricted patient is closed to this scope.
+    pub fn sees_all(&self) -> bool {
+        self.sight.all
+    }
+
+    /// Emergency access of the viewer that is open.
+    pub fn emergencies(&self) -> &[Emergency] {
+        &self.sight.emergencies
+    }
+
+    /// Opens the record of one restricted patient until the transaction ends: for what is done about the access itself.
+    pub async fn open_patient(&mut self, patient: Uuid) -> Result<()> {
+        if self.sight.all {
+            return Ok(());
+        }
+        let connection = self.door()?.connection;
+        let _: Vec<String> = Sql::<st::Text>::new(
+            "SELECT set_config('app.opened', concat_ws(',', NULLIF(current_setting('app.opened', true), ''), ",
+        )
+        .bind(patient.to_string())
+        .text("), true)")
+        .load(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes emergency access that begins in this very scope, for the access log.
+    pub fn begins(&mut self, emergency: Emergency) {
+        self.sight.emergencies.push(emergency);
+    }
+
     /// Notes that the ledger has the entry of the write that was open.
     pub fn recorded(&mut self, seq: i64) {
         self.unrecorded = None;
@@ -193,6 +263,16 @@ impl Scope {
     /// Notes whose data is about to be shown, for the access log.
     pub fn show(&mut self, patients: impl IntoIterator<Item = Uuid>) {
         self.seen.extend(patients);
+    }
+
+    /// Notes a look that belongs in the access log though it may show nobody's data: one at the access log itself.
+    pub fn note_look(&mut self) {
+        self.looked = true;
+    }
+
+    /// Whether there was such a look.
+    pub fn looked(&self) -> bool {
+        self.looked
     }
 
     /// Whose data was shown up to now.

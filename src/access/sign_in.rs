@@ -3,7 +3,7 @@
 use super::account::{self, Account};
 use super::api_key::{self, Keyring};
 use super::password;
-use super::scope::{Scope, SignInMark, Viewer};
+use super::scope::{Emergency, Scope, Sight, SignInMark, Viewer};
 use super::second_factor::Seal;
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
@@ -137,9 +137,32 @@ pub struct Caller<'a> {
     pub reason: Option<&'a str>,
 }
 
-type ViewerRow = ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool));
-type ViewerSql =
-    ((st::Uuid, st::Text, st::Timestamptz), (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool), (st::Text, st::Bool));
+type ViewerRow =
+    ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool, Option<String>));
+type ViewerSql = (
+    (st::Uuid, st::Text, st::Timestamptz),
+    (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool),
+    (st::Text, st::Bool, st::Nullable<st::Text>),
+);
+
+/// Emergency access of staff `s` that is open at the bound moment, as `e`.
+fn push_emergencies<R>(sql: &mut Sql<R>, now: DateTime<Utc>) {
+    sql.push(
+        " CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients, \
+         json_agg(json_build_object('patient', g.patient_id, 'reason', g.reason) ORDER BY g.id)::text AS reasons \
+         FROM emergency_access g WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
+    )
+    .push_bind(now)
+    .push(") AS e");
+}
+
+/// Whose clinical records alone somebody sees who has none but emergency access.
+const ONLY_PATIENTS: &str = "set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') \
+                             ELSE '' END, true) <> ''";
+
+fn emergencies(reasons: Option<&String>) -> Result<Vec<Emergency>> {
+    Ok(reasons.map_or_else(|| Ok(Vec::new()), |reasons| serde_json::from_str(reasons))?)
+}
 
 impl Doorkeeper {
     /// Makes one. The key seals second factors' secrets.
@@ -348,7 +371,8 @@ impl Doorkeeper {
         let whose = self.whose(org, hash, caller);
         let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
-        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (_, emergency))) = found else {
+        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (opened, emergency, reasons))) = found
+        else {
             transaction.rollback().await;
             return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
         };
@@ -368,27 +392,29 @@ impl Doorkeeper {
             emergency: *emergency,
             service: None,
         };
-        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable))
+        let sight = Sight { all: opened == "all", emergencies: emergencies(reasons.as_ref())? };
+        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable, sight))
     }
 
     /// Opens a scope for a staff member whom a signed link names: they must be active still, and so must their account.
     pub async fn open_scope_of(&self, org: Uuid, staff: Uuid, request_id: &str, writable: bool) -> Result<Scope> {
-        let who = Sql::<(st::Text, st::Text)>::new(
-            // The address was made for somebody who had been shown the record: a restriction was answered for then.
-            "SELECT s.role, set_config('app.opened', 'all', true) FROM staff s JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id \
-             JOIN account a ON a.id = m.account_id WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ",
-        )
-        .bind(org)
-        .text(" AND s.id = ")
-        .bind(staff);
-        let (transaction, roles) = self.pool.begin::<_, (StaffRole, String)>(writable, org, &who).await?;
-        let Some((role, _)) = roles.into_iter().next() else {
+        // The address was made for somebody who had been shown the record: a restriction was answered for then.
+        let mut who = Sql::<(st::Text, st::Text, st::Bool, st::Nullable<st::Text>)>::new(format!(
+            "SELECT s.role, set_config('app.opened', 'all', true), {ONLY_PATIENTS}, e.reasons FROM staff s \
+             JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id JOIN account a ON a.id = m.account_id"
+        ));
+        push_emergencies(&mut who, ids::now());
+        who.push(" WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ").push_bind(org);
+        who.push(" AND s.id = ").push_bind(staff);
+        let (transaction, roles) =
+            self.pool.begin::<_, (StaffRole, String, bool, Option<String>)>(writable, org, &who).await?;
+        let Some((role, _, emergency, reasons)) = roles.into_iter().next() else {
             transaction.rollback().await;
             return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
         };
-        let viewer =
-            Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency: false, service: None };
-        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable))
+        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency, service: None };
+        let sight = Sight { all: true, emergencies: emergencies(reasons.as_ref())? };
+        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable, sight))
     }
 
     /// Whose token or key it is: a staff member's or a service account's id; `None` for nobody's. Whether it still holds
@@ -441,34 +467,30 @@ impl Doorkeeper {
     fn whose(&self, org: Uuid, hash: TokenHash, caller: Caller<'_>) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
-        Sql::new(
+        let mut sql = Sql::new(
             "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
              a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), set_config('app.opened', CASE WHEN ",
-        )
-        .bind(caller.reason.is_some())
-        .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
-        .bind(org)
-        .text(
-            ") THEN 'all' ELSE coalesce(e.patients, '') END, true), \
-             set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') ELSE '' END, true) <> '' \
-             FROM sign_in i JOIN account a ON a.id = i.account_id \
-             JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id \
-             CROSS JOIN LATERAL (SELECT string_agg(g.patient_id::text, ',') AS patients FROM emergency_access g \
-             WHERE g.org_id = s.org_id AND g.staff_id = s.id AND g.ended_at IS NULL AND g.ends_at > ",
-        )
-        .bind(now)
-        .text(
-            ") AS e WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ",
-        )
-        .bind(hash.to_vec())
-        .text(" AND i.by_cookie = ")
-        .bind(caller.by_cookie)
-        .text(" AND s.org_id = ")
-        .bind(org)
-        .text(" AND i.expires_at > ")
-        .bind(now)
-        .text(" AND i.last_seen_at > ")
-        .bind(now - idle)
+        );
+        sql.push_bind(caller.reason.is_some())
+            .push(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
+            .push_bind(org)
+            .push(format!(
+                ") THEN 'all' ELSE coalesce(e.patients, '') END, true), {ONLY_PATIENTS}, e.reasons \
+                 FROM sign_in i JOIN account a ON a.id = i.account_id \
+                 JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id"
+            ));
+        push_emergencies(&mut sql, now);
+        sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ")
+            .push_bind(hash.to_vec())
+            .push(" AND i.by_cookie = ")
+            .push_bind(caller.by_cookie)
+            .push(" AND s.org_id = ")
+            .push_bind(org)
+            .push(" AND i.expires_at > ")
+            .push_bind(now)
+            .push(" AND i.last_seen_at > ")
+            .push_bind(now - idle);
+        sql
     }
 
     /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way.

@@ -131,6 +131,9 @@ pub async fn chart(scope: &mut Scope, patient: Uuid, as_of: DateTime<Utc>) -> Re
     let mut records = ledger::shown_at(scope, &[patient], as_of).await?;
     let own = records.iter().position(|entry| entry.record == patient);
     let Some(own) = own.map(|own| records.remove(own)) else {
+        if let Error::ReasonRequired = ledger::absent(scope, RecordKind::Patient, patient).await {
+            return Err(Error::ReasonRequired);
+        }
         let id = ids::show(RecordKind::Patient, patient);
         return Err(Error::NotFound(format!("there is no patient with the id {id} at that moment")));
     };

@@ -84,8 +84,9 @@ pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -
         .into_iter()
         .map(|member| (ids::show(RecordKind::Staff, member.id), Value::String(member.display_name)))
         .collect();
-    let looks = looks.into_iter().map(|((seq, at, actor), (event, operation, address))| {
-        json!({"sequence": seq, "at": time(at), "by": staff_id(actor), "event": event, "operation": operation, "from": address})
+    let looks = looks.into_iter().map(|((seq, at, actor), (event, operation, address, reason))| {
+        json!({"sequence": seq, "at": time(at), "by": staff_id(actor), "event": event, "operation": operation, "from": address,
+            "reason": reason})
     });
     let photos = store::photos(scope, &everyone).await?.into_iter().map(|(id, media_type, content_hash)| {
         json!({"photoId": ids::show(RecordKind::Photo, id), "mediaType": media_type, "contentHash": content_hash,

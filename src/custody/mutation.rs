@@ -4,6 +4,7 @@ use super::{Export, LegalHold, PatientErasure, export, remains, store};
 use crate::access::Scope;
 use crate::error::{self, Error};
 use crate::ids;
+use crate::ledger;
 use crate::objects::{Pass, Reading, Reason, Use};
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::listing;
@@ -139,7 +140,7 @@ async fn erase(
     let id = erasure.patient_id;
     // Held until the end: nobody adds to the chart, or places a hold, between the look and the deed.
     let found = patients::held(scope, &[id]).await?.into_iter().next();
-    let patient = found.ok_or_else(|| Error::not_found("patient", ids::show(RecordKind::Patient, id)))?;
+    let Some(patient) = found else { return Err(ledger::absent(scope, RecordKind::Patient, id).await) };
     error::at_version("patient", patient.stamp.version, expected)?;
     if patient.status == PatientStatus::Merged {
         return Err(Error::input("input.patientId", "was merged into another patient: erase that one (mergedInto)"));

@@ -22,6 +22,7 @@ use crate::outcome::{graphql::OutcomeQuery, mutation::OutcomeMutation};
 use crate::patient::{graphql::PatientQuery, mutation::PatientMutation};
 use crate::photo::{graphql::PhotoQuery, mutation::PhotoMutation};
 use crate::plan::{graphql::PlanQuery, mutation::PlanMutation};
+use crate::privacy::{access_log::AccessLogQuery, graphql::PrivacyQuery, mutation::PrivacyMutation};
 use crate::protocol::{graphql::ProtocolQuery, mutation::ProtocolMutation};
 use crate::recall::{graphql::RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
 use crate::service_account::{graphql::ServiceAccountQuery, mutation::ServiceAccountMutation};
@@ -53,6 +54,8 @@ pub struct Query(
     MergeQuery,
     ChartQuery,
     CustodyQuery,
+    PrivacyQuery,
+    AccessLogQuery,
     PhotoQuery,
 );
 
@@ -79,6 +82,7 @@ pub struct Mutation(
     RecallMutation,
     MergeMutation,
     CustodyMutation,
+    PrivacyMutation,
     PhotoMutation,
     addendum::AddendumMutation,
 );

@@ -9,7 +9,7 @@ use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::{self, HealthEntry};
 use crate::ids;
-use crate::ledger::RecordVersion;
+use crate::ledger::{self, RecordVersion};
 use crate::merge::PatientMerge;
 use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
@@ -18,6 +18,7 @@ use crate::page::{Connection, listing, parse_any_id};
 use crate::patient::{self, Patient};
 use crate::photo::Photo;
 use crate::plan::TreatmentPlan;
+use crate::privacy::{EmergencyAccess, PatientRestriction};
 use crate::protocol::{Protocol, ProtocolVersion};
 use crate::recall::Recall;
 use crate::record::Signature;
@@ -27,7 +28,7 @@ use crate::session::{self, TreatmentSession};
 use crate::signing::{self, Addendum};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Interface, Object, Result};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -67,6 +68,10 @@ pub enum Node {
     LegalHold(LegalHold),
     /// What is left of an erased patient.
     PatientErasure(PatientErasure),
+    /// A restriction of a patient's record.
+    PatientRestriction(PatientRestriction),
+    /// Emergency access to a patient's record.
+    EmergencyAccess(EmergencyAccess),
     /// An adverse event.
     AdverseEvent(AdverseEvent),
     /// A recall.
@@ -169,8 +174,10 @@ async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::
         RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
         RecordKind::ServiceAccount => nodes!(listing::by_ids::<ServiceAccount>(scope, ids).await?, ServiceAccount),
         RecordKind::ApiKey => nodes!(listing::by_ids::<ApiKey>(scope, ids).await?, ApiKey),
-        // None of these has a type in the API yet.
-        RecordKind::PatientRestriction | RecordKind::EmergencyAccess => Vec::new(),
+        RecordKind::PatientRestriction => {
+            nodes!(listing::by_ids::<PatientRestriction>(scope, ids).await?, PatientRestriction)
+        }
+        RecordKind::EmergencyAccess => nodes!(listing::by_ids::<EmergencyAccess>(scope, ids).await?, EmergencyAccess),
         RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
     })
 }
@@ -187,7 +194,10 @@ impl NodeQuery {
             let (kind, record) = parse_any_id("id", &id)?;
             let mut scope = ctx.operation()?.reader().await?;
             let found = load(&mut scope, kind, &[record]).await?.into_iter().next();
-            Ok(found.map(|(_, node)| node).ok_or_else(|| Error::not_found(&kind.words(), id.as_str()))?)
+            match found {
+                Some((_, node)) => Ok(node),
+                None => Err(ledger::absent(&mut scope, kind, record).await.into()),
+            }
         };
         Some(found.await)
     }
@@ -220,6 +230,13 @@ impl NodeQuery {
                 }
             }
         }
+        let parsed = ids.iter().filter_map(|id| ids::parse_any(id));
+        let missing: Vec<(RecordKind, Uuid)> =
+            parsed.filter(|(kind, id)| !found.contains_key(id) && !failed.contains_key(kind)).collect();
+        let restricted = match missing.as_slice() {
+            [] => BTreeSet::new(),
+            missing => ledger::restricted(&mut *ctx.operation()?.reader().await?, missing).await?,
+        };
         let nodes = ids.iter().map(|id| {
             Some(match ids::parse_any(id) {
                 None => Err(Error::input(
@@ -230,6 +247,7 @@ impl NodeQuery {
                 Some((kind, record)) => match (found.get(&record), failed.get(&kind)) {
                     (Some(node), _) => Ok(node.clone()),
                     (None, Some(error)) => Err(async_graphql::Error::from(error.as_ref())),
+                    (None, None) if restricted.contains(&record) => Err(Error::ReasonRequired.into()),
                     (None, None) => Err(Error::not_found(&kind.words(), id.as_str()).into()),
                 },
             })

@@ -6,7 +6,6 @@ use crate::access::Scope;
 use crate::db::tables::health_entry;
 use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::ledger;
 use crate::page::{Order, Page, Window};
 use crate::record::Stamp;
@@ -153,7 +152,10 @@ pub async fn entries(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<HealthEnt
 /// One entry, or NOT_FOUND.
 pub async fn entry(scope: &mut Scope, id: Uuid) -> Result<HealthEntry> {
     let found = entries(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("health entry", ids::show(RecordKind::HealthEntry, id)))
+    match found {
+        Some(found) => Ok(found),
+        None => Err(ledger::absent(scope, RecordKind::HealthEntry, id).await),
+    }
 }
 
 /// Adds an entry.

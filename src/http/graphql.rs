@@ -226,7 +226,7 @@ async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, fac
     }
     let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));
     let response = app.schema.execute(request).await;
-    let refused = response.errors.iter().any(|error| code_of(error) == Some("FORBIDDEN"));
+    let refused = response.errors.iter().any(|error| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
     match operation.finish(refused).await {
         Ok(()) => response.extension("cost", async_graphql::Value::from(admitted.cost())),
         Err(error) => failed(error),

@@ -150,6 +150,8 @@ pub async fn snapshot_at<R: Record>(scope: &mut Scope, seq: i64) -> Result<R> {
     match content.into_iter().next() {
         Some(Some(content)) => Ok(serde_json::from_str(&content)?),
         Some(None) => Err(Error::NotFound(format!("this {} was erased since", R::KIND.words()))),
+        // The ledger has an entry for each number: this one is of a patient who is closed to this scope.
+        None if !scope.sees_all() => Err(Error::ReasonRequired),
         None => Err(Error::Internal(format!("there is no ledger entry {seq}"))),
     }
 }

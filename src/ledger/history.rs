@@ -68,7 +68,9 @@ fn kind_named_by(field: &str) -> Option<RecordKind> {
         "aftercare_note_id" => RecordKind::AftercareNote,
         "location_id" => RecordKind::Location,
         "protocol_id" => RecordKind::Protocol,
-        "merged_by" | "undone_by" | "placed_by" | "lifted_by" | "erased_by" => RecordKind::Staff,
+        "staff_id" | "reviewed_by" | "merged_by" | "undone_by" | "placed_by" | "lifted_by" | "erased_by" => {
+            RecordKind::Staff
+        }
         "protocol_version_id" | "copied_from" => RecordKind::ProtocolVersion,
         "plan_id" => RecordKind::TreatmentPlan,
         "consultation_id" => RecordKind::Consultation,

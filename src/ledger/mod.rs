@@ -1,6 +1,7 @@
 //! The ledger: one append-only, chained row for every write, in the write's own transaction. Its sibling, the access
 //! log, has one for every look at a patient, every sign-in and every refusal.
 
+mod absent;
 mod access_log;
 mod chain;
 mod entry;
@@ -10,6 +11,7 @@ mod kept;
 mod moment;
 mod retry;
 
+pub use absent::{absent, restricted};
 pub use access_log::{AccessEvent, AccessLog, Event, verify_access};
 pub use chain::verify;
 pub(crate) use chain::{Sealed, next_hash};

@@ -84,7 +84,9 @@ pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -
             .text(") ORDER BY v.seq")
             .load(door.connection)
             .await?;
-    scope.show(patients.iter().copied());
+    if !rows.is_empty() {
+        scope.show(patients.iter().copied());
+    }
     Ok(entries(rows))
 }
 
@@ -115,22 +117,27 @@ pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Resu
     Ok(entries(rows))
 }
 
-/// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came from.
-pub type Look = ((i64, DateTime<Utc>, Option<Uuid>), (String, String, String));
-type LookSql = ((st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text));
+/// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came
+/// from, and why.
+pub type Look = ((i64, DateTime<Utc>, Option<Uuid>), (String, String, String, Option<String>));
+type LookSql =
+    ((st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text, st::Nullable<st::Text>));
 
 /// Who looked at these patients, oldest first, at most `limit`.
 pub async fn looks_at(scope: &mut Scope, patients: &[Uuid], limit: i64) -> Result<Vec<Look>> {
     let door = scope.ledger()?;
-    let looks =
-        Sql::<LookSql>::new("SELECT seq, at, actor_id, event, operation, from_address FROM access_log WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND patient_ids && ")
-            .bind(patients.to_vec())
-            .text(" ORDER BY seq LIMIT ")
-            .bind(limit)
-            .load(door.connection)
-            .await?;
+    let looks = Sql::<LookSql>::new(
+        "SELECT seq, at, actor_id, event, operation, from_address, reason FROM access_log WHERE org_id = ",
+    )
+    .bind(door.org)
+    .text(" AND (seq, at) IN (SELECT a.seq, a.at FROM access_log_patient a WHERE a.org_id = ")
+    .bind(door.org)
+    .text(" AND a.patient_id = ANY (")
+    .bind(patients.to_vec())
+    .text(")) ORDER BY seq LIMIT ")
+    .bind(limit)
+    .load(door.connection)
+    .await?;
     Ok(looks)
 }
 

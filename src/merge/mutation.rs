@@ -5,6 +5,7 @@ use super::{Identities, IdentityField, MergeConflict, MergeSide, PatientMerge, s
 use crate::access::Scope;
 use crate::error::{self, Error, Faults};
 use crate::ids;
+use crate::ledger;
 use crate::operation::{Inputs, Running, transaction};
 use crate::patient::{Patient, PatientStatus, store as patients};
 use crate::record::Stamp;
@@ -96,6 +97,11 @@ async fn pair(scope: &mut Scope, ids: (Uuid, Uuid), hold: bool) -> error::Result
     };
     let mut faults = Faults::default();
     let pair = (take(ids.0), take(ids.1));
+    let missing = [(&pair.0, ids.0), (&pair.1, ids.1)];
+    let missing = missing.into_iter().filter(|(found, _)| found.is_none()).map(|(_, id)| (RecordKind::Patient, id));
+    if !ledger::restricted(scope, &missing.collect::<Vec<_>>()).await?.is_empty() {
+        return Err(Error::ReasonRequired);
+    }
     for (patient, path) in [(&pair.0, "input.fromId"), (&pair.1, "input.intoId")] {
         if patient.is_none() {
             faults.add(path, "is not a patient of this organisation");
@@ -171,8 +177,12 @@ async fn merge(
 async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<PatientMerge> {
     scope.viewer().check(Action::Merge, RecordKind::PatientMerge)?;
     let found = store::held(scope, id).await?;
-    let (mut merge, identities) =
-        found.ok_or_else(|| Error::input("input.mergeId", "is not a merge of this organisation"))?;
+    let Some((mut merge, identities)) = found else {
+        return Err(match ledger::absent(scope, RecordKind::PatientMerge, id).await {
+            Error::NotFound(_) => Error::input("input.mergeId", "is not a merge of this organisation"),
+            other => other,
+        });
+    };
     if merge.undone_at.is_some() {
         return Err(Error::input("input.mergeId", "was taken back already"));
     }

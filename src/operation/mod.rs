@@ -7,9 +7,10 @@ pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
 use crate::access::sign_in::Doorkeeper;
-use crate::access::{Caller, Scope};
+use crate::access::{Caller, Emergency, Scope};
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry};
+use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
@@ -51,6 +52,8 @@ pub struct Service {
     pub objects: Objects,
     /// Signs the links to them.
     pub links: Links,
+    /// Sends mail, if the settings say by whom.
+    pub mailer: Option<Mailer>,
 }
 
 /// One operation under way.
@@ -77,6 +80,8 @@ pub struct Pass {
 struct Shown {
     viewer: Option<(Uuid, Option<Uuid>)>,
     patients: BTreeSet<Uuid>,
+    emergencies: Vec<Emergency>,
+    looked: bool,
 }
 
 /// The open reading scope, for as long as it is held.
@@ -103,6 +108,11 @@ impl Operation {
     /// The service.
     pub fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// The service, for what goes on beside the operation.
+    pub fn shared_service(&self) -> Arc<Service> {
+        Arc::clone(&self.service)
     }
 
     /// What is known of the request.
@@ -165,6 +175,9 @@ impl Operation {
     fn note_viewer(&self, scope: &Scope) {
         if let Ok(mut shown) = self.shown.lock() {
             shown.viewer = Some((scope.org(), scope.viewer().actor()));
+            let known = shown.emergencies.clone();
+            shown.emergencies.extend(scope.emergencies().iter().filter(|it| !known.contains(it)).cloned());
+            shown.looked |= scope.looked();
         }
     }
 
@@ -183,6 +196,7 @@ impl Operation {
         self.note_viewer(&scope);
         match Self::claim_and_work(&mut scope, retry, work).await {
             Ok(record) => {
+                self.note_viewer(&scope);
                 let seen = scope.commit().await?;
                 self.note_seen(seen);
                 Ok(record)
@@ -215,6 +229,7 @@ impl Operation {
     /// Closes the picture: its connection is free for others, and what is read from here on is what is there now.
     pub async fn close_reader(&self) {
         if let Some(mut scope) = self.reader.lock().await.take() {
+            self.note_viewer(&scope);
             self.note_seen(scope.take_seen());
             if let Err(error) = scope.commit().await {
                 tracing::debug!(?error, "a reading transaction did not end cleanly");
@@ -226,19 +241,21 @@ impl Operation {
     /// sent. An error here means nothing may be sent.
     pub async fn finish(&self, refused: bool) -> Result<()> {
         if let Some(scope) = self.reader.lock().await.as_mut() {
+            self.note_viewer(scope);
             self.note_seen(scope.take_seen());
         }
-        let Shown { viewer, patients } = match self.shown.lock() {
+        let Shown { viewer, patients, emergencies, looked } = match self.shown.lock() {
             Ok(mut shown) => std::mem::take(&mut *shown),
             Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
         };
         let log = async {
             let Some((org, actor)) = viewer else { return Ok(()) };
-            if patients.is_empty() && !refused {
+            if patients.is_empty() && !refused && !looked {
                 return Ok(());
             }
             let event = if refused { Event::Refused } else { Event::Read };
-            self.log(org, actor, event, patients.into_iter().collect()).await
+            let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
+            self.write_down(org, actor, event, patients.into_iter().collect(), reason).await
         };
         let ((), logged) = futures::join!(self.close_reader(), log);
         logged
@@ -246,6 +263,17 @@ impl Operation {
 
     /// Writes to the access log.
     pub async fn log(&self, org: Uuid, actor: Option<Uuid>, event: Event, patients: Vec<Uuid>) -> Result<()> {
+        self.write_down(org, actor, event, patients, self.facts.reason.clone()).await
+    }
+
+    async fn write_down(
+        &self,
+        org: Uuid,
+        actor: Option<Uuid>,
+        event: Event,
+        patients: Vec<Uuid>,
+        reason: Option<String>,
+    ) -> Result<()> {
         self.service
             .access_log
             .write(AccessEvent {
@@ -255,11 +283,20 @@ impl Operation {
                 event,
                 operation: self.facts.name.clone(),
                 from_address: self.facts.address.clone(),
-                reason: self.facts.reason.clone(),
+                reason,
                 patients,
             })
             .await
     }
+}
+
+/// Why these patients were looked at, for the access log: the emergency access that was open to one of them, and what was
+/// stated.
+pub fn reason_of(patients: &BTreeSet<Uuid>, emergencies: &[Emergency], stated: Option<&str>) -> Option<String> {
+    let open = emergencies.iter().filter(|it| patients.contains(&it.patient));
+    let mut reasons: Vec<String> = open.map(|it| format!("emergency: {}", it.reason)).collect();
+    reasons.extend(stated.map(str::to_owned));
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// The operation of a resolver.

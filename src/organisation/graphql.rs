@@ -6,7 +6,8 @@ use crate::access::sessions::SignInEntry;
 use crate::ids;
 use crate::ledger::{RecordVersion, history};
 use crate::operation::{Inputs, Running};
-use crate::page::{Connection, Listed, PageArguments, batch_counter, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, batch_counter, counter, global_id, listing};
+use crate::privacy::{EmergencyAccess, EmergencyCondition};
 use crate::record::Address;
 use crate::scalars::DateTime;
 use crate::vocabulary::{RecordKind, StaffRole};
@@ -195,6 +196,19 @@ impl Staff {
     /// The name others see.
     async fn display_name(&self) -> &str {
         &self.display_name
+    }
+    /// How many emergency accesses wait for their review. For `me` of an admin; null for everybody else.
+    async fn unreviewed_emergency_access(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
+        let found = async {
+            let mut scope = ctx.operation()?.reader().await?;
+            let viewer = scope.viewer();
+            if viewer.staff != Some(self.id) || viewer.role != Some(StaffRole::Admin) {
+                return Ok(None);
+            }
+            let condition = EmergencyCondition::to_review(self.id);
+            Ok(Some(listing::count::<EmergencyAccess>(&mut scope, &condition).await?))
+        };
+        found.await.transpose()
     }
     /// The e-mail they sign in with.
     async fn email(&self) -> &str {

@@ -6,7 +6,7 @@ use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Faults, Result, SharedError};
 use crate::ids;
-use crate::ledger::Record;
+use crate::ledger::{self, Record};
 use crate::operation::{Batch, Running};
 use crate::vocabulary::RecordKind;
 use async_graphql::dataloader::Loader;
@@ -176,7 +176,10 @@ pub async fn page<T: Listing>(
     condition.push_to(&mut sql);
     window.push_to(&mut sql, &order.order());
     let rows = T::load(sql, door.connection).await?;
-    Ok(window.page(shown(scope, rows)))
+    // One row more was fetched than is shown.
+    let page = window.page(rows);
+    scope.show(page.rows.iter().filter_map(Record::patient_id));
+    Ok(page)
 }
 
 /// All that a condition keeps, for lists that are short by their nature; at most a thousand.
@@ -209,10 +212,13 @@ pub async fn by_ids<T: Listing>(scope: &mut Scope, ids: &[Uuid]) -> Result<Vec<T
     Ok(shown(scope, rows))
 }
 
-/// One record, or NOT_FOUND.
+/// One record; NOT_FOUND, or REASON_REQUIRED if its patient is restricted.
 pub async fn one<T: Listing>(scope: &mut Scope, id: Uuid) -> Result<T> {
     let found = by_ids(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found(&T::KIND.words(), ids::show(T::KIND, id)))
+    match found {
+        Some(found) => Ok(found),
+        None => Err(ledger::absent(scope, T::KIND, id).await),
+    }
 }
 
 /// All records under these parents, oldest last, in one statement: for rules that need the whole of a list.

@@ -21,6 +21,9 @@ use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, Outco
 use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
 use crate::photo::{self, Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
 use crate::plan::{self, TreatmentPlan};
+use crate::privacy::access_log::{self, PatientAccessFilter};
+use crate::privacy::looks::AccessEntry;
+use crate::privacy::{EmergencyAccess, PatientRestriction, loader as privacy};
 use crate::recall::{Recall, RecallFilter, RecallOrder};
 use crate::record::Address;
 use crate::scalars::{Date, DateTime};
@@ -376,6 +379,30 @@ impl Patient {
     /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
     async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
         Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Whether the record is restricted: then it is shown to those alone who state why they need it (`Access-Reason`), or
+    /// have emergency access.
+    async fn restricted(&self, ctx: &Context<'_>) -> Result<bool> {
+        privacy::is_restricted(ctx, self.id).await
+    }
+    /// Restrictions of this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
+    async fn restrictions(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientRestriction>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Emergency access to this record, newest first. Null with FORBIDDEN for all but admins and auditors.
+    async fn emergency_accesses(&self, ctx: &Context<'_>) -> Option<Result<Vec<EmergencyAccess>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Who looked at this patient, or at one who was merged into them, newest first. Asking for it is such a look too.
+    /// Null with FORBIDDEN for all but admins and auditors.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PatientAccessFilter>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<AccessEntry>>> {
+        Some(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after).await)
     }
     /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]

@@ -2,7 +2,9 @@
 
 use super::{Patient, store};
 use crate::error::{Error, SharedError};
+use crate::ledger;
 use crate::operation::{Batch, Running};
+use crate::vocabulary::RecordKind;
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -30,8 +32,13 @@ pub async fn patient(ctx: &Context<'_>, id: Uuid) -> Option<Result<Patient>> {
     found.await.transpose()
 }
 
-/// The patient a record must have.
+/// The patient a record must have. REASON_REQUIRED where the record is seen and the patient is closed.
 pub async fn patient_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Patient> {
-    let found = patient(ctx, id).await;
-    found.unwrap_or_else(|| Err(Error::Internal("a record without its patient".to_owned()).into()))
+    if let Some(found) = patient(ctx, id).await {
+        return found;
+    }
+    match ledger::absent(&mut *ctx.operation()?.reader().await?, RecordKind::Patient, id).await {
+        Error::NotFound(_) => Err(Error::Internal("a record without its patient".to_owned()).into()),
+        other => Err(other.into()),
+    }
 }

@@ -5,7 +5,6 @@ use crate::access::Scope;
 use crate::db::tables::patient;
 use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
-use crate::ids;
 use crate::ledger;
 use crate::page::{Direction, Key, Order, Page, Window};
 use crate::record::Stamp;
@@ -291,10 +290,13 @@ pub async fn patients(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>
     Ok(found)
 }
 
-/// One patient, or NOT_FOUND.
+/// One patient; NOT_FOUND, or REASON_REQUIRED if they are restricted.
 pub async fn patient(scope: &mut Scope, id: Uuid) -> Result<Patient> {
     let found = patients(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("patient", ids::show(RecordKind::Patient, id)))
+    match found {
+        Some(found) => Ok(found),
+        None => Err(ledger::absent(scope, RecordKind::Patient, id).await),
+    }
 }
 
 /// One patient whose record may be added to: an archived or merged one is a fault of the input.

@@ -6,6 +6,7 @@ use crate::db::Sql;
 use crate::db::tables::photo;
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::ledger;
 use crate::page::Listing;
 use crate::record::{Stamp, hex};
 use crate::vocabulary::{BodyArea, RecordKind, Side};
@@ -31,7 +32,10 @@ pub async fn held(scope: &mut Scope, id: Uuid) -> Result<Photo> {
     let mut sql = Sql::new(format!("SELECT {} FROM photo WHERE org_id = ", Photo::columns()));
     sql.push_bind(door.org).push(" AND id = ").push_bind(id).push(" FOR UPDATE");
     let found = <Photo as Listing>::load(sql, door.connection).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("photo", ids::show(RecordKind::Photo, id)))
+    match found {
+        Some(found) => Ok(found),
+        None => Err(ledger::absent(scope, RecordKind::Photo, id).await),
+    }
 }
 
 /// A photo whose bytes had to come before this moment and did not, held; one that an upload is at work on is left.

@@ -7,12 +7,13 @@ use crate::error::Error;
 use crate::ids;
 use crate::ledger::{AccessEvent, Event};
 use crate::objects::{Incoming, Objects, Pass, Reading, Use};
-use crate::operation::Service;
+use crate::operation::{Service, reason_of};
 use crate::page::listing;
 use crate::vocabulary::{Action, RecordKind};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::stream::BoxStream;
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
@@ -58,7 +59,7 @@ impl From<Error> for Refused {
             tracing::error!(cause, "a photo's bytes");
         }
         let (status, message) = match &error {
-            Error::Unauthenticated(_) | Error::Forbidden(_) => (403, error.public_message()),
+            Error::Unauthenticated(_) | Error::Forbidden(_) | Error::ReasonRequired => (403, error.public_message()),
             Error::NotFound(_) => (404, error.public_message()),
             Error::Conflict { .. } => (409, error.public_message()),
             Error::Unavailable => (503, error.public_message()),
@@ -156,7 +157,14 @@ impl Bearer {
         Ok(self.service.doorkeeper.open_scope_of(pass.org, pass.staff, &self.request_id, writable).await?)
     }
 
-    async fn log(&self, pass: &Pass, event: Event, operation: &str, photo: &Photo) -> Outcome<()> {
+    async fn log(
+        &self,
+        pass: &Pass,
+        event: Event,
+        operation: &str,
+        photo: &Photo,
+        reason: Option<String>,
+    ) -> Outcome<()> {
         let event = AccessEvent {
             org: pass.org,
             actor: Some(pass.staff),
@@ -164,7 +172,7 @@ impl Bearer {
             event,
             operation: operation.to_owned(),
             from_address: self.address.clone(),
-            reason: None,
+            reason,
             patients: vec![photo.patient_id],
         };
         Ok(self.service.access_log.write(event).await?)
@@ -254,8 +262,9 @@ impl Bearer {
                 other => other.into(),
             });
         }
+        let why = why(&scope, &photo);
         scope.commit().await?;
-        self.log(pass, Event::Read, "photoUpload", &photo).await?;
+        self.log(pass, Event::Read, "photoUpload", &photo, why).await?;
         Stored::of(&photo).ok_or_else(|| Error::Internal("a stored photo without its facts".to_owned()).into())
     }
 
@@ -268,6 +277,7 @@ impl Bearer {
         let photo: Photo = listing::one(&mut scope, pass.record).await?;
         let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
         let exports = scope.viewer().check(Action::Export, RecordKind::Patient).is_ok();
+        let why = why(&scope, &photo);
         scope.rollback().await;
         let allowed = shown(&photo).and_then(|()| {
             let agrees = match PhotoPurpose::of(reason) {
@@ -280,10 +290,10 @@ impl Bearer {
             })
         });
         if let Err(refused) = allowed {
-            self.log(&pass, Event::Refused, "photo", &photo).await?;
+            self.log(&pass, Event::Refused, "photo", &photo, why).await?;
             return Err(refused);
         }
-        self.log(&pass, Event::Read, "photo", &photo).await?;
+        self.log(&pass, Event::Read, "photo", &photo, why).await?;
         let (size, stream) = self.service.objects.read(&object_name(pass.org, photo.id, reading)).await?;
         let media_type = match (reading, photo.media_type) {
             (Reading::Original, Some(media_type)) => media_type.as_str(),
@@ -291,6 +301,11 @@ impl Bearer {
         };
         Ok(Opened { media_type, size, stream })
     }
+}
+
+/// The emergency access that an address is used in.
+fn why(scope: &Scope, photo: &Photo) -> Option<String> {
+    reason_of(&BTreeSet::from([photo.patient_id]), scope.emergencies(), None)
 }
 
 fn shown(photo: &Photo) -> Outcome<()> {

@@ -206,6 +206,10 @@ async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> error::Resu
     }
     let lot: ProductLot = listing::one(scope, lot_id).await?;
     let product: Product = listing::one(scope, lot.product_id).await?;
+    // A notice that leaves out somebody who got the lot would be none.
+    if !scope.sees_all() {
+        return Err(Error::ReasonRequired);
+    }
     let uses = store::uses(scope, &Trail::of(&lot, &product)).await?;
     let patients: BTreeSet<Uuid> = uses.iter().map(|it| it.patient_id).collect();
     if patients.is_empty() {

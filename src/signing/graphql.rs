@@ -1,9 +1,9 @@
 //! Signatures and addenda in the API.
 
 use super::{Addendum, loader, statement, store};
-use crate::error::{Error, Faults};
+use crate::error::Faults;
 use crate::ids;
-use crate::ledger::{RecordVersion, history};
+use crate::ledger::{self, RecordVersion, history};
 use crate::operation::{Inputs, Running};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
@@ -135,8 +135,11 @@ impl SigningQuery {
     ) -> Option<Result<Addendum>> {
         let found = async {
             let addendum = ids::argument("id", RecordKind::Addendum, &id)?;
-            let found = store::addenda(&mut *ctx.operation()?.reader().await?, &[addendum]).await?.into_iter().next();
-            Ok(found.ok_or_else(|| Error::not_found("addendum", id.as_str()))?)
+            let mut scope = ctx.operation()?.reader().await?;
+            match store::addenda(&mut scope, &[addendum]).await?.into_iter().next() {
+                Some(found) => Ok(found),
+                None => Err(ledger::absent(&mut scope, RecordKind::Addendum, addendum).await.into()),
+            }
         };
         Some(found.await)
     }

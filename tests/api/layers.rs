@@ -7,7 +7,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["vocabulary", "error", "config", "scalars", "keys"],
     &["ids", "record"],
-    &["db", "objects"],
+    &["db", "objects", "mail"],
     &["access"],
     &["ledger"],
     &["operation"],
@@ -29,11 +29,27 @@ const FLOORS: &[&[&str]] = &[
         "care::estimate",
     ],
     &["*::filter"],
-    &["*::store", "session::parts"],
-    &["*::loader", "consent::defaults", "protocol::defaults", "recall::due", "custody::export", "custody::remains"],
+    &["*::store", "session::parts", "privacy::looks"],
+    &[
+        "*::loader",
+        "consent::defaults",
+        "protocol::defaults",
+        "recall::due",
+        "custody::export",
+        "custody::remains",
+        "privacy::alert",
+    ],
     &["ledger::graphql"],
     &["organisation::stamp"],
-    &["*::graphql", "*::mutation", "*::input", "consent::template_mutation", "recall::trace", "photo::upload"],
+    &[
+        "*::graphql",
+        "*::mutation",
+        "*::input",
+        "consent::template_mutation",
+        "recall::trace",
+        "photo::upload",
+        "privacy::access_log",
+    ],
     &["graphql"],
     &["http", "equip"],
     &["server", "demo", "fuzzing"],
@@ -63,6 +79,7 @@ const SLICES: [&str; 20] = [
     "merge",
     "chart",
     "custody",
+    "privacy",
 ];
 
 /// Modules whose parent and children use each other: one thing in several files.

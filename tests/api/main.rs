@@ -29,6 +29,7 @@ mod patients;
 mod persisted;
 mod photos;
 mod plans;
+mod privacy;
 mod protocols;
 mod queries;
 mod recalls;

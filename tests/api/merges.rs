@@ -28,6 +28,13 @@ pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let hold_input = json!({"patientId": patient.id, "reason": marker});
     let placed = hold.make("placeLegalHold", "legalHold", hold_input).await;
     hold.make("liftLegalHold", "legalHold", placed.edit_with(json!({"reason": marker}))).await;
+    let restriction = json!({"patientId": patient.id, "reason": marker});
+    let placed = hold.make("restrictPatient", "restriction", restriction).await;
+    let lifting = placed.edit_with(json!({"reason": marker}));
+    hold.because("To lift it").make("liftPatientRestriction", "restriction", lifting).await;
+    let emergency = json!({"patientId": patient.id, "reason": format!("At the door: {marker}")});
+    let begun = hold.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
+    hold.make("endEmergencyAccess", "emergencyAccess", json!({"id": begun.id})).await;
     let (patient, consultation, session) = (uuid_of(&patient.id), uuid_of(&consultation.id), uuid_of(&session.id));
     let id = Uuid::now_v7;
     let (protocol, protocol_version, template, template_version) = (id(), id(), id(), id());
@@ -101,7 +108,8 @@ async fn tables_of_patients(sql: &Sql) -> BTreeSet<String> {
         AND NOT relispartition AND relnamespace = 'public'::regnamespace";
     // The ledger's entries stay where they were made, an erasure is of nobody, and what is searched for is the patient's
     // own: the erasing function names it.
-    let apart = ["ledger", "patient_erasure", "patient_search"];
+    // The access log keeps whom it was about, of who was erased too.
+    let apart = ["ledger", "patient_erasure", "patient_search", "access_log_patient"];
     sql.column(tables).await.into_iter().filter(|table| !apart.contains(&table.as_str())).collect()
 }
 

@@ -13,12 +13,17 @@ pub struct Caller {
     http: Client,
     address: SocketAddr,
     token: Option<String>,
+    reason: Option<String>,
 }
 
 impl Caller {
     /// A request to a path, with the token if there is one.
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("http://{}{path}", self.address));
+        let request = match &self.reason {
+            Some(reason) => request.header("Access-Reason", reason),
+            None => request,
+        };
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -75,7 +80,7 @@ impl Anonymous {
     pub fn at(address: SocketAddr) -> Self {
         // No proxy of the machine's stands between a test and its own service.
         let http = Client::builder().no_proxy().build().expect("a client");
-        Self(Caller { http, address, token: None })
+        Self(Caller { http, address, token: None, reason: None })
     }
 }
 
@@ -100,6 +105,11 @@ impl SignedIn {
     /// A member of an organisation, with their token.
     pub fn new(door: &Caller, organisation: &Organisation, member: StaffMember) -> Self {
         Self { caller: door.with_token(&member.token), member, location: organisation.location.clone() }
+    }
+
+    /// The same person, who states why they look (`Access-Reason`).
+    pub fn because(&self, reason: &str) -> Self {
+        Self { caller: Caller { reason: Some(reason.to_owned()), ..self.caller.clone() }, ..self.clone() }
     }
 
     /// What they may do.

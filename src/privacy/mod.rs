@@ -1,0 +1,142 @@
+//! What may be seen of whom, and who saw it: restricted patients, emergency access, and the access log as it is shown.
+
+pub mod access_log;
+pub mod alert;
+mod filter;
+pub mod graphql;
+pub mod loader;
+pub mod looks;
+pub mod mutation;
+pub mod store;
+
+pub use filter::{
+    EmergencyAccessFilter, EmergencyAccessOrder, EmergencyCondition, RestrictionCondition, RestrictionOrder,
+};
+
+use crate::ledger::Record;
+use crate::record::Stamp;
+use crate::vocabulary::RecordKind;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How long a reason for emergency access is at least, in characters.
+pub const SHORTEST_REASON: usize = 10;
+/// How long emergency access lasts unless asked otherwise, and at least and at most, in minutes.
+pub const MINUTES: (i32, i32, i32) = (60, 5, 240);
+
+/// A restriction: while it stands, nothing of the patient is shown without a stated reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatientRestriction {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose record.
+    pub patient_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub placed_at: DateTime<Utc>,
+    /// By whom.
+    pub placed_by: Option<Uuid>,
+    /// Until when; none while it stands.
+    pub lifted_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub lifted_by: Option<Uuid>,
+    /// Why.
+    pub lift_reason: Option<String>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+/// Emergency access: for a time somebody sees the whole record of one patient, and admins are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmergencyAccess {
+    /// Its id.
+    pub id: Uuid,
+    /// To whose record.
+    pub patient_id: Uuid,
+    /// Who.
+    pub staff_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub begun_at: DateTime<Utc>,
+    /// Until when at the latest: the clock ends it.
+    pub ends_at: DateTime<Utc>,
+    /// When it was ended before that.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When the admins were told by mail.
+    pub alerted_at: Option<DateTime<Utc>>,
+    /// When somebody looked into it.
+    pub reviewed_at: Option<DateTime<Utc>>,
+    /// Who.
+    pub reviewed_by: Option<Uuid>,
+    /// What they found.
+    pub review_note: Option<String>,
+    /// Version and times.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+}
+
+impl EmergencyAccess {
+    /// Whether it is open at a moment.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.ended_at.is_none() && now < self.ends_at
+    }
+}
+
+impl Record for PatientRestriction {
+    const KIND: RecordKind = RecordKind::PatientRestriction;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+impl Record for EmergencyAccess {
+    const KIND: RecordKind = RecordKind::EmergencyAccess;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+    fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    fn patient_id(&self) -> Option<Uuid> {
+        Some(self.patient_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn emergency_access_ends_by_the_clock_or_by_hand() {
+        let now = crate::ids::now();
+        let mut access = EmergencyAccess {
+            id: Uuid::nil(),
+            patient_id: Uuid::nil(),
+            staff_id: Uuid::nil(),
+            reason: "Unconscious".to_owned(),
+            begun_at: now,
+            ends_at: now + TimeDelta::minutes(5),
+            ended_at: None,
+            alerted_at: None,
+            reviewed_at: None,
+            reviewed_by: None,
+            review_note: None,
+            stamp: Stamp::new(None, now),
+        };
+        assert!(access.is_open(now) && access.is_open(now + TimeDelta::seconds(299)));
+        assert!(!access.is_open(now + TimeDelta::minutes(5)));
+        access.ended_at = Some(now);
+        assert!(!access.is_open(now));
+    }
+}
