@@ -99,7 +99,12 @@ fn push_about_each<R>(sql: &mut Sql<R>, org: Uuid, condition: &LookCondition) {
     push_about(sql, org, condition, |sql| _ = sql.push("p.id OR o.merged_into = p.id)))"));
 }
 
-/// The newest entries of the organisation before a number, at most `limit`.
+/// How many of so many fetched entries are shown.
+fn shown_of(limit: i64) -> usize {
+    usize::try_from(limit - 1).unwrap_or(0)
+}
+
+/// The newest entries of the organisation before a number, at most `limit`: one more than is shown.
 pub async fn page(
     scope: &mut Scope,
     condition: &LookCondition,
@@ -121,7 +126,7 @@ pub async fn page(
     let rows: Vec<Row> = sql.load(door.connection).await?;
     scope.note_look();
     let entries: Vec<AccessEntry> = rows.into_iter().map(|row| entry(row).1).collect();
-    scope.show(entries.iter().flat_map(|entry| entry.patients.iter().copied()));
+    scope.show(entries.iter().take(shown_of(limit)).flat_map(|entry| entry.patients.iter().copied()));
     Ok(entries)
 }
 
@@ -140,8 +145,8 @@ pub async fn count(scope: &mut Scope, condition: &LookCondition) -> Result<i64> 
     Ok(sql.get_result(door.connection).await?)
 }
 
-/// The newest entries about each of these patients before a number, at most `limit` for each, in one statement; looks at
-/// those who were merged into them too.
+/// The newest entries about each of these patients before a number, at most `limit` for each, one more than is shown, in
+/// one statement; looks at those who were merged into them too.
 pub async fn pages(
     scope: &mut Scope,
     patients: &[Uuid],
@@ -164,8 +169,10 @@ pub async fn pages(
     scope.note_look();
     let mut found: HashMap<Uuid, Vec<AccessEntry>> = HashMap::new();
     for (about, entry) in rows.into_iter().map(entry) {
-        scope.show(entry.patients.iter().copied());
         found.entry(about).or_default().push(entry);
+    }
+    for entries in found.values() {
+        scope.show(entries.iter().take(shown_of(limit)).flat_map(|entry| entry.patients.iter().copied()));
     }
     Ok(found)
 }
