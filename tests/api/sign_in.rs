@@ -181,14 +181,10 @@ async fn of_a_hundred_replays_of_a_code_one_wins() {
     // Made by hand: a hundred right passwords would be a hundred hashes.
     let copy = "INSERT INTO sign_in_challenge SELECT sha256(('clinic_' || lpad(n::text, 43, 'A'))::bytea), account_id, org_id, \
         staff_id, 0, created_at, expires_at, NULL FROM sign_in_challenge, generate_series(1, 100) AS n \
-        WHERE token_hash = (SELECT min(token_hash) FROM sign_in_challenge)";
+        WHERE token_hash = (SELECT token_hash FROM sign_in_challenge WHERE tries = 0 ORDER BY created_at LIMIT 1)";
     for code in [app.code(1), codes[3].clone()] {
         sql.run("DELETE FROM sign_in_challenge WHERE tries > 0 OR used_at IS NOT NULL").await;
-        if sql.one("SELECT count(*) FROM sign_in_challenge").await.parse::<u32>().expect("a number") < 50 {
-            sql.run(copy).await;
-        } else {
-            panic!("challenges that were tried are gone");
-        }
+        sql.run(copy).await;
         let tries = (1..=100).map(|n| {
             let input = json!({"challenge": format!("clinic_{n:A>43}"), "code": code});
             let door = door.clone();
