@@ -6,6 +6,7 @@ pub mod password;
 pub mod policy;
 pub mod reset;
 mod scope;
+mod seal;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;

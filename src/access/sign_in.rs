@@ -3,7 +3,7 @@
 use super::account::{self, Account};
 use super::password;
 use super::scope::{Scope, SignInMark, Viewer};
-use super::second_factor::Seal;
+use super::seal::Seal;
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
