@@ -8,6 +8,7 @@ pub mod policy;
 pub mod rate;
 pub mod reset;
 mod scope;
+mod seal;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;

@@ -9,12 +9,8 @@ use super::{Caller, password};
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
-use chacha20poly1305::aead::{Aead, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use hmac::{Hmac, Mac};
 use rand::{Rng, TryRngCore};
-use sha2::Sha256;
 use totp_rs::{Builder, Totp};
 use uuid::Uuid;
 
@@ -22,7 +18,6 @@ use uuid::Uuid;
 const RECOVERY_CODES: usize = 10;
 /// No letters and digits that are mistaken for each other: 16 of these are 79 bits.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
-const NONCE: usize = 12;
 
 /// What somebody who is signed in proves who they are with.
 pub enum Proof {
@@ -40,45 +35,6 @@ pub struct NewFactor {
     pub uri: String,
     /// The same as a QR code: a PNG.
     pub qr: Vec<u8>,
-}
-
-/// Seals secrets and recovery codes with a key that is not in the database.
-pub(super) struct Seal([u8; 32]);
-
-impl Seal {
-    pub(super) fn new(key: [u8; 32]) -> Self {
-        Self(key)
-    }
-
-    fn close(&self, account: Uuid, secret: &[u8]) -> Result<Vec<u8>> {
-        let lost = || Error::Internal("a second factor's secret can't be sealed".to_owned());
-        let mut nonce = [0_u8; NONCE];
-        rand::rngs::OsRng.try_fill_bytes(&mut nonce).map_err(|_| lost())?;
-        let payload = Payload { msg: secret, aad: account.as_bytes() };
-        let sealed = ChaCha20Poly1305::new((&self.0).into()).encrypt(Nonce::from_slice(&nonce), payload);
-        Ok([nonce.as_slice(), &sealed.map_err(|_| lost())?].concat())
-    }
-
-    fn open(&self, account: Uuid, sealed: &[u8]) -> Result<Vec<u8>> {
-        let other = "a second factor's secret does not open with the key second-factor: is it another one than it was?";
-        let Some((nonce, msg)) = sealed.split_at_checked(NONCE) else {
-            return Err(Error::Internal(other.to_owned()));
-        };
-        let payload = Payload { msg, aad: account.as_bytes() };
-        let opened = ChaCha20Poly1305::new((&self.0).into()).decrypt(Nonce::from_slice(nonce), payload);
-        opened.map_err(|_| Error::Internal(other.to_owned()))
-    }
-
-    /// What is kept of a recovery code, however it is written.
-    fn recovery_hash(&self, account: Uuid, code: &str) -> Vec<u8> {
-        let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        // A key of any length is taken: the only failure there is does not come.
-        let mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).map(|mac| {
-            let mac = mac.chain_update(b"recovery").chain_update(account.as_bytes()).chain_update(plain.as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        });
-        mac.unwrap_or_default()
-    }
 }
 
 fn totp(secret: Vec<u8>, email: &str) -> Result<Totp> {
@@ -301,19 +257,8 @@ pub async fn drop_second_factor(connection: &mut AsyncPgConnection, account: Uui
 
 #[cfg(test)]
 mod tests {
+    use super::super::seal::Seal;
     use super::*;
-
-    #[test]
-    fn a_sealed_secret_opens_for_its_account_and_key_only() {
-        let (seal, account) = (Seal::new([7; 32]), Uuid::now_v7());
-        let sealed = seal.close(account, b"12345678901234567890").expect("sealed");
-        assert!(!sealed.windows(10).any(|part| part == b"1234567890"));
-        assert_ne!(sealed, seal.close(account, b"12345678901234567890").expect("sealed"));
-        assert_eq!(seal.open(account, &sealed).expect("opened"), b"12345678901234567890");
-        assert!(seal.open(Uuid::now_v7(), &sealed).is_err());
-        assert!(Seal::new([8; 32]).open(account, &sealed).is_err());
-        assert!(seal.open(account, b"short").is_err());
-    }
 
     #[test]
     fn recovery_codes_are_long_differ_and_are_read_however_they_are_written() {

@@ -4,7 +4,7 @@ use super::account::{self, Account};
 use super::api_key::{self, Keyring};
 use super::password;
 use super::scope::{Emergency, Scope, Sight, SignInMark, Viewer};
-use super::second_factor::Seal;
+use super::seal::Seal;
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
