@@ -1,4 +1,4 @@
-//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1. The files are read
+//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3. The files are read
 //! again when they change, and open connections stay open.
 
 use crate::config::TlsSettings;

@@ -14,6 +14,9 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// Method, path, headers, body; the status, or 0 for any below 500.
+type Case<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 /// What an answer may say otherwise.
 struct Own {
     policy: &'static str,
@@ -58,7 +61,7 @@ async fn every_answer_is_shielded() {
     let origin = [("origin", "https://app.example.com"), ("access-control-request-method", "POST")];
     let stranger = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
     let large = " ".repeat((1 << 20) + 1);
-    let cases: Vec<(Method, &str, &[(&str, &str)], &str, u16)> = vec![
+    let cases: Vec<Case> = vec![
         (Method::POST, "/graphql", &json_type, ok, 200),
         (Method::POST, "/graphql", &[("content-type", "application/json"), ("accept-encoding", "gzip")], ok, 200),
         (Method::POST, "/graphql", &new, r#"{"query":"{"}"#, 400),

@@ -122,7 +122,7 @@ async fn the_api_is_served_over_tls() {
             assert_eq!(wire.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
         }
         let wire = open(port, &shown, BOTH, &[b"h2", b"http/1.1"]).expect("a connection");
-        assert_eq!(wire.conn.alpn_protocol(), Some(&b"h2"[..]));
+        assert_eq!(wire.conn.alpn_protocol(), Some(&b"http/1.1"[..]), "what both speak");
         let (_, stranger) = Files::new();
         assert!(open(port, &stranger, BOTH, &[b"http/1.1"]).is_err(), "it is the certificate of the file");
         // Plain HTTP on the same port gets no answer of HTTP.

@@ -2,7 +2,7 @@
 
 Python's standard library and nothing else. Everything is on loopback and in a folder of its own under /tmp.
 """
-import base64, contextlib, hashlib, hmac, http.client, json, os, queue, random, re, secrets, shutil, signal, socket, struct
+import atexit, base64, contextlib, hashlib, hmac, http.client, json, os, queue, random, re, secrets, shutil, signal, socket, struct
 import subprocess, sys, tempfile, threading, time, uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -172,6 +172,9 @@ class Place:
     def __exit__(self, kind, *_):
         if kind and kind is not Skipped:
             self.last_words()
+        for service in Service.running:
+            service.kill()
+        Service.running.clear()
         self.closing.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -216,6 +219,7 @@ def prepared():
     """A data folder with an organisation, made once for all faults of a run."""
     if Place.template is None:
         folder = tempfile.mkdtemp(prefix="clinic-faults-", dir="/tmp")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.chmod(folder, 0o755)
         data = os.path.join(folder, "data")
         command("staff", "--data-dir", data, "add", "--email", "admin@faults.example", "--name", "Admin", "--role", "admin",
@@ -251,7 +255,10 @@ class Service:
         self.data, self.flags, self.database_url, self.environment = data, flags, database_url, environment or {}
         self.log = log or os.path.join(os.path.dirname(data), "service.log")
         self.address, self.port = None, "0"
+        Service.running.append(self)
         self.start()
+
+    running = []
 
     def start(self):
         where = ["--database-url", self.database_url] if self.database_url else []
