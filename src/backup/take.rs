@@ -211,7 +211,7 @@ async fn put_dump(
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
         command.env_remove(name);
     }
-    command.args(["--format=custom", "--compress=0", "--no-password", "--no-owner", "--schema=public"]);
+    command.args(["--format=custom", "--compress=0", "--no-password", "--no-owner"]);
     command.arg(format!("--snapshot={snapshot}")).envs(environment(sources.reader));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let plain = |error: std::io::Error| format!("pg_dump can't be run: {error}");

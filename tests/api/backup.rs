@@ -235,5 +235,5 @@ async fn anna_consents(clinic: &Clinic, patient: &Made) -> String {
     let (admin, anna) = (clinic.admin(), clinic.practitioner());
     let text = admin.consent_text("CLINICAL_PHOTO", json!({})).await;
     anna.consent(patient, &text, json!({})).await;
-    text.id
+    text.template.id
 }
