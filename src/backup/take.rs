@@ -144,7 +144,9 @@ async fn fill(
 
 async fn put_checkpoints(sources: &Sources<'_>, filling: &mut Filling) -> Result<(), String> {
     let plain = |error: crate::error::Error| error.operator_message();
-    for name in sources.checkpoints.names("", None).await.map_err(plain)? {
+    let names = sources.checkpoints.names("", None).await.map_err(plain)?;
+    // Nothing else that may lie in that folder: a key, say.
+    for name in names.into_iter().filter(|name| name.contains('/') && name.ends_with(".json")) {
         if let Some(bytes) = sources.checkpoints.whole(&name).await.map_err(plain)? {
             filling.put(format!("checkpoints/{name}"), bytes).await?;
         }
