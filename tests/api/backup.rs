@@ -182,7 +182,11 @@ async fn what_was_backed_up_comes_back_the_same() {
     let link = anna.graphql(ask, json!({"id": photo.id})).await.ok();
     let url = link["photo"]["link"]["url"].as_str().unwrap_or_else(|| panic!("{link} {text}"));
     let shown = anna.request(Method::GET, url).send().await.expect("an answer");
-    assert!(shown.status().is_success() && shown.bytes().await.unwrap().starts_with(b"\x89PNG"));
+    let (status, bytes) = (shown.status(), shown.bytes().await.unwrap());
+    assert!(status.is_success(), "{status} of {url}: {}", String::from_utf8_lossy(&bytes));
+    let originals = walk(&clinic.objects().to_owned()).into_iter().filter(|it| it.ends_with("original"));
+    let originals: Vec<Vec<u8>> = originals.map(|it| std::fs::read(it).unwrap()).collect();
+    assert_eq!(originals, [bytes.to_vec()], "the very bytes");
 
     // Beside the running service, which is left running: staff, verify, export, backup; and back into a server.
     let listed = into.run("staff", &["list"]).await.ok();
