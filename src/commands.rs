@@ -1,10 +1,14 @@
 //! What each command of the command line does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod audit;
+mod progress;
+mod safekeeping;
+
 use crate::access::{Scope, account, password};
 use crate::config::{
-    AuditArguments, AuditCommand, Command, CommandLine, DatabaseSettings, DemoSettings, DocumentsArguments,
-    DocumentsCommand, LogFormat, ServeSettings, StaffArguments, StaffCommand,
+    Command, CommandLine, DatabaseSettings, DemoSettings, DocumentsArguments, DocumentsCommand, LogFormat,
+    ServeSettings, StaffArguments, StaffCommand,
 };
 use crate::equip;
 use crate::graphql::persisted::Persisted;
@@ -35,8 +39,11 @@ pub fn run(line: CommandLine) -> ExitCode {
             }
             Command::Staff(arguments) => staff(arguments).await,
             Command::Demo(settings) => fill_demo(settings).await,
-            Command::Audit(arguments) => audit(arguments).await,
             Command::Documents(arguments) => check_documents(arguments).await,
+            Command::Audit(arguments) => audit::run(arguments).await,
+            Command::Backup(settings) => safekeeping::backup(*settings).await,
+            Command::Restore(settings) => safekeeping::restore(*settings).await,
+            Command::Export(settings) => safekeeping::export(*settings).await,
         }
     });
     match outcome {
@@ -123,7 +130,7 @@ async fn migrate(settings: DatabaseSettings) -> Result<(), String> {
 
 async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
     settings.objects.check()?;
-    let mut database = Database::open(&settings.database).await?;
+    let mut database = Database::reach(&settings.database).await?;
     let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
     let filled = match Objects::open(&settings.objects, &settings.database.data_dir) {
         Ok(objects) => demo::fill(&database, &objects, settings.patients, settings.seed, password).await,
@@ -134,14 +141,6 @@ async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
     println!("The demo accounts admin@, practitioner@, frontdesk@ and auditor@demo.clinic have the password");
     println!("  {}", demo.password);
     Ok(())
-}
-
-async fn audit(arguments: AuditArguments) -> Result<(), String> {
-    let AuditCommand::Verify = arguments.command;
-    let mut database = Database::open(&arguments.database).await?;
-    let verified = verify_ledgers(&database).await;
-    database.close().await;
-    verified
 }
 
 /// Says each wrong entry of a file on standard error; nothing but the count if all are right.
@@ -160,27 +159,6 @@ async fn check_documents(arguments: DocumentsArguments) -> Result<(), String> {
             Err(format!("{} faults in {}", complaints.len(), file.display()))
         }
     }
-}
-
-async fn verify_ledgers(database: &Database) -> Result<(), String> {
-    let pool = database.small_pool()?;
-    let mut broken = 0;
-    for (id, name) in organisations(database).await? {
-        let mut scope = Scope::program(&pool, id).await.map_err(|error| error.operator_message())?;
-        let ledger = crate::ledger::verify(&mut scope).await.map_err(|error| error.operator_message())?;
-        let access = crate::ledger::verify_access(&mut scope).await.map_err(|error| error.operator_message())?;
-        scope.rollback().await;
-        for (log, first) in [("ledger", ledger), ("access log", access)] {
-            match first {
-                None => println!("{name}: the {log} is whole"),
-                Some(seq) => {
-                    println!("{name}: entry {seq} of the {log} is broken");
-                    broken += 1;
-                }
-            }
-        }
-    }
-    if broken == 0 { Ok(()) } else { Err(format!("{broken} chains are broken")) }
 }
 
 /// A password from the terminal, asked twice and not shown; or the first line of standard input.
@@ -215,7 +193,7 @@ async fn staff(arguments: StaffArguments) -> Result<(), String> {
         StaffCommand::ResetPassword { email } => Some(ask_password(&[email])?),
         StaffCommand::List | StaffCommand::Disable { .. } | StaffCommand::RemoveSecondFactor { .. } => None,
     };
-    let mut database = Database::open(&database).await?;
+    let mut database = Database::reach(&database).await?;
     let done = manage_staff(&database, command, password).await;
     database.close().await;
     done

@@ -33,6 +33,12 @@ pub enum Command {
     Audit(AuditArguments),
     /// Check a front end's persisted documents against this schema
     Documents(DocumentsArguments),
+    /// Write everything there is into one file: the database, photos, checkpoints
+    Backup(Box<BackupSettings>),
+    /// Bring a backup into an empty database
+    Restore(Box<RestoreSettings>),
+    /// Write every row as text, in an order that does not change: the same content gives the same bytes
+    Export(Box<ExportSettings>),
 }
 
 /// Which database.
@@ -102,7 +108,32 @@ pub struct ObjectSettings {
     pub public_url: Option<String>,
 }
 
+/// Where checkpoints of the evidence are.
+#[derive(Debug, Clone, Args)]
+pub struct CheckpointSettings {
+    /// Where signed checkpoints are kept: a folder, or s3://bucket/prefix with the S3 settings of photos; absent, the folder checkpoints in the data folder
+    #[arg(long, alias = "checkpoints", env = "CLINIC_CHECKPOINT_STORE", value_name = "FOLDER|URL")]
+    pub checkpoint_store: Option<String>,
+}
+
 impl ObjectSettings {
+    /// Settings that contradict each other, with those of checkpoints, which may use the same S3.
+    pub fn check_with(&self, checkpoints: &CheckpointSettings) -> Result<(), String> {
+        let store = checkpoints.checkpoint_store.as_deref();
+        if store.is_some_and(|it| it.contains("://") && !it.starts_with("s3://") && !it.starts_with("file://")) {
+            return Err("--checkpoint-store is a folder, or s3://bucket/prefix".to_owned());
+        }
+        if store.is_some_and(|it| it.starts_with("s3://")) {
+            let s3_is_used =
+                Self { s3_endpoint: None, s3_access_key_id: None, s3_secret_access_key: None, ..self.clone() };
+            if self.s3_access_key_id.is_some() != self.s3_secret_access_key.is_some() {
+                return Err("--s3-access-key-id and --s3-secret-access-key go together".to_owned());
+            }
+            return s3_is_used.check();
+        }
+        self.check()
+    }
+
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
         if self.s3_access_key_id.is_some() != self.s3_secret_access_key.is_some() {
@@ -186,6 +217,14 @@ pub struct ServeSettings {
     /// Who sends mail.
     #[command(flatten)]
     pub mail: MailSettings,
+
+    /// Where checkpoints are.
+    #[command(flatten)]
+    pub checkpoints: CheckpointSettings,
+
+    /// How often a checkpoint is written, where anything happened since the last
+    #[arg(long, env = "CLINIC_CHECKPOINT_INTERVAL", default_value = "1m", value_name = "TIME", value_parser = parse_duration)]
+    pub checkpoint_interval: Duration,
 
     /// Fill a demo organisation if there is none, set the demo accounts' password and print it
     #[arg(long, env = "CLINIC_DEMO")]
@@ -379,8 +418,123 @@ pub struct AuditArguments {
 /// What can be checked.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Walk the ledger and the access log of every organisation and say the first broken entry, if there is one
-    Verify,
+    /// Walk the ledger and the access log of every organisation, hold them to their checkpoints, and say the first broken entry, if there is one
+    Verify(Box<VerifySettings>),
+    /// Print the public key that checkpoints are signed with, and its id: keep it elsewhere
+    Key,
+    /// Write an organisation's evidence into a file that anybody can verify without this program
+    Export(Box<EvidenceSettings>),
+}
+
+/// How to verify.
+#[derive(Debug, Clone, Args)]
+pub struct VerifySettings {
+    /// Where checkpoints are.
+    #[command(flatten)]
+    pub checkpoints: CheckpointSettings,
+    /// How to reach them, in an S3.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
+    /// Public keys of checkpoints (PEM, one or several); absent, the one of the keys' folder
+    #[arg(long, env = "CLINIC_PUBLIC_KEY", value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+}
+
+/// What evidence to give out.
+#[derive(Debug, Clone, Args)]
+pub struct EvidenceSettings {
+    /// What it is verified with first.
+    #[command(flatten)]
+    pub verify: VerifySettings,
+    /// Name of the organisation
+    #[arg(long, env = "CLINIC_ORGANISATION")]
+    pub organisation: String,
+    /// The file to write (tar); it must not be there yet
+    #[arg(long, env = "CLINIC_OUTPUT", value_name = "FILE")]
+    pub output: PathBuf,
+    /// Leave out what the records say: digests are then taken as they are given, the chain still verifies
+    #[arg(long, env = "CLINIC_WITHOUT_CONTENT")]
+    pub without_content: bool,
+}
+
+/// Who reads everything.
+#[derive(Debug, Clone, Args)]
+pub struct ReaderSettings {
+    /// Postgres as a role that sees every row: BYPASSRLS and pg_read_all_data; absent, DATABASE_URL, or the superuser of the private Postgres
+    #[arg(long, env = "CLINIC_BACKUP_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub backup_database_url: Option<Secret>,
+}
+
+/// How to back up.
+#[derive(Debug, Clone, Args)]
+pub struct BackupSettings {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Who reads it.
+    #[command(flatten)]
+    pub reader: ReaderSettings,
+    /// Where photos are.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
+    /// Where checkpoints are.
+    #[command(flatten)]
+    pub checkpoints: CheckpointSettings,
+    /// The file to write; it must not be there yet
+    #[arg(long, env = "CLINIC_OUTPUT", value_name = "FILE")]
+    pub output: PathBuf,
+    /// Encrypt to this age key (age1…); several with commas between
+    #[arg(long, env = "CLINIC_BACKUP_RECIPIENT", value_delimiter = ',', value_name = "KEYS")]
+    pub recipient: Vec<String>,
+    /// Encrypt with the passphrase that is the first line of this file
+    #[arg(long, env = "CLINIC_PASSPHRASE_FILE", value_name = "FILE", conflicts_with = "recipient")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Put the keys in too (of checkpoints, second factors, links to photos): only into an encrypted file
+    #[arg(long, env = "CLINIC_INCLUDE_KEYS")]
+    pub include_keys: bool,
+}
+
+/// How to restore.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreSettings {
+    /// Which database; it must be empty.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Where photos go.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
+    /// Where checkpoints go.
+    #[command(flatten)]
+    pub checkpoints: CheckpointSettings,
+    /// The backup
+    #[arg(long, env = "CLINIC_INPUT", value_name = "FILE")]
+    pub input: PathBuf,
+    /// File of the age identity (AGE-SECRET-KEY-1…) that it is encrypted to
+    #[arg(long, env = "CLINIC_BACKUP_IDENTITY", value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// File whose first line is the passphrase that it is encrypted with
+    #[arg(long, env = "CLINIC_PASSPHRASE_FILE", value_name = "FILE", conflicts_with = "identity")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Public keys of checkpoints (PEM), from where you keep them; absent, the one in the backup
+    #[arg(long, env = "CLINIC_PUBLIC_KEY", value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
+}
+
+/// How to export.
+#[derive(Debug, Clone, Args)]
+pub struct ExportSettings {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Who reads it.
+    #[command(flatten)]
+    pub reader: ReaderSettings,
+    /// Where photos are.
+    #[command(flatten)]
+    pub objects: ObjectSettings,
+    /// The file to write (NDJSON); it must not be there yet
+    #[arg(long, env = "CLINIC_OUTPUT", value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// Checking persisted documents.
@@ -475,7 +629,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 impl ServeSettings {
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
-        self.objects.check()?;
+        self.objects.check_with(&self.checkpoints)?;
         self.check_tls()?;
         self.mail.check()?;
         if self.unsafe_no_access_log && !self.listen.ip().is_loopback() {

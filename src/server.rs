@@ -1,9 +1,10 @@
 //! The service as a value: start it, ask its address, stop it.
 
+use crate::access::account;
 use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
 use crate::config::{DatabaseSettings, Introspection, ServeSettings};
-use crate::db::embedded::{EmbeddedPostgres, Options};
+use crate::db::embedded::{self, EmbeddedPostgres, Options};
 use crate::db::{self, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::graphql::persisted::Persisted;
@@ -12,7 +13,7 @@ use crate::ledger::AccessLog;
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
-use crate::{custody, demo, equip, graphql, photo, privacy};
+use crate::{custody, demo, equip, evidence, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::Compress;
 use actix_web::{HttpServer, web};
@@ -28,37 +29,94 @@ pub struct Database {
     pub owner: Config,
     /// As the application role: everything else.
     pub application: Config,
+    /// As the superuser of a private server: for backups only.
+    pub superuser: Option<Config>,
     embedded: Option<EmbeddedPostgres>,
 }
 
 impl Database {
     /// Reaches the database of the settings, starting the private one if need be, and brings it up to date.
     pub async fn open(settings: &DatabaseSettings) -> Result<Self, String> {
-        let (url, embedded) = match &settings.database_url {
-            Some(url) => (url.expose().to_owned(), None),
+        Self::open_as_is(settings).await?.migrated().await
+    }
+
+    /// The same for a command. A private server that a running service holds is used beside it, as it is, and left to it.
+    pub async fn reach(settings: &DatabaseSettings) -> Result<Self, String> {
+        let (mut database, is_ours) = Self::start_or_attach(settings).await?;
+        if is_ours {
+            return database.migrated().await;
+        }
+        if let Err(message) = db::refuse_outdated(&database.owner).await {
+            database.close().await;
+            return Err(message);
+        }
+        Ok(database)
+    }
+
+    /// The same with whatever is in it, or nothing.
+    pub async fn reach_as_is(settings: &DatabaseSettings) -> Result<Self, String> {
+        Ok(Self::start_or_attach(settings).await?.0)
+    }
+
+    async fn start_or_attach(settings: &DatabaseSettings) -> Result<(Self, bool), String> {
+        let (owner, superuser) = match (&settings.database_url, Self::start(settings).await) {
+            (_, Ok(database)) => return Ok((database, true)),
+            (None, Err(error)) if error.1 => {
+                let attached = embedded::attach(&settings.data_dir).await.map_err(|error| error.to_string())?;
+                (attached.owner_url, attached.superuser_url)
+            }
+            (_, Err(error)) => return Err(error.0),
+        };
+        Ok((Self::of(settings, &owner, Some(&superuser), None)?, false))
+    }
+
+    async fn open_as_is(settings: &DatabaseSettings) -> Result<Self, String> {
+        Self::start(settings).await.map_err(|error| error.0)
+    }
+
+    /// The error, and whether another service holds the private server.
+    async fn start(settings: &DatabaseSettings) -> Result<Self, (String, bool)> {
+        let plain = |message: String| (message, false);
+        match &settings.database_url {
+            Some(url) => Self::of(settings, url.expose(), None, None).map_err(plain),
             None => {
                 let options = Options {
                     data_dir: settings.data_dir.clone(),
                     postgres_bin: settings.postgres_bin.clone(),
                     durable: !settings.unsafe_fast_database,
                 };
-                let server = EmbeddedPostgres::start(options).await.map_err(|error| error.to_string())?;
-                (server.owner_url().to_owned(), Some(server))
+                let started = EmbeddedPostgres::start(options).await;
+                let server = started.map_err(|error| (error.to_string(), error.is_in_use()))?;
+                let (owner, superuser) = (server.owner_url().to_owned(), server.superuser_url().to_owned());
+                Self::of(settings, &owner, Some(&superuser), Some(server)).map_err(plain)
             }
-        };
-        let owner = parse_url("DATABASE_URL", &url)?;
+        }
+    }
+
+    fn of(
+        settings: &DatabaseSettings,
+        owner: &str,
+        superuser: Option<&str>,
+        embedded: Option<EmbeddedPostgres>,
+    ) -> Result<Self, String> {
+        let owner = parse_url("DATABASE_URL", owner)?;
         let application = match &settings.app_database_url {
             Some(url) => parse_url("CLINIC_APP_DATABASE_URL", url.expose())?,
             None => db::application_config(&owner).map_err(|error| error.operator_message())?,
         };
-        let mut database = Self { owner, application, embedded };
-        match db::migrate(&database.owner).await {
+        let superuser = superuser.map(|url| parse_url("the superuser's address", url)).transpose()?;
+        Ok(Self { owner, application, superuser, embedded })
+    }
+
+    /// Brings it up to date.
+    pub async fn migrated(mut self) -> Result<Self, String> {
+        match db::migrate(&self.owner).await {
             Ok(outcome) => {
                 tracing::info!(applied = outcome.applied, "the database is up to date");
-                Ok(database)
+                Ok(self)
             }
             Err(message) => {
-                database.close().await;
+                self.close().await;
                 Err(message)
             }
         }
@@ -112,7 +170,8 @@ impl Database {
     }
 }
 
-fn parse_url(name: &str, url: &str) -> Result<Config, String> {
+/// Reads the address of a database.
+pub fn parse_url(name: &str, url: &str) -> Result<Config, String> {
     let config: Config = url
         .parse()
         .map_err(|_| format!("{name} is not a Postgres address: write postgres://user:password@host:5432/database"))?;
@@ -130,6 +189,7 @@ struct Serving {
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
     alerts: tokio::task::JoinHandle<()>,
+    checkpoints: Checkpoints,
     demo: Option<demo::Demo>,
 }
 
@@ -142,6 +202,7 @@ pub struct Server {
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
     alerts: tokio::task::JoinHandle<()>,
+    checkpoints: Checkpoints,
     database: Database,
     /// The demo sign-in, if one was asked for.
     pub demo: Option<demo::Demo>,
@@ -162,10 +223,21 @@ impl Server {
         })?;
         let mut database = Database::open(&settings.database).await?;
         match Self::serve(settings, &database, listener, certificate, (gate, persisted)).await {
-            Ok(Serving { address, handle, running, photos, certificate, alerts, demo }) => {
+            Ok(Serving { address, handle, running, photos, certificate, alerts, checkpoints, demo }) => {
                 database.keep_up();
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
-                Ok(Self { address, handle, running, housekeeping, photos, certificate, alerts, database, demo })
+                Ok(Self {
+                    address,
+                    handle,
+                    running,
+                    housekeeping,
+                    photos,
+                    certificate,
+                    alerts,
+                    checkpoints,
+                    database,
+                    demo,
+                })
             }
             Err(message) => {
                 database.close().await;
@@ -225,6 +297,7 @@ impl Server {
         }
         let keeping = (Arc::clone(&service), Arc::clone(&rates));
         let alerting = Arc::clone(&service);
+        let writer = evidence::Writer::open(&settings.checkpoints, &settings.objects, &settings.database)?;
         let app = web::Data::new(App {
             gate,
             persisted,
@@ -261,10 +334,12 @@ impl Server {
         };
         let server = server.map_err(plain)?.run();
         let handle = server.handle();
+        let checkpoints =
+            Checkpoints::start(writer, &keeping.0, database.application.clone(), settings.checkpoint_interval);
         let photos = tokio::spawn(keep_photos(keeping.0, keeping.1));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
         let alerts = tokio::spawn(keep_alerting(alerting));
-        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, alerts, demo })
+        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, alerts, checkpoints, demo })
     }
 
     /// Where it listens.
@@ -288,6 +363,7 @@ impl Server {
         self.alerts.abort();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
+        self.checkpoints.stop().await;
         self.database.close().await;
     }
 }
@@ -305,6 +381,47 @@ pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCa
     })?;
     tracing::info!(documents = persisted.count(), "persisted documents were read");
     Ok((gate, persisted))
+}
+
+/// The task that writes checkpoints of the evidence: at every interval, and once more when the service stops.
+struct Checkpoints {
+    stop: tokio::sync::oneshot::Sender<()>,
+    writing: tokio::task::JoinHandle<()>,
+}
+
+impl Checkpoints {
+    fn start(mut writer: evidence::Writer, service: &Arc<Service>, application: Config, every: Duration) -> Self {
+        let (stop, mut stopped) = tokio::sync::oneshot::channel();
+        let service = Arc::clone(service);
+        let writing = tokio::spawn(async move {
+            loop {
+                let last = tokio::select! {
+                    () = tokio::time::sleep(every) => false,
+                    _ = &mut stopped => true,
+                };
+                let written = async {
+                    let organisations = account::organisations(service.doorkeeper.pool()).await;
+                    let organisations = organisations.map_err(|error| error.operator_message())?;
+                    writer.write(&db::connect(&application).await?, &organisations).await
+                };
+                match written.await {
+                    Ok(0) => {}
+                    Ok(written) => tracing::debug!(written, "checkpoints of the evidence were written"),
+                    Err(error) => tracing::warn!(error, "the checkpoints of the evidence wait for the next interval"),
+                }
+                if last {
+                    return;
+                }
+            }
+        });
+        Self { stop, writing }
+    }
+
+    /// After the last request: what it did gets its checkpoint too.
+    async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.writing).await;
+    }
 }
 
 /// At start and once an hour: uploads that never came, what cut ones left, and the limits of windows long over.

@@ -65,6 +65,44 @@ pub async fn migrate(config: &Config) -> Result<MigrationOutcome, String> {
     Ok(MigrationOutcome { applied })
 }
 
+/// Refuses a database that is not exactly what this program would make of it: a running service's own is not migrated
+/// from beside.
+pub async fn refuse_outdated(config: &Config) -> Result<(), String> {
+    let client = connect(config).await?;
+    refuse_newer(&client).await?;
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS)
+        .map_err(|error| format!("the built-in migrations can't be read: {error}"))?
+        .len();
+    let applied: i64 = client
+        .query_one("SELECT count(*) FROM __diesel_schema_migrations", &[])
+        .await
+        .map_err(|error| format!("the migrations of the database can't be read: {error}"))?
+        .get(0);
+    if usize::try_from(applied).ok() == Some(known) {
+        return Ok(());
+    }
+    Err("the service that runs on this data folder is of an older version: stop it first, or use its own program"
+        .to_owned())
+}
+
+/// Whether a database has no table, view or sequence of anybody's.
+pub async fn is_empty(client: &Client) -> Result<bool, String> {
+    let row = client
+        .query_one(
+            "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')",
+            &[],
+        )
+        .await
+        .map_err(|error| format!("the database can't be looked at: {error}"))?;
+    Ok(row.get::<_, i64>(0) == 0)
+}
+
+/// Makes the application role, for a database that is about to be restored.
+pub async fn make_roles(config: &Config) -> Result<(), String> {
+    roles::ensure(&connect(config).await?, config).await
+}
+
 async fn refuse_newer(client: &Client) -> Result<(), String> {
     let exists: bool = client
         .query_one("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL", &[])

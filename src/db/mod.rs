@@ -8,7 +8,8 @@ mod roles;
 mod sql;
 pub(crate) mod tables;
 
-pub use migrate::{MigrationOutcome, connect, migrate};
+pub use migrate::{MigrationOutcome, connect, migrate, refuse_outdated};
+pub(crate) use migrate::{is_empty, make_roles};
 pub(crate) use pool::{Pool, PoolSettings, Transaction};
 pub(crate) use roles::application_config;
 pub(crate) use sql::{Bind, Sql, columns};

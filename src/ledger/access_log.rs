@@ -1,7 +1,6 @@
 //! Who looked at what. Rows are durable before the data leaves; many waiting requests share one insert (group commit).
 
-use super::chain::{first_hash, hash_fields, next_hash};
-use crate::access::Scope;
+use super::chain::{hash_fields, next_hash};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -160,52 +159,6 @@ fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
     // A tenth field only where there is a reason: rows from before there were any keep their digest.
     fields.extend(event.reason.as_ref().map(String::as_bytes));
     hash_fields(&fields)
-}
-
-type Kept = (
-    (i64, DateTime<Utc>, Option<Uuid>, String, Event),
-    (String, String, Option<String>, Vec<Option<Uuid>>, Vec<u8>, Vec<u8>),
-);
-type KeptSql = (
-    (st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text, st::Text),
-    (st::Text, st::Text, st::Nullable<st::Text>, st::Array<st::Nullable<st::Uuid>>, st::Binary, st::Binary),
-);
-
-/// Walks an organisation's access log from the first row to the head. The number of the first broken row, or `None`.
-pub async fn verify_access(scope: &mut Scope) -> Result<Option<i64>> {
-    let org = scope.org();
-    let (mut before, mut last) = (first_hash(org).to_vec(), 0_i64);
-    loop {
-        let rows: Vec<Kept> = Sql::<KeptSql>::new(
-            "SELECT seq, at, actor_id, request_id, event, operation, from_address, reason, patient_ids, digest, hash \
-             FROM access_log WHERE org_id = ",
-        )
-        .bind(org)
-        .text(" AND seq > ")
-        .bind(last)
-        .text(" ORDER BY seq LIMIT 5000")
-        .load(scope.ledger()?.connection)
-        .await?;
-        if rows.is_empty() {
-            break;
-        }
-        for ((seq, at, actor, request_id, event), (operation, from_address, reason, patients, digest, hash)) in rows {
-            let patients = patients.into_iter().flatten().collect();
-            let event = AccessEvent { org, actor, request_id, event, operation, from_address, reason, patients };
-            let sealed = digest_of(org, at, &event).as_slice() == digest;
-            if seq != last + 1 || !sealed || next_hash(&before, seq, &digest).as_slice() != hash {
-                return Ok(Some(last + 1));
-            }
-            (last, before) = (seq, hash);
-        }
-    }
-    let head: Vec<(i64, Vec<u8>)> =
-        Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
-            .bind(org)
-            .load(scope.ledger()?.connection)
-            .await?;
-    let whole = head.into_iter().next().is_some_and(|(seq, hash)| seq == last && hash == before);
-    Ok((!whole).then_some(last + 1))
 }
 
 async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {

@@ -12,9 +12,8 @@ mod moment;
 mod retry;
 
 pub use absent::{absent, restricted};
-pub use access_log::{AccessEvent, AccessLog, Event, verify_access};
-pub use chain::verify;
-pub(crate) use chain::{Sealed, next_hash};
+pub use access_log::{AccessEvent, AccessLog, Event};
+pub(crate) use chain::{Sealed, first_hash, hash_fields, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;
 pub use history::{RecordVersion, shown_content};

@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, RetryConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,19 +39,26 @@ fn fault(doing: &str, error: &object_store::Error) -> Error {
 impl Objects {
     /// The store of the settings. A local folder is made; an S3 is not asked for anything yet.
     pub fn open(settings: &ObjectSettings, data_dir: &Path) -> std::result::Result<Self, String> {
-        match settings.object_store.as_deref() {
-            Some(address) if address.starts_with("s3://") => Self::s3(address, settings),
-            Some(address) => Self::local(Path::new(address.strip_prefix("file://").unwrap_or(address))),
-            None => Self::local(&data_dir.join("objects")),
+        Self::open_at(settings.object_store.as_deref(), "--object-store", settings, &data_dir.join("objects"))
+    }
+
+    /// The store at an address: a folder, or an S3 reached by the settings; none, the folder.
+    pub fn open_at(
+        address: Option<&str>,
+        flag: &str,
+        settings: &ObjectSettings,
+        folder: &Path,
+    ) -> std::result::Result<Self, String> {
+        match address {
+            Some(address) if address.starts_with("s3://") => Self::s3(address, flag, settings),
+            Some(address) => Self::local(Path::new(address.strip_prefix("file://").unwrap_or(address)), flag),
+            None => Self::local(folder, flag),
         }
     }
 
-    fn local(folder: &Path) -> std::result::Result<Self, String> {
+    fn local(folder: &Path, flag: &str) -> std::result::Result<Self, String> {
         let plain = |error: &dyn std::fmt::Display| {
-            format!(
-                "the photos' folder {} can't be used ({error}): choose another with --object-store",
-                folder.display()
-            )
+            format!("the folder {} can't be used ({error}): choose another with {flag}", folder.display())
         };
         std::fs::create_dir_all(folder).map_err(|error| plain(&error))?;
         keys::close_to_others(folder).map_err(|error| plain(&error))?;
@@ -60,11 +67,10 @@ impl Objects {
         Ok(Self { store: Arc::new(store.with_fsync(true)), prefix: Key::default(), folder: Some(folder) })
     }
 
-    fn s3(address: &str, settings: &ObjectSettings) -> std::result::Result<Self, String> {
-        let url =
-            url::Url::parse(address).map_err(|_| format!("--object-store: {address:?} is not s3://bucket/prefix"))?;
+    fn s3(address: &str, flag: &str, settings: &ObjectSettings) -> std::result::Result<Self, String> {
+        let url = url::Url::parse(address).map_err(|_| format!("{flag}: {address:?} is not s3://bucket/prefix"))?;
         let bucket = url.host_str().filter(|bucket| !bucket.is_empty());
-        let bucket = bucket.ok_or_else(|| format!("--object-store: {address:?} names no bucket: write s3://bucket"))?;
+        let bucket = bucket.ok_or_else(|| format!("{flag}: {address:?} names no bucket: write s3://bucket"))?;
         let client =
             ClientOptions::new().with_timeout(Duration::from_secs(30)).with_connect_timeout(Duration::from_secs(5));
         let retry = RetryConfig { max_retries: 3, retry_timeout: Duration::from_secs(20), ..RetryConfig::default() };
@@ -78,8 +84,8 @@ impl Objects {
         if let (Some(id), Some(secret)) = (&settings.s3_access_key_id, &settings.s3_secret_access_key) {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose());
         }
-        let store = builder.build().map_err(|error| format!("--object-store: {error}"))?;
-        let prefix = Key::parse(url.path().trim_matches('/')).map_err(|error| format!("--object-store: {error}"))?;
+        let store = builder.build().map_err(|error| format!("{flag}: {error}"))?;
+        let prefix = Key::parse(url.path().trim_matches('/')).map_err(|error| format!("{flag}: {error}"))?;
         Ok(Self { store: Arc::new(store), prefix, folder: None })
     }
 
@@ -117,6 +123,56 @@ impl Objects {
         let found = self.store.get(&self.key(name)).await.map_err(|error| fault("reading", &error))?;
         let size = found.meta.size;
         Ok((size, found.into_stream().map_err(std::io::Error::other).boxed()))
+    }
+
+    /// A whole object; none if it is not there.
+    pub async fn whole(&self, name: &str) -> Result<Option<Bytes>> {
+        match self.store.get(&self.key(name)).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(|error| fault("reading", &error))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault("reading", &error)),
+        }
+    }
+
+    /// Whether an object is there.
+    pub async fn has(&self, name: &str) -> Result<bool> {
+        match self.store.head(&self.key(name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(fault("looking", &error)),
+        }
+    }
+
+    /// Writes an object that is not there yet; whether it was written. One that is there stays as it is.
+    pub async fn add(&self, name: &str, bytes: Bytes) -> Result<bool> {
+        let key = self.key(name);
+        match self.store.put_opts(&key, bytes.clone().into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+            // An S3 without conditional writes: names are never used twice anyway.
+            Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
+                self.store.put(&key, bytes.into()).await.map_err(|error| fault("writing", &error))?;
+                Ok(true)
+            }
+            Err(error) => Err(fault("writing", &error)),
+        }
+    }
+
+    /// The names of the objects under a folder of the store, in order; those after one, if it is given.
+    pub async fn names(&self, under: &str, after: Option<&str>) -> Result<Vec<String>> {
+        let under = self.key(under);
+        let listed = match after {
+            Some(after) => self.store.list_with_offset(Some(&under), &self.key(after)),
+            None => self.store.list(Some(&under)),
+        };
+        let skip = if self.prefix.as_ref().is_empty() { 0 } else { self.prefix.as_ref().len() + 1 };
+        let mut names: Vec<String> = listed
+            .map_ok(|object| object.location.as_ref().get(skip..).unwrap_or_default().to_owned())
+            .try_collect()
+            .await
+            .map_err(|error| fault("listing", &error))?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Takes an object away; one that is not there is no fault.

@@ -17,16 +17,23 @@ use tokio::time::timeout;
 const LONG: Duration = Duration::from_secs(120);
 
 /// The program, without the settings that are lying about where the tests run.
-fn program(arguments: &[&str]) -> Command {
+pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clinic"));
     for (name, _) in std::env::vars()
         .filter(|(name, _)| name.starts_with("CLINIC_") && name != "CLINIC_POSTGRES_BIN" || name == "DATABASE_URL")
     {
         command.env_remove(name);
     }
-    // Photos go where nobody looks, unless the test says a data folder.
+    // Photos and keys go where nobody looks, unless the test says a data folder. Checkpoints go where nobody else's are:
+    // every copy of the template has the same two organisations.
     if !arguments.contains(&"--data-dir") {
+        static PLACES: std::sync::LazyLock<TempDir> =
+            std::sync::LazyLock::new(|| tempfile::tempdir().expect("a folder"));
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         command.env("CLINIC_OBJECT_STORE", std::env::temp_dir().join("clinic-tests-photos"));
+        command.env("CLINIC_CHECKPOINT_STORE", PLACES.path().join(number.to_string()));
+        command.env("CLINIC_KEY_DIR", PLACES.path().join("keys"));
     }
     command.env("CLINIC_RATE_LIMIT_ADDRESS", "0").env("CLINIC_RATE_LIMIT_ACCOUNT", "0");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -35,22 +42,22 @@ fn program(arguments: &[&str]) -> Command {
 
 /// What a command that ends came to.
 #[derive(Debug)]
-struct Ended {
-    success: bool,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub success: bool,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ended {
     #[track_caller]
-    fn ok(self) -> String {
+    pub fn ok(self) -> String {
         assert!(self.success, "{self:?}");
         self.out
     }
 
     /// The one line a failed command says.
     #[track_caller]
-    fn complaint(&self) -> &str {
+    pub fn complaint(&self) -> &str {
         assert!(!self.success, "{self:?}");
         let lines: Vec<_> = self.err.lines().filter(|line| !line.starts_with('{')).collect();
         assert_eq!(lines.len(), 1, "one line: {self:?}");
@@ -58,7 +65,7 @@ impl Ended {
     }
 }
 
-async fn run_with(mut command: Command, input: &str) -> Ended {
+pub async fn run_with(mut command: Command, input: &str) -> Ended {
     let mut child = command.spawn().expect("clinic");
     // It may end without reading.
     let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes()).await;
@@ -70,7 +77,7 @@ async fn run_with(mut command: Command, input: &str) -> Ended {
     }
 }
 
-async fn run(arguments: &[&str], input: &str) -> Ended {
+pub async fn run(arguments: &[&str], input: &str) -> Ended {
     run_with(program(arguments), input).await
 }
 
@@ -113,7 +120,7 @@ impl Service {
         Self { child, address, log }
     }
 
-    async fn on(folder: &Path) -> Self {
+    pub async fn on(folder: &Path) -> Self {
         Self::start(&["--data-dir", folder.to_str().unwrap()]).await
     }
 
@@ -140,7 +147,7 @@ impl Service {
         timeout(LONG, self.child.wait()).await.expect("an end").expect("a status").success()
     }
 
-    async fn sign_in(&self, email: &str) -> Caller {
+    pub async fn sign_in(&self, email: &str) -> Caller {
         let answer = self.door().sign_in(email, PASSWORD).await.ok();
         self.door().with_token(answer["signIn"]["token"].as_str().expect("a token"))
     }
@@ -172,11 +179,11 @@ async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
     waited.await.unwrap_or_else(|_| panic!("{what} never came"));
 }
 
-fn data_folder() -> TempDir {
+pub fn data_folder() -> TempDir {
     tempfile::Builder::new().prefix("clinic-binary-").tempdir().expect("a folder")
 }
 
-fn add<'a>(place: &[&'a str], email: &'a str, role: &'a str) -> Vec<&'a str> {
+pub fn add<'a>(place: &[&'a str], email: &'a str, role: &'a str) -> Vec<&'a str> {
     let mut arguments = vec!["staff"];
     arguments.extend(place);
     arguments.extend(["add", "--email", email, "--name", "Somebody", "--role", role, "--organisation", "Clinic"]);
@@ -539,7 +546,7 @@ async fn a_broken_ledger_is_told() {
         .run("UPDATE ledger SET content = replace(content, 'Lovelace', 'Byron') WHERE record_kind = 'patient'")
         .await;
     let ended = run(&["audit", "--database-url", &url, "verify"], "").await;
-    assert!(!ended.success && ended.out.contains("is broken"), "{ended:?}");
+    assert!(!ended.success && ended.out.contains("is broken: its content is not what was sealed"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -574,6 +581,11 @@ async fn every_command_has_its_help() {
         "audit verify",
         "documents",
         "documents check",
+        "audit key",
+        "audit export",
+        "backup",
+        "restore",
+        "export",
     ];
     for command in commands {
         let mut help = program(&command.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>());

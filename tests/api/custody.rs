@@ -207,6 +207,8 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     }
     let verify = std::process::Command::new(env!("CARGO_BIN_EXE_clinic"))
         .args(["audit", "--database-url", &clinic.database.url(), "verify"])
+        .env("CLINIC_KEY_DIR", clinic.evidence())
+        .env("CLINIC_CHECKPOINT_STORE", clinic.evidence())
         .output()
         .expect("clinic audit verify");
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));

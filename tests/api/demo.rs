@@ -13,6 +13,8 @@ async fn clinic(arguments: &[&str]) -> Output {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CLINIC_") || name == "DATABASE_URL") {
         command.env_remove(name);
     }
+    // Nobody's checkpoints.
+    command.env("CLINIC_CHECKPOINT_STORE", std::env::temp_dir().join("clinic-tests-none"));
     command.args(arguments).env("CLINIC_DEMO_PASSWORD", PASSWORD).stdin(Stdio::null()).kill_on_drop(true);
     command.output().await.expect("clinic")
 }
@@ -115,7 +117,20 @@ async fn a_demo_is_added_to_and_the_same_seed_makes_the_same_one() {
 async fn the_chart_that_is_opened_first_is_rich() {
     let (database, photos) = (Database::empty().await, tempfile::tempdir().expect("a folder"));
     let store = photos.path().to_str().expect("text");
-    let server = serve(&database.url(), &["--demo", "--demo-password", PASSWORD, "--object-store", store]).await;
+    let evidence = tempfile::tempdir().expect("a folder");
+    let place = evidence.path().to_str().expect("text");
+    let flags = [
+        "--demo",
+        "--demo-password",
+        PASSWORD,
+        "--object-store",
+        store,
+        "--checkpoint-store",
+        place,
+        "--key-dir",
+        place,
+    ];
+    let server = serve(&database.url(), &flags).await;
     let door = Anonymous::at(server.address());
     let token = door.sign_in("practitioner@demo.clinic", PASSWORD).await.ok()["signIn"]["token"].clone();
     let practitioner = door.with_token(token.as_str().expect("a token"));

@@ -10,6 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["db", "objects", "mail"],
     &["access"],
     &["ledger"],
+    &["evidence"],
     &["operation"],
     &["page", "ledger::kept"],
     &[
@@ -53,12 +54,13 @@ const FLOORS: &[&[&str]] = &[
     &["graphql"],
     &["http", "equip"],
     &["server", "demo", "fuzzing"],
+    &["backup"],
     &["commands"],
     &["lib", "main"],
 ];
 
 /// The record kinds, each with what it stands on before it. Only links in the API (graphql, mutation) look forward.
-const SLICES: [&str; 20] = [
+const SLICES: [&str; 21] = [
     "organisation",
     "service_account",
     "patient",
@@ -83,7 +85,8 @@ const SLICES: [&str; 20] = [
 ];
 
 /// Modules whose parent and children use each other: one thing in several files.
-const OF_ONE_PIECE: [&str; 5] = ["db::embedded", "http", "http::request", "graphql::gate", "patient"];
+const OF_ONE_PIECE: [&str; 8] =
+    ["db::embedded", "http", "http::request", "graphql::gate", "patient", "evidence", "backup", "commands"];
 
 /// Circles that are known, as `a <-> b`, each with why. The list may only shrink.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[
@@ -416,7 +419,8 @@ fn the_door_is_the_only_way_to_a_connection() {
             .iter()
             .filter(|table| words.contains(*table));
         let allowed = may_read_accounts(&file.module)
-            || ["db::tables", "organisation::store"].contains(&file.module.as_str())
+            // The canonical export names what it leaves out.
+            || ["db::tables", "organisation::store", "backup::canonical"].contains(&file.module.as_str())
             || file.module == "demo"
             || file.module.starts_with("demo::");
         wrong.extend(tables.filter(|_| !allowed).map(|table| format!("{} names {table}", file.module)));

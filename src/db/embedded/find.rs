@@ -53,6 +53,35 @@ pub(super) fn find(given: Option<&Path>, made_by: Option<u32>, user: User) -> Re
     Err(refusal(given, made_by, &refused))
 }
 
+/// A client program of Postgres (`pg_dump`, `pg_restore`) of this major version or a newer one: an older one does not read
+/// a newer server.
+///
+/// # Errors
+///
+/// There is none, in one line.
+pub fn find_tool(name: &str, given: Option<&Path>, at_least: u32) -> Result<PathBuf, StartError> {
+    let mut places: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
+    places.extend(Places::of_this_machine().in_order());
+    let mut refused = Vec::new();
+    for place in places {
+        let program = place.join(name);
+        if !program.is_file() {
+            continue;
+        }
+        let said = run(User::Ourselves.command(&program).arg("--version"), "");
+        match said.as_deref().ok().and_then(major_version) {
+            Some(major) if major >= at_least => return Ok(program),
+            Some(major) => refused.push(format!("{} is version {major}", program.display())),
+            None => refused.push(format!("{} does not run", program.display())),
+        }
+    }
+    let found = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
+    Err(StartError::new(format!(
+        "no {name} of Postgres {at_least} or newer is here{found}: install the client programs of Postgres {at_least}, or \
+         give their folder with --postgres-bin"
+    )))
+}
+
 fn refusal(given: Option<&Path>, made_by: Option<u32>, refused: &[String]) -> StartError {
     let found = if refused.is_empty() { String::new() } else { format!(" ({})", refused.join("; ")) };
     StartError::new(match (given, made_by) {

@@ -24,10 +24,13 @@ impl Lock {
             .map_err(|error| StartError::at(&path, "opened", &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StartError::new(format!(
-                "another clinic service is using the data folder {}; stop it or give another with --data-dir",
-                data_dir.display()
-            ))),
+            Err(TryLockError::WouldBlock) => {
+                let folder = data_dir.display();
+                let refusal = StartError::new(format!(
+                    "another clinic service is using the data folder {folder}; stop it or give another with --data-dir"
+                ));
+                Err(StartError { in_use: true, ..refusal })
+            }
             Err(TryLockError::Error(error)) => Err(StartError::at(&path, "locked", &error)),
         }
     }

@@ -9,6 +9,7 @@
 //! | `passwords` | of the roles `postgres` and `clinic_owner`, for this user's eyes only |
 //! | `postgres/` | the cluster, its socket and its log; see `home` for where it is when root starts the service |
 
+mod attach;
 mod cluster;
 mod find;
 mod home;
@@ -27,7 +28,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::attach::{Attached, attach};
 use self::find::Binaries;
+pub use self::find::find_tool;
 use self::home::Home;
 use self::keeper::Kept;
 use self::lock::Lock;
@@ -52,11 +55,21 @@ pub struct Options {
 
 /// Why no server runs: one line for the person who started the service.
 #[derive(Debug)]
-pub struct StartError(String);
+pub struct StartError {
+    message: String,
+    in_use: bool,
+}
 
 impl StartError {
     fn new(message: impl Into<String>) -> Self {
-        Self(message.into().lines().map(str::trim).collect::<Vec<_>>().join("; "))
+        let message = message.into().lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        Self { message, in_use: false }
+    }
+
+    /// Whether another service or command holds the data folder: its server may be attached to.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.in_use
     }
 
     /// `<path> can't be <done>: <error>`
@@ -67,7 +80,7 @@ impl StartError {
 
 impl Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -79,6 +92,7 @@ pub struct EmbeddedPostgres {
     // Fields are dropped in this order: the lock goes when the server has gone.
     kept: Arc<Kept>,
     owner_url: String,
+    superuser_url: String,
     _lock: Lock,
 }
 
@@ -107,7 +121,7 @@ impl EmbeddedPostgres {
                     return Ok(starting.into_running());
                 }
                 // The last server was killed and one of its workers has not noticed yet.
-                Err(why) if why.0.contains("pre-existing shared memory") && start.elapsed() < SILENCE_MAX => {
+                Err(why) if why.message.contains("pre-existing shared memory") && start.elapsed() < SILENCE_MAX => {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                     starting = tokio::task::spawn_blocking(move || starting.again())
                         .await
@@ -122,6 +136,12 @@ impl EmbeddedPostgres {
     #[must_use]
     pub fn owner_url(&self) -> &str {
         &self.owner_url
+    }
+
+    /// The same of the superuser, whom row-level security does not hold: for backups only.
+    #[must_use]
+    pub fn superuser_url(&self) -> &str {
+        &self.superuser_url
     }
 
     /// Shuts the server down and answers when it is gone. Connections that are still open are cut and their
@@ -224,9 +244,10 @@ impl Starting {
 
     fn into_running(self) -> EmbeddedPostgres {
         let owner_url = url_of("clinic_owner", &self.passwords.owner, "clinic", &self.socket_dir);
+        let superuser_url = url_of("postgres", &self.passwords.superuser, "clinic", &self.socket_dir);
         let Self { server, home, binaries, socket_dir, durable, lock, .. } = self;
         let kept = Arc::new(Kept::new(server, home, binaries, socket_dir, durable));
-        EmbeddedPostgres { kept, owner_url, _lock: lock }
+        EmbeddedPostgres { kept, owner_url, superuser_url, _lock: lock }
     }
 }
 

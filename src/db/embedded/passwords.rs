@@ -34,6 +34,13 @@ impl Passwords {
         }
     }
 
+    /// Reads those of a folder that somebody else started; none are made.
+    pub(super) fn read(data_dir: &Path) -> Result<Self, StartError> {
+        let path = data_dir.join("passwords");
+        let text = fs::read_to_string(&path).map_err(|error| StartError::at(&path, "read", &error))?;
+        Self::parse(&text).ok_or_else(|| StartError::new(format!("{} is damaged", path.display())))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let of = |role: &str| {
             let password = text.lines().find_map(|line| line.strip_prefix(role)?.strip_prefix('='))?;

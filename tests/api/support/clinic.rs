@@ -36,9 +36,16 @@ pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
     Server::start(&settings).await.expect("a service")
 }
 
-/// The flags, with a folder for photos unless they say where photos go.
-fn with_store<'f>(folder: &'f Path, flags: &[&'f str]) -> Vec<&'f str> {
+/// The flags, with folders for photos, keys and checkpoints unless they say where those go. Every copy of the template has
+/// the same two organisations: their checkpoints must not meet.
+fn with_store<'f>(folder: &'f Path, evidence: &'f Path, flags: &[&'f str]) -> Vec<&'f str> {
     let mut flags = flags.to_vec();
+    if !flags.contains(&"--checkpoint-store") {
+        flags.extend(["--checkpoint-store", evidence.to_str().expect("text")]);
+    }
+    if !flags.contains(&"--key-dir") {
+        flags.extend(["--key-dir", evidence.to_str().expect("text")]);
+    }
     if !flags.contains(&"--object-store") {
         flags.extend(["--object-store", folder.to_str().expect("text")]);
     }
@@ -56,6 +63,7 @@ pub struct Clinic {
     /// Another one, whose records the north must never see.
     pub south: Organisation,
     objects: tempfile::TempDir,
+    evidence: tempfile::TempDir,
     _place: OwnedSemaphorePermit,
 }
 
@@ -83,9 +91,19 @@ impl Clinic {
     async fn at(database: Database, flags: &[&str], place: OwnedSemaphorePermit) -> Self {
         let world = template::get().await.clone();
         let objects = tempfile::tempdir().expect("a folder");
-        let server = serve(&database.url(), &with_store(objects.path(), flags)).await;
+        let evidence = tempfile::tempdir().expect("a folder");
+        let server = serve(&database.url(), &with_store(objects.path(), evidence.path(), flags)).await;
         let door = Anonymous::at(server.address());
-        Self { server: Some(server), door, database, north: world.north, south: world.south, objects, _place: place }
+        Self {
+            server: Some(server),
+            door,
+            database,
+            north: world.north,
+            south: world.south,
+            objects,
+            evidence,
+            _place: place,
+        }
     }
 
     /// Stops the service and starts it again on the same database, with other flags.
@@ -98,7 +116,7 @@ impl Clinic {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
-        let server = serve(database_url, &with_store(self.objects.path(), flags)).await;
+        let server = serve(database_url, &with_store(self.objects.path(), self.evidence.path(), flags)).await;
         self.door = Anonymous::at(server.address());
         self.server = Some(server);
     }
@@ -106,6 +124,18 @@ impl Clinic {
     /// The folder of its photos.
     pub fn objects(&self) -> &Path {
         self.objects.path()
+    }
+
+    /// The folder of its checkpoints, and of the key that they are signed with.
+    pub fn evidence(&self) -> &Path {
+        self.evidence.path()
+    }
+
+    /// Stops the service; what else there is stays.
+    pub async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
     }
 
     /// `http://127.0.0.1:port` and a path.

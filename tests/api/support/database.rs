@@ -48,6 +48,18 @@ impl Database {
         Cluster::get().owner(&self.name)
     }
 
+    /// The URL of another role of the server.
+    pub fn url_of(&self, role: &str, password: &str) -> String {
+        let url = self.url();
+        let (_, rest) = url.split_once('@').expect("a URL");
+        format!("postgres://{role}:{password}@{rest}")
+    }
+
+    /// How the superuser connects.
+    pub fn superuser_config(&self) -> Config {
+        Cluster::get().superuser(&self.name)
+    }
+
     /// As the superuser, whom nothing holds back.
     pub async fn superuser(&self) -> Sql {
         Sql::connect(&Cluster::get().superuser(&self.name)).await

@@ -101,7 +101,10 @@ async fn make() -> World {
         }
     }
     let photos = std::env::temp_dir().join("clinic-tests-photos").display().to_string();
-    let server = super::clinic::serve(&cluster.url(DATABASE), &["--object-store", &photos]).await;
+    let evidence = tempfile::tempdir().expect("a folder");
+    let place = evidence.path().to_str().expect("text");
+    let flags = ["--object-store", &photos, "--checkpoint-store", place, "--key-dir", place];
+    let server = super::clinic::serve(&cluster.url(DATABASE), &flags).await;
     let door = Anonymous::at(server.address());
     let world = World { north: organisation(&door, "north").await, south: organisation(&door, "south").await };
     server.stop().await;

@@ -1,0 +1,123 @@
+//! The canonical export: every row as a line, in an order that is the key's, and the hash of every photo. Two databases
+//! that hold the same give the same bytes.
+
+use super::{Entry, failed, photo_objects, picture, tables};
+use crate::evidence::{copy_rows, rows_of};
+use crate::objects::Objects;
+use futures::StreamExt;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use tokio_postgres::{Client, Config};
+
+/// Left out: what comes and goes without being anybody's record.
+const TABLES_LEFT_OUT: [&str; 5] =
+    ["idempotency", "password_reset", "rate_budget", "sign_in_challenge", "sign_in_failure"];
+/// Columns that change by being used.
+const COLUMNS_LEFT_OUT: [(&str, &str); 4] = [
+    ("__diesel_schema_migrations", "run_on"),
+    ("api_key_use", "last_used_at"),
+    ("api_key_use", "last_used_from"),
+    ("sign_in", "last_seen_at"),
+];
+
+/// Writes it; how many lines.
+pub async fn export(
+    reader: &Config,
+    objects: &Objects,
+    output: &Path,
+    told: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64, String> {
+    let plain = |error: std::io::Error| format!("{} can't be written: {error}", output.display());
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = BufWriter::with_capacity(1 << 20, options.open(output).map_err(plain)?);
+    let written = write(reader, objects, &mut file, told).await;
+    let outcome = match written {
+        Ok(lines) => file.flush().map(|()| lines).map_err(plain),
+        Err(why) => Err(why),
+    };
+    if outcome.is_err() {
+        let _ = std::fs::remove_file(output);
+    }
+    outcome
+}
+
+async fn write(
+    reader: &Config,
+    objects: &Objects,
+    file: &mut impl Write,
+    told: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64, String> {
+    let plain = |error: std::io::Error| format!("the export can't be written: {error}");
+    let client = picture(reader).await?;
+    let columns: Vec<String> = COLUMNS_LEFT_OUT.iter().map(|(table, column)| format!("{table}.{column}")).collect();
+    let left_out: Vec<&str> = TABLES_LEFT_OUT.into_iter().chain(columns.iter().map(String::as_str)).collect();
+    let head = serde_json::json!({"format": "clinic.export/1", "leftOut": left_out});
+    writeln!(file, "{head}").map_err(plain)?;
+    let mut lines = 1;
+    let tables: Vec<String> =
+        tables(&client).await?.into_iter().filter(|table| !TABLES_LEFT_OUT.contains(&table.as_str())).collect();
+    let photos = photo_objects(&client).await?;
+    let total = u64::try_from(tables.len() + photos.len()).unwrap_or(0);
+    let mut done = 0;
+    for table in tables {
+        told(done, total);
+        done += 1;
+        lines += write_table(&client, &table, file).await?;
+    }
+    for (name, _) in photos {
+        told(done, total);
+        done += 1;
+        let bytes = objects.whole(&name).await.map_err(|error| error.operator_message())?;
+        let line = match bytes.map(|bytes| Entry::of(&bytes)) {
+            Some(entry) => serde_json::json!({"object": name, "sha256": entry.sha256, "size": entry.size}),
+            None => serde_json::json!({"object": name, "missing": true}),
+        };
+        writeln!(file, "{line}").map_err(plain)?;
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+async fn write_table(client: &Client, table: &str, file: &mut impl Write) -> Result<u64, String> {
+    let plain = |error: std::io::Error| format!("the export can't be written: {error}");
+    let ask = "SELECT a.attname::text, coalesce(array_position(i.indkey::int2[], a.attnum), -1), \
+               format_type(a.atttypid, NULL) IN ('text', 'character varying') \
+               FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
+               WHERE a.attrelid = ('public.' || quote_ident($1))::regclass AND a.attnum > 0 AND NOT a.attisdropped \
+               ORDER BY a.attname COLLATE \"C\"";
+    let rows = client.query(ask, &[&table]).await.map_err(|error| failed(&error))?;
+    let columns: Vec<(String, i32, bool)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let shown: Vec<String> = columns
+        .iter()
+        .filter(|(name, ..)| !COLUMNS_LEFT_OUT.contains(&(table, name)))
+        .map(|(name, ..)| format!("\"{name}\""))
+        .collect();
+    let mut key: Vec<&(String, i32, bool)> = columns.iter().filter(|(_, place, _)| *place >= 0).collect();
+    key.sort_by_key(|(_, place, _)| *place);
+    let order: Vec<String> = key
+        .iter()
+        .map(|(name, _, is_text)| format!("\"{name}\"{}", if *is_text { " COLLATE \"C\"" } else { "" }))
+        .collect();
+    if order.is_empty() {
+        return Err(format!("the table {table} has no primary key: its order would not be certain"));
+    }
+    let query = format!(
+        "SELECT convert_to(row_to_json(r)::text, 'UTF8') FROM (SELECT {} FROM public.\"{table}\" ORDER BY {}) AS r",
+        shown.join(", "),
+        order.join(", ")
+    );
+    let mut pieces = copy_rows(client, &query).await?;
+    let mut lines = 0;
+    while let Some(piece) = pieces.next().await {
+        for row in rows_of(&piece?)? {
+            let row = row.first().copied().flatten().unwrap_or_default();
+            write!(file, "{{\"table\":\"{table}\",\"row\":").map_err(plain)?;
+            file.write_all(row).and_then(|()| file.write_all(b"}\n")).map_err(plain)?;
+            lines += 1;
+        }
+    }
+    Ok(lines)
+}

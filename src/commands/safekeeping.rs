@@ -1,0 +1,118 @@
+//! `clinic backup`, `clinic restore`, `clinic export`.
+
+use super::audit::{Trust, verify_all};
+use super::progress::Progress;
+use crate::backup::{self, Lock, Sources, Targets, Told, Unlock};
+use crate::config::{BackupSettings, ExportSettings, ReaderSettings, RestoreSettings};
+use crate::evidence::{self, KeyRing};
+use crate::objects::Objects;
+use crate::server::Database;
+use std::sync::Arc;
+
+pub(super) async fn backup(settings: BackupSettings) -> Result<(), String> {
+    settings.objects.check_with(&settings.checkpoints)?;
+    let lock = Lock::of(&settings.recipient, settings.passphrase_file.as_deref())?;
+    let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
+    let checkpoints = evidence::open_store(&settings.checkpoints, &settings.objects, &settings.database)?;
+    let is_open = lock.is_open();
+    let mut database = Database::reach(&settings.database).await?;
+    let taken = async {
+        let reader = backup::reader(&database, &settings.reader).await?;
+        let sources = Sources {
+            database: &settings.database,
+            reader: &reader,
+            objects: &objects,
+            checkpoints: &checkpoints,
+            include_keys: settings.include_keys,
+        };
+        let bar = Progress::bytes(0);
+        let told = |what, done, total| {
+            bar.say(what);
+            bar.at(done, total);
+        };
+        backup::take(&sources, lock, &settings.output, &told).await
+    }
+    .await;
+    database.close().await;
+    let taken = taken?;
+    println!(
+        "{} holds {} rows and {} photo files ({} bytes){}",
+        settings.output.display(),
+        taken.rows,
+        taken.objects,
+        taken.size,
+        if is_open { ", in plain text: keep it as you keep the record" } else { ", encrypted" }
+    );
+    say_missing(&taken.missing)
+}
+
+/// A backup without every photo is written, and is a failure all the same: somebody must look.
+fn say_missing(missing: &[String]) -> Result<(), String> {
+    let Some(first) = missing.first() else { return Ok(()) };
+    Err(format!("{} photo files are not in the object store as they should be, the first is {first}", missing.len()))
+}
+
+pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
+    settings.objects.check_with(&settings.checkpoints)?;
+    let unlock = Arc::new(Unlock::of(settings.identity.as_deref(), settings.passphrase_file.as_deref())?);
+    let bar = Progress::bytes(0);
+    let told: Told = Arc::new(move |what, done, total| {
+        bar.say(what);
+        bar.at(done, total);
+    });
+    // The file first: what can't be read is told before a database is made for nothing.
+    let checked = backup::check(&settings.input, &unlock, Arc::clone(&told)).await?;
+    let mut database = Database::reach_as_is(&settings.database).await?;
+    let restored = async {
+        let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
+        let checkpoints = evidence::open_store(&settings.checkpoints, &settings.objects, &settings.database)?;
+        let targets = Targets {
+            settings: &settings.database,
+            owner: &database.owner,
+            objects: &objects,
+            checkpoints: &checkpoints,
+        };
+        let restored = backup::restore(&targets, &settings.input, &unlock, checked, told).await?;
+        // Only a role that sees every row can count them; with a Postgres of your own that need not be here.
+        let reader = backup::reader(&database, &ReaderSettings { backup_database_url: None }).await;
+        if let Ok(reader) = reader {
+            restored.same_rows(&reader).await.map_err(|why| format!("it was restored, and {why}"))?;
+        }
+        let keys = match (&settings.public_key, &restored.public_key) {
+            (None, Some(pem)) => KeyRing::parse(pem)?,
+            (file, _) => KeyRing::open(file.as_deref(), &settings.database)?,
+        };
+        let verified = verify_all(&database, &Trust::with(checkpoints, keys)).await;
+        verified.map_err(|why| format!("it was restored, and {why}"))?;
+        Ok::<_, String>(restored)
+    }
+    .await;
+    database.close().await;
+    let restored = restored?;
+    println!(
+        "the backup of {} is restored: {} rows, {} photo files",
+        restored.at.format("%Y-%m-%d %H:%M:%S UTC"),
+        restored.rows,
+        restored.objects
+    );
+    say_missing(&restored.missing)
+}
+
+pub(super) async fn export(settings: ExportSettings) -> Result<(), String> {
+    settings.objects.check()?;
+    if settings.output.exists() {
+        return Err(format!("--output: {} is there already", settings.output.display()));
+    }
+    let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
+    let mut database = Database::reach(&settings.database).await?;
+    let written = async {
+        let reader = backup::reader(&database, &settings.reader).await?;
+        let bar = Progress::of(0, "{msg} [{bar:30}] {pos}/{len}");
+        bar.say("tables and photos");
+        backup::export(&reader, &objects, &settings.output, &|done, total| bar.at(done, total)).await
+    }
+    .await;
+    database.close().await;
+    println!("{} has {} lines", settings.output.display(), written?);
+    Ok(())
+}

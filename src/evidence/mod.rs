@@ -1,0 +1,31 @@
+//! Evidence that holds: the two chains walked and held to checkpoints that are signed with a key outside the database and
+//! kept outside of it; and all of it as a file that an outsider verifies without us.
+
+mod checkpoint;
+mod copied;
+mod export;
+mod verify;
+
+pub(crate) use checkpoint::public_key;
+pub use checkpoint::{Checkpoint, KeyRing, Mark, Writer, open_store, read_checkpoints};
+pub(crate) use copied::{copy_rows, rows_of};
+pub use export::{Evidence, write_evidence};
+pub use verify::{Broken, Findings, Log, Walk, verify_organisation};
+
+use uuid::Uuid;
+
+/// Opens one consistent picture of an organisation on a connection of the application role, closed to nobody: every check
+/// runs in it. It ends with `ROLLBACK`.
+pub async fn begin(client: &tokio_postgres::Client, org: Uuid) -> Result<(), String> {
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL app.org_id = '{org}'; SET LOCAL app.opened = 'all'; \
+         SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+    );
+    client.batch_execute(&begin).await.map_err(|error| failed("asked", &error))
+}
+
+/// Why the database did not do it, in one line.
+fn failed(done: &str, error: &tokio_postgres::Error) -> String {
+    let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    format!("the database can't be {done}: {why}")
+}

@@ -1,0 +1,484 @@
+//! Evidence: checkpoints, what tampering with every column comes to, and the file for outsiders.
+
+use crate::access::erasing;
+use crate::binary::{program, run_with};
+use crate::support::*;
+use clap::Parser;
+use clinic::config::{CommandLine, DatabaseSettings};
+use clinic::evidence::{Checkpoint, KeyRing, begin, verify_organisation};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// A clinic that has been busy, with checkpoints on the way: its two chains have more entries than this.
+const ENTRIES: i64 = 60;
+
+async fn busy(clinic: &Clinic) {
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let gone = anna.patient("Gone", "Soon").await;
+    anna.health_entry(&gone).await;
+    for round in 0..3 {
+        for i in 0..10 {
+            let patient = anna.patient("Zoë", &format!("Ramírez {round} {i}")).await;
+            anna.health_entry(&patient).await;
+            let look = "query ($id: ID!) { patient(id: $id) { displayName } }";
+            anna.graphql(look, json!({"id": patient.id})).await.ok();
+        }
+        if round == 1 {
+            admin.does("erasePatient", erasing(&admin, &gone).await, "erasure { id }").await.ok();
+        }
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+}
+
+/// The settings that a command on this clinic's keys has.
+fn settings(clinic: &Clinic) -> DatabaseSettings {
+    let place = clinic.evidence().to_str().expect("text");
+    let line = CommandLine::try_parse_from(["clinic", "migrate", "--key-dir", place]).expect("flags");
+    let clinic::config::Command::Migrate(settings) = line.command else { panic!("migrate") };
+    settings
+}
+
+/// The checkpoints of an organisation, as they lie in the folder.
+fn checkpoint_files(clinic: &Clinic, org: Uuid) -> Vec<PathBuf> {
+    let folder = clinic.evidence().join(org.to_string());
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn checkpoints(clinic: &Clinic, org: Uuid) -> Vec<Checkpoint> {
+    let read = |file: PathBuf| Checkpoint::parse("one", &std::fs::read_to_string(file).expect("text")).expect("one");
+    checkpoint_files(clinic, org).into_iter().map(read).collect()
+}
+
+async fn superuser(clinic: &Clinic) -> Client {
+    // The same database, as whoever may do anything.
+    let sql = clinic.database.superuser_config();
+    let (client, connection) = sql.connect(NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        i64::try_from(self.0 % u64::try_from(sides).unwrap()).unwrap()
+    }
+}
+
+/// A chain of the database.
+struct Chain {
+    table: &'static str,
+    /// How far it goes, and how far the newest checkpoint.
+    last: i64,
+    marked: i64,
+    /// Of which the salt is gone: nothing but the digest vouches for them.
+    empty: Vec<i64>,
+}
+
+/// What of a chain an edit may be made to.
+fn columns(table: &str) -> &'static [(&'static str, &'static str)] {
+    match table {
+        "ledger" => &[
+            ("at", "at + interval '1 microsecond'"),
+            ("actor_id", "gen_random_uuid()"),
+            ("request_id", "request_id || 'x'"),
+            ("action", "CASE action WHEN 'create' THEN 'update' ELSE 'create' END"),
+            ("record_kind", "record_kind || 's'"),
+            ("record_id", "gen_random_uuid()"),
+            ("patient_id", "gen_random_uuid()"),
+            ("version", "version + 1"),
+            ("content", "content || ' '"),
+            ("content", "overlay(content placing 'x' from 3)"),
+            ("content", "NULL"),
+            ("salt", "sha256(salt)"),
+            ("salt", "NULL"),
+            ("digest", "sha256(digest)"),
+            ("hash", "sha256(hash)"),
+            ("seq", "-seq"),
+            ("org_id", "gen_random_uuid()"),
+        ],
+        _ => &[
+            ("at", "at + interval '1 microsecond'"),
+            ("actor_id", "gen_random_uuid()"),
+            ("request_id", "'x' || request_id"),
+            ("event", "event || 's'"),
+            ("operation", "operation || 'x'"),
+            ("from_address", "'10.0.0.1'"),
+            ("patient_ids", "patient_ids || gen_random_uuid()"),
+            ("patient_ids", "patient_ids || NULL::uuid"),
+            ("reason", "coalesce(reason || 'x', '')"),
+            ("digest", "sha256(digest)"),
+            ("hash", "sha256(hash)"),
+            ("seq", "-seq"),
+            ("org_id", "gen_random_uuid()"),
+        ],
+    }
+}
+
+/// Rewrites a chain from some entry on, digests taken as they are: what follows fits again, and so does the head.
+fn rechain(table: &str, org: Uuid, from: i64) -> String {
+    format!(
+        "DO $$ DECLARE r record; before bytea; n bigint := {from} - 1; BEGIN
+            SELECT hash INTO before FROM {table} WHERE org_id = '{org}' AND seq = {from} - 1;
+            before := coalesce(before, sha256(uuid_send('{org}')));
+            FOR r IN SELECT seq, at, digest FROM {table} WHERE org_id = '{org}' AND seq >= {from} ORDER BY seq LOOP
+                n := n + 1;
+                before := sha256(before || int8send(n) || r.digest);
+                UPDATE {table} SET seq = n, hash = before WHERE org_id = '{org}' AND seq = r.seq AND at = r.at;
+            END LOOP;
+            UPDATE {table}_head SET seq = n, hash = before WHERE org_id = '{org}';
+        END $$"
+    )
+}
+
+/// Copies a row under another number.
+fn copied(table: &str, org: Uuid, seq: i64, as_seq: i64, at: &str) -> String {
+    let names = match table {
+        "ledger" => {
+            "actor_id, request_id, action, record_kind, record_id, patient_id, version, content, salt, digest, hash"
+        }
+        _ => "actor_id, request_id, event, operation, from_address, patient_ids, reason, digest, hash",
+    };
+    format!(
+        "INSERT INTO {table} (org_id, seq, at, {names}) SELECT org_id, {as_seq}, {at}, {names} FROM {table} \
+         WHERE org_id = '{org}' AND seq = {seq}"
+    )
+}
+
+/// An attack by somebody who may do anything but sign: what it is called, and how it is done.
+fn attack(dice: &mut Dice, org: Uuid, chain: &Chain) -> (String, String) {
+    let Chain { table, last, marked, empty } = chain;
+    let seq = loop {
+        let seq = 1 + dice.throw(*last);
+        if !empty.contains(&seq) {
+            break seq;
+        }
+    };
+    let other = if seq == *last { seq - 1 } else { seq + 1 };
+    let place = |seq: i64| format!("org_id = '{org}' AND seq = {seq}");
+    let before_mark = 1 + dice.throw(*marked);
+    match dice.throw(10) {
+        0..4 => {
+            let all = columns(table);
+            let (column, value) = all[usize::try_from(dice.throw(i64::try_from(all.len()).unwrap())).unwrap()];
+            (
+                format!("edit {table}.{column} of {seq}"),
+                format!("UPDATE {table} SET {column} = {value} WHERE {}", place(seq)),
+            )
+        }
+        4 => (format!("delete {table} {seq}"), format!("DELETE FROM {table} WHERE {}", place(seq))),
+        5 => (
+            format!("swap {table} {seq} and {other}"),
+            format!(
+                "UPDATE {table} SET seq = -{seq} WHERE {}; UPDATE {table} SET seq = {seq} WHERE {}; \
+                 UPDATE {table} SET seq = {other} WHERE {}",
+                place(seq),
+                place(other),
+                place(-seq)
+            ),
+        ),
+        6 => (format!("double {table} {seq}"), copied(table, org, seq, seq, "at + interval '1 microsecond'")),
+        7 => (
+            format!("cut {table} after {before_mark}, the head left"),
+            format!("DELETE FROM {table} WHERE org_id = '{org}' AND seq >= {before_mark}"),
+        ),
+        8 => (
+            format!("cut {table} from {before_mark} on, the head put back"),
+            format!(
+                "DELETE FROM {table} WHERE org_id = '{org}' AND seq >= {before_mark}; {}",
+                rechain(table, org, before_mark)
+            ),
+        ),
+        _ => (
+            format!("take {before_mark} out of {table} and chain what follows anew"),
+            format!("DELETE FROM {table} WHERE {}; {}", place(before_mark), rechain(table, org, before_mark)),
+        ),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_superuser_does_to_a_chain_is_found() {
+    let mut clinic = Clinic::with(&["--checkpoint-interval", "500ms"]).await;
+    busy(&clinic).await;
+    clinic.stop().await;
+    let org = clinic.north.uuid;
+    let marks = checkpoints(&clinic, org);
+    assert!(marks.len() >= 3, "{}", marks.len());
+    let keys = KeyRing::open(None, &settings(&clinic)).expect("keys");
+    assert_eq!(keys.fault(org, &marks), None);
+    let sql = clinic.database.superuser().await;
+    let mut chains = Vec::new();
+    for table in ["ledger", "access_log"] {
+        let last: i64 = sql.one(&format!("SELECT max(seq) FROM {table} WHERE org_id = '{org}'")).await.parse().unwrap();
+        let newest =
+            marks.iter().map(|it| if table == "ledger" { it.ledger.seq } else { it.access_log.seq }).max().unwrap();
+        assert_eq!(newest, last, "the stop writes a last checkpoint");
+        assert!(last >= if table == "ledger" { ENTRIES } else { ENTRIES / 2 }, "{table} {last}");
+        let empty = match table {
+            "ledger" => sql.column(&format!("SELECT seq FROM ledger WHERE org_id = '{org}' AND content IS NULL")).await,
+            _ => Vec::new(),
+        };
+        chains.push(Chain { table, last, marked: newest, empty: empty.iter().map(|it| it.parse().unwrap()).collect() });
+    }
+    assert!(chains[0].empty.len() >= 2, "an erasure is among it");
+    let client = superuser(&clinic).await;
+    begin(&client, org).await.expect("a picture");
+    let whole = verify_organisation(&client, org, &marks, &|_, _, _| {}).await.expect("a walk");
+    assert!(whole.broken().next().is_none(), "{whole:?}");
+    client.batch_execute("ROLLBACK").await.expect("an end");
+
+    let rounds = if std::env::var_os("CLINIC_SOAK").is_some() { 10_000 } else { 300 };
+    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    for round in 0..rounds {
+        let chain = &chains[usize::try_from(dice.throw(2)).unwrap()];
+        let (what, how) = attack(&mut dice, org, chain);
+        client.batch_execute("BEGIN").await.expect("a transaction");
+        client.batch_execute(&how).await.unwrap_or_else(|error| panic!("{what}: {error:?}\n{how}"));
+        let found = verify_organisation(&client, org, &marks, &|_, _, _| {}).await.expect("a walk");
+        client.batch_execute("ROLLBACK").await.expect("an end");
+        assert!(found.broken().next().is_some(), "round {round}, not found: {what}\n{how}");
+    }
+    // Emptying an entry as an erasure would, without one; rewriting all of it; hiding who looked.
+    let head = format!("WHERE org_id = '{org}'");
+    for how in [
+        format!("UPDATE ledger SET content = NULL, salt = NULL {head} AND seq = {}", chains[0].last),
+        format!(
+            "UPDATE ledger SET digest = sha256(digest), content = NULL, salt = NULL {head} AND seq = 1; {}",
+            rechain("ledger", org, 1)
+        ),
+        format!("DELETE FROM ledger {head}; DELETE FROM ledger_head {head}"),
+        format!("DELETE FROM ledger {head}; {}", rechain("ledger", org, 1)),
+        format!("UPDATE access_log_head SET seq = seq + 1 {head}"),
+        format!("DELETE FROM access_log_patient {head} AND seq = (SELECT min(seq) FROM access_log_patient {head})"),
+    ] {
+        client.batch_execute("BEGIN").await.expect("a transaction");
+        client.batch_execute(&how).await.unwrap_or_else(|error| panic!("{error:?}\n{how}"));
+        let found = verify_organisation(&client, org, &marks, &|_, _, _| {}).await.expect("a walk");
+        client.batch_execute("ROLLBACK").await.expect("an end");
+        assert!(found.broken().next().is_some(), "not found: {how}");
+    }
+    // What no checkpoint covers can be rewritten: the documentation says so, and this is that it is true.
+    client.batch_execute("BEGIN").await.expect("a transaction");
+    let cut =
+        format!("DELETE FROM ledger {head} AND seq = {}; {}", chains[0].last, rechain("ledger", org, chains[0].last));
+    client.batch_execute(&cut).await.expect("a cut");
+    let found = verify_organisation(&client, org, &[], &|_, _, _| {}).await.expect("a walk");
+    client.batch_execute("ROLLBACK").await.expect("an end");
+    assert!(found.broken().next().is_none(), "{found:?}");
+}
+
+async fn audit(clinic: &Clinic, arguments: &[&str]) -> crate::binary::Ended {
+    let place = clinic.evidence().to_str().expect("text");
+    let url = clinic.database.url();
+    let mut line = vec!["audit", "--database-url", &url, "--key-dir", place];
+    line.extend(arguments);
+    if arguments[0] != "key" {
+        line.extend(["--checkpoints", place]);
+    }
+    run_with(program(&line), "").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_are_signed_in_order_and_missed() {
+    let mut clinic = Clinic::with(&["--checkpoint-interval", "300ms"]).await;
+    for i in 0..3 {
+        clinic.practitioner().patient("Zoë", &format!("Number {i}")).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    // A second process writes to the same place.
+    clinic.restart(&["--checkpoint-interval", "300ms"]).await;
+    clinic.practitioner().patient("Zoë", "Later").await;
+    clinic.stop().await;
+    let org = clinic.north.uuid;
+    let files = checkpoint_files(&clinic, org);
+    assert!(files.len() >= 3, "{files:?}");
+    let said = audit(&clinic, &["verify"]).await.ok();
+    assert!(said.contains(&format!("north: {} checkpoints hold", files.len())), "{said}");
+    assert!(
+        said.contains("north: the ledger is whole\n") && said.contains("north: the access log is whole\n"),
+        "{said}"
+    );
+
+    // Another key, a changed word, one taken away, an organisation taken away.
+    let key = audit(&clinic, &["key"]).await.ok();
+    assert!(key.starts_with("key id: ") && key.contains("-----BEGIN PUBLIC KEY-----"), "{key}");
+    let other = tempfile::tempdir().unwrap();
+    let foreign = run_with(program(&["audit", "--key-dir", other.path().to_str().unwrap(), "key"]), "").await.ok();
+    let pem = other.path().join("other.pem");
+    std::fs::write(&pem, foreign).unwrap();
+    let refused = audit(&clinic, &["verify", "--public-key", pem.to_str().unwrap()]).await;
+    assert!(!refused.success && refused.out.contains("signed with another key"), "{refused:?}");
+    std::fs::write(&pem, &key).unwrap();
+    audit(&clinic, &["verify", "--public-key", pem.to_str().unwrap()]).await.ok();
+
+    let text = std::fs::read_to_string(&files[1]).unwrap();
+    std::fs::write(&files[1], text.replacen("\\\"seq\\\":", "\\\"seq\\\":1", 1)).unwrap();
+    let broken = audit(&clinic, &["verify"]).await;
+    assert!(!broken.success && broken.out.contains("its signature does not hold"), "{broken:?}");
+    std::fs::write(&files[1], "{}").unwrap();
+    let broken = audit(&clinic, &["verify"]).await;
+    assert!(!broken.success && broken.out.contains("can't be read"), "{broken:?}");
+    std::fs::remove_file(&files[1]).unwrap();
+    let broken = audit(&clinic, &["verify"]).await;
+    assert!(!broken.success && broken.out.contains("is missing"), "{broken:?}");
+    std::fs::write(&files[1], text).unwrap();
+    audit(&clinic, &["verify"]).await.ok();
+
+    let sql = clinic.database.superuser().await;
+    let last = sql.one(&format!("SELECT max(seq) FROM ledger WHERE org_id = '{org}'")).await;
+    sql.run(&format!(
+        "DELETE FROM ledger WHERE org_id = '{org}' AND seq = {last}; {}",
+        rechain("ledger", org, last.parse().unwrap())
+    ))
+    .await;
+    let broken = audit(&clinic, &["verify"]).await;
+    let why = format!("north: entry {last} of the ledger is broken: the ledger ends at");
+    assert!(!broken.success && broken.out.contains(&why) && broken.out.contains("the checkpoint of"), "{broken:?}");
+    sql.run(&format!("DELETE FROM account_membership WHERE org_id = '{org}'")).await;
+    let broken = audit(&clinic, &["verify"]).await;
+    assert!(
+        !broken.success && broken.out.contains(&format!("organisation {org}: there are checkpoints of it")),
+        "{broken:?}"
+    );
+}
+
+fn unpacked(tar: &Path, folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let done = Command::new("tar").arg("-xf").arg(tar).arg("-C").arg(folder).status().expect("tar");
+    assert!(done.success());
+}
+
+/// What the program in the file says: its exit code and its words.
+fn outsider(folder: &Path, key: &Path) -> (Option<i32>, String) {
+    let done = Command::new("python3")
+        .arg(folder.join("verify.py"))
+        .arg("--public-key")
+        .arg(key)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .expect("python3: script/setup brings it");
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outsider_verifies_without_us() {
+    let mut clinic = Clinic::with(&["--checkpoint-interval", "500ms"]).await;
+    busy(&clinic).await;
+    clinic.stop().await;
+    let work = tempfile::tempdir().unwrap();
+    let key = work.path().join("key.pem");
+    std::fs::write(&key, audit(&clinic, &["key"]).await.ok()).unwrap();
+    let export = async |name: &str, more: &[&str]| {
+        let tar = work.path().join(format!("{name}.tar"));
+        let line = [&["export", "--organisation", "north", "--output", tar.to_str().unwrap()], more].concat();
+        audit(&clinic, &line).await.ok();
+        let folder = work.path().join(name);
+        unpacked(&tar, &folder);
+        folder
+    };
+    let whole = export("whole", &[]).await;
+    let (code, said) = outsider(&whole, &key);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the ledger is whole:") && said.contains("the access log is whole:"), "{said}");
+    assert!(said.contains("checkpoints hold, signed with the key"), "{said}");
+    assert!(std::fs::read_to_string(whole.join("ledger.ndjson")).unwrap().contains("Ramírez"));
+
+    let without = export("without", &["--without-content"]).await;
+    let (code, said) = outsider(&without, &key);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("digests taken as they are given"), "{said}");
+    assert!(!std::fs::read_to_string(without.join("ledger.ndjson")).unwrap().contains("Ramírez"));
+
+    // Each change is found by the outsider too.
+    let edit = |file: &str, change: &dyn Fn(Vec<String>) -> Vec<String>| {
+        let path = whole.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = change(text.lines().map(str::to_owned).collect());
+        std::fs::write(&path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        let (code, said) = outsider(&whole, &key);
+        std::fs::write(&path, text).unwrap();
+        (code, said)
+    };
+    let replaced = |lines: Vec<String>, from: &str, to: &str| {
+        let at = lines.iter().position(|line| line.contains(from)).expect("a line");
+        lines.into_iter().enumerate().map(|(i, line)| if i == at { line.replacen(from, to, 1) } else { line }).collect()
+    };
+    let cases: Vec<(&str, Box<dyn Fn(Vec<String>) -> Vec<String>>, &str)> = vec![
+        ("ledger.ndjson", Box::new(|lines| replaced(lines, "Ramírez", "Byron")), "its content is not what was sealed"),
+        ("ledger.ndjson", Box::new(|lines| replaced(lines, "\"version\":1", "\"version\":2")), "its content is not"),
+        (
+            "ledger.ndjson",
+            Box::new(|mut lines| {
+                lines.remove(10);
+                lines
+            }),
+            "entry 11 of the ledger is broken: it is missing",
+        ),
+        (
+            "ledger.ndjson",
+            Box::new(|mut lines| {
+                lines.insert(3, lines[2].clone());
+                lines
+            }),
+            "it is there twice",
+        ),
+        (
+            "ledger.ndjson",
+            Box::new(|mut lines| {
+                lines.pop();
+                lines
+            }),
+            "the ledger ends at",
+        ),
+        (
+            "access_log.ndjson",
+            Box::new(|lines| replaced(lines, "\"event\":\"read\"", "\"event\":\"refused\"")),
+            "is not what was sealed",
+        ),
+        (
+            "access_log.ndjson",
+            Box::new(|mut lines| {
+                lines.truncate(5);
+                lines
+            }),
+            "the access log ends at 5",
+        ),
+        (
+            "checkpoints.ndjson",
+            Box::new(|lines| replaced(lines, "\\\"seq\\\":", "\\\"seq\\\":1")),
+            "its signature does not hold",
+        ),
+        (
+            "checkpoints.ndjson",
+            Box::new(|mut lines| {
+                lines.remove(0);
+                lines
+            }),
+            "is missing",
+        ),
+    ];
+    for (file, change, why) in cases {
+        let (code, said) = edit(file, &change);
+        assert_eq!(code, Some(1), "{file}, {why}: {said}");
+        assert!(said.contains(why), "{file}, {why}: {said}");
+    }
+    let other = work.path().join("other.pem");
+    let place = work.path().join("other-keys");
+    std::fs::write(&other, run_with(program(&["audit", "--key-dir", place.to_str().unwrap(), "key"]), "").await.ok())
+        .unwrap();
+    let (code, said) = outsider(&whole, &other);
+    assert!(code == Some(1) && said.contains("signed with another key"), "{said}");
+    assert_eq!(outsider(&whole, &key).0, Some(0), "all put back");
+}
