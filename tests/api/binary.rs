@@ -101,8 +101,8 @@ pub struct Service {
 impl Service {
     /// Starts it with these arguments, and waits until it listens.
     pub async fn start(arguments: &[&str]) -> Self {
-        let mut command = program(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(arguments).spawn().expect("clinic");
+        let mut command = program(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        let mut child = command.spawn().expect("clinic");
         let log = Arc::new(Mutex::new(String::new()));
         let (mut stderr, heard) = (child.stderr.take().expect("stderr"), Arc::clone(&log));
         tokio::spawn(async move {
