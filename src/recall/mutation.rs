@@ -274,6 +274,8 @@ async fn complete(
 ) -> error::Result<Recall> {
     let mut recall = live(scope, id, expected).await?;
     if let Some(session) = session {
+        // Emergency access reads, and writes nothing.
+        scope.viewer().check_by_role(Action::Read, RecordKind::TreatmentSession)?;
         let session = sessions::session(scope, session).await?;
         if session.patient_id != recall.patient_id {
             return Err(Error::input("input.sessionId", "is a session of another patient"));

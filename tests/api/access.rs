@@ -510,7 +510,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let draft = anna.session_with(&patient, soon).await;
     let ids = json!({
         "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
-        "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id, "emergency": emergency.id,
+        "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,

@@ -265,7 +265,7 @@ fn uuid(text: &str) -> Vec<u8> {
 const LEDGER: &str = "SELECT seq, digest_hex, hash_hex, salt IS NULL AND content IS NULL, encode(salt, 'hex'), org_id, micros, actor_id, \
     request_id, action, record_kind, record_id, patient_id, version, content";
 const ACCESS_LOG: &str = "SELECT seq, digest_hex, hash_hex, false, org_id, micros, actor_id, request_id, event, operation, from_address, \
-    array_to_string(patient_ids, ' ')";
+    array_to_string(patient_ids, ' '), reason";
 
 /// The number of the first broken entry of an organisation's chain, or none.
 pub async fn broken(sql: &Sql, table: &str, org: Uuid) -> Option<i64> {
@@ -292,7 +292,8 @@ pub async fn broken(sql: &Sql, table: &str, org: Uuid) -> Option<i64> {
         } else {
             let start = vec![uuid(&text(4)), number(5).to_be_bytes().to_vec(), uuid(&text(6))];
             let patients = text(11).split_whitespace().flat_map(uuid).collect();
-            start.into_iter().chain((7..11).map(|i| text(i).into_bytes())).chain([patients]).collect()
+            let reason = row[12].clone().map(String::into_bytes);
+            start.into_iter().chain((7..11).map(|i| text(i).into_bytes())).chain([patients]).chain(reason).collect()
         };
         let erased = text(3) == "t";
         let digest = bytes(&text(1));
