@@ -126,7 +126,7 @@ async fn migrated() -> (Database, Sql) {
 }
 
 /// Tables with an `org_id` that are read before a tenant is known: only `src/access` does (`layers.rs`).
-const BEFORE_THE_TENANT: [&str; 2] = ["account_membership", "sign_in"];
+const BEFORE_THE_TENANT: [&str; 4] = ["account_membership", "sign_in", "sign_in_challenge", "password_reset"];
 
 /// Condition of a `pg_class`: a table of a tenant (not a partition, not one of those above).
 fn of_a_tenant() -> String {
@@ -289,6 +289,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("location", "INSERT SELECT UPDATE"),
     ("organisation", "INSERT SELECT UPDATE"),
     ("outcome_assessment", "INSERT SELECT UPDATE"),
+    ("password_reset", "DELETE INSERT SELECT UPDATE"),
     ("patient", "INSERT SELECT UPDATE"),
     ("patient_erasure", "INSERT SELECT UPDATE"),
     ("patient_merge", "INSERT SELECT UPDATE"),
@@ -300,8 +301,10 @@ const GRANTS: &[(&str, &str)] = &[
     ("protocol", "INSERT SELECT UPDATE"),
     ("protocol_version", "INSERT SELECT UPDATE"),
     ("recall", "INSERT SELECT UPDATE"),
+    ("recovery_code", "DELETE INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),
     ("sign_in", "INSERT SELECT UPDATE"),
+    ("sign_in_challenge", "DELETE INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
     ("staff", "INSERT SELECT UPDATE"),
     ("treatment_plan", "INSERT SELECT UPDATE"),
