@@ -358,6 +358,7 @@ impl OrganisationMutation {
                 None,
                 transaction(move |scope| {
                     Box::pin(async move {
+                        scope.viewer().check(Action::Update, RecordKind::Staff)?;
                         let member = store::staff_member(scope, id).await?;
                         let (link, after) = store::make_password_link(scope, &member).await?;
                         let _ = keep.set(link);
@@ -382,6 +383,7 @@ impl OrganisationMutation {
         let operation = ctx.operation()?;
         let work = transaction(move |scope| {
             Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
                 let member = store::staff_member(scope, id).await?;
                 store::end_sign_ins(scope, &member).await
             })
