@@ -630,11 +630,11 @@ impl ServeSettings {
     /// Settings that contradict each other, as one line.
     pub fn check(&self) -> Result<(), String> {
         self.objects.check_with(&self.checkpoints)?;
-        self.check_tls()?;
-        self.mail.check()?;
         if self.unsafe_no_access_log && !self.listen.ip().is_loopback() {
             return Err("--unsafe-no-access-log is for measuring: only a service on loopback may use it".to_owned());
         }
+        self.check_tls()?;
+        self.mail.check()?;
         if self.only_persisted_documents && self.persisted_documents.is_none() {
             return Err("--only-persisted-documents goes with --persisted-documents FILE".to_owned());
         }

@@ -261,13 +261,13 @@ impl Server {
         } else {
             None
         };
-        let pool = PoolSettings {
+        let pool_settings = PoolSettings {
             size: usize::from(settings.pool_size),
             wait: settings.pool_wait,
             statement_timeout: settings.statement_timeout,
             lock_timeout: settings.lock_timeout,
         };
-        let pool = Pool::new(database.application.clone(), &pool).map_err(|error| error.operator_message())?;
+        let pool = Pool::new(database.application.clone(), &pool_settings).map_err(|error| error.operator_message())?;
         if !pool.is_ready().await {
             return Err(
                 "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its \
@@ -285,8 +285,11 @@ impl Server {
         };
         let second_factor_key = settings.database.keys().key("second-factor")?;
         let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
+        // Connections of its own: a request that has written must not be told UNAVAILABLE because the others hold them all.
+        let log_pool = PoolSettings { size: 2, wait: settings.statement_timeout, ..pool_settings };
+        let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
         let service = Arc::new(Service {
-            access_log: AccessLog::start(pool.clone(), !settings.unsafe_no_access_log),
+            access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
             mailer: Mailer::open(&settings.mail)?,
             doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
             objects,

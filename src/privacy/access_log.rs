@@ -6,8 +6,10 @@ use crate::error::Error;
 use crate::ledger::Event;
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
+use crate::page::listing;
 use crate::page::{Connection, Direction, FilterIds, Key, Listed, Order, PageArguments, Window, counter, global_id};
 use crate::scalars::DateTime;
+use crate::service_account::ServiceAccount;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, InputObject, Object, Result, Union};
 use uuid::Uuid;
@@ -21,6 +23,8 @@ impl Listed for AccessEntry {
 pub enum AccessActor {
     /// Somebody who works here.
     Staff(Box<Staff>),
+    /// A program.
+    ServiceAccount(Box<ServiceAccount>),
 }
 
 /// An entry of the access log: one operation that showed patients' data or was refused, or a sign-in.
@@ -40,8 +44,11 @@ impl AccessEntry {
     }
     /// Who; null where nobody is known.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<AccessActor>> {
-        let staff = people::opt_staff(ctx, self.actor).await?;
-        Some(staff.map(|staff| AccessActor::Staff(Box::new(staff))))
+        if let Some(staff) = people::opt_staff(ctx, self.actor).await {
+            return Some(staff.map(|staff| AccessActor::Staff(Box::new(staff))));
+        }
+        let program = listing::linked::<ServiceAccount>(ctx, self.actor).await?;
+        Some(program.map(|program| AccessActor::ServiceAccount(Box::new(program))))
     }
     /// The operation: the first field of the query or mutation, or what was done with a photo's bytes.
     async fn operation(&self) -> &str {

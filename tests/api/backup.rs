@@ -184,7 +184,7 @@ async fn what_was_backed_up_comes_back_the_same() {
     let shown = anna.request(Method::GET, url).send().await.expect("an answer");
     let (status, bytes) = (shown.status(), shown.bytes().await.unwrap());
     assert!(status.is_success(), "{status} of {url}: {}", String::from_utf8_lossy(&bytes));
-    let originals = walk(&clinic.objects().to_owned()).into_iter().filter(|it| it.ends_with("original"));
+    let originals = walk(clinic.objects()).into_iter().filter(|it| it.ends_with("original"));
     let originals: Vec<Vec<u8>> = originals.map(|it| std::fs::read(it).unwrap()).collect();
     assert_eq!(originals, [bytes.to_vec()], "the very bytes");
 
@@ -212,7 +212,7 @@ async fn what_was_backed_up_comes_back_the_same() {
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(database.superuser().await.one(tables).await, "0");
     // Another photo in the way: everything is taken back.
-    let stray = walk(&clinic.objects().to_owned()).into_iter().find(|it| it.ends_with("original")).expect("a photo");
+    let stray = walk(clinic.objects()).into_iter().find(|it| it.ends_with("original")).expect("a photo");
     let stray = folder.path().join("objects").join(stray.strip_prefix(clinic.objects()).unwrap());
     std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
     std::fs::write(&stray, "another").unwrap();

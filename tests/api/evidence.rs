@@ -372,6 +372,9 @@ fn outsider(folder: &Path, key: &Path) -> (Option<i32>, String) {
     (done.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
+/// What is done to the lines of a file.
+type Edit<'a> = Box<dyn Fn(Vec<String>) -> Vec<String> + 'a>;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outsider_verifies_without_us() {
     let mut clinic = Clinic::with(&["--checkpoint-interval", "500ms"]).await;
@@ -415,7 +418,7 @@ async fn an_outsider_verifies_without_us() {
         let at = lines.iter().position(|line| line.contains(from)).expect("a line");
         lines.into_iter().enumerate().map(|(i, line)| if i == at { line.replacen(from, to, 1) } else { line }).collect()
     };
-    let cases: Vec<(&str, Box<dyn Fn(Vec<String>) -> Vec<String>>, &str)> = vec![
+    let cases: Vec<(&str, Edit<'_>, &str)> = vec![
         ("ledger.ndjson", Box::new(|lines| replaced(lines, "Ramírez", "Byron")), "its content is not what was sealed"),
         ("ledger.ndjson", Box::new(|lines| replaced(lines, "\"version\":1", "\"version\":2")), "its content is not"),
         (

@@ -33,6 +33,8 @@ fn wide(name: &str, arguments: &str) -> String {
     // Whatever has an id shows it: the interface takes every record.
     let inner = match name {
         "me" | "organisation" => "{ id }",
+        "viewer" => "{ staff { id } }",
+        "accessLog" => "{ nodes { patientIds actor { ... on Staff { id } } } }",
         "outcomeScales" => "{ code }",
         "sessionChecks" => "{ checks { recordId } }",
         "chartCompleteness" => "{ items { field } }",

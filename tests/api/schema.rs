@@ -398,6 +398,11 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let gone = anna.patient("Gone", "Soon").await;
     let input = crate::access::erasing(&admin, &gone).await;
     admin.make("erasePatient", "erasure", input).await;
+    let restriction = json!({"patientId": patient.id, "reason": "Works here"});
+    let restriction = admin.make("restrictPatient", "restriction", restriction).await;
+    admin.make("liftPatientRestriction", "restriction", restriction.edit_with(json!({"reason": "Left"}))).await;
+    let emergency = json!({"patientId": patient.id, "reason": "Unconscious at the door"});
+    anna.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
     let service = admin.service_account("Reader", &["AUDIT_READ"]).await;
     admin.api_key(&service, json!({})).await;
     (signed, draft)

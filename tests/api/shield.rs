@@ -106,7 +106,7 @@ async fn every_answer_is_shielded() {
     let page = nobody.request(Method::GET, "/graphql").header("accept", "text/html");
     let own = Own { policy: "default-src 'none'; script-src 'unsafe-inline'; *", ..PLAIN };
     shielded(&Answer::to(page).await, &own, "the explorer");
-    clinic.restart(&["--no-introspection"]).await;
+    clinic.restart(&["--introspection", "none"]).await;
     let page = clinic.anonymous().request(Method::GET, "/graphql").header("accept", "text/html");
     shielded(&Answer::to(page).await, &PLAIN, "no explorer");
 }
