@@ -400,7 +400,10 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     admin.make("erasePatient", "erasure", input).await;
     let restriction = json!({"patientId": patient.id, "reason": "Works here"});
     let restriction = admin.make("restrictPatient", "restriction", restriction).await;
-    admin.make("liftPatientRestriction", "restriction", restriction.edit_with(json!({"reason": "Left"}))).await;
+    admin
+        .because("To lift it")
+        .make("liftPatientRestriction", "restriction", restriction.edit_with(json!({"reason": "Left"})))
+        .await;
     let emergency = json!({"patientId": patient.id, "reason": "Unconscious at the door"});
     anna.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
     let service = admin.service_account("Reader", &["AUDIT_READ"]).await;
