@@ -136,7 +136,7 @@ CREATE FUNCTION erasing_patients() RETURNS uuid[]
     LANGUAGE sql STABLE
     AS $$ SELECT string_to_array(NULLIF(current_setting('app.erasing_patients', true), ''), ',')::uuid[] $$;
 
--- Signed rows and addenda take no update and no delete from anybody, the owner included; these are the two ways through.
+-- Signed rows and addenda take no update and no delete from the role that serves, nor from the owner by a plain statement; these are the two ways through.
 CREATE POLICY moved ON consultation FOR UPDATE TO CURRENT_USER
     USING (org_id = (SELECT current_org()) AND patient_id = (SELECT moving_patient()))
     WITH CHECK (org_id = (SELECT current_org()));

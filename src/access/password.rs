@@ -28,8 +28,12 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("no account has this
 /// Fewest guesses that a password must withstand, by zxcvbn's estimate: what an attacker who is slowed down online does
 /// not reach.
 const FEWEST_GUESSES: u64 = 100_000_000;
-/// So much of a password is estimated: its cost grows with the square of the length.
-const ESTIMATED: usize = 100;
+/// So much of a password is estimated: the estimate's cost grows with the square of the length, and letters that may stand
+/// for others multiply it.
+const ESTIMATED: usize = 32;
+/// So many words are known of an owner, and so much of each.
+const KNOWN_WORDS: usize = 12;
+const KNOWN_LENGTH: usize = 60;
 
 /// A sentence for a password that is not taken: too short, too long, or soon guessed, because it is common, or made of
 /// common words, names and patterns, or of what is known of its owner (`about`: their e-mail, their name). No rules of
@@ -43,13 +47,19 @@ pub fn fault(password: &str, about: &[&str]) -> Option<String> {
     }
     let beginning: String = password.chars().take(ESTIMATED).collect();
     let parts = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    let known: Vec<&str> = about.iter().copied().chain(parts).filter(|text| text.chars().count() > 2).collect();
+    let known = about.iter().copied().chain(parts).filter(|text| (3..=KNOWN_LENGTH).contains(&text.chars().count()));
+    let known: Vec<&str> = known.take(KNOWN_WORDS).collect();
     let guesses = zxcvbn::zxcvbn(&beginning, &known).guesses();
     (guesses < FEWEST_GUESSES).then(|| {
         "is too easily guessed: it is common, or made of common words or of your own name. Take four or more words that \
          don't belong together, or let a password manager make one"
             .to_owned()
     })
+}
+
+/// `fault`, off the async threads and a few at a time, as hashing is: for passwords that come over the network.
+pub async fn judge(password: String, about: Vec<String>) -> Result<Option<String>> {
+    off_thread(move || fault(&password, &about.iter().map(String::as_str).collect::<Vec<_>>())).await
 }
 
 fn hash_now(password: &str) -> Result<String> {
@@ -151,6 +161,15 @@ mod tests {
             assert_eq!(fault(own, &[]), None, "{own}");
             assert!(fault(own, &about).is_some(), "{own}");
         }
+    }
+
+    #[test]
+    fn no_password_takes_long_to_judge() {
+        let letters = "4@8({[<3 69!1|0$5+7%2".repeat(40);
+        let names = "ab cd1 ".repeat(20_000);
+        let begun = std::time::Instant::now();
+        let _ = fault(&letters, &[&names, "n@x.example"]);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Doorkeeper {
         let account = account::by_id(&mut accounts, account).await?;
         let staff = account::places(&mut accounts, account.id).await?.into_iter().find(|place| place.0 == org);
         drop(accounts);
-        if let Some(fault) = password::fault(&new, &[&account.email]) {
+        if let Some(fault) = password::judge(new.clone(), vec![account.email.clone()]).await? {
             return Err(Error::input("input.newPassword", fault));
         }
         let password_hash = password::hash(new).await?;

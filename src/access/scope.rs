@@ -276,6 +276,11 @@ impl Scope {
         self.looked = true;
     }
 
+    /// Notes that records of a kind were counted: with a filter that names somebody, a number tells of them too.
+    pub fn counted(&mut self, record: RecordKind) {
+        self.looked |= record == RecordKind::Patient || policy::in_emergency(record);
+    }
+
     /// Whether there was such a look.
     pub fn looked(&self) -> bool {
         self.looked

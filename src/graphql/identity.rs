@@ -215,7 +215,7 @@ impl IdentityMutation {
             store::staff_member(&mut scope, viewer.author()?).await?.display_name
         };
         operation.close_reader().await;
-        if let Some(fault) = password::fault(&input.new, &[&account.email, &name]) {
+        if let Some(fault) = password::judge(input.new.clone(), vec![account.email.clone(), name]).await? {
             return Err(Error::input("input.new", fault).into());
         }
         let caller = operation.caller(&pass);

@@ -133,7 +133,9 @@ pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM health_entry WHERE org_id = ");
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
-    Ok(sql.get_result(door.connection).await?)
+    let count = sql.get_result(door.connection).await?;
+    scope.counted(RecordKind::HealthEntry);
+    Ok(count)
 }
 
 /// Entries by id.

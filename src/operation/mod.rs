@@ -62,7 +62,7 @@ pub struct Operation {
     facts: RequestFacts,
     pass: Mutex<Pass>,
     reader: Mutex<Option<Scope>>,
-    shown: std::sync::Mutex<Shown>,
+    shown: std::sync::Mutex<Vec<Shown>>,
     key_refused: AtomicBool,
 }
 
@@ -75,10 +75,10 @@ pub struct Pass {
     pub by_cookie: bool,
 }
 
-/// To whom an operation showed whose data.
-#[derive(Default)]
+/// To whom an operation showed whose data. A sign-in in the midst of it begins another: what was shown before stays on
+/// the name of who saw it.
 struct Shown {
-    viewer: Option<(Uuid, Option<Uuid>)>,
+    viewer: (Uuid, Option<Uuid>),
     patients: BTreeSet<Uuid>,
     emergencies: Vec<Emergency>,
     looked: bool,
@@ -174,7 +174,11 @@ impl Operation {
 
     fn note_viewer(&self, scope: &Scope) {
         if let Ok(mut shown) = self.shown.lock() {
-            shown.viewer = Some((scope.org(), scope.viewer().actor()));
+            let viewer = (scope.org(), scope.viewer().actor());
+            if shown.last().is_none_or(|last| last.viewer != viewer) {
+                shown.push(Shown { viewer, patients: BTreeSet::new(), emergencies: Vec::new(), looked: false });
+            }
+            let Some(shown) = shown.last_mut() else { return };
             let known = shown.emergencies.clone();
             shown.emergencies.extend(scope.emergencies().iter().filter(|it| !known.contains(it)).cloned());
             shown.looked |= scope.looked();
@@ -182,7 +186,9 @@ impl Operation {
     }
 
     fn note_seen(&self, patients: BTreeSet<Uuid>) {
-        if let Ok(mut shown) = self.shown.lock() {
+        if let Ok(mut shown) = self.shown.lock()
+            && let Some(shown) = shown.last_mut()
+        {
             shown.patients.extend(patients);
         }
     }
@@ -244,18 +250,20 @@ impl Operation {
             self.note_viewer(scope);
             self.note_seen(scope.take_seen());
         }
-        let Shown { viewer, patients, emergencies, looked } = match self.shown.lock() {
+        let shown = match self.shown.lock() {
             Ok(mut shown) => std::mem::take(&mut *shown),
             Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
         };
         let log = async {
-            let Some((org, actor)) = viewer else { return Ok(()) };
-            if patients.is_empty() && !refused && !looked {
-                return Ok(());
+            for Shown { viewer: (org, actor), patients, emergencies, looked } in shown {
+                if patients.is_empty() && !refused && !looked {
+                    continue;
+                }
+                let event = if refused { Event::Refused } else { Event::Read };
+                let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
+                self.write_down(org, actor, event, patients.into_iter().collect(), reason).await?;
             }
-            let event = if refused { Event::Refused } else { Event::Read };
-            let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
-            self.write_down(org, actor, event, patients.into_iter().collect(), reason).await
+            Ok(())
         };
         let ((), logged) = futures::join!(self.close_reader(), log);
         logged

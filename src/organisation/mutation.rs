@@ -257,13 +257,18 @@ impl OrganisationMutation {
 
     /// Gives somebody a place in the organisation, and an account to sign in with.
     async fn add_staff(&self, ctx: &Context<'_>, input: AddStaffInput) -> Result<AddStaffPayload> {
+        let operation = ctx.operation()?;
+        // Before anything that costs: judging a password does.
+        operation.reader().await?.viewer().check(Action::Create, RecordKind::Staff)?;
+        operation.close_reader().await;
         let mut inputs = Inputs::new();
         let id = inputs.new_id(RecordKind::Staff, input.id.as_ref());
         let email = inputs.email("email", Some(&input.email));
         let display_name = inputs.text("displayName", &input.display_name, 200);
         let licence_number = inputs.opt_text("licenceNumber", input.licence_number.as_deref(), 100);
         let password = input.password.unwrap_or_else(password::generate);
-        if let Some(fault) = password::fault(&password, &[&input.email, &input.display_name]) {
+        let about = vec![input.email.clone(), display_name.clone()];
+        if let Some(fault) = password::judge(password.clone(), about).await? {
             inputs.fault("password", fault);
         }
         let Some(email) = email else {
@@ -272,8 +277,6 @@ impl OrganisationMutation {
             return Err(Error::input("input.email", "must not be empty").into());
         };
         inputs.finish()?;
-        let operation = ctx.operation()?;
-        operation.reader().await?.viewer().check(Action::Create, RecordKind::Staff)?;
         let hash = password::hash(password).await?;
         let staff = operation
             .mutate(

@@ -200,7 +200,9 @@ pub async fn count<T: Listing>(scope: &mut Scope, condition: &T::Condition) -> R
     let mut sql = Sql::<st::BigInt>::new(format!("SELECT count(*) FROM {} WHERE org_id = ", T::TABLE));
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
-    Ok(sql.get_result(door.connection).await?)
+    let count = sql.get_result(door.connection).await?;
+    scope.counted(T::KIND);
+    Ok(count)
 }
 
 /// Records by id.

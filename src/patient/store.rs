@@ -274,7 +274,9 @@ pub async fn count(scope: &mut Scope, filter: &Filter) -> Result<i64> {
     let door = scope.read(RecordKind::Patient)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_source(&mut sql, door.org, filter);
-    Ok(sql.get_result(door.connection).await?)
+    let count = sql.get_result(door.connection).await?;
+    scope.counted(RecordKind::Patient);
+    Ok(count)
 }
 
 /// Patients by id.

@@ -116,6 +116,8 @@ async fn restrict(scope: &mut Scope, mut restriction: PatientRestriction) -> err
     }
     (restriction.placed_by, restriction.placed_at) = (scope.viewer().staff, ids::now());
     restriction.stamp = Stamp::new(restriction.placed_by, restriction.placed_at);
+    // The row closes the record to this very transaction too, whose ledger entry must still find the patient.
+    scope.open_patient(patient.id).await?;
     store::restrictions::add(scope, &restriction).await?;
     Ok(restriction)
 }

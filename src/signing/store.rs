@@ -111,7 +111,9 @@ pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     let door = scope.read(RecordKind::Addendum)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_condition(&mut sql, door.org, condition);
-    Ok(sql.get_result(door.connection).await?)
+    let count = sql.get_result(door.connection).await?;
+    scope.counted(RecordKind::Addendum);
+    Ok(count)
 }
 
 /// How many addenda each of these records has, in one statement; a record without one is left out.
