@@ -4,10 +4,7 @@
 //! document however large the expansion: 811 bytes can stand for millions of fields. All sums saturate, and the
 //! recursion is as deep as `Limits::nesting` at most.
 
-use std::{
-    collections::{HashMap, HashSet},
-    convert::Infallible,
-};
+use std::{collections::HashMap, convert::Infallible};
 
 use async_graphql::{
     Name, Positioned, Value, Variables,
@@ -18,8 +15,6 @@ use super::{Limits, Refusal};
 
 /// A `totalCount` makes the database count every match, however few are shown.
 const TOTAL_COUNT: u64 = 10;
-/// Rows that a list without a stated length is taken to have, where it holds other such lists.
-const PLAIN_LIST: u64 = 10;
 /// One introspection answers with the whole schema, some hundred kilobytes; ten of them are all that a request gets.
 const INTROSPECTION: u64 = 5_000;
 
@@ -56,8 +51,6 @@ pub struct Measure {
     /// Some field of the set itself is closed to somebody who has to set up a second factor first.
     pub beyond_enrolment: bool,
     lists: u64,
-    /// Some field of it, at any depth, is a list of objects that is no page.
-    holds_lists: bool,
     /// The part of the cost that a page repeats: the set's own `edges` and `nodes`.
     rows: Option<u64>,
     rest: u64,
@@ -87,7 +80,6 @@ impl Measure {
         self.fields = self.fields.saturating_add(fragment.fields);
         self.depth = self.depth.max(fragment.depth);
         self.lists = self.lists.max(fragment.lists);
-        self.holds_lists |= fragment.holds_lists;
         self.private |= fragment.private;
         self.beyond_enrolment |= fragment.beyond_enrolment;
         self.rest = self.rest.saturating_add(fragment.rest);
@@ -97,7 +89,7 @@ impl Measure {
     }
 
     /// Adds a field whose selection set measures `children`.
-    fn add_field(&mut self, field: &Field, children: &Self, rows: Rows, plain_list: bool) {
+    fn add_field(&mut self, field: &Field, children: &Self, rows: Rows) {
         let name = field.name.node.as_str();
         self.count(children);
         self.fields = self.fields.saturating_add(1);
@@ -123,10 +115,7 @@ impl Measure {
             (number, Some(page)) => page.saturating_mul(number.unwrap_or(Limits::PAGE)).saturating_add(children.rest),
             (number, None) => children.rest.saturating_mul(number.unwrap_or(1)),
         };
-        // A list of no stated length, with others in it: each is taken to have so many rows.
-        let repeated = if plain_list && children.holds_lists { under.saturating_mul(PLAIN_LIST) } else { under };
-        self.holds_lists |= plain_list || children.holds_lists;
-        let cost = own.saturating_add(repeated);
+        let cost = own.saturating_add(under);
         if matches!(name, "edges" | "nodes") {
             self.rows = Some(self.rows.unwrap_or(0).saturating_add(cost));
         } else {
@@ -148,8 +137,6 @@ pub struct Measurer<'a> {
     operation: Option<&'a OperationDefinition>,
     variables: &'a Variables,
     nesting: u64,
-    /// The schema's fields that are lists of objects and no pages.
-    lists: &'a HashSet<String>,
     /// `None`: under way, and met again only in a circle.
     fragments: HashMap<&'a str, Option<Measure>>,
 }
@@ -161,9 +148,9 @@ impl<'a> Measurer<'a> {
         document: &'a ExecutableDocument,
         operation: Option<&'a OperationDefinition>,
         variables: &'a Variables,
-        (limits, lists): (&Limits, &'a HashSet<String>),
+        limits: &Limits,
     ) -> Self {
-        Self { document, operation, variables, nesting: limits.nesting, lists, fragments: HashMap::new() }
+        Self { document, operation, variables, nesting: limits.nesting, fragments: HashMap::new() }
     }
 
     /// The operation's measure.
@@ -224,13 +211,12 @@ impl<'a> Measurer<'a> {
             measure.directives = measure.directives.saturating_add(directives.len() as u64);
             match &selection.node {
                 Selection::Field(field) if field.node.selection_set.node.items.is_empty() => {
-                    measure.add_field(&field.node, &Measure::default(), self.rows(&field.node), false);
+                    measure.add_field(&field.node, &Measure::default(), self.rows(&field.node));
                 }
                 Selection::Field(field) => {
                     let children = self.set(&field.node.selection_set.node, level + 1)?;
                     measure.nesting = measure.nesting.max(children.nesting.saturating_add(1));
-                    let plain_list = self.lists.contains(field.node.name.node.as_str());
-                    measure.add_field(&field.node, &children, self.rows(&field.node), plain_list);
+                    measure.add_field(&field.node, &children, self.rows(&field.node));
                 }
                 Selection::InlineFragment(fragment) => {
                     let inside = self.set(&fragment.node.selection_set.node, level + 1)?;

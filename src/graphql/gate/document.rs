@@ -46,7 +46,6 @@ struct Operation {
 pub struct DocumentCache {
     limits: Limits,
     input_types: HashSet<String>,
-    lists: HashSet<String>,
     kept: Cache<String, Arc<Document>>,
 }
 
@@ -63,7 +62,7 @@ impl DocumentCache {
                 u32::try_from(text.len().saturating_mul(2).saturating_add(document.bytes)).unwrap_or(u32::MAX)
             })
             .build();
-        Ok(Self { limits, input_types: input_types(sdl)?, lists: lists(sdl)?, kept })
+        Ok(Self { limits, input_types: input_types(sdl)?, kept })
     }
 
     /// Lets one request through, or says why not.
@@ -108,13 +107,13 @@ impl DocumentCache {
         let mut operations = Vec::new();
         for (name, definition) in parsed.operations.iter() {
             self.hold_variable_types(&definition.node)?;
-            let mut measurer = Measurer::new(parsed, Some(&definition.node), &none, (&self.limits, &self.lists));
+            let mut measurer = Measurer::new(parsed, Some(&definition.node), &none, &self.limits);
             let measure = measurer.operation(&definition.node)?;
             met.extend(parsed.fragments.keys().filter(|fragment| measurer.has_met(fragment)));
             selections = self.hold_selections(selections, &measure)?;
             operations.push(Operation { name: name.cloned(), kind: definition.node.ty, measure });
         }
-        let mut measurer = Measurer::new(parsed, None, &none, (&self.limits, &self.lists));
+        let mut measurer = Measurer::new(parsed, None, &none, &self.limits);
         for fragment in parsed.fragments.keys().filter(|fragment| !met.contains(fragment)) {
             let measure = measurer.fragment(fragment, 1)?;
             selections = self.hold_selections(selections, &measure)?;
@@ -159,8 +158,7 @@ impl DocumentCache {
         if let Some((_, definition)) = definition {
             hold_required(&definition.node, variables)?;
             if operation.measure.dynamic {
-                let mut measurer =
-                    Measurer::new(&document.parsed, Some(&definition.node), variables, (&self.limits, &self.lists));
+                let mut measurer = Measurer::new(&document.parsed, Some(&definition.node), variables, &self.limits);
                 let measure = measurer.operation(&definition.node)?;
                 self.limits.check(operation.kind, &measure)?;
                 cost = measure.cost();
@@ -299,36 +297,6 @@ fn input_types(sdl: &str) -> Result<HashSet<String>, String> {
             && matches!(definition.node.kind, TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_))
         {
             names.insert(definition.node.name.node.to_string());
-        }
-    }
-    Ok(names)
-}
-
-/// The names of fields that are lists of objects without being a page, in whichever type.
-fn lists(sdl: &str) -> Result<HashSet<String>, String> {
-    let service = parse_schema(sdl).map_err(|error| error.to_string())?;
-    let mut names = HashSet::new();
-    let mut leaves: HashSet<&str> = ["Int", "Float", "String", "Boolean", "ID"].into();
-    for definition in &service.definitions {
-        if let TypeSystemDefinition::Type(definition) = definition
-            && matches!(definition.node.kind, TypeKind::Scalar | TypeKind::Enum(_))
-        {
-            leaves.insert(definition.node.name.node.as_str());
-        }
-    }
-    for definition in &service.definitions {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
-        let fields = match &definition.node.kind {
-            TypeKind::Object(object) => &object.fields,
-            TypeKind::Interface(interface) => &interface.fields,
-            _ => continue,
-        };
-        for field in fields {
-            let name = field.node.name.node.as_str();
-            let BaseType::List(inner) = &field.node.ty.node.base else { continue };
-            if !leaves.contains(base_name(inner).as_str()) && !matches!(name, "nodes" | "edges") {
-                names.insert(name.to_owned());
-            }
         }
     }
     Ok(names)

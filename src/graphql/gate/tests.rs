@@ -336,20 +336,3 @@ async fn the_executor_runs_what_was_admitted() {
     let response = schema.execute(introspection.request(Variables::default())).await;
     assert!(response.is_ok(), "{:?}", response.errors);
 }
-
-#[test]
-fn lists_in_lists_are_not_taken_for_one_row_each() {
-    let sdl = "type Query { patient: Patient! } type Patient { id: ID! name: String! healthHistory: [HealthEntry!]! tags: [String!]! } \
-               type HealthEntry { id: ID! patient: Patient! }";
-    let gate = DocumentCache::new(Limits::default(), sdl).expect("a schema");
-    let cost = |lists: usize| {
-        let inner = (0..lists).fold("id".to_owned(), |inner, _| format!("healthHistory {{ patient {{ {inner} }} }}"));
-        gate.admit(&format!("{{ patient {{ {inner} tags }} }}"), None, &Variables::default()).map(|it| it.cost())
-    };
-    let one = cost(1).expect("one list");
-    assert!(one < 10, "{one}: alone, a list is a row, as it always was");
-    assert!(cost(3).expect("three") > 10 * cost(2).expect("two") / 2);
-    assert!(cost(3).expect("three") > 200);
-    let refused = (4..=7).map(cost).filter(|cost| cost.as_ref().is_err()).count();
-    assert!(refused >= 2, "{:?}", (1..=7).map(|n| cost(n).ok()).collect::<Vec<_>>());
-}
