@@ -108,6 +108,7 @@ async fn run(
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
         reason: request::access_reason(http.headers())?,
         name: String::new(),
+        cost: 0,
     };
     // All of a batch is judged before any of it runs.
     let mut admitted = Vec::with_capacity(call.requests.len());
@@ -200,6 +201,7 @@ async fn execute(
     let mut facts = facts.clone();
     facts.enrolling = admitted.is_enrolment();
     facts.name = admitted.root_field().to_owned();
+    facts.cost = admitted.cost();
     if let (Some(key), Some(place)) = (&facts.idempotency_key, place) {
         facts.idempotency_key = Some(format!("{key}#{place}"));
     }
@@ -227,7 +229,9 @@ async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, fac
     let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));
     let response = app.schema.execute(request).await;
     let refused = response.errors.iter().any(|error| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
-    match operation.finish(refused).await {
+    // The same refusal at each of a thousand places is one; but what a mutation did is told.
+    let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
+    match operation.finish(refused).await.and_then(|()| held()) {
         Ok(()) => response.extension("cost", async_graphql::Value::from(admitted.cost())),
         Err(error) => failed(error),
     }

@@ -15,7 +15,7 @@ use crate::objects::{Links, Objects};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -40,7 +40,15 @@ pub struct RequestFacts {
     pub reason: Option<String>,
     /// The operation's name, or its first root field: what the access log calls it.
     pub name: String,
+    /// What the gate priced the operation at, in points.
+    pub cost: u64,
 }
+
+/// The records that any operation may lead to, whatever it costs. The largest chart of the demo clinic has some 400.
+const RECORDS: u64 = 2_000;
+/// The records that an operation may lead to for each point of its price. The gate can't know how long a list without
+/// pages is and takes it for one record; few are longer than this.
+const RECORDS_A_POINT: u64 = 20;
 
 /// The parts of the service that operations need.
 pub struct Service {
@@ -64,6 +72,7 @@ pub struct Operation {
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Vec<Shown>>,
     key_refused: AtomicBool,
+    records: AtomicU64,
 }
 
 /// The token of an operation: the request's, or that of a sign-in that was made or given a new token in it.
@@ -102,7 +111,8 @@ impl Operation {
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (reader, shown) = (Mutex::new(None), std::sync::Mutex::default());
-        Self { service, facts, pass, reader, shown, key_refused: AtomicBool::new(false) }
+        let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { service, facts, pass, reader, shown, key_refused, records }
     }
 
     /// The service.
@@ -118,6 +128,29 @@ impl Operation {
     /// What is known of the request.
     pub fn facts(&self) -> &RequestFacts {
         &self.facts
+    }
+
+    /// Counts records that a link or a list leads to, once for each place in the answer.
+    ///
+    /// # Errors
+    /// `QUERY_TOO_LARGE` past what the operation's price allows: lists without pages in one another multiply, and no
+    /// price that is named before the records are known can say by how much.
+    pub fn lead_to(&self, records: usize) -> Result<()> {
+        self.records.fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.held()
+    }
+
+    /// # Errors
+    /// `QUERY_TOO_LARGE` once the operation led to too much. It is answered with this alone.
+    pub fn held(&self) -> Result<()> {
+        let allowed = RECORDS.saturating_add(RECORDS_A_POINT.saturating_mul(self.facts.cost));
+        if self.records.load(Ordering::Relaxed) <= allowed {
+            return Ok(());
+        }
+        Err(Error::QueryTooLarge(format!(
+            "this operation leads to more than {allowed} records: put fewer lists into one another, or ask for them by \
+             their own root fields"
+        )))
     }
 
     /// The operation's one consistent picture, opened at first use.
@@ -311,7 +344,10 @@ pub fn reason_of(patients: &BTreeSet<Uuid>, emergencies: &[Emergency], stated: O
 pub trait Running {
     /// It.
     fn operation(&self) -> Result<&Arc<Operation>>;
-    /// Its batches.
+    /// Its batches, to look one more record or list up.
+    ///
+    /// # Errors
+    /// `QUERY_TOO_LARGE` when the operation leads to too much (`Operation::lead_to`).
     fn batches(&self) -> Result<&Arc<Batches>>;
 }
 
@@ -321,6 +357,7 @@ impl Running for async_graphql::Context<'_> {
     }
 
     fn batches(&self) -> Result<&Arc<Batches>> {
+        self.operation()?.lead_to(1)?;
         self.data_opt().ok_or_else(|| Error::Internal("a resolver without its batches".to_owned()))
     }
 }

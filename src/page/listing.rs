@@ -469,7 +469,9 @@ pub async fn under<T: Listing>(
 /// All records whose `column` names a parent, newest first, batched with the parent's siblings: for short lists and
 /// for rules that need the whole.
 pub async fn whole<T: Listing>(ctx: &Context<'_>, (column, id): (&'static str, Uuid)) -> async_graphql::Result<Vec<T>> {
-    Ok(ctx.batches()?.load_one(AllUnder { id, column, kind: Of::<T>::KIND }).await?.unwrap_or_default())
+    let records = ctx.batches()?.load_one(AllUnder { id, column, kind: Of::<T>::KIND }).await?.unwrap_or_default();
+    ctx.operation()?.lead_to(records.len())?;
+    Ok(records)
 }
 
 /// The record with an id, batched with its siblings. Its failure nulls this field only.
@@ -485,6 +487,7 @@ pub async fn linked_many<T: Listing>(
     ids: impl Iterator<Item = Uuid>,
 ) -> async_graphql::Result<Vec<T>> {
     let keys: Vec<_> = ids.map(|id| ById { id, kind: Of::<T>::KIND }).collect();
+    ctx.operation()?.lead_to(keys.len())?;
     let mut found = ctx.batches()?.load_many(keys.iter().copied()).await?;
     Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
 }

@@ -8,7 +8,7 @@ use clinic::config::{CommandLine, DatabaseSettings};
 use clinic::evidence::{Checkpoint, KeyRing, begin, verify_organisation};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -292,8 +292,12 @@ async fn audit(clinic: &Clinic, arguments: &[&str]) -> crate::binary::Ended {
 async fn checkpoints_are_signed_in_order_and_missed() {
     let mut clinic = Clinic::with(&["--checkpoint-interval", "300ms"]).await;
     for i in 0..3 {
+        let (before, begun) = (checkpoint_files(&clinic, clinic.north.uuid).len(), Instant::now());
         clinic.practitioner().patient("Zoë", &format!("Number {i}")).await;
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        while checkpoint_files(&clinic, clinic.north.uuid).len() <= before {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint of Number {i}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     // A second process writes to the same place.
     clinic.restart(&["--checkpoint-interval", "300ms"]).await;
