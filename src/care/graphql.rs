@@ -11,7 +11,7 @@ use crate::organisation::{Staff, loader as people};
 use crate::page::{global_id, listing};
 use crate::protocol::ProtocolVersion;
 use crate::scalars::{Date, DateTime};
-use crate::session::mutation::LogSessionInput;
+use crate::session::request::LogSessionInput;
 use crate::session::{self, CheckRule, CheckVerdict, KeptCheck, Override, TreatmentSession, store as sessions};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};

@@ -6,6 +6,7 @@ mod input;
 pub mod loader;
 pub mod mutation;
 mod parts;
+pub mod request;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};
