@@ -15,7 +15,7 @@ use crate::objects::{Links, Objects};
 use crate::operation::Service;
 use crate::{custody, demo, equip, evidence, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -313,9 +313,11 @@ impl Server {
                 .app_data(app.clone())
                 .wrap(Compress::default())
                 .wrap(http::cors(&cors))
+                .wrap(from_fn(http::streams::hold))
                 .wrap(http::shield(cors.tls.tls_certificate.is_some()))
                 .configure(http::routes)
         })
+        .on_connect(http::streams::open)
         .workers(workers)
         .disable_signals()
         .shutdown_timeout(settings.shutdown_timeout.as_secs());

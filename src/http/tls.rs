@@ -1,4 +1,4 @@
-//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3. The files are read
+//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1 in it. The files are read
 //! again when they change, and open connections stay open.
 
 use crate::config::TlsSettings;
@@ -45,6 +45,7 @@ impl Certificate {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| format!("TLS can't be set up: {error}"))?;
+        // The server itself offers h2 and http/1.1, in this order.
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self)))
     }
 
