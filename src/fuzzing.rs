@@ -1,10 +1,12 @@
 //! What the fuzz targets run: each takes any bytes, gives nothing back and must not panic. `tests/api/corpora.rs` runs the
 //! kept inputs through the same functions. No part of the API.
 
+use crate::evidence::{Checkpoint, KeyRing};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::page::fuzz_cursor;
-use crate::{graphql, http, ids, photo};
+use crate::{backup, graphql, http, ids, keys, photo};
 use async_graphql::Variables;
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// A target: its name, which is that of its corpus, and its function.
@@ -17,6 +19,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor", cursor),
     ("id", id),
     ("photo_header", photo_header),
+    ("files", files),
 ];
 
 static SCHEMA: LazyLock<graphql::Schema> = LazyLock::new(graphql::never_run);
@@ -65,5 +68,20 @@ pub fn id(bytes: &[u8]) {
 pub fn photo_header(bytes: &[u8]) {
     if let Ok(picture) = photo::picture::prepare(bytes) {
         assert!(photo::picture::prepare(&picture.bytes).is_ok());
+    }
+}
+
+/// The bytes of each file that is taken in: persisted documents, keys and certificates, checkpoints, a backup.
+pub fn files(bytes: &[u8]) {
+    let file = Path::new("file");
+    let _ = (keys::of_bytes(file, bytes), http::tls::of_bytes((file, bytes), (file, bytes)));
+    backup::fuzz(bytes);
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(ring) = KeyRing::parse(text) {
+        assert!(ring.pem().is_ok_and(|pem| KeyRing::parse(&pem).is_ok()));
+    }
+    let _ = Checkpoint::parse("file", text);
+    if let (Some(gate), Ok(runtime)) = (GATE.as_ref(), tokio::runtime::Builder::new_current_thread().build()) {
+        runtime.block_on(graphql::persisted::fuzz(text, gate));
     }
 }

@@ -53,7 +53,11 @@ pub fn kept(file: &Path) -> Result<[u8; 32], String> {
             Err(error) => return Err(plain(error)),
         }
     }
-    let bytes = std::fs::read(file).map_err(plain)?;
+    of_bytes(file, &std::fs::read(file).map_err(plain)?)
+}
+
+/// The key that a file holds.
+pub(crate) fn of_bytes(file: &Path, bytes: &[u8]) -> Result<[u8; 32], String> {
     bytes.try_into().map_err(|_| format!("the key {} is not 32 bytes long: remove it", file.display()))
 }
 

@@ -5,7 +5,7 @@ use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
 use crate::config::{DatabaseSettings, Introspection, ServeSettings};
 use crate::db::embedded::{self, EmbeddedPostgres, Options};
-use crate::db::{self, Pool, PoolSettings};
+use crate::db::{self, Address, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::graphql::persisted::Persisted;
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
@@ -15,22 +15,21 @@ use crate::objects::{Links, Objects};
 use crate::operation::Service;
 use crate::{custody, demo, equip, evidence, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::Compress;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::Config;
 
 /// A database that is reached: the owner's way in, the application role's, and the private server if it is ours.
 pub struct Database {
     /// As the owner: migrations, partitions.
-    pub owner: Config,
+    pub owner: Address,
     /// As the application role: everything else.
-    pub application: Config,
+    pub application: Address,
     /// As the superuser of a private server: for backups only.
-    pub superuser: Option<Config>,
+    pub superuser: Option<Address>,
     embedded: Option<EmbeddedPostgres>,
 }
 
@@ -99,12 +98,12 @@ impl Database {
         superuser: Option<&str>,
         embedded: Option<EmbeddedPostgres>,
     ) -> Result<Self, String> {
-        let owner = parse_url("DATABASE_URL", owner)?;
+        let owner = Address::parse("DATABASE_URL", owner)?;
         let application = match &settings.app_database_url {
-            Some(url) => parse_url("CLINIC_APP_DATABASE_URL", url.expose())?,
-            None => db::application_config(&owner).map_err(|error| error.operator_message())?,
+            Some(url) => Address::parse("CLINIC_APP_DATABASE_URL", url.expose())?,
+            None => db::application_address(&owner).map_err(|error| error.operator_message())?,
         };
-        let superuser = superuser.map(|url| parse_url("the superuser's address", url)).transpose()?;
+        let superuser = superuser.map(|url| Address::parse("the superuser's address", url)).transpose()?;
         Ok(Self { owner, application, superuser, embedded })
     }
 
@@ -168,17 +167,6 @@ impl Database {
         };
         Pool::new(self.application.clone(), &settings).map_err(|error| error.operator_message())
     }
-}
-
-/// Reads the address of a database.
-pub fn parse_url(name: &str, url: &str) -> Result<Config, String> {
-    let config: Config = url
-        .parse()
-        .map_err(|_| format!("{name} is not a Postgres address: write postgres://user:password@host:5432/database"))?;
-    if config.get_hosts().is_empty() {
-        return Err(format!("{name} names no host: write postgres://user:password@host:5432/database"));
-    }
-    Ok(config)
 }
 
 /// What answers HTTP.
@@ -325,9 +313,11 @@ impl Server {
                 .app_data(app.clone())
                 .wrap(Compress::default())
                 .wrap(http::cors(&cors))
+                .wrap(from_fn(http::streams::hold))
                 .wrap(http::shield(cors.tls.tls_certificate.is_some()))
                 .configure(http::routes)
         })
+        .on_connect(http::streams::open)
         .workers(workers)
         .disable_signals()
         .shutdown_timeout(settings.shutdown_timeout.as_secs());
@@ -393,7 +383,7 @@ struct Checkpoints {
 }
 
 impl Checkpoints {
-    fn start(mut writer: evidence::Writer, service: &Arc<Service>, application: Config, every: Duration) -> Self {
+    fn start(mut writer: evidence::Writer, service: &Arc<Service>, application: Address, every: Duration) -> Self {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let service = Arc::clone(service);
         let writing = tokio::spawn(async move {
@@ -464,7 +454,7 @@ async fn keep_alerting(service: Arc<Service>) {
 }
 
 /// Once a day: the month partitions ahead.
-async fn keep_house(application: Config) {
+async fn keep_house(application: Address) {
     let mut days = tokio::time::interval(Duration::from_secs(24 * 3600));
     loop {
         days.tick().await;

@@ -3,9 +3,12 @@
 
 use age::secrecy::SecretString;
 use bytes::Bytes;
+use std::cell::Cell;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::str::FromStr;
 use tokio::sync::mpsc;
 
@@ -60,13 +63,18 @@ impl Unlock {
         let Some(file) = identity else { return Ok(Self::Nothing) };
         let text = std::fs::read_to_string(file)
             .map_err(|error| format!("--identity: {} can't be read: {error}", file.display()))?;
-        let keys = text.lines().map(str::trim).filter(|line| line.starts_with("AGE-SECRET-KEY-1"));
-        let keys: Vec<_> = keys.filter_map(|line| age::x25519::Identity::from_str(line).ok()).collect();
+        let keys = identities(&text);
         if keys.is_empty() {
             return Err(format!("--identity: {} has no AGE-SECRET-KEY-1…", file.display()));
         }
         Ok(Self::Identities(keys))
     }
+}
+
+/// The identities of a text with one in a line.
+pub(super) fn identities(text: &str) -> Vec<age::x25519::Identity> {
+    let keys = text.lines().map(str::trim).filter(|line| line.starts_with("AGE-SECRET-KEY-1"));
+    keys.filter_map(|line| age::x25519::Identity::from_str(line).ok()).collect()
 }
 
 fn passphrase(file: &Path) -> Result<SecretString, String> {
@@ -134,42 +142,90 @@ pub(super) fn write(file: File, lock: &Lock, mut entries: mpsc::Receiver<(String
 }
 
 const DAMAGED: &str = "is damaged or cut off";
+/// Bytes of an entry at most. A part of the dump has 8 MiB, a photo 25, the manifest of a million photos some 300: a file
+/// that says more is not ours, and must not fill the memory.
+const LARGEST_ENTRY: u64 = 1 << 30;
 
 /// Reads a file from its beginning to its end, each entry whole. `take` gets each; `told` how much of the file is read.
 pub(super) fn read(
     path: &Path,
     unlock: &Unlock,
     told: &dyn Fn(u64, u64),
-    mut take: impl FnMut(String, Vec<u8>) -> Result<(), String>,
+    take: impl FnMut(String, Vec<u8>) -> Result<(), String>,
 ) -> Result<(), String> {
     let shown = path.display();
-    let damaged = |error: std::io::Error| format!("{shown} {DAMAGED}: {error}");
     let file = File::open(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
     let size = file.metadata().map_or(0, |about| about.len());
-    let mut first = [0; 4];
-    let count = (&file).read(&mut first).map_err(damaged)?;
-    let file = File::open(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
     let counted = Counted { inner: BufReader::with_capacity(1 << 20, file), done: 0, size, told };
-    let plain: Box<dyn Read + '_> = match first.get(..count).unwrap_or_default() {
-        b"age-" => Box::new(opened(counted, unlock).map_err(|why| format!("{shown} {why}"))?),
-        [0x28, 0xB5, 0x2F, 0xFD] => Box::new(counted),
+    read_from(&shown, counted, unlock, LARGEST_ENTRY, take)
+}
+
+/// The same from anywhere.
+pub(super) fn read_from<'r>(
+    shown: &dyn Display,
+    mut source: impl Read + 'r,
+    unlock: &Unlock,
+    largest: u64,
+    take: impl FnMut(String, Vec<u8>) -> Result<(), String>,
+) -> Result<(), String> {
+    let damaged = |error: std::io::Error| format!("{shown} {DAMAGED}: {error}");
+    let mut first = Vec::new();
+    source.by_ref().take(4).read_to_end(&mut first).map_err(damaged)?;
+    let form = <[u8; 4]>::try_from(first.as_slice()).unwrap_or_default();
+    let whole = std::io::Cursor::new(first).chain(source);
+    let plain: Box<dyn Read + 'r> = match &form {
+        b"age-" => Box::new(opened(whole, unlock).map_err(|why| format!("{shown} {why}"))?),
+        [0x28, 0xB5, 0x2F, 0xFD] => Box::new(whole),
         _ => return Err(format!("{shown} is no backup of this program")),
     };
-    let zstd = zstd::Decoder::new(plain).map_err(damaged)?;
-    let mut tar = tar::Archive::new(zstd);
+    entries(shown, zstd::Decoder::new(plain).map_err(damaged)?, largest, take)
+}
+
+/// The entries of a tar, each whole.
+pub(super) fn entries(
+    shown: &dyn Display,
+    tar: impl Read,
+    largest: u64,
+    mut take: impl FnMut(String, Vec<u8>) -> Result<(), String>,
+) -> Result<(), String> {
+    let damaged = |error: std::io::Error| format!("{shown} {DAMAGED}: {error}");
+    let left = Rc::new(Cell::new(largest));
+    let mut tar = tar::Archive::new(Bounded { inner: tar, left: Rc::clone(&left) });
     for entry in tar.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
         let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(damaged)?;
+        // A sparse entry gives more than it has.
+        entry.by_ref().take(largest).read_to_end(&mut bytes).map_err(damaged)?;
         if u64::try_from(bytes.len()).ok() != entry.header().size().ok() {
             return Err(format!("{shown} {DAMAGED}: {name} is not whole"));
         }
         take(name, bytes)?;
+        left.set(largest);
     }
     // To the very end, where the checksum is.
+    left.set(u64::MAX);
     std::io::copy(&mut tar.into_inner(), &mut std::io::sink()).map_err(damaged)?;
     Ok(())
+}
+
+/// Gives no more than may come before the next entry: a few bytes of zstd can be terabytes, in the name of an entry too.
+struct Bounded<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(std::io::Error::other("an entry of it is too large"));
+        }
+        let most = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = self.inner.read(bytes.get_mut(..most).unwrap_or_default())?;
+        self.left.set(left.saturating_sub(u64::try_from(count).unwrap_or(0)));
+        Ok(count)
+    }
 }
 
 fn opened<R: Read>(sealed: R, unlock: &Unlock) -> Result<age::stream::StreamReader<R>, String> {

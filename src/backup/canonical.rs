@@ -2,12 +2,13 @@
 //! that hold the same give the same bytes.
 
 use super::{Entry, failed, photo_objects, picture, tables};
+use crate::db::Address;
 use crate::evidence::{copy_rows, rows_of};
 use crate::objects::Objects;
 use futures::StreamExt;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
 /// Left out: what comes and goes without being anybody's record.
 const TABLES_LEFT_OUT: [&str; 5] =
@@ -22,7 +23,7 @@ const COLUMNS_LEFT_OUT: [(&str, &str); 4] = [
 
 /// Writes it; how many lines.
 pub async fn export(
-    reader: &Config,
+    reader: &Address,
     objects: &Objects,
     output: &Path,
     told: &(dyn Fn(u64, u64) + Sync),
@@ -45,7 +46,7 @@ pub async fn export(
 }
 
 async fn write(
-    reader: &Config,
+    reader: &Address,
     objects: &Objects,
     file: &mut impl Write,
     told: &(dyn Fn(u64, u64) + Sync),

@@ -12,12 +12,12 @@ pub use restore::{Targets, Told, check, restore};
 pub use take::{Sources, take};
 
 use crate::config::ReaderSettings;
-use crate::db;
+use crate::db::{self, Address};
 use crate::evidence::Mark;
-use crate::server::{Database, parse_url};
+use crate::server::Database;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The name of the form.
@@ -71,30 +71,30 @@ impl Entry {
 
 /// How whoever reads everything connects: the role that was given, or the superuser of a private server, or the owner. One
 /// that row-level security holds would read nothing, and is refused.
-pub async fn reader(database: &Database, settings: &ReaderSettings) -> Result<Config, String> {
-    let config = match (&settings.backup_database_url, &database.superuser) {
-        (Some(url), _) => parse_url("CLINIC_BACKUP_DATABASE_URL", url.expose())?,
+pub async fn reader(database: &Database, settings: &ReaderSettings) -> Result<Address, String> {
+    let address = match (&settings.backup_database_url, &database.superuser) {
+        (Some(url), _) => Address::parse("CLINIC_BACKUP_DATABASE_URL", url.expose())?,
         (None, Some(superuser)) => superuser.clone(),
         (None, None) => database.owner.clone(),
     };
-    let client = db::connect(&config).await?;
+    let client = db::connect(&address).await?;
     let ask = "SELECT rolsuper OR (rolbypassrls AND pg_has_role(current_user, 'pg_read_all_data', 'MEMBER')) FROM pg_roles \
                WHERE rolname = current_user";
     let row = client.query_one(ask, &[]).await.map_err(|error| failed(&error))?;
     if row.get(0) {
-        return Ok(config);
+        return Ok(address);
     }
     Err(format!(
         "the role {} does not see every row, row-level security holds it: make one that does (CREATE ROLE clinic_backup \
          LOGIN BYPASSRLS PASSWORD '…'; GRANT pg_read_all_data TO clinic_backup) and give its address in \
          CLINIC_BACKUP_DATABASE_URL",
-        config.get_user().unwrap_or_default()
+        address.config().get_user().unwrap_or_default()
     ))
 }
 
 /// One picture of the whole database, until the connection ends.
-async fn picture(config: &Config) -> Result<Client, String> {
-    let client = db::connect(config).await?;
+async fn picture(address: &Address) -> Result<Client, String> {
+    let client = db::connect(address).await?;
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
                  SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL timezone = 'UTC'; \
                  SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL datestyle = 'ISO, YMD'; \
@@ -155,8 +155,9 @@ async fn server_major(client: &Client) -> Result<u32, String> {
 }
 
 /// How a program of Postgres connects: never by arguments, which others on the machine can read.
-fn environment(config: &Config) -> Vec<(&'static str, String)> {
+fn environment(address: &Address) -> Vec<(&'static str, String)> {
     use tokio_postgres::config::Host;
+    let config = address.config();
     let host = config.get_hosts().first().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
@@ -174,6 +175,7 @@ fn environment(config: &Config) -> Vec<(&'static str, String)> {
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
+    .chain(address.tls_environment())
     .collect()
 }
 
@@ -187,4 +189,22 @@ fn last_words(said: &[u8]) -> String {
 fn failed(error: &tokio_postgres::Error) -> String {
     let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
     format!("the database can't be read: {why}")
+}
+
+/// Reads bytes as a backup, as the tar in one, as its manifest and as the file of what opens it: for the fuzz targets.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    const LARGEST: u64 = 1 << 20;
+    let hold = |name: String, bytes: Vec<u8>| {
+        let _ = (name.split_once('/'), Entry::of(&bytes));
+        Ok(())
+    };
+    let _ = archive::read_from(&"it", bytes, &Unlock::Nothing, LARGEST, hold);
+    let _ = archive::entries(&"it", bytes, LARGEST, hold);
+    if let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) {
+        let text = serde_json::to_vec(&manifest).unwrap_or_default();
+        assert!(serde_json::from_slice::<Manifest>(&text).is_ok());
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = archive::identities(text);
+    }
 }

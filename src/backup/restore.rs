@@ -3,8 +3,8 @@
 use super::archive::{self, Unlock};
 use super::{Chains, Entry, FORMAT, MANIFEST, Manifest, chains, environment, last_words, row_counts, server_major};
 use crate::config::DatabaseSettings;
-use crate::db;
 use crate::db::embedded::find_tool;
+use crate::db::{self, Address};
 use crate::objects::Objects;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -13,7 +13,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
-use tokio_postgres::Config;
 
 /// What came back.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub struct Targets<'t> {
     /// The settings of the database.
     pub settings: &'t DatabaseSettings,
     /// As the owner.
-    pub owner: &'t Config,
+    pub owner: &'t Address,
     /// Photos.
     pub objects: &'t Objects,
     /// Checkpoints.
@@ -258,7 +257,7 @@ struct Restoring {
 }
 
 impl Restoring {
-    fn start(program: &Path, owner: &Config) -> Result<Self, String> {
+    fn start(program: &Path, owner: &Address) -> Result<Self, String> {
         use tokio::io::AsyncReadExt;
         let environment = environment(owner);
         let database = environment.iter().find(|(name, _)| *name == "PGDATABASE").map(|(_, value)| value.clone());
@@ -323,7 +322,7 @@ async fn verify(targets: &Targets<'_>, manifest: &Manifest, told: &Told) -> Resu
 impl Restored {
     /// Holds the restored database, as somebody who sees every row, to what the manifest says of it. Chains are walked
     /// apart from this.
-    pub async fn same_rows(&self, reader: &Config) -> Result<(), String> {
+    pub async fn same_rows(&self, reader: &Address) -> Result<(), String> {
         let client = super::picture(reader).await?;
         let (counts, heads): (_, Vec<Chains>) = (row_counts(&client).await?, chains(&client).await?);
         // A newer program has migrated it by now, and noted that.

@@ -6,6 +6,7 @@ use super::{
     server_major,
 };
 use crate::config::DatabaseSettings;
+use crate::db::Address;
 use crate::db::embedded::find_tool;
 use crate::evidence::KeyRing;
 use crate::ids;
@@ -17,7 +18,6 @@ use std::path::Path;
 use std::process::Stdio;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use tokio_postgres::Config;
 
 /// A dump goes into entries of this size: its own is not known before it ends.
 const PART: usize = 8 << 20;
@@ -40,7 +40,7 @@ pub struct Sources<'s> {
     /// The database.
     pub database: &'s DatabaseSettings,
     /// As who sees every row.
-    pub reader: &'s Config,
+    pub reader: &'s Address,
     /// Photos.
     pub objects: &'s Objects,
     /// Checkpoints.

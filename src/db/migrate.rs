@@ -1,5 +1,6 @@
 //! Brings a database up to date, as its owner.
 
+use super::address::{Address, told};
 use super::roles;
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
@@ -7,7 +8,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::time::Duration;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 const OLDEST_POSTGRES: i32 = 150_000;
@@ -20,13 +21,12 @@ pub struct MigrationOutcome {
 }
 
 /// Opens a connection of the owner; the error is one line for the person at the terminal.
-pub async fn connect(config: &Config) -> Result<Client, String> {
-    let mut config = config.clone();
-    config.connect_timeout(Duration::from_secs(5)).application_name("clinic migrate");
-    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
-        use std::error::Error;
-        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        format!("the database can't be reached ({error}{cause}): check DATABASE_URL and that the server is up")
+pub async fn connect(address: &Address) -> Result<Client, String> {
+    let mut address = address.clone();
+    address.config_mut().connect_timeout(Duration::from_secs(5)).application_name("clinic migrate");
+    let (client, connection) = address.connect().await.map_err(|error| {
+        let why = told(&error);
+        format!("the database can't be reached ({why}): check DATABASE_URL and that the server is up")
     })?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -38,8 +38,8 @@ pub async fn connect(config: &Config) -> Result<Client, String> {
 
 /// Makes the application role, runs the missing migrations and makes this month's and the next months' partitions.
 /// Refuses a database that a newer program has migrated, and a server older than Postgres 15.
-pub async fn migrate(config: &Config) -> Result<MigrationOutcome, String> {
-    let client = connect(config).await?;
+pub async fn migrate(address: &Address) -> Result<MigrationOutcome, String> {
+    let client = connect(address).await?;
     let version: i32 = client
         .query_one("SELECT current_setting('server_version_num')::int4", &[])
         .await
@@ -52,9 +52,9 @@ pub async fn migrate(config: &Config) -> Result<MigrationOutcome, String> {
             version / 10_000
         ));
     }
-    roles::ensure(&client, config).await?;
+    roles::ensure(&client, address.config()).await?;
     refuse_newer(&client).await?;
-    let applied = run_missing(config).await?;
+    let applied = run_missing(address).await?;
     client
         .execute(
             "SELECT ensure_month_partitions((now() - interval '1 month')::date, (now() + interval '3 months')::date)",
@@ -67,8 +67,8 @@ pub async fn migrate(config: &Config) -> Result<MigrationOutcome, String> {
 
 /// Refuses a database that is not exactly what this program would make of it: a running service's own is not migrated
 /// from beside.
-pub async fn refuse_outdated(config: &Config) -> Result<(), String> {
-    let client = connect(config).await?;
+pub async fn refuse_outdated(address: &Address) -> Result<(), String> {
+    let client = connect(address).await?;
     refuse_newer(&client).await?;
     let known = MigrationSource::<Pg>::migrations(&MIGRATIONS)
         .map_err(|error| format!("the built-in migrations can't be read: {error}"))?
@@ -99,8 +99,8 @@ pub async fn is_empty(client: &Client) -> Result<bool, String> {
 }
 
 /// Makes the application role, for a database that is about to be restored.
-pub async fn make_roles(config: &Config) -> Result<(), String> {
-    roles::ensure(&connect(config).await?, config).await
+pub async fn make_roles(address: &Address) -> Result<(), String> {
+    roles::ensure(&connect(address).await?, address.config()).await
 }
 
 async fn refuse_newer(client: &Client) -> Result<(), String> {
@@ -130,9 +130,9 @@ async fn refuse_newer(client: &Client) -> Result<(), String> {
     }
 }
 
-async fn run_missing(config: &Config) -> Result<usize, String> {
+async fn run_missing(address: &Address) -> Result<usize, String> {
     let (client, connection) =
-        config.connect(NoTls).await.map_err(|error| format!("the database can't be reached: {error}"))?;
+        address.connect().await.map_err(|error| format!("the database can't be reached: {}", told(&error)))?;
     let connection = AsyncPgConnection::try_from_client_and_connection(client, connection)
         .await
         .map_err(|error| format!("the database can't be reached: {error}"))?;

@@ -1,15 +1,18 @@
 //! The database: connections, transactions, migrations and the embedded Postgres. Only `access` opens transactions;
 //! everybody else is handed one.
 
+mod address;
 pub mod embedded;
 mod migrate;
 mod pool;
 mod roles;
 mod sql;
 pub(crate) mod tables;
+mod tls;
 
+pub use address::Address;
 pub use migrate::{MigrationOutcome, connect, migrate, refuse_outdated};
 pub(crate) use migrate::{is_empty, make_roles};
 pub(crate) use pool::{Pool, PoolSettings, Transaction};
-pub(crate) use roles::application_config;
+pub(crate) use roles::application_address;
 pub(crate) use sql::{Bind, Sql, columns};

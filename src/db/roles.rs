@@ -1,6 +1,7 @@
 //! Two roles: the owner migrates, `clinic_app` serves. The application role owns nothing, is no superuser and can't pass
 //! by row-level security, so a fault in a query can't show another organisation's row.
 
+use super::Address;
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,13 +14,13 @@ const APPLICATION_ROLE: &str = "clinic_app";
 /// How the application role connects: the owner's address with the role's own name and password. The password is
 /// derived from the owner's, so that every process given the same `DATABASE_URL` derives the same one and nothing has to
 /// be stored. A separate URL for the application role takes precedence.
-pub fn application_config(owner: &Config) -> Result<Config> {
-    let mut config = owner.clone();
-    config.user(APPLICATION_ROLE);
-    if owner.get_password().is_some() {
-        config.password(derived_password(owner)?);
+pub fn application_address(owner: &Address) -> Result<Address> {
+    let mut address = owner.clone();
+    address.config_mut().user(APPLICATION_ROLE);
+    if owner.config().get_password().is_some() {
+        address.config_mut().password(derived_password(owner.config())?);
     }
-    Ok(config)
+    Ok(address)
 }
 
 fn derived_password(owner: &Config) -> Result<String> {

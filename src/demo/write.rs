@@ -9,6 +9,7 @@ use super::copy::Rows;
 use super::seal::{self, SealedEntries};
 use super::tables::{self, ChartRows, Table};
 use super::{course, progress::Progress};
+use crate::db::Address;
 use crate::objects::{Objects, Reading};
 use crate::photo::object_name;
 use crate::photo::picture::Picture;
@@ -16,7 +17,7 @@ use futures::SinkExt;
 use std::io::Cursor;
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
-use tokio_postgres::{Client, Config, Transaction};
+use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
 /// Patients in one transaction: some 25 MB of rows.
@@ -84,7 +85,7 @@ pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<T
 
 /// Makes up the patients of a range and writes them.
 pub(super) async fn write(
-    application: &Config,
+    application: &Address,
     objects: &Objects,
     world: World,
     patients: std::ops::Range<u32>,
@@ -102,11 +103,11 @@ pub(super) async fn write(
 }
 
 impl Fill {
-    async fn lane(&self, application: &Config) -> Result<(), String> {
+    async fn lane(&self, application: &Address) -> Result<(), String> {
         // Memory for a chunk's staged rows and their order; given at the start, as no session-level SET is used.
         let mut roomy = application.clone();
-        let options = application.get_options().unwrap_or_default();
-        roomy.options(format!("{options} -c temp_buffers=64MB -c work_mem=32MB"));
+        let options = application.config().get_options().unwrap_or_default();
+        roomy.config_mut().options(format!("{options} -c temp_buffers=64MB -c work_mem=32MB"));
         let mut client = crate::db::connect(&roomy).await?;
         for table in STAGED {
             let Table { name, columns } = table;

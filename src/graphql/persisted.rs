@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What Apollo's manifest says it is.
 const APOLLO: &str = "apollo-persisted-query-manifest";
@@ -120,13 +120,16 @@ impl Persisted {
     }
 
     async fn of(json: &str, gate: &DocumentCache) -> Result<Self, Vec<String>> {
+        Self::checked(json, gate, &Check::new()).await
+    }
+
+    async fn checked(json: &str, gate: &DocumentCache, check: &Check) -> Result<Self, Vec<String>> {
         let entries = entries(json).map_err(|complaint| vec![complaint])?;
-        let check = Check::new();
         let (mut read, mut complaints) = (Self { texts: HashMap::new(), count: entries.len() }, Vec::new());
         for (id, text) in entries {
             let id = plain(&id);
             let shown: String = id.chars().take(80).collect();
-            match fault(&check, gate, &id, &text).await {
+            match fault(check, gate, &id, &text).await {
                 Some(complaint) => complaints.push(format!("the entry {shown:?} {complaint}")),
                 None => {
                     let (hash, text): (String, Arc<str>) = (hash_of(&text), text.into());
@@ -172,6 +175,16 @@ async fn fault(check: &Check, gate: &DocumentCache, id: &str, text: &str) -> Opt
             let faults = check.faults(text, operation.as_deref()).await;
             (!faults.is_empty()).then(|| format!("does not fit the schema: {}", faults.join("; ")))
         }
+    }
+}
+
+/// Reads a text as the file of the documents; what is taken is found again: for the fuzz targets.
+pub(crate) async fn fuzz(json: &str, gate: &DocumentCache) {
+    static CHECK: LazyLock<Check> = LazyLock::new(Check::new);
+    if let Ok(read) = Persisted::checked(json, gate, &CHECK).await {
+        assert!(
+            read.texts.iter().all(|(id, text)| read.find(id) == Some(text) && read.find(&hash_of(text)) == Some(text))
+        );
     }
 }
 

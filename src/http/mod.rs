@@ -7,6 +7,7 @@ mod photo;
 pub mod request;
 pub mod response;
 mod shield;
+pub mod streams;
 pub mod tls;
 
 use crate::access::rate::Rates;

@@ -1,4 +1,4 @@
-//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3. The files are read
+//! TLS of the service's own, where no proxy stands in front: TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1 in it. The files are read
 //! again when they change, and open connections stay open.
 
 use crate::config::TlsSettings;
@@ -45,6 +45,7 @@ impl Certificate {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| format!("TLS can't be set up: {error}"))?;
+        // The server itself offers h2 and http/1.1, in this order.
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self)))
     }
 
@@ -100,7 +101,15 @@ fn read(chain: &Path, key: &Path) -> Result<CertifiedKey, String> {
     let text = |flag: &str, file: &Path| {
         std::fs::read(file).map_err(|error| format!("{flag}: {} can't be read: {error}", file.display()))
     };
-    let certificates = CertificateDer::pem_slice_iter(&text("--tls-certificate", chain)?)
+    of_bytes((chain, &text("--tls-certificate", chain)?), (key, &text("--tls-key", key)?))
+}
+
+/// The certificate of two files that hold these bytes.
+pub(crate) fn of_bytes(
+    (chain, certificates): (&Path, &[u8]),
+    (key, private): (&Path, &[u8]),
+) -> Result<CertifiedKey, String> {
+    let certificates = CertificateDer::pem_slice_iter(certificates)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format!("--tls-certificate: {} is damaged: {error}", chain.display()))?;
     if certificates.is_empty() {
@@ -109,7 +118,7 @@ fn read(chain: &Path, key: &Path) -> Result<CertifiedKey, String> {
             "--tls-certificate: {file} holds no certificate: give it as PEM, the service's own first, then the chain"
         ));
     }
-    let private = PrivateKeyDer::from_pem_slice(&text("--tls-key", key)?).map_err(|_| {
+    let private = PrivateKeyDer::from_pem_slice(private).map_err(|_| {
         format!("--tls-key: {} holds no private key: give it as PEM, without a password", key.display())
     })?;
     CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| match error {

@@ -94,7 +94,7 @@ pub async fn verify(database_url: &str) {
 /// A running `clinic serve`.
 pub struct Service {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     log: Arc<Mutex<String>>,
 }
 
@@ -114,7 +114,8 @@ impl Service {
         let mut said = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let first = timeout(LONG, said.next_line()).await.expect("a word").expect("stdout");
         let first = first.unwrap_or_else(|| panic!("no start: {}", log.lock().unwrap()));
-        let address = first.strip_prefix("clinic listens on http://").and_then(|rest| rest.split_once("/graphql"));
+        let address = first.strip_prefix("clinic listens on http").and_then(|rest| rest.split_once("/graphql"));
+        let address = address.map(|(rest, more)| (rest.trim_start_matches(['s', ':', '/']), more));
         let address = address.unwrap_or_else(|| panic!("no address in {first}")).0.parse().expect("an address");
         tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
         Self { child, address, log }
@@ -129,11 +130,11 @@ impl Service {
         Anonymous::at(self.address)
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         send_signal(name, self.child.id().expect("running"));
     }
 
@@ -170,7 +171,7 @@ fn postmaster(folder: &Path) -> Option<u32> {
 }
 
 /// Waits for something that has no event to wait for.
-async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
     let waited = timeout(LONG, async {
         while !there().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

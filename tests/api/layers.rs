@@ -54,9 +54,9 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["graphql"],
     &["http", "equip"],
-    &["server", "demo", "fuzzing"],
+    &["server", "demo"],
     &["backup"],
-    &["commands"],
+    &["commands", "fuzzing"],
     &["lib", "main"],
 ];
 

@@ -109,12 +109,12 @@ async fn migrations_up_down_and_up_leave_no_difference() {
     let database = Database::empty().await;
     let sql = database.superuser().await;
     let empty = catalog(&sql).await;
-    clinic::db::migrate(&database.owner_config()).await.expect("up");
+    clinic::db::migrate(&database.address()).await.expect("up");
     let first = catalog(&sql).await;
     assert!(first.len() > 300, "only {} things were looked at", first.len());
     revert_all(&database).await;
     assert_eq!(difference(&empty, &catalog(&sql).await), "", "what down left");
-    clinic::db::migrate(&database.owner_config()).await.expect("up again");
+    clinic::db::migrate(&database.address()).await.expect("up again");
     assert_eq!(difference(&first, &catalog(&sql).await), "", "what the second up made otherwise");
 }
 

@@ -1,5 +1,6 @@
 //! TLS of the service's own, by a client that looks at what it is shown.
 
+use crate::binary::{Service, until};
 use crate::support::*;
 use clap::Parser;
 use clinic::config::{Command, CommandLine};
@@ -14,54 +15,73 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-type Wire = StreamOwned<ClientConnection, TcpStream>;
+pub type Wire = StreamOwned<ClientConnection, TcpStream>;
 
 /// A certificate and its key, in files.
-struct Files {
+pub struct Files {
     folder: TempDir,
 }
 
 impl Files {
-    fn new() -> (Self, CertificateDer<'static>) {
+    pub fn new() -> (Self, CertificateDer<'static>) {
         let files = Self { folder: tempfile::tempdir().expect("a folder") };
         let shown = files.renew();
         (files, shown)
     }
 
     /// Writes a new certificate with its key.
-    fn renew(&self) -> CertificateDer<'static> {
+    pub fn renew(&self) -> CertificateDer<'static> {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
         std::fs::write(self.certificate(), made.cert.pem()).expect("written");
         std::fs::write(self.key(), made.signing_key.serialize_pem()).expect("written");
         made.cert.der().clone()
     }
 
-    fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
     }
 
-    fn key(&self) -> PathBuf {
+    pub fn key(&self) -> PathBuf {
         self.folder.path().join("key.pem")
     }
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
-/// Opens a connection that trusts this certificate alone.
-fn open(
-    port: u16,
+/// How a client that trusts this certificate alone speaks TLS.
+pub fn client(
     trusted: &CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],
     protocols: &[&[u8]],
-) -> std::io::Result<Wire> {
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).expect("a root");
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let mut config =
         builder.with_protocol_versions(versions).expect("versions").with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
+    config
+}
+
+/// Puts a file in the place of another in one step, of the same length and time: who looks at those sees no change.
+fn swap(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, format!("{text:\n<4096}")).expect("written");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    std::fs::File::options().write(true).open(&new).expect("a file").set_modified(long_ago).expect("a time");
+    std::fs::rename(&new, file).expect("in its place");
+}
+
+/// Opens a connection that trusts this certificate alone.
+pub fn open(
+    port: u16,
+    trusted: &CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&[u8]],
+) -> std::io::Result<Wire> {
+    let config = client(trusted, versions, protocols);
     let name = ServerName::try_from("localhost").expect("a name");
     let mut session = ClientConnection::new(Arc::new(config), name).expect("a client");
     let mut wire = TcpStream::connect(("127.0.0.1", port))?;
@@ -71,7 +91,7 @@ fn open(
 }
 
 /// Asks over an open connection, which stays open: the head and the body of the answer.
-fn ask(wire: &mut Wire, token: &str) -> std::io::Result<(String, String)> {
+pub fn ask(wire: &mut Wire, token: &str) -> std::io::Result<(String, String)> {
     let body = json!({"query": "{ me { role } }"}).to_string();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n",
@@ -97,12 +117,12 @@ fn ask(wire: &mut Wire, token: &str) -> std::io::Result<(String, String)> {
     }
 }
 
-fn port_of(clinic: &Clinic) -> u16 {
+pub fn port_of(clinic: &Clinic) -> u16 {
     clinic.url("").rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
 }
 
 /// Both versions and nothing older.
-const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+pub const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_served_over_tls() {
@@ -121,8 +141,11 @@ async fn the_api_is_served_over_tls() {
             }
             assert_eq!(wire.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
         }
-        let wire = open(port, &shown, BOTH, &[b"h2", b"http/1.1"]).expect("a connection");
-        assert_eq!(wire.conn.alpn_protocol(), Some(&b"http/1.1"[..]), "what both speak");
+        let wire = open(port, &shown, BOTH, &[b"http/1.1", b"h2"]).expect("a connection");
+        assert_eq!(wire.conn.alpn_protocol(), Some(&b"h2"[..]), "what the service would rather speak");
+        // One that says nothing of protocols speaks HTTP/1.1.
+        let mut wire = open(port, &shown, BOTH, &[]).expect("a connection");
+        assert!(ask(&mut wire, &token).expect("an answer").0.starts_with("http/1.1 200"));
         let (_, stranger) = Files::new();
         assert!(open(port, &stranger, BOTH, &[b"http/1.1"]).is_err(), "it is the certificate of the file");
         // Plain HTTP on the same port gets no answer of HTTP.
@@ -172,6 +195,54 @@ async fn a_new_certificate_is_taken_without_cutting_anybody_off() {
     assert!(connect(&second));
     let third = files.renew();
     shows(&third).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_reads_the_certificate_again() {
+    let (files, _) = Files::new();
+    let exchange = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        swap(&files.certificate(), &made.cert.pem());
+        swap(&files.key(), &made.signing_key.serialize_pem());
+        made.cert.der().clone()
+    };
+    let first = exchange();
+    let database = Database::copy().await;
+    let (url, certificate, key) = (database.url(), files.certificate(), files.key());
+    let flags = ["--database-url", &url, "--tls-certificate", text(&certificate), "--tls-key", text(&key)];
+    let mut service = Service::start(&flags).await;
+    let (port, token) = (service.address.port(), world().await.north.who(Role::Practitioner).token.clone());
+    let connect = |trusted: &CertificateDer<'static>| {
+        tokio::task::block_in_place(|| open(port, trusted, BOTH, &[b"http/1.1"]).is_ok())
+    };
+    let second = {
+        // Asked every second: an idle connection of HTTP/1.1 is closed.
+        let mut kept = open(port, &first, BOTH, &[b"http/1.1"]).expect("a connection");
+        let mut still = || tokio::task::block_in_place(|| ask(&mut kept, &token)).expect("an answer").0;
+        assert!(still().starts_with("http/1.1 200"));
+        let second = exchange();
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(still().starts_with("http/1.1 200"));
+        }
+        assert!(connect(&first), "nobody can have seen that the files are others");
+        service.signal("HUP");
+        until("the new certificate", async || connect(&second)).await;
+        assert!(!connect(&first), "the old one is shown no more");
+        assert!(still().starts_with("http/1.1 200"), "the old connection lives on");
+        second
+    };
+    // What can't be used leaves the one before in place, and is told.
+    assert!(!service.log().contains("can't be read again"), "{}", service.log());
+    swap(&files.key(), "nonsense");
+    service.signal("HUP");
+    until("a word of it", async || service.log().contains("the TLS certificate can't be read again")).await;
+    assert!(service.log().contains("holds no private key"), "{}", service.log());
+    assert!(connect(&second));
+    let third = exchange();
+    service.signal("HUP");
+    until("the third certificate", async || connect(&third)).await;
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! One private Postgres for the whole test process.
 
+use clinic::db::Address;
 use clinic::db::embedded::{EmbeddedPostgres, Options};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,6 +88,11 @@ impl Cluster {
         let mut config = self.owner.clone();
         config.dbname(database);
         config
+    }
+
+    /// The same, as the program has it.
+    pub fn address(&self, database: &str) -> Address {
+        Address::parse("the owner's", &self.url(database)).expect("an address")
     }
 
     /// As the superuser.

@@ -2,6 +2,7 @@
 
 use super::cluster::Cluster;
 use super::template;
+use clinic::db::Address;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
@@ -46,6 +47,11 @@ impl Database {
     /// How the owner connects.
     pub fn owner_config(&self) -> Config {
         Cluster::get().owner(&self.name)
+    }
+
+    /// The same, as the program has it.
+    pub fn address(&self) -> Address {
+        Cluster::get().address(&self.name)
     }
 
     /// The URL of another role of the server.

@@ -38,7 +38,7 @@ impl FilterCutter {
     pub fn url(&self, database: &str) -> String {
         let config = Cluster::get().owner(database);
         let password = std::str::from_utf8(config.get_password().expect("a password")).expect("text").to_owned();
-        format!("postgres://clinic_owner:{password}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://clinic_owner:{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
     /// How many filters it has cut out.

@@ -90,7 +90,7 @@ async fn make() -> World {
     let cluster = tokio::task::spawn_blocking(Cluster::get).await.expect("the cluster");
     let postgres = Sql::connect(&cluster.superuser("postgres")).await;
     postgres.run(&format!("CREATE DATABASE {DATABASE} OWNER clinic_owner")).await;
-    clinic::db::migrate(&cluster.owner(DATABASE)).await.expect("migrate");
+    clinic::db::migrate(&cluster.address(DATABASE)).await.expect("migrate");
     // The first of each founds the organisation; the rest may come at once.
     for roles in [&Role::ALL[..1], &Role::ALL[1..]] {
         let additions = ["north", "south"].into_iter().flat_map(|organisation| {

@@ -1,0 +1,142 @@
+//! How a database is reached: where it is, as whom, and how the way there is encrypted.
+
+use super::tls::{Asked, Mode};
+use rustls::CertificateError;
+use std::error::Error as _;
+use std::io;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Error, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// An open connection's other half, which is to be driven.
+pub type Wire = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+/// A database's address.
+#[derive(Clone)]
+pub struct Address {
+    config: Config,
+    asked: Asked,
+    connector: MakeRustlsConnect,
+}
+
+impl Address {
+    /// Reads a URL, with libpq's `sslmode` and `sslrootcert`. `name` is what the setting is called.
+    ///
+    /// # Errors
+    /// One line, without the URL: it holds a password.
+    pub fn parse(name: &str, url: &str) -> Result<Self, String> {
+        let (plain, mode, root) = without_tls(url);
+        let mut config: Config = plain.parse().map_err(|_| {
+            format!("{name} is not a Postgres address: write postgres://user:password@host:5432/database")
+        })?;
+        if config.get_hosts().is_empty() {
+            return Err(format!("{name} names no host: write postgres://user:password@host:5432/database"));
+        }
+        let told = |why: String| format!("{name}: {why}");
+        let mode = mode.or_else(|| match config.get_ssl_mode() {
+            SslMode::Disable => Some("disable".to_owned()),
+            SslMode::Require => Some("require".to_owned()),
+            _ => None,
+        });
+        let asked = Asked::of(mode.as_deref(), root.as_deref()).map_err(told)?;
+        let connector = MakeRustlsConnect::new(asked.client().map_err(told)?);
+        // As libpq has it: nobody listens on a socket of this machine.
+        let local = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+        config.ssl_mode(match asked.mode {
+            _ if local => SslMode::Disable,
+            Mode::Disable => SslMode::Disable,
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+        });
+        Ok(Self { config, asked, connector })
+    }
+
+    /// Where and as whom.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The same, to be changed.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// As the driver tells them; `told` says them in words.
+    pub async fn connect(&self) -> Result<(Client, Wire), Error> {
+        let error = match self.config.connect(self.connector.clone()).await {
+            Err(error) if self.config.get_ssl_mode() == SslMode::Prefer && is_about_tls(&error) => error,
+            outcome => return outcome,
+        };
+        // As libpq has it: what is only preferred is given up.
+        let mut plain = self.config.clone();
+        plain.ssl_mode(SslMode::Disable);
+        plain.connect(self.connector.clone()).await.map_err(|_| error)
+    }
+
+    /// The variables by which a program of Postgres speaks TLS as this does.
+    pub(crate) fn tls_environment(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let mode = ("PGSSLMODE", self.asked.mode.word().to_owned());
+        std::iter::once(mode).chain(self.asked.root.clone().map(|root| ("PGSSLROOTCERT", root)))
+    }
+}
+
+/// What went wrong, with its cause, in words that say what to do.
+pub fn told(error: &Error) -> String {
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            return "the server's certificate is not from a root in sslrootcert".to_owned();
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => return "the server's certificate is not for the host that the address names".to_owned(),
+        _ => {}
+    }
+    let cause = error.source().map(ToString::to_string);
+    match cause {
+        Some(cause) if cause == "server does not support TLS" => {
+            "the server does not speak TLS, and sslmode asks for it".to_owned()
+        }
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+fn tls_error(error: &Error) -> Option<&rustls::Error> {
+    error.source()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
+}
+
+/// The handshake failed, or the server takes nobody over TLS from here.
+fn is_about_tls(error: &Error) -> bool {
+    tls_error(error).is_some() || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
+
+/// A URL without its `sslmode` and `sslrootcert`, which the driver does not know all of, and those two.
+fn without_tls(url: &str) -> (String, Option<String>, Option<String>) {
+    let (mut mode, mut root) = (None, None);
+    let scheme = ["postgres://", "postgresql://"].into_iter().find(|scheme| url.starts_with(scheme));
+    let Some(scheme) = scheme else { return (url.to_owned(), None, None) };
+    // A question mark may stand in a password.
+    let rest = url.get(scheme.len()..).unwrap_or_default();
+    let after = scheme.len() + rest.find('@').unwrap_or(0);
+    let Some(at) = url.get(after..).and_then(|rest| rest.find('?')).map(|at| after + at) else {
+        return (url.to_owned(), None, None);
+    };
+    let (front, query) = (url.get(..at).unwrap_or_default(), url.get(at + 1..).unwrap_or_default());
+    let mut kept = Vec::new();
+    for pair in query.split('&') {
+        // A plus is a plus here.
+        let plain = pair.replace('+', "%2B");
+        match url::form_urlencoded::parse(plain.as_bytes()).next() {
+            Some((name, value)) if name == "sslmode" => mode = Some(value.into_owned()),
+            Some((name, value)) if name == "sslrootcert" => root = Some(value.into_owned()),
+            _ => kept.push(pair),
+        }
+    }
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    (format!("{front}{query}"), mode, root)
+}
