@@ -19,6 +19,7 @@ mod demo;
 mod evidence;
 mod health;
 mod http;
+mod invitations;
 mod isolation;
 mod layers;
 mod ledger;
