@@ -282,9 +282,8 @@ impl Keyring {
 
 /// Asks everything about a key that can change.
 fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql> {
-    let mut sql = Sql::new(
-        "SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, ",
-    );
+    let mut sql =
+        Sql::new("SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, ");
     scope::push_opened(&mut sql, holder.org, reason_stated, "''");
     sql.text(
         ", set_config('app.only_patients', '', true) FROM api_key k \

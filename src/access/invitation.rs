@@ -54,13 +54,7 @@ impl Doorkeeper {
     /// one forgets the count only where there is no second factor. Whoever has a place somewhere proves the account by its
     /// password; for whom this is the first, the password is set. A weak one is told alike to both, so that it tells nobody
     /// whether there is an account.
-    pub async fn answer_invitation(
-        &self,
-        token: &str,
-        email: &str,
-        password: String,
-        address: &str,
-    ) -> Result<Answer> {
+    pub async fn answer_invitation(&self, token: &str, email: &str, password: String, address: &str) -> Result<Answer> {
         let (email, now) = (email.trim().to_lowercase(), ids::now());
         let mut accounts = self.pool().accounts().await?;
         throttle::check(&mut accounts, Counter::Address(address), now).await?;

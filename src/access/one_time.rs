@@ -75,11 +75,7 @@ pub struct OneTimeToken {
 
 /// Makes a token. Those of the account that have expired are cleared away. Where the newest holds alone the caller has
 /// locked the account, so that of two that are made at once the later one takes the earlier one's place.
-pub(super) async fn make(
-    connection: &mut AsyncPgConnection,
-    purpose: Purpose,
-    bearer: Bearer,
-) -> Result<OneTimeToken> {
+pub(super) async fn make(connection: &mut AsyncPgConnection, purpose: Purpose, bearer: Bearer) -> Result<OneTimeToken> {
     let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
     let now = ids::now();
     let expires_at = now + purpose.holds();
@@ -131,11 +127,7 @@ async fn bearer(connection: &mut AsyncPgConnection, sql: Sql<BearerSql>) -> Resu
 }
 
 /// Whom a token is for that holds. It is not used by looking.
-pub(super) async fn look(
-    connection: &mut AsyncPgConnection,
-    purpose: Purpose,
-    token: &str,
-) -> Result<Option<Bearer>> {
+pub(super) async fn look(connection: &mut AsyncPgConnection, purpose: Purpose, token: &str) -> Result<Option<Bearer>> {
     if !token::is_well_formed(token) {
         return Ok(None);
     }

@@ -274,8 +274,7 @@ impl IdentityMutation {
     ) -> Result<AcceptInvitationPayload> {
         let operation = ctx.operation()?;
         let (facts, doorkeeper) = (operation.facts(), &operation.service().doorkeeper);
-        let answer =
-            doorkeeper.answer_invitation(&input.token, &input.email, input.password, &facts.address).await?;
+        let answer = doorkeeper.answer_invitation(&input.token, &input.email, input.password, &facts.address).await?;
         let acceptance = match answer {
             Answer::Proven(acceptance) => acceptance,
             Answer::Refused { error, places } => {

@@ -467,7 +467,9 @@ impl OrganisationMutation {
 /// Runs what makes a link for a staff member. No retry: a second try makes another, and the first holds no more.
 async fn one_time_link(
     ctx: &Context<'_>,
-    making: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, crate::error::Result<(OneTimeToken, Staff)>> + Send + 'static,
+    making: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, crate::error::Result<(OneTimeToken, Staff)>>
+    + Send
+    + 'static,
 ) -> Result<(OneTimeToken, Staff)> {
     let made = Arc::new(OnceLock::new());
     let keep = Arc::clone(&made);

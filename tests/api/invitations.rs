@@ -67,7 +67,10 @@ async fn before_the_yes_nothing_is_different_elsewhere() {
     north.does("revokeStaffSignIns", revoke, "staff { id }").await.ok();
     stranger.ask("{ me { id } }").await;
     // A picture's link, mail and the rest go by the place too: there is none.
-    assert_eq!(sql.one(&format!("SELECT count(*) FROM account_membership WHERE staff_id = '{}'", uuid_of(&place.id))).await, "0");
+    assert_eq!(
+        sql.one(&format!("SELECT count(*) FROM account_membership WHERE staff_id = '{}'", uuid_of(&place.id))).await,
+        "0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +141,9 @@ async fn an_invitation_is_accepted_once_by_who_owns_the_account() {
     assert_eq!(sql.one(days).await, "7", "one row: the earlier one has ended");
     let kept = format!("SELECT count(*) FROM one_time_token t WHERE t::text LIKE '%{}%'", &token[7..]);
     assert_eq!(sql.one(&kept).await, "0", "no token is in the database");
-    let reset = text(&reset_link(&clinic.of(&clinic.south, Role::Admin), stranger.id()).await.ok()["createPasswordResetLink"]["token"]);
+    let reset = text(
+        &reset_link(&clinic.of(&clinic.south, Role::Admin), stranger.id()).await.ok()["createPasswordResetLink"]["token"],
+    );
     for not in [old.as_str(), "clinic_made_up", "", stranger.member.token.as_str(), reset.as_str()] {
         assert_eq!(accept(&door, not, &email, PASSWORD).await.faults(), ["input.token"], "{not}");
     }
@@ -227,9 +232,8 @@ async fn invitations_are_the_admins_of_the_organisation() {
     // A retry finds them added, and shows no token again: the first holds still.
     let input = json!({"id": new_id("staff"), "email": "again@south.example", "displayName": "A", "role": "AUDITOR"});
     let south = clinic.of(&clinic.south, Role::Admin);
-    let tries = async || {
-        south.does("addStaff", input.clone(), "staff { id } invitationToken").await.ok()["addStaff"].clone()
-    };
+    let tries =
+        async || south.does("addStaff", input.clone(), "staff { id } invitationToken").await.ok()["addStaff"].clone();
     let (first, second) = (tries().await, tries().await);
     assert_eq!((&first["staff"], &second["invitationToken"]), (&second["staff"], &Value::Null));
     accept(&clinic.anonymous(), &text(&first["invitationToken"]), "again@south.example", CHOSEN).await.ok();
@@ -242,9 +246,8 @@ async fn a_reset_link_is_for_the_only_place_that_is_active() {
     let stranger = clinic.stranger();
     let email = stranger.member.email.clone();
     let link = async || text(&reset_link(&south, stranger.id()).await.ok()["createPasswordResetLink"]["token"]);
-    let reset = async |token: &str| {
-        door.does("resetPassword", json!({"token": token, "newPassword": PASSWORD}), "reset").await
-    };
+    let reset =
+        async |token: &str| door.does("resetPassword", json!({"token": token, "newPassword": PASSWORD}), "reset").await;
     let (place, token) = invite(&north, &email, "PRACTITIONER").await;
     let before = link().await;
     accept(&door, &token, &email, PASSWORD).await.ok();

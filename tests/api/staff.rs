@@ -191,8 +191,7 @@ async fn somebody_of_two_organisations_says_which_and_keeps_their_password() {
     let input = json!({"email": stranger.member.email, "displayName": "Both", "role": "PRACTITIONER", "password": "not their password"});
     let added = north.does("addStaff", input, "staff { id version } invitationToken").await.ok()["addStaff"].clone();
     let (place, anybody) = (Made::of(&added["staff"]), clinic.anonymous());
-    let accepted =
-        json!({"token": added["invitationToken"], "email": stranger.member.email, "password": PASSWORD});
+    let accepted = json!({"token": added["invitationToken"], "email": stranger.member.email, "password": PASSWORD});
     anybody.does("acceptInvitation", accepted, "accepted").await.ok();
     assert_eq!(anybody.sign_in(&stranger.member.email, "not their password").await.code(), "UNAUTHENTICATED");
     assert_eq!(anybody.sign_in(&stranger.member.email, PASSWORD).await.faults(), ["input.organisationId"]);
