@@ -213,6 +213,12 @@ pub async fn organisations(database: &Database) -> Result<Vec<(Uuid, String)>, S
     Ok(found)
 }
 
+/// The staff member with an e-mail, if they have their place here: who is invited only has nothing to change yet.
+async fn joined(scope: &mut Scope, email: &str) -> Result<Option<Staff>, String> {
+    let found = store::staff_by_email(scope, email).await.map_err(|error| error.operator_message())?;
+    Ok(found.filter(|member| member.joined_at.is_some()))
+}
+
 async fn manage_staff(database: &Database, command: StaffCommand, password: Option<String>) -> Result<(), String> {
     let plain = |error: crate::error::Error| error.operator_message();
     let pool = database.small_pool()?;
@@ -235,9 +241,12 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 display_name: name,
                 licence_number: None,
                 active: true,
+                invited_at: None,
+                joined_at: None,
                 stamp: Stamp::new(None, ids::now()),
             };
-            let member = store::add_staff(&mut scope, member, &hash).await.map_err(plain)?;
+            let (member, _) =
+                store::add_staff(&mut scope, member, &hash, store::Joining::AtOnce).await.map_err(plain)?;
             scope.commit().await.map_err(plain)?;
             println!("{} is {} of {organisation}", member.email, member.role.words());
             Ok(())
@@ -248,7 +257,11 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 let staff = store::all_staff(&mut scope).await.map_err(plain)?;
                 scope.rollback().await;
                 for member in staff {
-                    let state = if member.active { "active" } else { "disabled" };
+                    let state = match (member.active, member.joined_at) {
+                        (true, Some(_)) => "active",
+                        (true, None) => "invited",
+                        (false, _) => "disabled",
+                    };
                     println!(
                         "{organisation}\t{}\t{}\t{state}\t{}",
                         member.email,
@@ -269,7 +282,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 {
                     let stamp = member.stamp.changed(None, ids::now());
                     let after = Staff { active: false, stamp, ..member.clone() };
-                    store::save_staff(&mut scope, &after, member.stamp.version).await.map_err(plain)?;
+                    store::save_rights(&mut scope, &after, member.stamp.version).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
                     println!("{email} can't sign in to {organisation} any more");
                     done += 1;
@@ -283,7 +296,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
             let email = email.trim().to_lowercase();
             for (id, _) in known {
                 let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
-                if let Some(member) = store::staff_by_email(&mut scope, &email).await.map_err(plain)? {
+                if let Some(member) = joined(&mut scope, &email).await? {
                     store::drop_second_factor(&mut scope, &member).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
                     println!("{email} signs in without a second factor from now on");
@@ -298,7 +311,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
             let hash = password::hash(password.unwrap_or_default()).await.map_err(plain)?;
             for (id, _) in known {
                 let mut scope = Scope::program(&pool, id).await.map_err(plain)?;
-                if let Some(member) = store::staff_by_email(&mut scope, &email).await.map_err(plain)? {
+                if let Some(member) = joined(&mut scope, &email).await? {
                     store::set_password(&mut scope, &member, &hash).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
                     println!("the password of {email} is set; every sign-in of theirs has ended");

@@ -21,22 +21,11 @@ CREATE TABLE recovery_code (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON recovery_code TO clinic_app;
 
--- A one-time link to set a new password.
-CREATE TABLE password_reset (
+-- What is handed out once, holds for a while and is used once: links to set a password, sign-ins whose password was right
+-- and whose code is awaited, invitations. Only src/access reads it.
+CREATE TABLE one_time_token (
     token_hash bytea PRIMARY KEY CHECK (octet_length(token_hash) = 32),
-    account_id uuid NOT NULL REFERENCES account (id),
-    org_id uuid NOT NULL,
-    requested_by uuid,
-    created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    used_at timestamptz
-);
-CREATE INDEX password_reset_account ON password_reset (account_id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON password_reset TO clinic_app;
-
--- A sign-in whose password was right and whose code is awaited.
-CREATE TABLE sign_in_challenge (
-    token_hash bytea PRIMARY KEY CHECK (octet_length(token_hash) = 32),
+    purpose text NOT NULL CHECK (purpose IN ('password_reset', 'sign_in', 'invitation')),
     account_id uuid NOT NULL REFERENCES account (id),
     org_id uuid NOT NULL,
     staff_id uuid NOT NULL,
@@ -46,20 +35,26 @@ CREATE TABLE sign_in_challenge (
     used_at timestamptz,
     FOREIGN KEY (org_id, staff_id) REFERENCES staff (org_id, id)
 );
-CREATE INDEX sign_in_challenge_account ON sign_in_challenge (account_id);
-CREATE INDEX sign_in_challenge_staff ON sign_in_challenge (org_id, staff_id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_challenge TO clinic_app;
+CREATE INDEX one_time_token_account ON one_time_token (account_id);
+CREATE INDEX one_time_token_staff ON one_time_token (org_id, staff_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON one_time_token TO clinic_app;
+
+-- When somebody was last invited, and when they accepted: their account has its place from then on. Whoever is here
+-- already was never asked.
+ALTER TABLE staff ADD COLUMN invited_at timestamptz;
+ALTER TABLE staff ADD COLUMN joined_at timestamptz;
+ALTER TABLE staff NO FORCE ROW LEVEL SECURITY;
+UPDATE staff SET joined_at = created_at;
+ALTER TABLE staff FORCE ROW LEVEL SECURITY;
 
 -- A sign-in by another name than its token's hash, so that it can be shown and ended; what it came from; when its owner
--- last proved who they are (password or code), and whether with a second factor. `restricted_to_enrolment`: the
--- organisation asks for a second factor that the account has not got yet.
+-- last proved who they are (password or code), and whether with a second factor.
 ALTER TABLE sign_in ADD COLUMN id uuid NOT NULL DEFAULT gen_random_uuid();
 ALTER TABLE sign_in ADD COLUMN client text NOT NULL DEFAULT '';
 ALTER TABLE sign_in ADD COLUMN from_address text NOT NULL DEFAULT '';
 ALTER TABLE sign_in ADD COLUMN by_cookie boolean NOT NULL DEFAULT false;
 ALTER TABLE sign_in ADD COLUMN proved_at timestamptz;
 ALTER TABLE sign_in ADD COLUMN second_factor boolean NOT NULL DEFAULT false;
-ALTER TABLE sign_in ADD COLUMN enrolment_only boolean NOT NULL DEFAULT false;
 CREATE UNIQUE INDEX sign_in_id ON sign_in (id);
 
 -- --- Service accounts -----------------------------------------------------------------------------------------------

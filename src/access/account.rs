@@ -1,5 +1,6 @@
 //! Accounts: who can sign in, in whichever organisation. They belong to no tenant.
 
+use super::one_time::{self, Purpose, Whose};
 use super::token::TokenHash;
 use crate::db::{Pool, Sql, tables};
 use crate::error::{Error, Result};
@@ -75,7 +76,8 @@ pub(super) async fn of_sign_in(connection: &mut AsyncPgConnection, sign_in: Uuid
         .optional()?)
 }
 
-/// The organisations an account has a place in, with its staff id there.
+/// The organisations an account has a place in, with its staff id there: those whose invitation it accepted, whether or
+/// not it is active there now.
 pub(super) async fn places(connection: &mut AsyncPgConnection, account: Uuid) -> Result<Vec<(Uuid, Uuid)>> {
     use tables::account_membership as membership;
     Ok(membership::table
@@ -94,11 +96,16 @@ pub async fn organisations(pool: &Pool) -> Result<Vec<Uuid>> {
     Ok(membership::table.select(membership::org_id).distinct().load(connection).await?)
 }
 
-/// Makes an account, or finds the one with this e-mail. A found one keeps its password: it is its owner's.
-pub async fn find_or_create(connection: &mut AsyncPgConnection, email: &str, password_hash: &str) -> Result<Uuid> {
+/// Makes an account, or finds the one with this e-mail, and says whether it is new. A found one keeps its password: it is
+/// its owner's. Either is locked until the transaction ends.
+pub async fn find_or_create(
+    connection: &mut AsyncPgConnection,
+    email: &str,
+    password_hash: &str,
+) -> Result<(Uuid, bool)> {
     use tables::account;
     let now = ids::now();
-    diesel::insert_into(account::table)
+    let made = diesel::insert_into(account::table)
         .values((
             account::id.eq(ids::new_id()),
             account::email.eq(email),
@@ -111,7 +118,9 @@ pub async fn find_or_create(connection: &mut AsyncPgConnection, email: &str, pas
         .execute(connection)
         .await?;
     let account = find(connection, email).await?;
-    account.map(|account| account.id).ok_or_else(|| Error::Internal("an account that was just made is gone".to_owned()))
+    let account = account.ok_or_else(|| Error::Internal("an account that was just made is gone".to_owned()))?;
+    lock(connection, account.id).await?;
+    Ok((account.id, made == 1))
 }
 
 /// Gives an account its place in an organisation.
@@ -122,11 +131,6 @@ pub async fn join(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, 
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// How many organisations an account has a place in.
-pub async fn place_count(connection: &mut AsyncPgConnection, account: Uuid) -> Result<usize> {
-    Ok(places(connection, account).await?.len())
 }
 
 /// Keeps others from changing an account until the transaction ends, and waits for sign-ins that are being made: they
@@ -157,13 +161,7 @@ pub(super) async fn write_password(
         .set((accounts::password_hash.eq(password_hash), accounts::password_changed_at.eq(now)))
         .execute(connection)
         .await?;
-    Sql::<()>::new("UPDATE password_reset SET used_at = ")
-        .bind(now)
-        .text(" WHERE used_at IS NULL AND account_id = ")
-        .bind(account)
-        .execute(connection)
-        .await?;
-    Ok(())
+    one_time::end(connection, Purpose::PasswordReset, Whose::Account(account)).await
 }
 
 /// Ends the sign-ins of an account, but for the one with this token, and those that wait for a code.
@@ -181,11 +179,5 @@ pub(super) async fn end_sign_ins(
         ending.push(" AND token_hash <> ").push_bind(but.to_vec());
     }
     ending.execute(connection).await?;
-    Sql::<()>::new("UPDATE sign_in_challenge SET used_at = ")
-        .bind(now)
-        .text(" WHERE used_at IS NULL AND account_id = ")
-        .bind(account)
-        .execute(connection)
-        .await?;
-    Ok(())
+    one_time::end(connection, Purpose::SignIn, Whose::Account(account)).await
 }

@@ -1,7 +1,7 @@
 //! Keys of service accounts: how they are made and recognised, whose they are, and from where they are taken.
 
 use super::policy::Scopes;
-use super::scope::{Scope, ServiceMark, Sight, Viewer};
+use super::scope::{self, Scope, ServiceMark, Sight, Viewer};
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
@@ -282,15 +282,11 @@ impl Keyring {
 
 /// Asks everything about a key that can change.
 fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql> {
-    Sql::new(
-        "SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, \
-         set_config('app.opened', CASE WHEN ",
-    )
-    .bind(reason_stated)
-    .text(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
-    .bind(holder.org)
-    .text(
-        ") THEN 'all' ELSE '' END, true), set_config('app.only_patients', '', true) FROM api_key k \
+    let mut sql =
+        Sql::new("SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, ");
+    scope::push_opened(&mut sql, holder.org, reason_stated, "''");
+    sql.text(
+        ", set_config('app.only_patients', '', true) FROM api_key k \
          JOIN service_account a ON a.org_id = k.org_id AND a.id = k.service_account_id \
          JOIN api_key_use u ON u.org_id = k.org_id AND u.key_id = k.id WHERE k.org_id = ",
     )

@@ -3,6 +3,8 @@
 pub mod account;
 pub mod api_key;
 mod challenge;
+pub mod invitation;
+pub mod one_time;
 pub mod password;
 pub mod policy;
 pub mod rate;

@@ -127,6 +127,18 @@ pub(super) struct Sight {
     pub emergencies: Vec<Emergency>,
 }
 
+/// Appends what says, in the statement that opens a transaction, which restricted patients are open in it: all where a
+/// reason was stated or nobody is restricted, else those that an expression of SQL lists.
+pub(super) fn push_opened<R>(sql: &mut Sql<R>, org: Uuid, reason_stated: bool, listed: &'static str) {
+    sql.push("set_config('app.opened', CASE WHEN ")
+        .push_bind(reason_stated)
+        .push(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
+        .push_bind(org)
+        .push(") THEN 'all' ELSE ")
+        .push(listed)
+        .push(" END, true)");
+}
+
 /// The connection, with the organisation that every statement must name.
 pub struct Door<'a> {
     /// The organisation: bind it in every statement.

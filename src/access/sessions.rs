@@ -1,6 +1,7 @@
 //! Sign-ins that somebody has: a new token for one that goes on, the list, and ending them from elsewhere.
 
 use super::account::{self, Account};
+use super::one_time::{self, Purpose, Whose};
 use super::scope::Scope;
 use super::sign_in::{Doorkeeper, SIGN_IN_AGAIN};
 use super::{Caller, token};
@@ -209,18 +210,15 @@ pub async fn end_of_staff(connection: &mut AsyncPgConnection, org: Uuid, staff: 
     for account in accounts {
         account::lock(connection, account).await?;
     }
-    for ending in ["UPDATE sign_in SET ended_at = ", "UPDATE sign_in_challenge SET used_at = "] {
-        let what = if ending.contains("challenge") { "used_at" } else { "ended_at" };
-        Sql::<()>::new(ending)
-            .bind(now)
-            .text(format!(" WHERE {what} IS NULL AND org_id = "))
-            .bind(org)
-            .text(" AND staff_id = ")
-            .bind(staff)
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
+    Sql::<()>::new("UPDATE sign_in SET ended_at = ")
+        .bind(now)
+        .text(" WHERE ended_at IS NULL AND org_id = ")
+        .bind(org)
+        .text(" AND staff_id = ")
+        .bind(staff)
+        .execute(connection)
+        .await?;
+    one_time::end(connection, Purpose::SignIn, Whose::Staff(org, staff)).await
 }
 
 /// Makes the sign-ins of a staff member prove anew who they are before they sign: their rights have changed.

@@ -3,7 +3,7 @@
 use super::account::{self, Account};
 use super::api_key::{self, Keyring};
 use super::password;
-use super::scope::{Emergency, Scope, Sight, SignInMark, Viewer};
+use super::scope::{self, Emergency, Scope, Sight, SignInMark, Viewer};
 use super::seal::Seal;
 use super::throttle::{self, Counter};
 use super::token::{self, TokenHash};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// One sentence for an unknown e-mail, a wrong password and a disabled account: they must not be told apart.
-const REFUSED: &str = "the e-mail or the password is wrong";
+pub(super) const REFUSED: &str = "the e-mail or the password is wrong";
 pub(super) const CODE_REFUSED: &str = "the code is wrong, or was used already: each works once. Wait for the next one";
 pub(super) const SIGN_IN_AGAIN: &str =
     "sign in first: the request has no valid token (it may have expired or been signed out)";
@@ -107,6 +107,12 @@ impl Attempt {
 pub(super) struct Place {
     viewer: Viewer,
     pub(super) must_have_second_factor: bool,
+}
+
+impl Place {
+    pub(super) fn org(&self) -> Uuid {
+        self.viewer.org
+    }
 }
 
 /// Everything sign-in needs: the pool, the lifetimes, and which organisation a token belongs to. That last fact never
@@ -469,16 +475,13 @@ impl Doorkeeper {
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
         let mut sql = Sql::new(
             "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
-             a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), set_config('app.opened', CASE WHEN ",
+             a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), ",
         );
-        sql.push_bind(caller.reason.is_some())
-            .push(" OR NOT EXISTS (SELECT FROM patient_restriction r WHERE r.lifted_at IS NULL AND r.org_id = ")
-            .push_bind(org)
-            .push(format!(
-                ") THEN 'all' ELSE coalesce(e.patients, '') END, true), {ONLY_PATIENTS}, e.reasons \
-                 FROM sign_in i JOIN account a ON a.id = i.account_id \
-                 JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id"
-            ));
+        scope::push_opened(&mut sql, org, caller.reason.is_some(), "coalesce(e.patients, '')");
+        sql.push(format!(
+            ", {ONLY_PATIENTS}, e.reasons FROM sign_in i JOIN account a ON a.id = i.account_id \
+             JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id"
+        ));
         push_emergencies(&mut sql, now);
         sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ")
             .push_bind(hash.to_vec())

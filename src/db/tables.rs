@@ -419,6 +419,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    one_time_token (token_hash) {
+        token_hash -> Bytea,
+        purpose -> Text,
+        account_id -> Uuid,
+        org_id -> Uuid,
+        staff_id -> Uuid,
+        tries -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     organisation (org_id) {
         org_id -> Uuid,
         name -> Text,
@@ -452,18 +466,6 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
-    }
-}
-
-diesel::table! {
-    password_reset (token_hash) {
-        token_hash -> Bytea,
-        account_id -> Uuid,
-        org_id -> Uuid,
-        requested_by -> Nullable<Uuid>,
-        created_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -790,20 +792,6 @@ diesel::table! {
         by_cookie -> Bool,
         proved_at -> Nullable<Timestamptz>,
         second_factor -> Bool,
-        enrolment_only -> Bool,
-    }
-}
-
-diesel::table! {
-    sign_in_challenge (token_hash) {
-        token_hash -> Bytea,
-        account_id -> Uuid,
-        org_id -> Uuid,
-        staff_id -> Uuid,
-        tries -> Int4,
-        created_at -> Timestamptz,
-        expires_at -> Timestamptz,
-        used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -832,6 +820,8 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+        invited_at -> Nullable<Timestamptz>,
+        joined_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -910,8 +900,8 @@ diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
 diesel::joinable!(legal_hold -> organisation (org_id));
 diesel::joinable!(location -> organisation (org_id));
+diesel::joinable!(one_time_token -> account (account_id));
 diesel::joinable!(outcome_assessment -> organisation (org_id));
-diesel::joinable!(password_reset -> account (account_id));
 diesel::joinable!(patient -> organisation (org_id));
 diesel::joinable!(patient_erasure -> organisation (org_id));
 diesel::joinable!(patient_merge -> organisation (org_id));
@@ -925,7 +915,6 @@ diesel::joinable!(recall -> organisation (org_id));
 diesel::joinable!(recovery_code -> account (account_id));
 diesel::joinable!(service_account -> organisation (org_id));
 diesel::joinable!(sign_in -> account (account_id));
-diesel::joinable!(sign_in_challenge -> account (account_id));
 diesel::joinable!(staff -> account (account_id));
 diesel::joinable!(staff -> organisation (org_id));
 diesel::joinable!(treatment_plan -> organisation (org_id));
@@ -955,9 +944,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     ledger_head,
     legal_hold,
     location,
+    one_time_token,
     organisation,
     outcome_assessment,
-    password_reset,
     patient,
     patient_erasure,
     patient_merge,
@@ -975,7 +964,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     service_account,
     session_area,
     sign_in,
-    sign_in_challenge,
     sign_in_failure,
     staff,
     treatment_plan,

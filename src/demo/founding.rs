@@ -232,9 +232,11 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
                     display_name: display_name.to_owned(),
                     licence_number: licence.map(str::to_owned),
                     active: true,
+                    invited_at: None,
+                    joined_at: None,
                     stamp: Stamp::new(None, opened_at()),
                 };
-                store::add_staff(scope, member, hash).await?
+                store::add_staff(scope, member, hash, store::Joining::AtOnce).await?.0
             }
         };
         let email = member.email.clone();

@@ -1,6 +1,8 @@
 //! Second factor, password, and the sign-ins that one has.
 
 use super::sign_in::{current, note, proof, refused, renewed};
+use crate::access::invitation::Answer;
+use crate::access::one_time::Bearer;
 use crate::access::{password, token};
 use crate::error::Error;
 use crate::ids;
@@ -8,7 +10,9 @@ use crate::ledger::Event;
 use crate::operation::Running;
 use crate::organisation::graphql::SIGN_IN;
 use crate::organisation::store;
+use crate::page::global_id;
 use crate::scalars::DateTime;
+use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -106,6 +110,29 @@ pub struct ResetPasswordInput {
 pub struct ResetPasswordPayload {
     /// True: sign in with the new password. Every sign-in of the account has ended; its second factor stays.
     reset: bool,
+}
+
+/// A yes to an invitation.
+#[derive(InputObject)]
+pub struct AcceptInvitationInput {
+    /// What addStaff or createInvitationLink gave.
+    #[graphql(secret)]
+    token: String,
+    /// The e-mail that was invited.
+    email: String,
+    /// The password of its account. For whom this is the first place anywhere, the one that they choose: at least 12
+    /// characters and hard to guess.
+    #[graphql(secret)]
+    password: String,
+}
+
+/// A place that was accepted.
+#[derive(SimpleObject)]
+pub struct AcceptInvitationPayload {
+    /// True: sign in as ever, second factor included; this is no sign-in.
+    accepted: bool,
+    /// `organisation_…`, for signIn where the account works in several.
+    organisation_id: ID,
 }
 
 /// Ends one of one's own sign-ins.
@@ -232,8 +259,42 @@ impl IdentityMutation {
         let doorkeeper = &operation.service().doorkeeper;
         let address = &operation.facts().address;
         let (org, staff) = doorkeeper.reset_password(&input.token, input.new_password, address).await?;
-        operation.log(org, staff, Event::PasswordReset, Vec::new()).await?;
+        operation.log(org, Some(staff), Event::PasswordReset, Vec::new()).await?;
         Ok(ResetPasswordPayload { reset: true })
+    }
+
+    /// Accepts an invitation of addStaff or createInvitationLink: the account has its place in that organisation from then
+    /// on. For everybody who has the link and proves the account by its password; it works once and signs nobody in.
+    /// BAD_USER_INPUT at `input.token` for a link that holds no more. UNAUTHENTICATED for a wrong e-mail or password, which
+    /// counts as a failure at sign-in does.
+    async fn accept_invitation(
+        &self,
+        ctx: &Context<'_>,
+        input: AcceptInvitationInput,
+    ) -> Result<AcceptInvitationPayload> {
+        let operation = ctx.operation()?;
+        let (facts, doorkeeper) = (operation.facts(), &operation.service().doorkeeper);
+        let answer = doorkeeper.answer_invitation(&input.token, &input.email, input.password, &facts.address).await?;
+        let acceptance = match answer {
+            Answer::Proven(acceptance) => acceptance,
+            Answer::Refused { error, places } => {
+                for (org, staff) in places {
+                    operation.log(org, Some(staff), Event::SignInRefused, Vec::new()).await?;
+                }
+                return Err(error.into());
+            }
+        };
+        let mut scope = doorkeeper.open_scope_to_join(&acceptance, &facts.id).await?;
+        let Bearer { org, staff, .. } = acceptance.bearer;
+        match store::join(&mut scope, &acceptance).await {
+            Ok(_) => drop(scope.commit().await?),
+            Err(error) => {
+                scope.rollback().await;
+                return Err(error.into());
+            }
+        }
+        operation.log(org, Some(staff), Event::InvitationAccepted, Vec::new()).await?;
+        Ok(AcceptInvitationPayload { accepted: true, organisation_id: global_id(RecordKind::Organisation, org) })
     }
 
     /// Ends one of one's own sign-ins (`me { signIns { id } }`): it holds from the next request on. NOT_FOUND if there is

@@ -44,6 +44,8 @@ vocabulary! {
         PasswordChanged = "password_changed",
         /// Somebody set a new password by a link.
         PasswordReset = "password_reset",
+        /// Somebody accepted an invitation.
+        InvitationAccepted = "invitation_accepted",
         /// A sign-in was ended from another one.
         SignInRevoked = "sign_in_revoked",
     }

@@ -222,9 +222,19 @@ impl Staff {
     async fn licence_number(&self) -> Option<&str> {
         self.licence_number.as_deref()
     }
-    /// Whether they may sign in.
+    /// Whether they may sign in, once they have joined.
     async fn active(&self) -> bool {
         self.active
+    }
+    /// When they were last invited; null for who was never. The invitation holds for 7 days, until they accept or are not
+    /// active any more.
+    async fn invited_at(&self) -> Option<DateTime> {
+        self.invited_at.map(DateTime)
+    }
+    /// When they joined: accepted the invitation, or were given their place at once. Null: they are invited still, and
+    /// can't sign in here.
+    async fn joined_at(&self) -> Option<DateTime> {
+        self.joined_at.map(DateTime)
     }
     /// The organisation.
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {

@@ -10,6 +10,7 @@ pub mod store;
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
 use crate::vocabulary::{RecordKind, StaffRole};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -65,6 +66,12 @@ pub struct Staff {
     pub licence_number: Option<String>,
     /// Whether they may sign in.
     pub active: bool,
+    /// When they were last invited.
+    #[serde(default)]
+    pub invited_at: Option<DateTime<Utc>>,
+    /// When the owner of the account accepted: it has its place here from then on.
+    #[serde(default)]
+    pub joined_at: Option<DateTime<Utc>>,
     /// Version and times.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -1,8 +1,10 @@
 //! Managing the organisation, its locations and its staff.
 
 use super::graphql::AddressInput;
-use super::{Location, Organisation, Staff, is_time_zone, store};
-use crate::access::password;
+use super::store::{self, Joining};
+use super::{Location, Organisation, Staff, is_time_zone};
+use crate::access::one_time::OneTimeToken;
+use crate::access::{Scope, password};
 use crate::error::Error;
 use crate::ids;
 use crate::ledger::Event;
@@ -11,6 +13,7 @@ use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
@@ -81,7 +84,7 @@ pub struct UpdateLocationPayload {
     location: Location,
 }
 
-/// Gives somebody a place in the organisation.
+/// Adds somebody to the staff.
 #[derive(InputObject)]
 pub struct AddStaffInput {
     /// An id the client made (`staff_…` of a UUIDv7): makes a retry safe.
@@ -94,8 +97,9 @@ pub struct AddStaffInput {
     role: StaffRole,
     /// Professional licence.
     licence_number: Option<String>,
-    /// Their first password, at least 12 characters and hard to guess. Absent: nobody knows one, and they set it by the
-    /// link of createPasswordResetLink. Somebody who has an account already keeps theirs.
+    /// The first password of a new account, at least 12 characters and hard to guess: then they have their place at once.
+    /// Absent: they get an invitation and choose their own. Somebody who has an account already keeps theirs, and gets an
+    /// invitation either way.
     #[graphql(secret)]
     password: Option<String>,
 }
@@ -103,7 +107,30 @@ pub struct AddStaffInput {
 /// The added staff member.
 #[derive(SimpleObject)]
 pub struct AddStaffPayload {
-    /// They.
+    /// They. `joinedAt` is null until they accept.
+    staff: Staff,
+    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where they have their place at
+    /// once, and when a retry finds them added already: createInvitationLink makes another.
+    invitation_token: Option<String>,
+    /// When it holds no more: after 7 days. Null without one.
+    invitation_expires_at: Option<DateTime>,
+}
+
+/// Invites somebody again.
+#[derive(InputObject)]
+pub struct CreateInvitationLinkInput {
+    /// `staff_…`
+    staff_id: ID,
+}
+
+/// An invitation.
+#[derive(SimpleObject)]
+pub struct CreateInvitationLinkPayload {
+    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else.
+    token: String,
+    /// When it holds no more: after 7 days.
+    expires_at: DateTime,
+    /// Whom it invites.
     staff: Staff,
 }
 
@@ -255,7 +282,9 @@ impl OrganisationMutation {
         Ok(UpdateLocationPayload { location })
     }
 
-    /// Gives somebody a place in the organisation, and an account to sign in with.
+    /// Adds somebody to the staff. They have no place here and their account is as it was until they accept the invitation
+    /// (acceptInvitation), unless the account is new and its password was given. Without a password the answer is the same
+    /// whether or not the e-mail has an account.
     async fn add_staff(&self, ctx: &Context<'_>, input: AddStaffInput) -> Result<AddStaffPayload> {
         let operation = ctx.operation()?;
         // Before anything that costs: judging a password does.
@@ -266,6 +295,7 @@ impl OrganisationMutation {
         let email = inputs.email("email", Some(&input.email));
         let display_name = inputs.text("displayName", &input.display_name, 200);
         let licence_number = inputs.opt_text("licenceNumber", input.licence_number.as_deref(), 100);
+        let joining = if input.password.is_some() { Joining::IfNew } else { Joining::ByInvitation };
         let password = input.password.unwrap_or_else(password::generate);
         let about = vec![input.email.clone(), display_name.clone()];
         if let Some(fault) = password::judge(password.clone(), about).await? {
@@ -278,6 +308,8 @@ impl OrganisationMutation {
         };
         inputs.finish()?;
         let hash = password::hash(password).await?;
+        let made = Arc::new(OnceLock::new());
+        let keep = Arc::clone(&made);
         let staff = operation
             .mutate(
                 operation.retry(ctx, input.id.as_ref())?,
@@ -291,14 +323,45 @@ impl OrganisationMutation {
                             display_name,
                             licence_number,
                             active: true,
+                            invited_at: None,
+                            joined_at: None,
                             stamp: Stamp::new(scope.viewer().staff, ids::now()),
                         };
-                        store::add_staff(scope, member, &hash).await
+                        let (member, invitation) = store::add_staff(scope, member, &hash, joining).await?;
+                        if let Some(invitation) = invitation {
+                            let _ = keep.set(invitation);
+                        }
+                        Ok(member)
                     })
                 }),
             )
             .await?;
-        Ok(AddStaffPayload { staff })
+        let invitation = made.get();
+        Ok(AddStaffPayload {
+            staff,
+            invitation_token: invitation.map(|it| it.token.clone()),
+            invitation_expires_at: invitation.map(|it| DateTime(it.expires_at)),
+        })
+    }
+
+    /// Invites somebody again who was added and has not accepted: by a new one-time link, which holds for 7 days and takes
+    /// the place of the earlier one. BAD_USER_INPUT for who has accepted or is not active.
+    async fn create_invitation_link(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateInvitationLinkInput,
+    ) -> Result<CreateInvitationLinkPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
+        inputs.finish()?;
+        let (link, staff) = one_time_link(ctx, move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                store::invite_again(scope, id).await
+            })
+        })
+        .await?;
+        Ok(CreateInvitationLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
     }
 
     /// Changes a staff member's role, name, licence or access.
@@ -343,7 +406,8 @@ impl OrganisationMutation {
 
     /// Makes a one-time link by which a staff member sets a new password: nobody else gets to know it. It holds for an
     /// hour and takes the place of earlier ones; sign-ins and second factor stay until it is used. FORBIDDEN for an
-    /// account that works in other organisations too: they would be opened with it.
+    /// account that works in other organisations too: they would be opened with it. BAD_USER_INPUT for who has not accepted
+    /// their invitation or is not active.
     async fn create_password_reset_link(
         &self,
         ctx: &Context<'_>,
@@ -352,26 +416,25 @@ impl OrganisationMutation {
         let mut inputs = Inputs::new();
         let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
         inputs.finish()?;
-        let made = Arc::new(OnceLock::new());
-        let keep = Arc::clone(&made);
-        // No retry: a second try makes another link, and the first holds no more.
-        let staff = ctx
-            .operation()?
-            .mutate(
-                None,
-                transaction(move |scope| {
-                    Box::pin(async move {
-                        scope.viewer().check(Action::Update, RecordKind::Staff)?;
-                        let member = store::staff_member(scope, id).await?;
-                        let (link, after) = store::make_password_link(scope, &member).await?;
-                        let _ = keep.set(link);
-                        Ok(after)
-                    })
-                }),
-            )
-            .await?;
-        let link = made.get().ok_or_else(|| Error::Internal("a link that was just made is gone".to_owned()))?;
-        Ok(CreatePasswordResetLinkPayload { token: link.token.clone(), expires_at: DateTime(link.expires_at), staff })
+        let operation = ctx.operation()?;
+        let (member, org) = {
+            let mut scope = operation.reader().await?;
+            scope.viewer().check(Action::Update, RecordKind::Staff)?;
+            (store::staff_member(&mut scope, id).await?, scope.org())
+        };
+        operation.close_reader().await;
+        // What changes after this is asked again when the link is used.
+        let active_in = operation.service().doorkeeper.active_in(member.account_id).await?;
+        store::may_have_password_link(&member, org, &active_in)?;
+        let (link, staff) = one_time_link(ctx, move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                let member = store::staff_member(scope, id).await?;
+                store::make_password_link(scope, &member).await
+            })
+        })
+        .await?;
+        Ok(CreatePasswordResetLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
     }
 
     /// Signs a staff member out of this organisation everywhere: it holds from their next request on.
@@ -399,6 +462,32 @@ impl OrganisationMutation {
         }
         Ok(RevokeStaffSignInsPayload { staff })
     }
+}
+
+/// Runs what makes a link for a staff member. No retry: a second try makes another, and the first holds no more.
+async fn one_time_link(
+    ctx: &Context<'_>,
+    making: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, crate::error::Result<(OneTimeToken, Staff)>>
+    + Send
+    + 'static,
+) -> Result<(OneTimeToken, Staff)> {
+    let made = Arc::new(OnceLock::new());
+    let keep = Arc::clone(&made);
+    let staff = ctx
+        .operation()?
+        .mutate(
+            None,
+            transaction(move |scope| {
+                Box::pin(async move {
+                    let (link, after) = making(scope).await?;
+                    let _ = keep.set(link);
+                    Ok(after)
+                })
+            }),
+        )
+        .await?;
+    let link = made.get().ok_or_else(|| Error::Internal("a link that was just made is gone".to_owned()))?;
+    Ok((link.clone(), staff))
 }
 
 fn check_time_zone(inputs: &mut Inputs, zone: &str) {

@@ -1,8 +1,9 @@
 //! The SQL of organisations, locations and staff.
 
 use super::{Location, Organisation, Staff};
-use crate::access::reset::{self, ResetToken};
-use crate::access::{Scope, account, second_factor, sessions};
+use crate::access::invitation::{self, Acceptance};
+use crate::access::one_time::{Bearer, OneTimeToken};
+use crate::access::{Scope, account, reset, second_factor, sessions};
 use crate::db::tables::{location, organisation, staff};
 use crate::db::{Sql, columns};
 use crate::error::{Error, Result};
@@ -66,6 +67,8 @@ pub struct StaffRow {
     created_by: Option<Uuid>,
     updated_at: DateTime<Utc>,
     updated_by: Option<Uuid>,
+    invited_at: Option<DateTime<Utc>>,
+    joined_at: Option<DateTime<Utc>>,
 }
 
 impl From<OrganisationRow> for Organisation {
@@ -140,6 +143,8 @@ impl From<StaffRow> for Staff {
             display_name: row.display_name,
             licence_number: row.licence_number,
             active: row.active,
+            invited_at: row.invited_at,
+            joined_at: row.joined_at,
         }
     }
 }
@@ -160,6 +165,8 @@ impl StaffRow {
             created_by: staff.stamp.created_by,
             updated_at: staff.stamp.updated_at,
             updated_by: staff.stamp.updated_by,
+            invited_at: staff.invited_at,
+            joined_at: staff.joined_at,
         }
     }
 }
@@ -366,10 +373,35 @@ pub async fn staff_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64>
     Ok(sql.get_result(door.connection).await?)
 }
 
-/// Adds a staff member and gives their e-mail an account, with this password if it is a new one.
-pub async fn add_staff(scope: &mut Scope, mut member: Staff, password_hash: &str) -> Result<Staff> {
+/// How a new staff member's account gets its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joining {
+    /// At once, whoever they are: for the command line, whose user can do everything anyway.
+    AtOnce,
+    /// At once, if the account is made by this; else by invitation.
+    IfNew,
+    /// By invitation, whether or not there is an account: nobody can tell from the answer.
+    ByInvitation,
+}
+
+fn bearer(org: Uuid, member: &Staff) -> Bearer {
+    Bearer { account: member.account_id, org, staff: member.id }
+}
+
+/// Adds a staff member and gives their e-mail an account, with this password if it is a new one. Until they accept their
+/// invitation the account has no place here, and is elsewhere as it was.
+pub async fn add_staff(
+    scope: &mut Scope,
+    mut member: Staff,
+    password_hash: &str,
+    joining: Joining,
+) -> Result<(Staff, Option<OneTimeToken>)> {
     let door = scope.write(Action::Create, RecordKind::Staff)?;
-    member.account_id = account::find_or_create(door.connection, &member.email, password_hash).await?;
+    let (account, new) = account::find_or_create(door.connection, &member.email, password_hash).await?;
+    let at_once = joining == Joining::AtOnce || (joining == Joining::IfNew && new);
+    member.account_id = account;
+    member.joined_at = at_once.then_some(member.stamp.created_at);
+    member.invited_at = (!at_once).then_some(member.stamp.created_at);
     diesel::insert_into(staff::table).values(&StaffRow::of(door.org, &member)).execute(door.connection).await.map_err(
         |error| {
             use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
@@ -383,9 +415,48 @@ pub async fn add_staff(scope: &mut Scope, mut member: Staff, password_hash: &str
             }
         },
     )?;
-    account::join(door.connection, member.account_id, door.org, member.id).await?;
+    let invitation = if at_once {
+        account::join(door.connection, member.account_id, door.org, member.id).await?;
+        None
+    } else {
+        Some(invitation::make(door.connection, bearer(door.org, &member)).await?)
+    };
     ledger::append(scope, Action::Create, &member, &member).await?;
-    Ok(member)
+    Ok((member, invitation))
+}
+
+/// Invites somebody again who has not accepted: the earlier invitation ends.
+pub async fn invite_again(scope: &mut Scope, id: Uuid) -> Result<(OneTimeToken, Staff)> {
+    let member = staff_member(scope, id).await?;
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    let invitation = invitation::make(door.connection, bearer(door.org, &member)).await?;
+    // Read again under the account's lock: they may have accepted meanwhile.
+    let member = staff_member(scope, id).await?;
+    if member.joined_at.is_some() {
+        return Err(Error::input("input.staffId", "has accepted already and signs in with their own password"));
+    }
+    if !member.active {
+        return Err(Error::input("input.staffId", "is not active: make them active with updateStaff first"));
+    }
+    let now = ids::now();
+    let stamp = member.stamp.changed(scope.viewer().staff, now);
+    let after = Staff { stamp, invited_at: Some(now), ..member.clone() };
+    save_staff(scope, &after, member.stamp.version).await?;
+    Ok((invitation, after))
+}
+
+/// Gives an account its place here, by its owner's yes.
+pub async fn join(scope: &mut Scope, acceptance: &Acceptance) -> Result<Staff> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    invitation::accept(door.connection, acceptance).await?;
+    let member = staff_member(scope, acceptance.bearer.staff).await?;
+    if !member.active || member.joined_at.is_some() {
+        return Err(invitation::spent());
+    }
+    let now = ids::now();
+    let after = Staff { stamp: member.stamp.changed(Some(member.id), now), joined_at: Some(now), ..member.clone() };
+    save_staff(scope, &after, member.stamp.version).await?;
+    Ok(after)
 }
 
 /// Saves a changed staff member; holds from their next request on.
@@ -404,15 +475,18 @@ pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Res
 }
 
 /// Saves a staff member with another role or no place any more: whoever is signed in proves anew who they are before
-/// they sign a record.
+/// they sign a record. Without a place there is no invitation either.
 pub async fn save_rights(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
     let door = scope.write(Action::Update, RecordKind::Staff)?;
+    if !member.active {
+        invitation::end(door.connection, member.account_id, door.org, member.id).await?;
+    }
     sessions::forget_proofs(door.connection, door.org, member.id).await?;
     save_staff(scope, member, expected).await
 }
 
-/// An organisation without an active admin could not manage itself any more. The admins' rows are locked, so that two
-/// who leave at the same moment don't both see the other.
+/// An organisation without an active admin could not manage itself any more; who has not accepted is none yet. The
+/// admins' rows are locked, so that two who leave at the same moment don't both see the other.
 async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
     let door = scope.read(RecordKind::Staff)?;
     let admins: Vec<Uuid> = staff::table
@@ -420,6 +494,7 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
         .filter(staff::org_id.eq(door.org))
         .filter(staff::role.eq(StaffRole::Admin))
         .filter(staff::active)
+        .filter(staff::joined_at.is_not_null())
         .order(staff::id)
         .for_update()
         .load(door.connection)
@@ -455,16 +530,29 @@ pub async fn drop_second_factor(scope: &mut Scope, member: &Staff) -> Result<Sta
     touch(scope, member).await
 }
 
-/// Makes a link to set a new password, only where the account works in this organisation alone.
-pub async fn make_password_link(scope: &mut Scope, member: &Staff) -> Result<(ResetToken, Staff)> {
-    let by = scope.viewer().staff;
-    let door = scope.write(Action::Update, RecordKind::Staff)?;
-    if account::place_count(door.connection, member.account_id).await? > 1 {
+/// Whether an admin may make a link to set a staff member's password, by the organisations where the account is active.
+pub fn may_have_password_link(member: &Staff, org: Uuid, active_in: &[Uuid]) -> Result<()> {
+    if member.joined_at.is_none() {
+        return Err(Error::input(
+            "input.staffId",
+            "has not accepted yet: createInvitationLink makes another invitation, by which they come in",
+        ));
+    }
+    if !member.active {
+        return Err(Error::input("input.staffId", "is not active: make them active with updateStaff first"));
+    }
+    if active_in.iter().any(|other| *other != org) {
         return Err(Error::Forbidden(
             "this account works in other organisations too: only its owner may change its password".to_owned(),
         ));
     }
-    let link = reset::make_link(door.connection, member.account_id, door.org, by).await?;
+    Ok(())
+}
+
+/// Makes a link to set a new password.
+pub async fn make_password_link(scope: &mut Scope, member: &Staff) -> Result<(OneTimeToken, Staff)> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    let link = reset::make_link(door.connection, bearer(door.org, member)).await?;
     Ok((link, touch(scope, member).await?))
 }
 

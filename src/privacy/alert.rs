@@ -48,7 +48,8 @@ async fn due(scope: &mut Scope) -> Result<Option<(Vec<String>, Vec<(Uuid, String
         return Ok(None);
     }
     let everybody = people::all_staff(scope).await?;
-    let admins = everybody.iter().filter(|it| it.active && it.role == StaffRole::Admin).map(|it| it.email.clone());
+    let works = |it: &&Staff| it.active && it.joined_at.is_some() && it.role == StaffRole::Admin;
+    let admins = everybody.iter().filter(works).map(|it| it.email.clone());
     let mut due = Vec::with_capacity(untold.len());
     for access in &untold {
         let chart = store::chart_number(scope, access.patient_id).await?;

@@ -96,6 +96,7 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("updateLocation",      ADMIN),
     ("addStaff",            ADMIN),
     ("updateStaff",         ADMIN),
+    ("createInvitationLink", ADMIN),
     ("createPasswordResetLink", ADMIN),
     ("revokeStaffSignIns",  ADMIN),
     ("mergePatients",       ARCHIVES),
@@ -176,7 +177,7 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
 ];
 
 /// What is open to somebody without a sign-in.
-pub const PUBLIC: [&str; 4] = ["signIn", "signOut", "completeSignIn", "resetPassword"];
+pub const PUBLIC: [&str; 5] = ["signIn", "signOut", "completeSignIn", "resetPassword", "acceptInvitation"];
 
 /// What one does with one's own account, whatever the role: `sign_in.rs` holds them to that.
 pub const IDENTITY: &[&str] = &[
@@ -188,6 +189,7 @@ pub const IDENTITY: &[&str] = &[
     "regenerateRecoveryCodes",
     "changePassword",
     "resetPassword",
+    "acceptInvitation",
     "revokeSignIn",
     "revokeAllSignIns",
 ];
@@ -198,7 +200,7 @@ pub const IDENTITY: &[&str] = &[
 pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
     ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
-    ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
+    ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
     ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
@@ -735,6 +737,10 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateLocation" => location().await.edit_with(json!({"phone": "+34911234567"})),
         "addStaff" => new_staff,
         "updateStaff" => staff().await.edit_with(json!({"displayName": "Renamed"})),
+        "createInvitationLink" => {
+            let invited = json!({"email": format!("{fresh}@staff.example"), "displayName": "New", "role": "AUDITOR"});
+            json!({"staffId": admin.make("addStaff", "staff", invited).await.id})
+        }
         "createPasswordResetLink" | "revokeStaffSignIns" => json!({"staffId": staff().await.id}),
         "registerPatient" => new_patient,
         "updatePatient" => {

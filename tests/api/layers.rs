@@ -418,10 +418,10 @@ fn the_door_is_the_only_way_to_a_connection() {
         let tables = [
             "account_membership",
             "api_key_use",
+            "one_time_token",
             "password_hash",
             "rate_budget",
             "recovery_code",
-            "sign_in_challenge",
             "sign_in_failure",
         ]
         .iter()

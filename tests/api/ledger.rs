@@ -22,6 +22,7 @@ const ENTRIES: &[(&str, &str, &str, &str, bool)] = &[
     ("updateLocation",      "location",      "update",  "location",          false),
     ("addStaff",            "staff",         "create",  "staff",             false),
     ("updateStaff",         "staff",         "update",  "staff",             false),
+    ("createInvitationLink", "staff",        "update",  "staff",             false),
     ("createPasswordResetLink", "staff",     "update",  "staff",             false),
     ("revokeStaffSignIns",  "staff",         "update",  "staff",             false),
     ("placeLegalHold",      "legalHold",     "create",  "legal_hold",        true),

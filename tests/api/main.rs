@@ -20,6 +20,7 @@ mod evidence;
 mod health;
 mod http;
 mod http2;
+mod invitations;
 mod isolation;
 mod layers;
 mod ledger;

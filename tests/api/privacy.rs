@@ -584,6 +584,8 @@ async fn admins_are_told_by_mail_and_what_could_not_be_sent_is_sent_later() {
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let more = |email: &str| json!({"email": email, "displayName": "Bo", "role": "ADMIN", "password": PASSWORD});
     admin.make("addStaff", "staff", more("second@north.example")).await;
+    let invited = json!({"email": "invited@north.example", "displayName": "Bo", "role": "ADMIN"});
+    admin.make("addStaff", "staff", invited).await;
     let left = admin.make("addStaff", "staff", more("left@north.example")).await;
     admin.make("updateStaff", "staff", left.edit_with(json!({"active": false}))).await;
     let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);

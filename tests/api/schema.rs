@@ -126,8 +126,7 @@ async fn migrated() -> (Database, Sql) {
 }
 
 /// Tables with an `org_id` that are read before a tenant is known: only `src/access` does (`layers.rs`).
-const BEFORE_THE_TENANT: [&str; 5] =
-    ["account_membership", "api_key_use", "password_reset", "sign_in", "sign_in_challenge"];
+const BEFORE_THE_TENANT: [&str; 4] = ["account_membership", "api_key_use", "one_time_token", "sign_in"];
 
 /// Condition of a `pg_class`: a table of a tenant (not a partition, not one of those above).
 fn of_a_tenant() -> String {
@@ -308,9 +307,9 @@ const GRANTS: &[(&str, &str)] = &[
     ("ledger_head", "INSERT SELECT UPDATE"),
     ("legal_hold", "INSERT SELECT UPDATE"),
     ("location", "INSERT SELECT UPDATE"),
+    ("one_time_token", "DELETE INSERT SELECT UPDATE"),
     ("organisation", "INSERT SELECT UPDATE"),
     ("outcome_assessment", "INSERT SELECT UPDATE"),
-    ("password_reset", "DELETE INSERT SELECT UPDATE"),
     ("patient", "INSERT SELECT UPDATE"),
     ("patient_erasure", "INSERT SELECT UPDATE"),
     ("patient_merge", "INSERT SELECT UPDATE"),
@@ -328,7 +327,6 @@ const GRANTS: &[(&str, &str)] = &[
     ("service_account", "INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),
     ("sign_in", "INSERT SELECT UPDATE"),
-    ("sign_in_challenge", "DELETE INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
     ("staff", "INSERT SELECT UPDATE"),
     ("treatment_plan", "INSERT SELECT UPDATE"),

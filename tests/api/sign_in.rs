@@ -152,7 +152,7 @@ async fn a_second_factor_is_set_up_asked_for_and_taken_away() {
     sql.run("DELETE FROM sign_in_failure").await;
     assert_eq!(complete(&tried, &codes[1]).await.outcome(), "UNAUTHENTICATED", "the sixth");
     let over = challenge().await;
-    sql.run("UPDATE sign_in_challenge SET expires_at = now()").await;
+    sql.run("UPDATE one_time_token SET expires_at = now()").await;
     assert_eq!(complete(&over, &codes[1]).await.outcome(), "UNAUTHENTICATED");
     sql.run("DELETE FROM sign_in_failure").await;
 
@@ -197,11 +197,11 @@ async fn of_a_hundred_replays_of_a_code_one_wins() {
         challenges.push(text(&answer["signIn"]["challenge"]));
     }
     // Made by hand: a hundred right passwords would be a hundred hashes.
-    let copy = "INSERT INTO sign_in_challenge SELECT sha256(('clinic_' || lpad(n::text, 43, 'A'))::bytea), account_id, org_id, \
-        staff_id, 0, created_at, expires_at, NULL FROM sign_in_challenge, generate_series(1, 100) AS n \
-        WHERE token_hash = (SELECT token_hash FROM sign_in_challenge WHERE tries = 0 ORDER BY created_at LIMIT 1)";
+    let copy = "INSERT INTO one_time_token SELECT sha256(('clinic_' || lpad(n::text, 43, 'A'))::bytea), purpose, account_id, \
+        org_id, staff_id, 0, created_at, expires_at, NULL FROM one_time_token, generate_series(1, 100) AS n \
+        WHERE token_hash = (SELECT token_hash FROM one_time_token WHERE tries = 0 ORDER BY created_at LIMIT 1)";
     for code in [app.next(&sql).await, codes[3].clone()] {
-        sql.run("DELETE FROM sign_in_challenge WHERE tries > 0 OR used_at IS NOT NULL").await;
+        sql.run("DELETE FROM one_time_token WHERE tries > 0 OR used_at IS NOT NULL").await;
         sql.run(copy).await;
         let tries = (1..=100).map(|n| {
             let input = json!({"challenge": format!("clinic_{n:A>43}"), "code": code});
@@ -221,6 +221,36 @@ async fn of_a_hundred_replays_of_a_code_one_wins() {
     });
     let won = join_all(tries).await.iter().filter(|outcome| *outcome == "ok").count();
     assert!(won <= 1, "{won}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_invitation_is_no_way_round_the_second_factor() {
+    let clinic = Clinic::start().await;
+    let (door, sql) = (clinic.anonymous(), clinic.database.superuser().await);
+    let (app, _, anna) = with_second_factor(&clinic, &clinic.practitioner()).await;
+    let (south, email) = (clinic.of(&clinic.south, Role::Admin), anna.member.email.clone());
+    let input = json!({"email": email, "displayName": "Anna", "role": "AUDITOR"});
+    let added = south.does("addStaff", input, "staff { id } invitationToken").await.ok()["addStaff"].clone();
+    let count = "SELECT coalesce(max(failures), 0) FROM sign_in_failure WHERE kind = 'email'";
+    let sign_in = async |more: Value| {
+        let mut input = json!({"email": email, "password": PASSWORD, "organisationId": clinic.south.id});
+        input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        door.does("signIn", input, "token secondFactorNeeded staff { id }").await
+    };
+    assert_eq!(anna.graphql("{ me { id } }", json!({})).await.outcome(), "ok");
+    let wrong = door.does("signIn", json!({"email": email, "password": PASSWORD, "code": "000000"}), "token").await;
+    assert_eq!(wrong.code(), "UNAUTHENTICATED");
+    let tried: i32 = sql.one(count).await.parse().expect("a number");
+    let accept = json!({"token": added["invitationToken"], "email": email, "password": PASSWORD});
+    door.does("acceptInvitation", accept, "accepted").await.ok();
+    let now: i32 = sql.one(count).await.parse().expect("a number");
+    assert!(now > tried && tried > 0, "a right password forgets no wrong codes: {tried} {now}");
+    let needed = sign_in(json!({})).await.ok()["signIn"].clone();
+    assert_eq!(needed, json!({"token": null, "secondFactorNeeded": true, "staff": null}));
+    assert_eq!(sign_in(json!({"code": app.used(&sql).await})).await.outcome(), "UNAUTHENTICATED");
+    let signed_in = sign_in(json!({"code": app.next(&sql).await})).await.ok();
+    assert_eq!(signed_in["signIn"]["staff"]["id"], added["staff"]["id"]);
+    assert_eq!(outcome_of_me(&anna).await, "ok", "her other sign-in goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -520,7 +550,7 @@ async fn signed_out_nobody_does_anything_with_an_account() {
         "changePassword": {"current": PASSWORD, "new": NEW}, "revokeAllSignIns": {},
         "revokeSignIn": {"id": "sign_in_00000000000000000000000000"}, "completeSignIn": {"challenge": "x", "code": "1"},
     });
-    for mutation in IDENTITY.iter().filter(|name| **name != "resetPassword") {
+    for mutation in IDENTITY.iter().filter(|name| !["resetPassword", "acceptInvitation"].contains(name)) {
         let door = clinic.anonymous();
         let answer = match inputs.get(*mutation) {
             Some(input) => door.does(mutation, input.clone(), "__typename").await,

@@ -169,9 +169,9 @@ async fn a_new_password_by_a_link_ends_every_sign_in() {
     // A link is over after an hour, and when the password is changed otherwise.
     let link = made().await;
     let sql = clinic.database.superuser().await;
-    sql.run("UPDATE password_reset SET expires_at = now() WHERE used_at IS NULL").await;
+    sql.run("UPDATE one_time_token SET expires_at = now() WHERE used_at IS NULL").await;
     assert_eq!(reset(&link["token"], new).await.faults(), ["input.token"]);
-    let kept = "SELECT extract(epoch FROM expires_at - created_at)::int FROM password_reset";
+    let kept = "SELECT extract(epoch FROM expires_at - created_at)::int FROM one_time_token WHERE expires_at > now()";
     made().await;
     assert_eq!(sql.one(kept).await, "3600");
     for (who, code) in [
@@ -184,25 +184,15 @@ async fn a_new_password_by_a_link_ends_every_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_is_added_without_a_password_and_sets_it_by_a_link() {
-    let clinic = Clinic::start().await;
-    let (admin, anybody) = (clinic.admin(), clinic.anonymous());
-    let input = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR"});
-    let added = admin.make("addStaff", "staff", input).await;
-    let link = admin.does("createPasswordResetLink", json!({"staffId": added.id}), "token").await.ok();
-    let reset = json!({"token": link["createPasswordResetLink"]["token"], "newPassword": PASSWORD});
-    anybody.does("resetPassword", reset, "reset").await.ok();
-    anybody.sign_in("new@north.example", PASSWORD).await.ok();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn somebody_of_two_organisations_says_which_and_keeps_their_password() {
     let clinic = Clinic::start().await;
     let (north, south) = (clinic.admin(), clinic.of(&clinic.south, Role::Admin));
     let stranger = clinic.stranger();
     let input = json!({"email": stranger.member.email, "displayName": "Both", "role": "PRACTITIONER", "password": "not their password"});
-    let place = north.make("addStaff", "staff", input).await;
-    let anybody = clinic.anonymous();
+    let added = north.does("addStaff", input, "staff { id version } invitationToken").await.ok()["addStaff"].clone();
+    let (place, anybody) = (Made::of(&added["staff"]), clinic.anonymous());
+    let accepted = json!({"token": added["invitationToken"], "email": stranger.member.email, "password": PASSWORD});
+    anybody.does("acceptInvitation", accepted, "accepted").await.ok();
     assert_eq!(anybody.sign_in(&stranger.member.email, "not their password").await.code(), "UNAUTHENTICATED");
     assert_eq!(anybody.sign_in(&stranger.member.email, PASSWORD).await.faults(), ["input.organisationId"]);
     for (organisation, staff) in [(&clinic.north, place.id.as_str()), (&clinic.south, stranger.id())] {
@@ -228,6 +218,7 @@ async fn only_admins_manage_and_everybody_reads() {
         for (mutation, input, payload) in [
             ("addStaff", someone.clone(), "staff"),
             ("updateStaff", json!({"id": who.id(), "expectedVersion": 1, "role": "ADMIN"}), "staff"),
+            ("createInvitationLink", json!({"staffId": admin.id()}), "staff"),
             ("createPasswordResetLink", json!({"staffId": admin.id()}), "staff"),
             ("revokeStaffSignIns", json!({"staffId": admin.id()}), "staff"),
             ("addLocation", json!({"name": "X", "timeZone": "UTC"}), "location"),

@@ -19,7 +19,8 @@ const TOTAL_COUNT: u64 = 10;
 const INTROSPECTION: u64 = 5_000;
 
 /// The root fields that are answered without a sign-in.
-const PUBLIC: &[&str] = &["__typename", "__schema", "__type", "signIn", "completeSignIn", "resetPassword"];
+const PUBLIC: &[&str] =
+    &["__typename", "__schema", "__type", "signIn", "completeSignIn", "resetPassword", "acceptInvitation"];
 /// The root fields that somebody may use who has to set up a second factor first.
 const ENROLMENT: &[&str] = &["me", "beginSecondFactor", "confirmSecondFactor", "confirmIdentity", "signOut"];
 

@@ -254,6 +254,7 @@ fn only_doors_are_public() {
         ("mutation { signIn(input: {email: \"a\"}) { token } }", true),
         ("mutation { ...S } fragment S on Mutation { ... { signIn { token } } }", true),
         ("mutation { resetPassword(input: {token: \"a\"}) { reset } completeSignIn { token } }", true),
+        ("mutation { acceptInvitation(input: {token: \"a\"}) { accepted } }", true),
         ("mutation { signIn { token } signOut }", false),
         ("{ __typename ...P } fragment P on Query { patients { id } }", false),
         ("{ signIn: patients { id } }", false),
