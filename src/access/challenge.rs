@@ -2,7 +2,7 @@
 
 use super::account::{self, Account};
 use super::sign_in::{Attempt, CODE_REFUSED, Doorkeeper, Entered, Outcome};
-use super::throttle::{self, Counter};
+use super::throttle;
 use super::token;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ impl Doorkeeper {
         }
         let (hash, now) = (token::hash(challenge).to_vec(), ids::now());
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Address(entered.address), now).await?;
+        throttle::check_address(&mut accounts, entered.address, now).await?;
         let tried: Vec<Row> = Sql::<RowSql>::new("UPDATE sign_in_challenge SET tries = tries + 1 WHERE tries < ")
             .bind(MOST_TRIES)
             .text(" AND used_at IS NULL AND expires_at > ")
@@ -72,23 +72,22 @@ impl Doorkeeper {
             .load(&mut accounts)
             .await?;
         let Some((account, org, staff)) = tried.into_iter().next() else {
-            throttle::failed(&mut accounts, Counter::Address(entered.address), now).await?;
+            throttle::refused(&mut accounts, entered.address, now).await?;
             return Err(Error::Unauthenticated(OVER));
         };
         // Read before the challenge is used up: a password that changes after this changes the hash that is signed in
         // with, one that changed before has ended the challenge.
         let account = account::by_id(&mut accounts, account).await?;
-        throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
-        throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
+        throttle::attempt(&mut accounts, &account.email, entered.address, now).await?;
         drop(accounts);
         let places = vec![(org, staff)];
         if !self.take_code(&account, code).await? {
             let mut accounts = self.pool().accounts().await?;
-            throttle::failed(&mut accounts, Counter::Address(entered.address), now).await?;
+            throttle::refused(&mut accounts, entered.address, now).await?;
             return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
         }
         let mut accounts = self.pool().accounts().await?;
-        throttle::succeeded(&mut accounts, &account.email).await?;
+        throttle::succeeded(&mut accounts, &account.email, entered.address).await?;
         let used = Sql::<()>::new("UPDATE sign_in_challenge SET used_at = ")
             .bind(now)
             .text(" WHERE used_at IS NULL AND token_hash = ")

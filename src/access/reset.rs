@@ -4,7 +4,7 @@ use super::account::{self, Account};
 use super::second_factor::Proof;
 use super::sessions::{Rotated, Rotation};
 use super::sign_in::Doorkeeper;
-use super::throttle::{self, Counter};
+use super::throttle;
 use super::{Caller, password, token};
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ impl Doorkeeper {
     pub async fn reset_password(&self, link: &str, new: String, address: &str) -> Result<(Uuid, Option<Uuid>)> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Address(address), now).await?;
+        throttle::check_address(&mut accounts, address, now).await?;
         let hash = token::hash(link).to_vec();
         let found: Vec<(Uuid, Uuid)> = Sql::<(st::Uuid, st::Uuid)>::new(
             "SELECT account_id, org_id FROM password_reset WHERE used_at IS NULL AND expires_at > ",
@@ -77,7 +77,7 @@ impl Doorkeeper {
         .load(&mut accounts)
         .await?;
         let Some((account, org)) = found.into_iter().next() else {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             return Err(Error::input("input.token", SPENT));
         };
         let account = account::by_id(&mut accounts, account).await?;
@@ -102,7 +102,7 @@ impl Doorkeeper {
             return Err(Error::input("input.token", SPENT));
         }
         account::set_password(connection, account.id, &password_hash).await?;
-        throttle::succeeded(connection, &account.email).await?;
+        throttle::succeeded(connection, &account.email, address).await?;
         transaction.commit().await?;
         Ok((org, staff.map(|(_, staff)| staff)))
     }
@@ -112,11 +112,11 @@ impl Doorkeeper {
     pub async fn change_password(
         &self,
         caller: Caller<'_>,
-        account: &Account,
+        (account, sign_in): (&Account, Uuid),
         current: String,
         new: String,
     ) -> Result<Option<Rotated>> {
-        if !self.prove(account, Proof::Password(current), caller.address).await? {
+        if !self.prove(account, sign_in, Proof::Password(current)).await? {
             return Ok(None);
         }
         let hash = password::hash(new).await?;
