@@ -21,6 +21,12 @@ CREATE TABLE recovery_code (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON recovery_code TO clinic_app;
 
+-- Failed tries are counted by account and address together, and by sign-in, too. `email` is the account over all addresses.
+ALTER TABLE sign_in_failure DROP CONSTRAINT sign_in_failure_kind_check;
+ALTER TABLE sign_in_failure ADD CONSTRAINT sign_in_failure_kind_check
+    CHECK (kind IN ('email', 'address', 'email_at_address', 'sign_in'));
+CREATE INDEX sign_in_failure_age ON sign_in_failure (last_failed_at);
+
 -- What is handed out once, holds for a while and is used once: links to set a password, sign-ins whose password was right
 -- and whose code is awaited, invitations. Only src/access reads it.
 CREATE TABLE one_time_token (
@@ -244,18 +250,18 @@ CREATE FUNCTION closed_patients() RETURNS uuid[]
     LANGUAGE sql STABLE
     AS $$ SELECT closed_but_for(coalesce(current_setting('app.opened', true), '')) $$;
 
--- Whether a record that was not found is that of a restricted patient: then it is there for who says why.
-CREATE FUNCTION is_restricted(kind text, record uuid) RETURNS boolean
+-- Whose a record that was not found is, if it is that of a restricted patient: then it is there for who says why.
+CREATE FUNCTION restricted_patient(kind text, record uuid) RETURNS uuid
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
-    answer boolean;
+    answer uuid;
 BEGIN
     PERFORM set_config('app.opened', 'all', true);
-    answer := EXISTS (SELECT FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
+    answer := (SELECT p.id FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
         JOIN patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into) AND r.lifted_at IS NULL
-        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind);
+        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind LIMIT 1);
     PERFORM set_config('app.opened', opened, true);
     RETURN answer;
 END

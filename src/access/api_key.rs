@@ -250,15 +250,6 @@ impl Keyring {
         self.holders.get(&token::hash(key)).map(|holder| (holder.org, holder.service))
     }
 
-    /// The service account of a key, whether or not it still holds; `None` for nobody's.
-    pub(super) async fn account_of(&self, key: &str) -> Result<Option<Uuid>> {
-        match self.holder(key, token::hash(key)).await {
-            Ok(holder) => Ok(holder.map(|holder| holder.service)),
-            Err(Error::Unauthenticated(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Notes that a key was used, at most once a minute, beside the request and not in its way.
     fn note_use(&self, hash: TokenHash, now: DateTime<Utc>, address: String) {
         let pool = self.pool.clone();

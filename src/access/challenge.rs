@@ -3,7 +3,7 @@
 use super::account::{self, Account};
 use super::one_time::{self, Bearer, Purpose};
 use super::sign_in::{Attempt, CODE_REFUSED, Doorkeeper, Entered, Outcome};
-use super::throttle::{self, Counter};
+use super::throttle;
 use crate::error::{Error, Result};
 use crate::ids;
 use uuid::Uuid;
@@ -25,26 +25,25 @@ impl Doorkeeper {
     pub async fn complete_sign_in(&self, challenge: &str, code: &str, entered: Entered<'_>) -> Result<Attempt> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Address(entered.address), now).await?;
+        throttle::check_address(&mut accounts, entered.address, now).await?;
         let tried = one_time::count_try(&mut accounts, Purpose::SignIn, challenge, MOST_TRIES).await?;
         let Some(Bearer { account, org, staff }) = tried else {
-            throttle::failed(&mut accounts, Counter::Address(entered.address), now).await?;
+            throttle::refused(&mut accounts, entered.address, now).await?;
             return Err(Error::Unauthenticated(OVER));
         };
         // Read before the challenge is used up: a password that changes after this changes the hash that is signed in
         // with, one that changed before has ended the challenge.
         let account = account::by_id(&mut accounts, account).await?;
-        throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
-        throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
+        throttle::attempt(&mut accounts, &account.email, entered.address, now).await?;
         drop(accounts);
         let places = vec![(org, staff)];
         if !self.take_code(&account, code).await? {
             let mut accounts = self.pool().accounts().await?;
-            throttle::failed(&mut accounts, Counter::Address(entered.address), now).await?;
+            throttle::refused(&mut accounts, entered.address, now).await?;
             return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
         }
         let mut accounts = self.pool().accounts().await?;
-        throttle::succeeded(&mut accounts, &account.email).await?;
+        throttle::succeeded(&mut accounts, &account.email, entered.address).await?;
         let used = one_time::use_up(&mut accounts, Purpose::SignIn, challenge).await?;
         drop(accounts);
         if !used {

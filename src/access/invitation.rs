@@ -5,7 +5,7 @@ use super::one_time::{self, Bearer, OneTimeToken, Purpose, Whose};
 use super::password;
 use super::scope::{Scope, Sight, Viewer};
 use super::sign_in::{Doorkeeper, REFUSED};
-use super::throttle::{self, Counter};
+use super::throttle;
 use crate::error::{Error, Result};
 use crate::ids;
 use diesel_async::AsyncPgConnection;
@@ -57,12 +57,11 @@ impl Doorkeeper {
     pub async fn answer_invitation(&self, token: &str, email: &str, password: String, address: &str) -> Result<Answer> {
         let (email, now) = (email.trim().to_lowercase(), ids::now());
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Address(address), now).await?;
+        throttle::check_address(&mut accounts, address, now).await?;
         let Some(bearer) = one_time::look(&mut accounts, Purpose::Invitation, token).await? else {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             return Err(spent());
         };
-        throttle::check(&mut accounts, Counter::Email(&email), now).await?;
         let account = account::by_id(&mut accounts, bearer.account).await?;
         let mut places = account::places(&mut accounts, account.id).await?;
         drop(accounts);
@@ -74,17 +73,17 @@ impl Doorkeeper {
             let first_password = Some(password::hash(password).await?);
             return Ok(Answer::Proven(Box::new(Acceptance { token, bearer, account, first_password })));
         }
-        throttle::failed(&mut *self.pool().accounts().await?, Counter::Email(&email), now).await?;
+        throttle::attempt(&mut *self.pool().accounts().await?, &email, address, now).await?;
         let hash = (account.email == email && !places.is_empty()).then(|| account.password_hash.clone());
         let right = password::verify(password, hash).await?;
         let mut accounts = self.pool().accounts().await?;
         if !right || account.disabled_at.is_some() {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             places.push((bearer.org, bearer.staff));
             return Ok(Answer::Refused { error: Error::Unauthenticated(REFUSED), places });
         }
         if !account.has_second_factor() {
-            throttle::succeeded(&mut accounts, &email).await?;
+            throttle::succeeded(&mut accounts, &email, address).await?;
         }
         Ok(Answer::Proven(Box::new(Acceptance { token, bearer, account, first_password: None })))
     }

@@ -44,12 +44,17 @@ impl Payer<'_> {
     fn hash(self) -> [u8; 32] {
         match self {
             Self::Account(id) => Sha256::digest(id.as_bytes()).into(),
-            Self::Address(text) => match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
-                Ok(IpAddr::V6(address)) => Sha256::digest(address.octets().get(..8).unwrap_or_default()).into(),
-                Ok(IpAddr::V4(address)) => Sha256::digest(address.octets()).into(),
-                Err(_) => Sha256::digest(text.as_bytes()).into(),
-            },
+            Self::Address(text) => Sha256::digest(network_of(text)).into(),
         }
+    }
+}
+
+/// What an address is counted by: an IPv4 address, and of IPv6 the network of 64 bits that one subscriber has.
+pub(super) fn network_of(address: &str) -> Vec<u8> {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => address.octets().get(..8).unwrap_or_default().to_vec(),
+        Ok(IpAddr::V4(address)) => address.octets().to_vec(),
+        Err(_) => address.as_bytes().to_vec(),
     }
 }
 
@@ -73,6 +78,10 @@ pub struct Charge {
     pub passed: bool,
     /// How they stand now.
     pub standing: Standing,
+    /// What was taken.
+    points: u64,
+    /// In which window.
+    window: i64,
 }
 
 /// What a process has of one limit in one window.
@@ -169,7 +178,16 @@ impl Rates {
             remaining: limit.saturating_sub(bucket.taken).saturating_add(bucket.held()),
             resets_in: u64::try_from(ends - now).unwrap_or(1).max(1),
         };
-        Some(Charge { passed, standing })
+        Some(Charge { passed, standing, points: if passed { points } else { 0 }, window: bucket.window })
+    }
+
+    /// Gives back what was taken from somebody whose request turned out not to be theirs.
+    pub async fn give_back(&self, payer: Payer<'_>, charge: &Charge) {
+        let Some(bucket) = self.buckets.get(&(payer.policy(), payer.hash())) else { return };
+        let mut bucket = bucket.lock().await;
+        if bucket.window == charge.window {
+            bucket.spent = bucket.spent.saturating_sub(charge.points);
+        }
     }
 
     async fn lease(&self, key: Key, bucket: &mut Bucket, wanted: u64, limit: u64) {

@@ -5,7 +5,7 @@ use super::one_time::{self, Bearer, OneTimeToken, Purpose};
 use super::second_factor::Proof;
 use super::sessions::{Rotated, Rotation};
 use super::sign_in::{Doorkeeper, Place};
-use super::throttle::{self, Counter};
+use super::throttle;
 use super::{Caller, password};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -34,10 +34,10 @@ impl Doorkeeper {
     pub async fn reset_password(&self, link: &str, new: String, address: &str) -> Result<(Uuid, Uuid)> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Address(address), now).await?;
+        throttle::check_address(&mut accounts, address, now).await?;
         let Some(Bearer { account, org, staff }) = one_time::look(&mut accounts, Purpose::PasswordReset, link).await?
         else {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             return Err(Error::input("input.token", SPENT));
         };
         let account = account::by_id(&mut accounts, account).await?;
@@ -59,7 +59,7 @@ impl Doorkeeper {
             return Err(Error::input("input.token", SPENT));
         }
         account::set_password(connection, account.id, &password_hash).await?;
-        throttle::succeeded(connection, &account.email).await?;
+        throttle::succeeded(connection, &account.email, address).await?;
         transaction.commit().await?;
         Ok((org, staff))
     }
@@ -69,11 +69,11 @@ impl Doorkeeper {
     pub async fn change_password(
         &self,
         caller: Caller<'_>,
-        account: &Account,
+        (account, sign_in): (&Account, Uuid),
         current: String,
         new: String,
     ) -> Result<Option<Rotated>> {
-        if !self.prove(account, Proof::Password(current), caller.address).await? {
+        if !self.prove(account, sign_in, Proof::Password(current)).await? {
             return Ok(None);
         }
         let hash = password::hash(new).await?;

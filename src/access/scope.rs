@@ -157,6 +157,7 @@ pub struct Scope {
     last_entry: Option<i64>,
     answer: Option<i64>,
     seen: BTreeSet<Uuid>,
+    closed: BTreeSet<Uuid>,
     looked: bool,
     sight: Sight,
 }
@@ -178,6 +179,7 @@ impl Scope {
             last_entry: None,
             answer: None,
             seen: BTreeSet::new(),
+            closed: BTreeSet::new(),
             looked: false,
             sight,
         }
@@ -281,6 +283,16 @@ impl Scope {
     /// Notes whose data is about to be shown, for the access log.
     pub fn show(&mut self, patients: impl IntoIterator<Item = Uuid>) {
         self.seen.extend(patients);
+    }
+
+    /// Notes patients whom somebody asked for and who are closed to them, for the access log.
+    pub fn refuse(&mut self, patients: impl IntoIterator<Item = Uuid>) {
+        self.closed.extend(patients);
+    }
+
+    /// Who was refused up to now.
+    pub fn take_refused(&mut self) -> BTreeSet<Uuid> {
+        std::mem::take(&mut self.closed)
     }
 
     /// Notes a look that belongs in the access log though it may show nobody's data: one at the access log itself.

@@ -4,7 +4,7 @@
 use super::account::{self, Account};
 use super::sessions::{Rotated, Rotation};
 use super::sign_in::Doorkeeper;
-use super::throttle::{self, Counter};
+use super::throttle;
 use super::{Caller, password};
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -83,25 +83,16 @@ impl Doorkeeper {
         Ok(taking.execute(&mut accounts).await? == 1)
     }
 
-    /// Whether somebody who is signed in proves who they are. A wrong password or code is counted as at sign-in, before
-    /// it is looked at.
-    pub(super) async fn prove(&self, account: &Account, proof: Proof, address: &str) -> Result<bool> {
-        let now = ids::now();
-        {
-            let mut accounts = self.pool().accounts().await?;
-            throttle::check(&mut accounts, Counter::Address(address), now).await?;
-            throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
-            throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
-        }
+    /// Whether somebody who is signed in proves who they are. A wrong password or code is counted, before it is looked
+    /// at, by that sign-in: strangers who try the account keep its owner waiting in none.
+    pub(super) async fn prove(&self, account: &Account, sign_in: Uuid, proof: Proof) -> Result<bool> {
+        throttle::attempt_in(&mut *self.pool().accounts().await?, sign_in, ids::now()).await?;
         let right = match proof {
             Proof::Password(given) => password::verify(given, Some(account.password_hash.clone())).await?,
             Proof::Code(code) => self.take_code(account, &code).await?,
         };
-        let mut accounts = self.pool().accounts().await?;
         if right {
-            throttle::succeeded(&mut accounts, &account.email).await?;
-        } else {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::succeeded_in(&mut *self.pool().accounts().await?, sign_in).await?;
         }
         Ok(right)
     }
@@ -147,13 +138,12 @@ impl Doorkeeper {
         };
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check(&mut accounts, Counter::Email(&account.email), now).await?;
-        throttle::failed(&mut accounts, Counter::Email(&account.email), now).await?;
+        throttle::attempt_in(&mut accounts, sign_in, now).await?;
         let totp = totp(self.seal().open(account.id, &sealed)?, &account.email)?;
         let Some(step) = totp.check(code.trim(), u64::try_from(now.timestamp()).unwrap_or(0)) else {
             return Ok(None);
         };
-        throttle::succeeded(&mut accounts, &account.email).await?;
+        throttle::succeeded_in(&mut accounts, sign_in).await?;
         drop(accounts);
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
         let connection = transaction.connection()?;
@@ -223,7 +213,7 @@ impl Doorkeeper {
         if self.active_places(&places, None).await?.iter().any(|place| place.must_have_second_factor) {
             return Err(Error::Forbidden("your role must have a second factor: it can't be taken away".to_owned()));
         }
-        if !self.prove(&account, proof, caller.address).await? {
+        if !self.prove(&account, sign_in, proof).await? {
             return Ok(None);
         }
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
@@ -235,7 +225,7 @@ impl Doorkeeper {
     /// Proves again who they are: the sign-in goes on under a new token. `None`: the password or the code is wrong.
     pub async fn confirm_identity(&self, caller: Caller<'_>, sign_in: Uuid, proof: Proof) -> Result<Option<Rotated>> {
         let account = self.owner(sign_in).await?;
-        if !self.prove(&account, proof, caller.address).await? {
+        if !self.prove(&account, sign_in, proof).await? {
             return Ok(None);
         }
         let transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;

@@ -5,11 +5,12 @@ use super::api_key::{self, Keyring};
 use super::password;
 use super::scope::{self, Emergency, Scope, Sight, SignInMark, Viewer};
 use super::seal::Seal;
-use super::throttle::{self, Counter};
+use super::throttle;
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::objects::Holder;
 use crate::vocabulary::StaffRole;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types as st;
@@ -25,6 +26,11 @@ pub(super) const SIGN_IN_AGAIN: &str =
     "sign in first: the request has no valid token (it may have expired or been signed out)";
 const ENROL_FIRST: &str = "your role must sign in with a second factor and you have none yet: set it up with beginSecondFactor and \
     confirmSecondFactor. Until then only me, confirmIdentity and signOut are answered";
+
+const LINK_ENDED: &str = "this address was given to a sign-in that holds no more: sign in and ask for a new one";
+
+/// How long a token is taken to hold by the limits alone; each request asks for itself.
+const PAYS_FOR: Duration = Duration::from_secs(5);
 
 /// How long a sign-in lasts.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +128,7 @@ pub struct Doorkeeper {
     lifetimes: Lifetimes,
     seal: Seal,
     organisations: Cache<TokenHash, Uuid>,
-    holders: Cache<TokenHash, Uuid>,
+    payers: Cache<PayerKey, Uuid>,
     keyring: Keyring,
 }
 
@@ -141,6 +147,22 @@ pub struct Caller<'a> {
     pub address: &'a str,
     /// Why they want to see a restricted patient, if they said so.
     pub reason: Option<&'a str>,
+}
+
+/// By what a sign-in is known.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// Its token, and whether that came in the cookie.
+    Token(TokenHash, bool),
+    /// Its id: of a link that it was given.
+    SignIn(Uuid),
+}
+
+/// What a payer is remembered by.
+type PayerKey = (TokenHash, bool);
+
+fn payer_key(caller: Caller<'_>) -> Option<PayerKey> {
+    Some((token::hash(caller.token?), caller.by_cookie))
 }
 
 type ViewerRow =
@@ -173,9 +195,10 @@ fn emergencies(reasons: Option<&String>) -> Result<Vec<Emergency>> {
 impl Doorkeeper {
     /// Makes one. The key seals second factors' secrets.
     pub fn new(pool: Pool, lifetimes: Lifetimes, second_factor_key: [u8; 32]) -> Self {
-        let (organisations, holders) = (Cache::new(100_000), Cache::new(100_000));
+        let organisations = Cache::new(100_000);
+        let payers = Cache::builder().max_capacity(100_000).time_to_live(PAYS_FOR).build();
         let (keyring, seal) = (Keyring::new(pool.clone()), Seal::new(second_factor_key));
-        Self { pool, lifetimes, seal, organisations, holders, keyring }
+        Self { pool, lifetimes, seal, organisations, payers, keyring }
     }
 
     /// The pool, for what is not a request.
@@ -202,25 +225,23 @@ impl Doorkeeper {
         let now = ids::now();
         let found = {
             let mut accounts = self.pool.accounts().await?;
-            throttle::check(&mut accounts, Counter::Address(address), now).await?;
-            throttle::check(&mut accounts, Counter::Email(&email), now).await?;
-            throttle::failed(&mut accounts, Counter::Email(&email), now).await?;
+            throttle::attempt(&mut accounts, &email, address, now).await?;
             account::find(&mut accounts, &email).await?
         };
         let hash = found.as_ref().map(|account| account.password_hash.clone());
         let right = password::verify(with.password, hash).await?;
         let mut accounts = self.pool.accounts().await?;
         let Some(found) = found else {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), Vec::new()));
         };
         let places = account::places(&mut accounts, found.id).await?;
         if !right || found.disabled_at.is_some() {
-            throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+            throttle::refused(&mut accounts, address, now).await?;
             return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), places));
         }
         if !found.has_second_factor() {
-            throttle::succeeded(&mut accounts, &email).await?;
+            throttle::succeeded(&mut accounts, &email, address).await?;
         }
         drop(accounts);
         let place = match self.place(&places, with.organisation).await {
@@ -237,10 +258,10 @@ impl Doorkeeper {
                 let taken = self.take_code(&found, code).await?;
                 let mut accounts = self.pool.accounts().await?;
                 if !taken {
-                    throttle::failed(&mut accounts, Counter::Address(address), now).await?;
+                    throttle::refused(&mut accounts, address, now).await?;
                     return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
                 }
-                throttle::succeeded(&mut accounts, &email).await?;
+                throttle::succeeded(&mut accounts, &email, address).await?;
                 drop(accounts);
                 self.open(&found, &place, true, entered).await.map(Outcome::SignedIn)
             }
@@ -348,6 +369,11 @@ impl Doorkeeper {
         Ok(SignedIn { token, expires_at, viewer, enrolment_only })
     }
 
+    /// Takes away counts of failed sign-ins that are long forgotten.
+    pub async fn sweep_failures(&self) -> Result<()> {
+        throttle::sweep(&mut *self.pool.accounts().await?, ids::now()).await
+    }
+
     /// The organisation of a caller's token.
     pub(super) async fn organisation_of_caller(&self, caller: Caller<'_>) -> Result<Uuid> {
         self.organisation_of(token::hash(caller.token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?)).await
@@ -374,19 +400,47 @@ impl Doorkeeper {
         let token = caller.token.filter(|token| token::is_well_formed(token));
         let hash = token::hash(token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
         let org = self.organisation_of(hash).await?;
-        let whose = self.whose(org, hash, caller);
+        let by = By::Token(hash, caller.by_cookie);
+        let opened = self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, writable).await?;
+        let Some((scope, last_seen_at)) = opened else { return Err(Error::Unauthenticated(SIGN_IN_AGAIN)) };
+        if scope.viewer().sign_in.is_some_and(|sign_in| sign_in.enrolment_only) && !caller.enrolling {
+            scope.rollback().await;
+            return Err(Error::Forbidden(ENROL_FIRST.to_owned()));
+        }
+        self.keep_alive(hash, last_seen_at);
+        Ok(scope)
+    }
+
+    /// Opens a scope for the holder of a signed link, as the sign-in that it was given to would open one now.
+    pub async fn open_scope_of(&self, holder: &Holder, request_id: &str, writable: bool) -> Result<Scope> {
+        let by = By::SignIn(holder.sign_in);
+        let opened = self.open_scope_by((holder.org, by), holder.reasoned, request_id, writable).await?;
+        let Some((scope, _)) = opened else { return Err(Error::Forbidden(LINK_ENDED.to_owned())) };
+        let viewer = scope.viewer();
+        let other = viewer.staff != Some(holder.staff);
+        if other || viewer.sign_in.is_none_or(|sign_in| sign_in.enrolment_only) {
+            scope.rollback().await;
+            return Err(Error::Forbidden(LINK_ENDED.to_owned()));
+        }
+        Ok(scope)
+    }
+
+    /// Opens a scope for a sign-in, with when it was last seen; `None` if it holds no more.
+    async fn open_scope_by(
+        &self,
+        (org, by): (Uuid, By),
+        reason_stated: bool,
+        request_id: &str,
+        writable: bool,
+    ) -> Result<Option<(Scope, DateTime<Utc>)>> {
+        let whose = self.whose(org, by, reason_stated);
         let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
         let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (opened, emergency, reasons))) = found
         else {
             transaction.rollback().await;
-            return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
+            return Ok(None);
         };
-        if *enrolment_only && !caller.enrolling {
-            transaction.rollback().await;
-            return Err(Error::Forbidden(ENROL_FIRST.to_owned()));
-        }
-        self.keep_alive(hash, *last_seen_at);
         let fresh = TimeDelta::from_std(self.lifetimes.reauthenticate_after).unwrap_or(TimeDelta::minutes(10));
         let lately = proved_at.is_some_and(|proved_at| proved_at > ids::now() - fresh);
         let sign_in = SignInMark { id: *id, proved_at: *proved_at, lately, enrolment_only: *enrolment_only };
@@ -399,53 +453,40 @@ impl Doorkeeper {
             service: None,
         };
         let sight = Sight { all: opened == "all", emergencies: emergencies(reasons.as_ref())? };
-        Ok(Scope::new(viewer, caller.request_id.to_owned(), transaction, writable, sight))
+        Ok(Some((Scope::new(viewer, request_id.to_owned(), transaction, writable, sight), *last_seen_at)))
     }
 
-    /// Opens a scope for a staff member whom a signed link names: they must be active still, and so must their account.
-    pub async fn open_scope_of(&self, org: Uuid, staff: Uuid, request_id: &str, writable: bool) -> Result<Scope> {
-        // The address was made for somebody who had been shown the record: a restriction was answered for then.
-        let mut who = Sql::<(st::Text, st::Text, st::Bool, st::Nullable<st::Text>)>::new(format!(
-            "SELECT s.role, set_config('app.opened', 'all', true), {ONLY_PATIENTS}, e.reasons FROM staff s \
-             JOIN account_membership m ON m.org_id = s.org_id AND m.staff_id = s.id JOIN account a ON a.id = m.account_id"
-        ));
-        push_emergencies(&mut who, ids::now());
-        who.push(" WHERE s.active AND a.disabled_at IS NULL AND s.org_id = ").push_bind(org);
-        who.push(" AND s.id = ").push_bind(staff);
-        let (transaction, roles) =
-            self.pool.begin::<_, (StaffRole, String, bool, Option<String>)>(writable, org, &who).await?;
-        let Some((role, _, emergency, reasons)) = roles.into_iter().next() else {
-            transaction.rollback().await;
-            return Err(Error::Forbidden("who asked for this address works here no more".to_owned()));
-        };
-        let viewer = Viewer { org, staff: Some(staff), role: Some(role), sign_in: None, emergency, service: None };
-        let sight = Sight { all: true, emergencies: emergencies(reasons.as_ref())? };
-        Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable, sight))
+    /// Who pays for a request: the staff member or the service account of its token or key, if that holds; `None` for
+    /// nobody's and for one that holds no more. The answer is remembered for some seconds, or until the token is refused.
+    pub async fn payer(&self, caller: Caller<'_>) -> Result<Option<Uuid>> {
+        let Some(key) = payer_key(caller) else { return Ok(None) };
+        if let Some(payer) = self.payers.get(&key) {
+            return Ok(Some(payer));
+        }
+        match self.open_scope(Caller { enrolling: true, reason: None, ..caller }, false).await {
+            Ok(scope) => {
+                let payer = scope.viewer().actor();
+                scope.rollback().await;
+                if let Some(payer) = payer {
+                    self.payers.insert(key, payer);
+                }
+                Ok(payer)
+            }
+            Err(Error::Unauthenticated(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Whose token or key it is: a staff member's or a service account's id; `None` for nobody's. Whether it still holds
-    /// is not asked. It never changes, so it is remembered.
-    pub async fn account_of(&self, token: &str) -> Result<Option<Uuid>> {
-        if api_key::looks_like(token) {
-            return self.keyring.account_of(token).await;
+    /// Notes that a token or key was refused: it pays for nothing more.
+    pub fn forget_payer(&self, caller: Caller<'_>) {
+        if let Some(key) = payer_key(caller) {
+            self.payers.invalidate(&key);
         }
-        if !token::is_well_formed(token) {
-            return Ok(None);
-        }
-        let hash = token::hash(token);
-        if let Some(staff) = self.holders.get(&hash) {
-            return Ok(Some(staff));
-        }
-        let mut accounts = self.pool.accounts().await?;
-        let found: Vec<(Uuid, Uuid)> =
-            Sql::<(st::Uuid, st::Uuid)>::new("SELECT org_id, staff_id FROM sign_in WHERE token_hash = ")
-                .bind(hash.to_vec())
-                .load(&mut accounts)
-                .await?;
-        let Some((org, staff)) = found.into_iter().next() else { return Ok(None) };
-        self.organisations.insert(hash, org);
-        self.holders.insert(hash, staff);
-        Ok(Some(staff))
+    }
+
+    /// Whether a token or key was not refused since it last paid.
+    pub fn is_payer(&self, caller: Caller<'_>) -> bool {
+        payer_key(caller).is_some_and(|key| self.payers.contains_key(&key))
     }
 
     /// The organisation and service account of an API key that was met before, also of one that is refused now.
@@ -467,27 +508,30 @@ impl Doorkeeper {
         Ok(org)
     }
 
-    /// Asks whose token it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
+    /// Asks whose sign-in it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
     /// same statement says which restricted patients are open to them, and whose clinical records alone somebody sees
     /// who has none but emergency access: the row policies ask for both, and without them show less.
-    fn whose(&self, org: Uuid, hash: TokenHash, caller: Caller<'_>) -> Sql<ViewerSql> {
+    fn whose(&self, org: Uuid, by: By, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
         let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
         let mut sql = Sql::new(
             "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
              a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), ",
         );
-        scope::push_opened(&mut sql, org, caller.reason.is_some(), "coalesce(e.patients, '')");
+        scope::push_opened(&mut sql, org, reason_stated, "coalesce(e.patients, '')");
         sql.push(format!(
             ", {ONLY_PATIENTS}, e.reasons FROM sign_in i JOIN account a ON a.id = i.account_id \
              JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id"
         ));
         push_emergencies(&mut sql, now);
-        sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND i.token_hash = ")
-            .push_bind(hash.to_vec())
-            .push(" AND i.by_cookie = ")
-            .push_bind(caller.by_cookie)
-            .push(" AND s.org_id = ")
+        sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND ");
+        match by {
+            By::Token(hash, by_cookie) => {
+                sql.push("i.token_hash = ").push_bind(hash.to_vec()).push(" AND i.by_cookie = ").push_bind(by_cookie)
+            }
+            By::SignIn(id) => sql.push("i.id = ").push_bind(id),
+        };
+        sql.push(" AND s.org_id = ")
             .push_bind(org)
             .push(" AND i.expires_at > ")
             .push_bind(now)

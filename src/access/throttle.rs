@@ -1,42 +1,81 @@
-//! Failed sign-ins slow the next ones down, by account name and by network address.
+//! Failed sign-ins slow the next ones down: by account and network address together, by account alone, by address alone,
+//! and by sign-in for who is signed in already.
+//!
+//! The strict count is that of an account at an address: who tries passwords waits, and nobody else. The count of an
+//! account over all addresses is generous, so that strangers can't shut its owner out, and there against tries from very
+//! many addresses: NIST SP 800-63B 5.2.2 and OWASP ASVS 2.2.1 allow at most 100 consecutive failures of an account. An
+//! address from which the account was signed in to within 30 days does not wait for that one.
 
+use super::rate::network_of;
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types as st;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-/// Failures that cost nothing. The next one waits 1 s, then 2, 4, 8 … up to `LONGEST_DELAY`.
-const FREE_FAILURES: i32 = 5;
-/// Failures of one address that cost nothing: a clinic shares one.
-const FREE_ADDRESS_FAILURES: i32 = 30;
 /// No delay grows over this, in seconds.
 const LONGEST_DELAY: i64 = 900;
-/// A count is forgotten after this many minutes without a failure.
-const FORGOTTEN_AFTER: i64 = 30;
+/// For so many days an address from which somebody signed in is one of theirs.
+const KNOWN_FOR: i64 = 30;
+/// Counts are swept after so many days without a failure: after each is forgotten.
+const SWEPT_AFTER: i64 = 2;
 
 /// What failures are counted by.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Counter<'a> {
-    /// The e-mail that was tried, whether or not it has an account.
+enum Counter<'a> {
+    /// The e-mail that was tried, whether or not it has an account, and the address it was tried from.
+    EmailAtAddress(&'a str, &'a str),
+    /// The e-mail, wherever it was tried.
     Email(&'a str),
-    /// The address the request came from.
+    /// The address the request came from: of IPv6 its network of 64 bits.
     Address(&'a str),
+    /// The sign-in in which somebody proves who they are.
+    SignIn(Uuid),
 }
 
 impl Counter<'_> {
-    fn key(&self) -> (&'static str, Vec<u8>, i32) {
+    fn key(&self) -> (&'static str, Vec<u8>) {
+        let email_hash = |email: &str| Sha256::digest(email.as_bytes());
         match self {
-            Self::Email(email) => ("email", Sha256::digest(email.as_bytes()).to_vec(), FREE_FAILURES),
-            Self::Address(address) => ("address", Sha256::digest(address.as_bytes()).to_vec(), FREE_ADDRESS_FAILURES),
+            Self::EmailAtAddress(email, address) => {
+                let both = [email_hash(email).as_slice(), &network_of(address)].concat();
+                ("email_at_address", Sha256::digest(both).to_vec())
+            }
+            Self::Email(email) => ("email", email_hash(email).to_vec()),
+            Self::Address(address) => ("address", Sha256::digest(network_of(address)).to_vec()),
+            Self::SignIn(id) => ("sign_in", Sha256::digest(id.as_bytes()).to_vec()),
+        }
+    }
+
+    /// Failures that cost nothing. The next one waits 1 s, then 2, 4, 8 … up to `LONGEST_DELAY`. A clinic shares one
+    /// address.
+    fn free(&self) -> i32 {
+        match self {
+            Self::EmailAtAddress(..) | Self::SignIn(_) => 5,
+            Self::Address(_) => 30,
+            Self::Email(_) => 100,
+        }
+    }
+
+    /// The count is forgotten after this time without a failure.
+    fn forgotten_after(&self) -> TimeDelta {
+        match self {
+            Self::EmailAtAddress(..) | Self::Address(_) | Self::SignIn(_) => TimeDelta::minutes(30),
+            Self::Email(_) => TimeDelta::hours(24),
         }
     }
 }
 
+/// Whether a delay still runs. One that ends later than any delay lasts was written before the clock went back.
+fn runs(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    until > now && until <= now + TimeDelta::seconds(LONGEST_DELAY)
+}
+
 /// RATE_LIMITED while a delay runs.
-pub(super) async fn check(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: DateTime<Utc>) -> Result<()> {
-    let (kind, key, _) = counter.key();
+async fn check(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: DateTime<Utc>) -> Result<()> {
+    let (kind, key) = counter.key();
     let blocked: Vec<DateTime<Utc>> =
         Sql::<st::Timestamptz>::new("SELECT blocked_until FROM sign_in_failure WHERE kind = ")
             .bind(kind)
@@ -45,8 +84,7 @@ pub(super) async fn check(connection: &mut AsyncPgConnection, counter: Counter<'
             .load(connection)
             .await?;
     match blocked.as_slice().first() {
-        // One that ends later than any delay lasts was written before the clock went back.
-        Some(until) if *until > now && *until <= now + TimeDelta::seconds(LONGEST_DELAY) => {
+        Some(until) if runs(*until, now) => {
             let wait = (*until - now).num_seconds().max(0) + 1;
             Err(Error::RateLimited { retry_after: u64::try_from(wait).unwrap_or(1) })
         }
@@ -54,60 +92,129 @@ pub(super) async fn check(connection: &mut AsyncPgConnection, counter: Counter<'
     }
 }
 
-/// The delay after a number of failures, in seconds.
-fn delay(failures: i32, free: i32) -> i64 {
-    let over = failures - free;
-    if over < 0 {
-        0
-    } else {
-        1_i64.checked_shl(u32::try_from(over).unwrap_or(0).min(20)).unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
-    }
-}
-
-/// Counts a failure; concurrent ones are each counted.
-pub(super) async fn failed(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: DateTime<Utc>) -> Result<()> {
-    let (kind, key, free) = counter.key();
-    let failures: i32 = Sql::<st::Integer>::new(
+/// Counts a failure, each of concurrent ones; `waits`: but none while a delay runs. Whether it was counted.
+async fn count(
+    connection: &mut AsyncPgConnection,
+    counter: Counter<'_>,
+    now: DateTime<Utc>,
+    waits: bool,
+) -> Result<bool> {
+    let (kind, key) = counter.key();
+    let counted = Sql::<()>::new(
         "INSERT INTO sign_in_failure AS f (kind, key_hash, failures, last_failed_at, blocked_until) VALUES (",
     )
     .bind(kind)
     .text(", ")
-    .bind(key.clone())
+    .bind(key)
     .text(", 1, ")
     .bind(now)
     .text(", ")
     .bind(now)
-    .text(") ON CONFLICT (kind, key_hash) DO UPDATE SET failures = CASE WHEN f.last_failed_at < ")
-    .bind(now - TimeDelta::minutes(FORGOTTEN_AFTER))
-    .text(" THEN 1 ELSE f.failures + 1 END, last_failed_at = excluded.last_failed_at RETURNING failures")
-    .get_result(connection)
+    .text(
+        ") ON CONFLICT (kind, key_hash) DO UPDATE SET last_failed_at = excluded.last_failed_at, \
+         (failures, blocked_until) = (SELECT t.n, excluded.last_failed_at + make_interval(secs => CASE WHEN t.n < ",
+    )
+    .bind(counter.free())
+    .text(" THEN 0 ELSE least(power(2::float8, least(t.n - ")
+    .bind(counter.free())
+    .text(", 20)), ")
+    .bind(LONGEST_DELAY)
+    .text(") END) FROM (SELECT CASE WHEN f.last_failed_at < ")
+    .bind(now - counter.forgotten_after())
+    .text(" THEN 1 ELSE f.failures + 1 END AS n) AS t) WHERE ")
+    .bind(!waits)
+    .text(" OR f.blocked_until <= ")
+    .bind(now)
+    .text(" OR f.blocked_until > ")
+    .bind(now + TimeDelta::seconds(LONGEST_DELAY))
+    .execute(connection)
     .await?;
-    let seconds = delay(failures, free);
-    if seconds > 0 {
-        let until = now + TimeDelta::seconds(seconds);
-        Sql::<()>::new("UPDATE sign_in_failure SET blocked_until = CASE WHEN blocked_until > ")
-            .bind(now + TimeDelta::seconds(LONGEST_DELAY))
-            .text(" THEN ")
-            .bind(until)
-            .text(" ELSE greatest(blocked_until, ")
-            .bind(until)
-            .text(") END WHERE kind = ")
-            .bind(kind)
-            .text(" AND key_hash = ")
-            .bind(key)
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
+    Ok(counted > 0)
 }
 
-/// A success forgets the failures of that e-mail (not of the address: an attacker may own one account).
-pub(super) async fn succeeded(connection: &mut AsyncPgConnection, email: &str) -> Result<()> {
-    let (kind, key, _) = Counter::Email(email).key();
+/// Counts a try as a failure before it is looked at, so that a burst can't outrun the count; RATE_LIMITED while a delay
+/// runs. Who succeeds takes it back.
+async fn take(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: DateTime<Utc>) -> Result<()> {
+    if count(connection, counter, now, true).await? {
+        return Ok(());
+    }
+    // A success that came between the two has taken the delay away.
+    check(connection, counter, now).await
+}
+
+async fn forget(connection: &mut AsyncPgConnection, counter: Counter<'_>) -> Result<()> {
+    let (kind, key) = counter.key();
     Sql::<()>::new("DELETE FROM sign_in_failure WHERE kind = ")
         .bind(kind)
         .text(" AND key_hash = ")
         .bind(key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Whether an account was signed in to from this address lately.
+async fn is_known(connection: &mut AsyncPgConnection, email: &str, address: &str, now: DateTime<Utc>) -> Result<bool> {
+    let from: Vec<String> = Sql::<st::Text>::new(
+        "SELECT DISTINCT i.from_address FROM sign_in i JOIN account a ON a.id = i.account_id WHERE a.email = ",
+    )
+    .bind(email)
+    .text(" AND i.created_at > ")
+    .bind(now - TimeDelta::days(KNOWN_FOR))
+    .load(connection)
+    .await?;
+    let network = network_of(address);
+    Ok(from.iter().any(|known| network_of(known) == network))
+}
+
+/// RATE_LIMITED while an address waits for its failures at any account.
+pub(super) async fn check_address(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<()> {
+    check(connection, Counter::Address(address), now).await
+}
+
+/// A try to sign in; RATE_LIMITED while it must wait. The right password waits too, or waiting would tell that it is right.
+pub(super) async fn attempt(
+    connection: &mut AsyncPgConnection,
+    email: &str,
+    address: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    check_address(connection, address, now).await?;
+    // First the strict one: who waits for it adds nothing to the count that others wait for.
+    take(connection, Counter::EmailAtAddress(email, address), now).await?;
+    match take(connection, Counter::Email(email), now).await {
+        Err(Error::RateLimited { .. }) if is_known(connection, email, address, now).await? => Ok(()),
+        other => other,
+    }
+}
+
+/// That a try failed, for its address: it alone is not counted before, as a clinic shares one.
+pub(super) async fn refused(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<()> {
+    count(connection, Counter::Address(address), now, false).await.map(|_| ())
+}
+
+/// A success forgets the failures of that e-mail: over all addresses, as they are no longer consecutive, and from this one.
+/// Not those of the address: an attacker may own one account.
+pub(super) async fn succeeded(connection: &mut AsyncPgConnection, email: &str, address: &str) -> Result<()> {
+    forget(connection, Counter::EmailAtAddress(email, address)).await?;
+    forget(connection, Counter::Email(email)).await
+}
+
+/// A try of somebody who is signed in to prove who they are; RATE_LIMITED while that sign-in must wait. Who tries the
+/// account from outside has no part in it.
+pub(super) async fn attempt_in(connection: &mut AsyncPgConnection, sign_in: Uuid, now: DateTime<Utc>) -> Result<()> {
+    take(connection, Counter::SignIn(sign_in), now).await
+}
+
+/// A success forgets that sign-in's failures.
+pub(super) async fn succeeded_in(connection: &mut AsyncPgConnection, sign_in: Uuid) -> Result<()> {
+    forget(connection, Counter::SignIn(sign_in)).await
+}
+
+/// Takes away counts that are long forgotten.
+pub(super) async fn sweep(connection: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<()> {
+    Sql::<()>::new("DELETE FROM sign_in_failure WHERE last_failed_at < ")
+        .bind(now - TimeDelta::days(SWEPT_AFTER))
         .execute(connection)
         .await?;
     Ok(())
@@ -118,9 +225,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_and_stop_growing() {
-        let delays: Vec<i64> =
-            [1, 4, 5, 6, 7, 8, 14, 15, 40, i32::MAX].iter().map(|n| delay(*n, FREE_FAILURES)).collect();
-        assert_eq!(delays, [0, 0, 1, 2, 4, 8, 512, 900, 900, 900]);
+    fn an_address_is_counted_by_its_network() {
+        let same = |one, other| {
+            let counters =
+                |address| [Counter::Address(address).key(), Counter::EmailAtAddress("a@b.example", address).key()];
+            let (one, other) = (counters(one), counters(other));
+            assert_eq!(one[0] == other[0], one[1] == other[1]);
+            one == other
+        };
+        assert!(same("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert!(!same("2001:db8:1:2::1", "2001:db8:1:3::1"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+        assert!(same("unknown", "unknown") && !same("unknown", "192.0.2.2"));
+    }
+
+    #[test]
+    fn counters_are_told_apart() {
+        let keys = [
+            Counter::Email("a@b.example").key(),
+            Counter::Email("c@b.example").key(),
+            Counter::EmailAtAddress("a@b.example", "192.0.2.1").key(),
+            Counter::EmailAtAddress("a@b.example", "192.0.2.2").key(),
+            Counter::EmailAtAddress("c@b.example", "192.0.2.1").key(),
+            Counter::Address("192.0.2.1").key(),
+            Counter::SignIn(Uuid::from_u128(1)).key(),
+            Counter::SignIn(Uuid::from_u128(2)).key(),
+        ];
+        let different: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len());
+        assert!(keys.iter().all(|(_, hash)| hash.len() == 32));
+    }
+
+    #[test]
+    fn a_delay_from_before_the_clock_went_back_is_none() {
+        let now = Utc::now();
+        assert!(runs(now + TimeDelta::seconds(1), now) && runs(now + TimeDelta::seconds(LONGEST_DELAY), now));
+        assert!(!runs(now, now) && !runs(now + TimeDelta::seconds(LONGEST_DELAY + 1), now));
     }
 }

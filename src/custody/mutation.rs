@@ -217,10 +217,10 @@ impl CustodyMutation {
         let work = transaction(move |scope| Box::pin(give_out(scope, id)));
         let patient = operation.mutate(operation.retry(ctx, None)?, work).await?;
         let mut reader = operation.reader().await?;
-        let (org, staff) = (reader.org(), reader.viewer().author()?);
+        let holder = operation.holder(&reader.viewer())?;
         let until = ids::now() + EXPORT_LINKS;
         let purpose = Use::Read(Reading::Original, Reason::Export);
-        let link = |record| operation.service().links.address(&Pass { purpose, org, staff, record, until });
+        let link = |record| operation.service().links.address(&Pass { purpose, holder, record, until });
         let export = export::export(&mut reader, &patient, &link).await?;
         drop(reader);
         Ok(ExportPatientPayload { export, patient })

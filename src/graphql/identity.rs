@@ -230,8 +230,8 @@ impl IdentityMutation {
         Ok(RegenerateRecoveryCodesPayload { recovery_codes })
     }
 
-    /// Changes one's own password. Every other sign-in of the account ends, and this one gets a new token. A wrong
-    /// current password counts as a failure at sign-in does.
+    /// Changes one's own password. Every other sign-in of the account ends, and this one gets a new token. Wrong current
+    /// passwords slow the next ones of this sign-in down.
     async fn change_password(&self, ctx: &Context<'_>, input: ChangePasswordInput) -> Result<ChangePasswordPayload> {
         let operation = ctx.operation()?;
         let (viewer, sign_in, pass) = current(operation).await?;
@@ -246,7 +246,7 @@ impl IdentityMutation {
             return Err(Error::input("input.new", fault).into());
         }
         let caller = operation.caller(&pass);
-        let changed = doorkeeper.change_password(caller, &account, input.current, input.new).await?;
+        let changed = doorkeeper.change_password(caller, (&account, sign_in), input.current, input.new).await?;
         let Some(rotated) = changed else { return Err(refused(operation, viewer, "input.current").await.into()) };
         note(operation, viewer, Event::PasswordChanged).await?;
         let (token, expires_at) = renewed(ctx, operation, rotated).await;

@@ -148,7 +148,8 @@ pub(super) async fn hand_over(
     token: String,
     by_cookie: bool,
 ) -> Option<String> {
-    operation.continue_with(token.clone(), by_cookie).await;
+    let errors = ctx.query_env.errors.lock().map_or(0, |errors| errors.len());
+    operation.continue_with(token.clone(), by_cookie, errors).await;
     if !by_cookie {
         return Some(token);
     }

@@ -3,12 +3,13 @@
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
 use super::{App, limits};
+use crate::access::Caller;
 use crate::access::api_key::looks_like;
 use crate::access::rate::{Charge, Payer, Standing};
 use crate::config::Introspection;
 use crate::error::Error;
 use crate::graphql::gate::{Admitted, Refusal};
-use crate::operation::{Operation, RequestFacts, batches};
+use crate::operation::{Operation, Refusal as Refused, RequestFacts, batches};
 use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -129,17 +130,28 @@ async fn run(
             return Err(RequestRefusal::too_many(charge.standing.resets_in));
         }
     }
-    let account = if admitted.iter().any(Result::is_ok) { account(app, &facts).await } else { None };
+    let by_address = *standing;
+    let mut payer = if admitted.iter().any(Result::is_ok) { payer(app, &facts).await } else { None };
     let mut answers = Vec::with_capacity(admitted.len());
     for (place, (one, outcome)) in call.requests.into_iter().zip(admitted).enumerate() {
-        let refused = match (&outcome, account) {
-            (Ok(admitted), Some(account)) => pay(app, account, admitted, standing).await,
-            _ => None,
+        let cost = outcome.as_ref().map_or(0, Admitted::cost);
+        let paid = match payer.filter(|_| outcome.is_ok()) {
+            Some(payer) => app.rates.charge(Payer::Account(payer), cost).await.map(|charge| (payer, charge)),
+            None => None,
         };
-        let answer = match refused {
-            Some(refusal) => refusal,
+        *standing = paid.map_or(*standing, |(_, charge)| Some(charge.standing));
+        let answer = match paid.filter(|(_, charge)| !charge.passed) {
+            Some((_, charge)) => too_dear(cost, &charge),
             None => execute(app, one, outcome, (&facts, why_none), call.batch.then_some(place)).await,
         };
+        if let Some((account, charge)) = paid
+            && answer.errors.iter().any(|error| code_of(error) == Some("UNAUTHENTICATED"))
+            && !app.service.doorkeeper.is_payer(caller(&facts))
+        {
+            // It ended within the last seconds: whose it was has nothing to do with it.
+            app.rates.give_back(Payer::Account(account), &charge).await;
+            (payer, *standing) = (None, by_address);
+        }
         answers.push(match standing {
             Some(standing) => answer.extension("rateLimit", limits::extension(standing)),
             None => answer,
@@ -163,21 +175,33 @@ fn document<'a>(app: &'a App, one: &'a Parameters) -> Result<&'a str, Refusal> {
     }
 }
 
-/// Who pays for a request: whose token it is, where accounts are limited. A token that is nobody's counted on its address.
-async fn account(app: &App, facts: &RequestFacts) -> Option<Uuid> {
-    let token = facts.token.as_deref().filter(|_| app.rates.limits_accounts())?;
-    app.service.doorkeeper.account_of(token).await.unwrap_or_else(|error| {
+/// Who pays for a request: whose token it is, where accounts are limited. A token that is nobody's, or holds no more, is
+/// counted on its address.
+async fn payer(app: &App, facts: &RequestFacts) -> Option<Uuid> {
+    if facts.token.is_none() || !app.rates.limits_accounts() {
+        return None;
+    }
+    app.service.doorkeeper.payer(caller(facts)).await.unwrap_or_else(|error| {
         tracing::warn!(?error, "whose token it is can't be asked: its address alone is counted");
         None
     })
 }
 
-/// Takes the price of an operation from an account; the refusal, if it has not enough.
-async fn pay(app: &App, account: Uuid, admitted: &Admitted, standing: &mut Option<Standing>) -> Option<Response> {
-    let charge = app.rates.charge(Payer::Account(account), admitted.cost()).await?;
-    *standing = Some(charge.standing);
-    let refusal = || failed(Error::RateLimited { retry_after: charge.standing.resets_in });
-    (!charge.passed).then(|| refusal().extension("cost", async_graphql::Value::from(admitted.cost())))
+fn caller(facts: &RequestFacts) -> Caller<'_> {
+    Caller {
+        token: facts.token.as_deref(),
+        by_cookie: facts.by_cookie,
+        enrolling: facts.enrolling,
+        request_id: &facts.id,
+        address: &facts.address,
+        reason: facts.reason.as_deref(),
+    }
+}
+
+/// The refusal of an operation for which an account has not enough.
+fn too_dear(cost: u64, charge: &Charge) -> Response {
+    let refusal = failed(Error::RateLimited { retry_after: charge.standing.resets_in });
+    refusal.extension("cost", async_graphql::Value::from(cost))
 }
 
 async fn execute(
@@ -223,15 +247,14 @@ async fn execute(
 async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, facts: RequestFacts) -> Response {
     let operation = Arc::new(Operation::new(Arc::clone(&app.service), facts));
     if let Err(error) = may_begin(&app, &operation, &admitted).await {
-        let refused = matches!(error, Error::Forbidden(_));
+        let refused: &[Refused] = if matches!(error, Error::Forbidden(_)) { &[Refused::Last] } else { &[] };
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
     let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));
     let response = app.schema.execute(request).await;
-    let refused = response.errors.iter().any(|error| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
     // The same refusal at each of a thousand places is one; but what a mutation did is told.
     let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
-    match operation.finish(refused).await.and_then(|()| held()) {
+    match operation.finish(&refusals(&response)).await.and_then(|()| held()) {
         Ok(()) => response.extension("cost", async_graphql::Value::from(admitted.cost())),
         Err(error) => failed(error),
     }
@@ -257,6 +280,15 @@ async fn may_begin(app: &App, operation: &Operation, admitted: &Admitted) -> cra
         }
         _ => Ok(()),
     }
+}
+
+/// What was refused in an operation. The errors of fields are in the order in which they came about; the one that took the
+/// whole answer with it came last and stands first.
+fn refusals(response: &Response) -> Vec<Refused> {
+    let ended = usize::from(response.data == async_graphql::Value::Null);
+    let errors = response.errors.iter().enumerate();
+    let refused = errors.filter(|(_, error)| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
+    refused.map(|(place, _)| place.checked_sub(ended).map_or(Refused::Last, Refused::Field)).collect()
 }
 
 fn code_of(error: &ServerError) -> Option<&str> {

@@ -10,21 +10,26 @@ use diesel_async::RunQueryDsl;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Which of these records, none of which was found, are there for who says why they are needed.
+/// Which of these records, none of which was found, are there for who says why they are needed. Whose they are is noted
+/// for the access log.
 pub async fn restricted(scope: &mut Scope, wanted: &[(RecordKind, Uuid)]) -> Result<BTreeSet<Uuid>> {
     if wanted.is_empty() || scope.sees_all() {
         return Ok(BTreeSet::new());
     }
     let kinds: Vec<String> = wanted.iter().map(|(kind, _)| kind.as_str().to_owned()).collect();
     let records: Vec<Uuid> = wanted.iter().map(|(_, record)| *record).collect();
-    let found: Vec<Uuid> = Sql::<st::Uuid>::new("SELECT w.id FROM unnest(")
-        .bind(kinds)
-        .text("::text[], ")
-        .bind(records)
-        .text("::uuid[]) AS w (kind, id) WHERE is_restricted(w.kind, w.id)")
-        .load(scope.ledger()?.connection)
-        .await?;
-    Ok(found.into_iter().collect())
+    let found: Vec<(Uuid, Option<Uuid>)> =
+        Sql::<(st::Uuid, st::Nullable<st::Uuid>)>::new("SELECT w.id, restricted_patient(w.kind, w.id) FROM unnest(")
+            .bind(kinds)
+            .text("::text[], ")
+            .bind(records)
+            .text("::uuid[]) AS w (kind, id)")
+            .load(scope.ledger()?.connection)
+            .await?;
+    let closed: Vec<(Uuid, Uuid)> =
+        found.into_iter().filter_map(|(record, patient)| Some((record, patient?))).collect();
+    scope.refuse(closed.iter().map(|(_, patient)| *patient));
+    Ok(closed.into_iter().map(|(record, _)| record).collect())
 }
 
 /// The error for a record that was not found: REASON_REQUIRED if it is a restricted patient's, else NOT_FOUND.

@@ -1,5 +1,5 @@
-//! Addresses that prove by themselves who may use them, for what and how long: no bearer token is needed, and none of
-//! it can be changed.
+//! Addresses that prove by themselves to whom they were given, for what and how long: no bearer token is needed, and none
+//! of it can be changed. Whether that sign-in still holds is asked when one is used.
 
 use crate::config::ObjectSettings;
 use crate::keys;
@@ -67,23 +67,34 @@ impl Use {
     }
 }
 
+/// To whom a link was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// In which organisation.
+    pub org: Uuid,
+    /// Who asked for it, and uses it.
+    pub staff: Uuid,
+    /// By which sign-in: it ends with that.
+    pub sign_in: Uuid,
+    /// Whether they said why they look, as restricted patients ask for.
+    pub reasoned: bool,
+}
+
 /// What a link says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     /// What it lets one do.
     pub purpose: Use,
-    /// In which organisation.
-    pub org: Uuid,
-    /// Who asked for it, and uses it.
-    pub staff: Uuid,
+    /// Whose it is.
+    pub holder: Holder,
     /// Of which record.
     pub record: Uuid,
     /// Until when, in whole seconds.
     pub until: DateTime<Utc>,
 }
 
-/// Bytes of what is signed: use, three ids, seconds.
-const SIGNED: usize = 1 + 3 * 16 + 8;
+/// Bytes of what is signed: use, whether a reason was stated, four ids, seconds.
+const SIGNED: usize = 2 + 4 * 16 + 8;
 const SIGNATURE: usize = 32;
 
 /// The least characters of a secret that somebody chose.
@@ -119,7 +130,7 @@ impl Links {
 
     fn mac(&self, payload: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.key).ok()?;
-        mac.update(b"clinic photo link 1");
+        mac.update(b"clinic photo link 2");
         mac.update(payload);
         Some(mac)
     }
@@ -133,8 +144,9 @@ impl Links {
     /// The pass as text that can't be made without the key.
     pub fn sign(&self, pass: &Pass) -> String {
         let mut bytes = Vec::with_capacity(SIGNED + SIGNATURE);
-        bytes.push(pass.purpose.byte());
-        for id in [pass.org, pass.staff, pass.record] {
+        let Holder { org, staff, sign_in, reasoned } = pass.holder;
+        bytes.extend([pass.purpose.byte(), u8::from(reasoned)]);
+        for id in [org, staff, sign_in, pass.record] {
             bytes.extend_from_slice(id.as_bytes());
         }
         bytes.extend_from_slice(&pass.until.timestamp().to_be_bytes());
@@ -150,12 +162,12 @@ impl Links {
         let (signed, signature) = bytes.split_at_checked(SIGNED)?;
         self.mac(signed)?.verify_slice(signature).ok()?;
         let (purpose, rest) = signed.split_first()?;
-        let (ids, seconds) = rest.split_at_checked(3 * 16)?;
+        let (reasoned, rest) = rest.split_first()?;
+        let (ids, seconds) = rest.split_at_checked(4 * 16)?;
         let mut ids = ids.chunks_exact(16).map(|id| Uuid::from_slice(id).ok());
         Some(Pass {
             purpose: Use::of_byte(*purpose)?,
-            org: ids.next()??,
-            staff: ids.next()??,
+            holder: Holder { org: ids.next()??, staff: ids.next()??, sign_in: ids.next()??, reasoned: *reasoned == 1 },
             record: ids.next()??,
             until: DateTime::from_timestamp(i64::from_be_bytes(seconds.try_into().ok()?), 0)?,
         })
@@ -172,11 +184,16 @@ mod tests {
     }
 
     fn pass() -> impl Strategy<Value = Pass> {
-        (0_u8..5, any::<u128>(), any::<u128>(), any::<u128>(), 0_i64..4_000_000_000).prop_map(
-            |(purpose, org, staff, record, until)| Pass {
+        let ids = (any::<u128>(), any::<u128>(), any::<u128>(), any::<u128>());
+        (0_u8..7, ids, any::<bool>(), 0_i64..4_000_000_000).prop_map(
+            |(purpose, (org, staff, sign_in, record), reasoned, until)| Pass {
                 purpose: Use::of_byte(purpose).expect("a use"),
-                org: Uuid::from_u128(org),
-                staff: Uuid::from_u128(staff),
+                holder: Holder {
+                    org: Uuid::from_u128(org),
+                    staff: Uuid::from_u128(staff),
+                    sign_in: Uuid::from_u128(sign_in),
+                    reasoned,
+                },
                 record: Uuid::from_u128(record),
                 until: DateTime::from_timestamp(until, 0).expect("a time"),
             },

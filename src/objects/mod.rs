@@ -3,7 +3,7 @@
 
 mod link;
 
-pub use link::{Links, Pass, Reading, Reason, Use};
+pub use link::{Holder, Links, Pass, Reading, Reason, Use};
 
 use crate::config::ObjectSettings;
 use crate::error::{Error, Result};

@@ -7,11 +7,11 @@ pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
 use crate::access::sign_in::Doorkeeper;
-use crate::access::{Caller, Emergency, Scope};
+use crate::access::{Caller, Emergency, Scope, Viewer};
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry};
 use crate::mail::Mailer;
-use crate::objects::{Links, Objects};
+use crate::objects::{Holder, Links, Objects};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -71,6 +71,7 @@ pub struct Operation {
     pass: Mutex<Pass>,
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Vec<Shown>>,
+    changes: std::sync::Mutex<Vec<usize>>,
     key_refused: AtomicBool,
     records: AtomicU64,
 }
@@ -84,13 +85,26 @@ pub struct Pass {
     pub by_cookie: bool,
 }
 
-/// To whom an operation showed whose data. A sign-in in the midst of it begins another: what was shown before stays on
-/// the name of who saw it.
+/// To whom an operation showed whose data, and who was closed to them. A sign-in in the midst of it begins another: what
+/// was shown before stays on the name of who saw it.
 struct Shown {
     viewer: (Uuid, Option<Uuid>),
+    /// How many sign-ins were made in the operation before it was theirs.
+    turns: BTreeSet<usize>,
     patients: BTreeSet<Uuid>,
+    refused: BTreeSet<Uuid>,
     emergencies: Vec<Emergency>,
     looked: bool,
+}
+
+/// That something was refused, and when: fields of a mutation run one after the other, and a sign-in among them makes
+/// another viewer of those that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A field; it was the so-manieth error, from 0.
+    Field(usize),
+    /// The error that ended the operation, or one about it as a whole.
+    Last,
 }
 
 /// The open reading scope, for as long as it is held.
@@ -110,9 +124,9 @@ impl Operation {
     /// Starts one. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
-        let (reader, shown) = (Mutex::new(None), std::sync::Mutex::default());
+        let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { service, facts, pass, reader, shown, key_refused, records }
+        Self { service, facts, pass, reader: Mutex::new(None), shown, changes, key_refused, records }
     }
 
     /// The service.
@@ -168,6 +182,7 @@ impl Operation {
         let pass = self.pass().await;
         let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
         if let (Err(Error::Unauthenticated(_)), Some(token)) = (&opened, &pass.token) {
+            self.service.doorkeeper.forget_payer(self.caller(&pass));
             self.log_refused_key(token).await?;
         }
         opened
@@ -199,31 +214,57 @@ impl Operation {
         self.log(org, Some(service), Event::Refused, Vec::new()).await
     }
 
-    /// Goes on with the token of a sign-in that was just made or renewed, so that the payload can show who it is.
-    pub async fn continue_with(&self, token: String, by_cookie: bool) {
+    /// Goes on with the token of a sign-in that was just made or renewed, so that the payload can show who it is. `errors`:
+    /// how many fields had failed before.
+    pub async fn continue_with(&self, token: String, by_cookie: bool, errors: usize) {
         self.close_reader().await;
+        if let Ok(mut changes) = self.changes.lock() {
+            changes.push(errors);
+        }
         *self.pass.lock().await = Pass { token: Some(token), by_cookie };
     }
 
     fn note_viewer(&self, scope: &Scope) {
+        let turn = self.changes.lock().map_or(0, |changes| changes.len());
         if let Ok(mut shown) = self.shown.lock() {
             let viewer = (scope.org(), scope.viewer().actor());
-            if shown.last().is_none_or(|last| last.viewer != viewer) {
-                shown.push(Shown { viewer, patients: BTreeSet::new(), emergencies: Vec::new(), looked: false });
+            // The one whose turn it is comes last.
+            match shown.iter().position(|shown| shown.viewer == viewer) {
+                Some(place) => {
+                    let current = shown.remove(place);
+                    shown.push(current);
+                }
+                None => shown.push(Shown {
+                    viewer,
+                    turns: BTreeSet::new(),
+                    patients: BTreeSet::new(),
+                    refused: BTreeSet::new(),
+                    emergencies: Vec::new(),
+                    looked: false,
+                }),
             }
             let Some(shown) = shown.last_mut() else { return };
+            shown.turns.insert(turn);
             let known = shown.emergencies.clone();
             shown.emergencies.extend(scope.emergencies().iter().filter(|it| !known.contains(it)).cloned());
             shown.looked |= scope.looked();
         }
     }
 
-    fn note_seen(&self, patients: BTreeSet<Uuid>) {
+    fn note_seen(&self, patients: BTreeSet<Uuid>, refused: BTreeSet<Uuid>) {
         if let Ok(mut shown) = self.shown.lock()
             && let Some(shown) = shown.last_mut()
         {
             shown.patients.extend(patients);
+            shown.refused.extend(refused);
         }
+    }
+
+    /// To whom a link to bytes is given: to this sign-in, with the reason that it stated.
+    pub fn holder(&self, viewer: &Viewer) -> Result<Holder> {
+        let staff = viewer.author()?;
+        let sign_in = viewer.sign_in.ok_or_else(|| Error::Internal("a link for nobody's sign-in".to_owned()))?;
+        Ok(Holder { org: viewer.org, staff, sign_in: sign_in.id, reasoned: self.facts.reason.is_some() })
     }
 
     /// Runs a mutation in one transaction: whole, with its ledger entry, or not at all. With a retry's mark, the same
@@ -236,11 +277,14 @@ impl Operation {
         match Self::claim_and_work(&mut scope, retry, work).await {
             Ok(record) => {
                 self.note_viewer(&scope);
+                let refused = scope.take_refused();
                 let seen = scope.commit().await?;
-                self.note_seen(seen);
+                self.note_seen(seen, refused);
                 Ok(record)
             }
             Err(error) => {
+                // Nothing was shown; whom it was refused is known all the same.
+                self.note_seen(BTreeSet::new(), scope.take_refused());
                 scope.rollback().await;
                 Err(error)
             }
@@ -269,37 +313,55 @@ impl Operation {
     pub async fn close_reader(&self) {
         if let Some(mut scope) = self.reader.lock().await.take() {
             self.note_viewer(&scope);
-            self.note_seen(scope.take_seen());
+            self.note_seen(scope.take_seen(), scope.take_refused());
             if let Err(error) = scope.commit().await {
                 tracing::debug!(?error, "a reading transaction did not end cleanly");
             }
         }
     }
 
-    /// Ends the operation: the picture is closed, and whose data was shown is in the access log before anything is
-    /// sent. An error here means nothing may be sent.
-    pub async fn finish(&self, refused: bool) -> Result<()> {
+    /// Ends the operation: the picture is closed, and whose data was shown, and that something was refused, is in the access
+    /// log before anything is sent: a row for each viewer who saw something, and one for each who was refused something.
+    /// An error here means nothing may be sent.
+    pub async fn finish(&self, refusals: &[Refusal]) -> Result<()> {
         if let Some(scope) = self.reader.lock().await.as_mut() {
             self.note_viewer(scope);
-            self.note_seen(scope.take_seen());
+            self.note_seen(scope.take_seen(), scope.take_refused());
         }
+        let refused = self.refused_turns(refusals);
         let shown = match self.shown.lock() {
             Ok(mut shown) => std::mem::take(&mut *shown),
             Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
         };
         let log = async {
-            for Shown { viewer: (org, actor), patients, emergencies, looked } in shown {
-                if patients.is_empty() && !refused && !looked {
-                    continue;
+            let mut rows = Vec::new();
+            for Shown { viewer, turns, patients, refused: closed, emergencies, looked } in shown {
+                if !patients.is_empty() || looked {
+                    rows.push((viewer, Event::Read, patients, emergencies.clone()));
                 }
-                let event = if refused { Event::Refused } else { Event::Read };
-                let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
-                self.write_down(org, actor, event, patients.into_iter().collect(), reason).await?;
+                if !closed.is_empty() || !turns.is_disjoint(&refused) {
+                    rows.push((viewer, Event::Refused, closed, emergencies));
+                }
             }
-            Ok(())
+            // At once: they share a write. In their order: they are queued one after the other.
+            let writes = rows.into_iter().map(|((org, actor), event, patients, emergencies)| {
+                let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
+                self.write_down(org, actor, event, patients.into_iter().collect(), reason)
+            });
+            futures::future::try_join_all(writes).await.map(|_| ())
         };
         let ((), logged) = futures::join!(self.close_reader(), log);
         logged
+    }
+
+    /// In whose turns something was refused: sign-ins before the error, of those that were made in the operation.
+    fn refused_turns(&self, refusals: &[Refusal]) -> BTreeSet<usize> {
+        let changes = self.changes.lock().map(|changes| changes.clone()).unwrap_or_default();
+        let turn = |refusal: &Refusal| match refusal {
+            Refusal::Field(place) => changes.iter().filter(|errors| *errors <= place).count(),
+            Refusal::Last => changes.len(),
+        };
+        refusals.iter().map(turn).collect()
     }
 
     /// Writes to the access log.

@@ -35,6 +35,16 @@ impl FilterIds {
         ids::parse(kind, id?).map_err(|message| self.0.add(format!("filter.{path}"), message)).ok()
     }
 
+    /// The same where the id may be of one of several kinds.
+    pub fn read_one_of(&mut self, path: &str, kinds: &[RecordKind], id: Option<&ID>) -> Option<Uuid> {
+        let found = ids::parse_any(id?).filter(|(kind, _)| kinds.contains(kind));
+        if found.is_none() {
+            let kinds: Vec<String> = kinds.iter().map(|kind| format!("{}_…", ids::prefix(*kind))).collect();
+            self.0.add(format!("filter.{path}"), format!("must be an id of this service: {}", kinds.join(" or ")));
+        }
+        found.map(|(_, id)| id)
+    }
+
     /// Ends reading.
     pub fn finish(self) -> Result<()> {
         self.0.into_result()

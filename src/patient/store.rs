@@ -342,7 +342,10 @@ pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
             .await
             .map_err(taken)?;
         match (inserted, numbered) {
-            (0, true) => return Err(already_there()),
+            (0, true) => {
+                note_taken(scope, &new.chart_number).await?;
+                return Err(already_there());
+            }
             // A number of an older system: the counter passes it.
             (0, false) => {}
             _ => break,
@@ -369,6 +372,29 @@ fn already_there() -> Error {
     }
 }
 
+/// The patient with a chart number, or into whom they were merged: their id alone, of a restricted one too.
+pub async fn numbered(scope: &mut Scope, number: &str) -> Result<Option<Uuid>> {
+    let door = scope.read(RecordKind::Patient)?;
+    let found: Vec<Option<Uuid>> = Sql::<st::Nullable<st::Uuid>>::new("SELECT patient_with_number(")
+        .bind(number)
+        .text(")")
+        .load(door.connection)
+        .await?;
+    Ok(found.into_iter().flatten().next())
+}
+
+/// That a number is taken tells of whoever has it: if that is a patient who is closed to the viewer, the access log gets to
+/// know.
+async fn note_taken(scope: &mut Scope, number: &str) -> Result<()> {
+    if scope.sees_all() {
+        return Ok(());
+    }
+    if let Some(patient) = numbered(scope, number).await? {
+        ledger::restricted(scope, &[(RecordKind::Patient, patient)]).await?;
+    }
+    Ok(())
+}
+
 /// Writes the pieces a patient is found by.
 async fn index(scope: &mut Scope, (action, kind): (Action, RecordKind), patient: &Patient) -> Result<()> {
     let door = scope.write(action, kind)?;
@@ -393,6 +419,10 @@ pub async fn save(scope: &mut Scope, action: Action, before: &Patient, after: &P
 /// Writes a changed patient by a right that may be on another kind of record. The ledger entry is the caller's to append.
 pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patient, after: &Patient) -> Result<()> {
     let expected = before.stamp.version;
+    if before.chart_number != after.chart_number {
+        // Before the number is tried: a failed statement ends the transaction.
+        note_taken(scope, &after.chart_number).await?;
+    }
     let door = scope.write(right.0, right.1)?;
     let target = patient::table.find((door.org, after.id)).filter(patient::version.eq(expected));
     let changed =

@@ -213,8 +213,7 @@ impl Photo {
             };
             let pass = Pass {
                 purpose: Use::Read(reading, purpose.into()),
-                org: viewer.org,
-                staff: viewer.author()?,
+                holder: operation.holder(&viewer)?,
                 record: self.id,
                 until: link_until(ids::now()),
             };

@@ -288,21 +288,20 @@ impl PhotoMutation {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
         let photo = input.read()?;
-        let org = std::sync::OnceLock::new();
+        let viewer = std::sync::OnceLock::new();
         let work = transaction(|scope| {
-            let _ = org.set(scope.org());
+            let _ = viewer.set(scope.viewer());
             Box::pin(request(scope, photo))
         });
         let photo = operation.mutate(retry, work).await?;
-        let org = match org.into_inner() {
-            Some(org) => org,
+        let viewer = match viewer.into_inner() {
+            Some(viewer) => viewer,
             // A retry: the work of the first try stands.
-            None => operation.reader().await?.org(),
+            None => operation.reader().await?.viewer(),
         };
         let pass = Pass {
             purpose: Use::Upload,
-            org,
-            staff: photo.stamp.created_by.ok_or_else(|| Error::Internal("a photo that nobody asked for".to_owned()))?,
+            holder: operation.holder(&viewer)?,
             record: photo.id,
             until: photo.upload_expires_at.unwrap_or(photo.stamp.created_at),
         };

@@ -153,27 +153,50 @@ impl Bearer {
         Ok(pass)
     }
 
+    /// The data as the holder of the address sees them now. That the address holds no more is in the access log.
     async fn scope(&self, pass: &Pass, writable: bool) -> Outcome<Scope> {
-        Ok(self.service.doorkeeper.open_scope_of(pass.org, pass.staff, &self.request_id, writable).await?)
+        match self.service.doorkeeper.open_scope_of(&pass.holder, &self.request_id, writable).await {
+            Err(error @ Error::Forbidden(_)) => {
+                self.log(pass, Event::Refused, BTreeSet::new(), None).await?;
+                Err(error.into())
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// The photo, if its holder sees it now: role, restriction and emergency access are those of this moment. A refusal is
+    /// in the access log, with whose it is.
+    async fn photo(&self, pass: &Pass, scope: &mut Scope) -> Outcome<Photo> {
+        let found: crate::error::Result<Photo> = match scope.viewer().check(wanted(pass), RecordKind::Photo) {
+            Ok(()) => listing::one(scope, pass.record).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Err(error @ (Error::Forbidden(_) | Error::ReasonRequired)) => {
+                self.log(pass, Event::Refused, scope.take_refused(), None).await?;
+                Err(error.into())
+            }
+            found => Ok(found?),
+        }
     }
 
     async fn log(
         &self,
         pass: &Pass,
         event: Event,
-        operation: &str,
-        photo: &Photo,
+        patients: BTreeSet<uuid::Uuid>,
         reason: Option<String>,
     ) -> Outcome<()> {
+        let operation = if pass.purpose == Use::Upload { "photoUpload" } else { "photo" };
         let event = AccessEvent {
-            org: pass.org,
-            actor: Some(pass.staff),
+            org: pass.holder.org,
+            actor: Some(pass.holder.staff),
             request_id: self.request_id.clone(),
             event,
             operation: operation.to_owned(),
             from_address: self.address.clone(),
             reason,
-            patients: vec![photo.patient_id],
+            patients: patients.into_iter().collect(),
         };
         Ok(self.service.access_log.write(event).await?)
     }
@@ -185,8 +208,7 @@ impl Bearer {
             return Err(Refused::unknown());
         }
         let mut scope = self.scope(&pass, false).await?;
-        scope.viewer().check(Action::Create, RecordKind::Photo)?;
-        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        let photo = self.photo(&pass, &mut scope).await?;
         scope.rollback().await;
         takes_bytes(&photo)?;
         Ok(pass)
@@ -217,7 +239,7 @@ impl Bearer {
     /// The answer to bytes that a photo has already, before they are written a second time.
     async fn known(&self, pass: &Pass, picture: &Picture) -> Outcome<Option<Stored>> {
         let mut scope = self.scope(pass, false).await?;
-        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        let photo = self.photo(pass, &mut scope).await?;
         scope.rollback().await;
         takes_bytes(&photo)?;
         same_bytes(&photo, &picture.hash)
@@ -245,7 +267,7 @@ impl Bearer {
             }
         };
         // The row is held: nobody else writes these names until the transaction ends.
-        let name = |reading| object_name(pass.org, pass.record, reading);
+        let name = |reading| object_name(pass.holder.org, pass.record, reading);
         let kept = async {
             original.keep(&name(Reading::Original)).await?;
             thumbnail.keep(&name(Reading::Thumbnail)).await?;
@@ -254,7 +276,7 @@ impl Bearer {
         if let Err(error) = kept.await {
             // Without the connection the row is no longer held; then the names are the next upload's, or the sweep's.
             if !error.is_lost_connection() {
-                remove_both(&self.service.objects, pass.org, &photo).await;
+                remove_both(&self.service.objects, pass.holder.org, &photo).await;
             }
             scope.rollback().await;
             return Err(match error {
@@ -262,9 +284,9 @@ impl Bearer {
                 other => other.into(),
             });
         }
-        let why = why(&scope, &photo);
+        let (whose, why) = why(&scope, pass, &photo);
         scope.commit().await?;
-        self.log(pass, Event::Read, "photoUpload", &photo, why).await?;
+        self.log(pass, Event::Read, whose, why).await?;
         Stored::of(&photo).ok_or_else(|| Error::Internal("a stored photo without its facts".to_owned()).into())
     }
 
@@ -274,10 +296,10 @@ impl Bearer {
         let pass = self.pass(token)?;
         let Use::Read(reading, reason) = pass.purpose else { return Err(Refused::unknown()) };
         let mut scope = self.scope(&pass, false).await?;
-        let photo: Photo = listing::one(&mut scope, pass.record).await?;
+        let photo = self.photo(&pass, &mut scope).await?;
         let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
         let exports = scope.viewer().check(Action::Export, RecordKind::Patient).is_ok();
-        let why = why(&scope, &photo);
+        let (whose, why) = why(&scope, &pass, &photo);
         scope.rollback().await;
         let allowed = shown(&photo).and_then(|()| {
             let agrees = match PhotoPurpose::of(reason) {
@@ -290,11 +312,11 @@ impl Bearer {
             })
         });
         if let Err(refused) = allowed {
-            self.log(&pass, Event::Refused, "photo", &photo, why).await?;
+            self.log(&pass, Event::Refused, whose, why).await?;
             return Err(refused);
         }
-        self.log(&pass, Event::Read, "photo", &photo, why).await?;
-        let (size, stream) = self.service.objects.read(&object_name(pass.org, photo.id, reading)).await?;
+        self.log(&pass, Event::Read, whose, why).await?;
+        let (size, stream) = self.service.objects.read(&object_name(pass.holder.org, photo.id, reading)).await?;
         let media_type = match (reading, photo.media_type) {
             (Reading::Original, Some(media_type)) => media_type.as_str(),
             _ => "image/jpeg",
@@ -303,9 +325,18 @@ impl Bearer {
     }
 }
 
-/// The emergency access that an address is used in.
-fn why(scope: &Scope, photo: &Photo) -> Option<String> {
-    reason_of(&BTreeSet::from([photo.patient_id]), scope.emergencies(), None)
+/// What the holder of an address is about to do.
+fn wanted(pass: &Pass) -> Action {
+    if pass.purpose == Use::Upload { Action::Create } else { Action::Read }
+}
+
+/// Whose picture it is, and why it is looked at: the emergency access that the address is used in, and that a reason was
+/// stated for it. The words of that are with the look that gave the address out.
+fn why(scope: &Scope, pass: &Pass, photo: &Photo) -> (BTreeSet<uuid::Uuid>, Option<String>) {
+    let patients = BTreeSet::from([photo.patient_id]);
+    let stated = pass.holder.reasoned.then_some("stated when the link was asked for");
+    let why = reason_of(&patients, scope.emergencies(), stated);
+    (patients, why)
 }
 
 fn shown(photo: &Photo) -> Outcome<()> {
@@ -393,7 +424,7 @@ async fn check(scope: &mut Scope, pass: &Pass, facts: &Facts) -> Outcome<Check> 
         byte_size: Some(i32::try_from(facts.size).unwrap_or(i32::MAX)),
         width: Some(number(facts.width)),
         height: Some(number(facts.height)),
-        stamp: before.stamp.changed(Some(pass.staff), now),
+        stamp: before.stamp.changed(Some(pass.holder.staff), now),
         ..before
     })))
 }

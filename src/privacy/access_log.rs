@@ -27,7 +27,8 @@ pub enum AccessActor {
     ServiceAccount(Box<ServiceAccount>),
 }
 
-/// An entry of the access log: one operation that showed patients' data or was refused, or a sign-in.
+/// An entry of the access log: one operation that showed patients' data, or was refused something, or a sign-in. An
+/// operation that did both has one entry for each.
 #[Object]
 impl AccessEntry {
     /// The number of the entry in the organisation's access log: gapless, from 1.
@@ -66,11 +67,15 @@ impl AccessEntry {
     async fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
-    /// Typed ids of the patients whose data was shown; a patient who was erased since finds nothing any more.
+    /// Typed ids of the patients whose data was shown, or of a refusal those who were closed, where they are known; a
+    /// patient who was erased since finds nothing any more.
     async fn patient_ids(&self) -> Vec<ID> {
         self.patients.iter().map(|id| global_id(RecordKind::Patient, *id)).collect()
     }
 }
+
+/// Who may be behind an entry.
+const ACTORS: [RecordKind; 2] = [RecordKind::Staff, RecordKind::ServiceAccount];
 
 /// What to keep of the looks at one patient.
 #[derive(InputObject, Default)]
@@ -79,14 +84,14 @@ pub struct PatientAccessFilter {
     since: Option<DateTime>,
     /// Before this moment.
     until: Option<DateTime>,
-    /// By this staff member, `staff_…`.
+    /// By this staff member, `staff_…`, or this service account, `service_account_…`.
     actor_id: Option<ID>,
 }
 
 impl PatientAccessFilter {
     fn read(self) -> crate::error::Result<LookCondition> {
         let mut ids = FilterIds::default();
-        let actor = ids.read("actorId", RecordKind::Staff, self.actor_id.as_ref());
+        let actor = ids.read_one_of("actorId", &ACTORS, self.actor_id.as_ref());
         ids.finish()?;
         let (since, until) = (self.since.map(|at| at.0), self.until.map(|at| at.0));
         Ok(LookCondition { since, until, actor, ..LookCondition::default() })
@@ -100,7 +105,7 @@ pub struct AccessLogFilter {
     since: Option<DateTime>,
     /// Before this moment.
     until: Option<DateTime>,
-    /// By this staff member, `staff_…`.
+    /// By this staff member, `staff_…`, or this service account, `service_account_…`.
     actor_id: Option<ID>,
     /// Of these events.
     event: Option<Vec<Event>>,
@@ -111,7 +116,7 @@ pub struct AccessLogFilter {
 impl AccessLogFilter {
     fn read(self) -> crate::error::Result<LookCondition> {
         let mut ids = FilterIds::default();
-        let actor = ids.read("actorId", RecordKind::Staff, self.actor_id.as_ref());
+        let actor = ids.read_one_of("actorId", &ACTORS, self.actor_id.as_ref());
         let patient = ids.read("patientId", RecordKind::Patient, self.patient_id.as_ref());
         ids.finish()?;
         let (since, until) = (self.since.map(|at| at.0), self.until.map(|at| at.0));

@@ -150,7 +150,7 @@ async fn begin(scope: &mut Scope, mut access: EmergencyAccess, whose: Whose) -> 
     access.patient_id = match whose {
         Whose::Id(id) => id,
         Whose::ChartNumber(number) => {
-            let found = store::patient_numbered(scope, &number).await?;
+            let found = patients::numbered(scope, &number).await?;
             found.ok_or_else(|| Error::NotFound("there is no patient with this chart number".to_owned()))?
         }
     };

@@ -196,17 +196,6 @@ pub async fn restricted(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<Uuid
     Ok(found)
 }
 
-/// The patient with a chart number, or into whom they were merged: their id alone, of a restricted one too.
-pub async fn patient_numbered(scope: &mut Scope, number: &str) -> Result<Option<Uuid>> {
-    let door = scope.read(RecordKind::Patient)?;
-    let found: Vec<Option<Uuid>> = Sql::<st::Nullable<st::Uuid>>::new("SELECT patient_with_number(")
-        .bind(number)
-        .text(")")
-        .load(door.connection)
-        .await?;
-    Ok(found.into_iter().flatten().next())
-}
-
 /// Emergency access, its row held until the transaction ends; `action` is what is about to be done with it. NOT_FOUND if
 /// there is none, or none of this staff member.
 pub async fn held(scope: &mut Scope, action: Action, id: Uuid, of: Option<Uuid>) -> Result<EmergencyAccess> {

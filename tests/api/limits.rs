@@ -192,3 +192,61 @@ async fn a_flood_from_one_address_is_refused_and_another_address_is_not_touched(
     }
     assert_eq!(batch(1).await, 429);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_or_key_that_holds_no_more_spends_nothing_of_its_account() {
+    let clinic = Clinic::with(&["--rate-limit-account", "1000", "--rate-limit-address", "500"]).await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let sql = clinic.database.superuser().await;
+    let left =
+        async |who: &Caller| rate_limit(&who.graphql("{ viewer { kind } }", json!({})).await)["remaining"].as_u64();
+    // Refused, and told of the address: no point of the account is gone.
+    let dead = async |who: &Caller, alive: &Caller| {
+        enough_of_a_minute(15).await;
+        let before = left(alive).await.unwrap();
+        let one = before - left(alive).await.unwrap();
+        for _ in 0..3 {
+            let answer = who.graphql("{ viewer { kind } patients { totalCount } }", json!({})).await;
+            let told = header(&answer.headers, "ratelimit-policy");
+            assert_eq!(
+                (answer.outcome().as_str(), told),
+                ("UNAUTHENTICATED", "\"address\";q=500;w=60"),
+                "{}",
+                answer.text
+            );
+        }
+        let batch = json!([{"query": ME}, {"query": ME}]);
+        let batch = Answer::to(who.request(reqwest::Method::POST, "/graphql").json(&batch)).await;
+        assert!(header(&batch.headers, "ratelimit").starts_with("\"address\""));
+        assert_eq!(left(alive).await.unwrap(), before - 2 * one, "what was asked by who holds one, and nothing else");
+    };
+    let out = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    out.ask(ME).await;
+    out.ask("mutation { signOut { signedOut } }").await;
+    dead(&out, &anna).await;
+    // Ended by somebody else, within the seconds for which it is taken to hold, and after them.
+    for (what, wait) in [("ended_at = now()", 0), ("expires_at = now()", 6)] {
+        let ended = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+        ended.ask(ME).await;
+        sql.run(&format!("UPDATE sign_in SET {what} WHERE token_hash = sha256('{}')", ended.member.token)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+        dead(&ended, &anna).await;
+    }
+    let service = admin.service_account("Reader", &["PATIENTS_READ"]).await;
+    let (_, secret) = admin.api_key(&service, json!({})).await;
+    let (revoked, other) = (admin.api_key(&service, json!({})).await, clinic.anonymous().with_token(&secret));
+    let (key, revoked) = (revoked.0, clinic.anonymous().with_token(&revoked.1));
+    revoked.ask("{ viewer { kind } }").await;
+    admin.does("revokeApiKey", key.edit_with(json!({})), "__typename").await.ok();
+    dead(&revoked, &other).await;
+    // A cookie's token as a bearer's is nobody's, and a wrong password is paid by who is signed in.
+    let wrong = json!({"email": anna.member.email, "password": "a wrong password"});
+    enough_of_a_minute(10).await;
+    let before = left(&anna).await.unwrap();
+    let answer = anna.does("signIn", wrong, "token").await;
+    assert_eq!(
+        (answer.code(), header(&answer.headers, "ratelimit-policy")),
+        ("UNAUTHENTICATED", "\"account\";q=1000;w=60")
+    );
+    assert!(left(&anna).await.unwrap() < before - 1);
+}

@@ -303,22 +303,71 @@ async fn two_restricted_charts_are_merged_and_taken_apart_with_their_restriction
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_address_of_an_upload_works_for_whom_it_was_made_also_when_the_patient_is_restricted() {
+async fn the_address_of_an_upload_asks_for_the_reason_of_a_patient_who_is_restricted_meanwhile() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let patient = anna.patient("Zoë", "Ramírez").await;
-    let input = json!({"patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
-    let asked = anna.does("requestPhotoUpload", input, "photo { id } uploadUrl").await.ok();
-    restrict(&clinic, &patient).await;
+    let input = json!({"id": new_id("photo"), "patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
+    let asked = async |by: &SignedIn| {
+        let asked = by.does("requestPhotoUpload", input.clone(), "photo { id } uploadUrl").await;
+        asked.ok()["requestPhotoUpload"]["uploadUrl"].as_str().expect("an address").to_owned()
+    };
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(8, 8).write_to(&mut bytes, image::ImageFormat::Png).expect("a picture");
-    let address = asked["requestPhotoUpload"]["uploadUrl"].as_str().expect("an address");
-    let upload = clinic.anonymous().request(reqwest::Method::PUT, address).body(bytes.into_inner());
-    assert!(upload.send().await.expect("an answer").status().is_success());
-    let photo = &asked["requestPhotoUpload"]["photo"]["id"];
+    let upload = async |address: &str| {
+        let upload = clinic.anonymous().request(reqwest::Method::PUT, address).body(bytes.get_ref().clone());
+        upload.send().await.expect("an answer").status().as_u16()
+    };
+    let before = asked(&anna).await;
+    restrict(&clinic, &patient).await;
+    assert_eq!(upload(&before).await, 403);
+    let row = looks(&clinic, 1).await.remove(0);
+    assert_eq!(row[..3], ["refused", "photoUpload", ""].map(str::to_owned));
+    assert_eq!(row[4], uuid_of(&patient.id).to_string());
+    // Asked for again with a reason, it is the same photo, and takes its bytes.
+    assert_eq!(upload(&asked(&anna.because("To treat")).await).await, 200);
+    let row = looks(&clinic, 1).await.remove(0);
+    assert_eq!(row[..3], ["read", "photoUpload", "stated when the link was asked for"].map(str::to_owned));
     let link = query("photo(id: $id) { status }");
-    assert_eq!(anna.graphql(&link, json!({"id": photo})).await.outcome(), CLOSED);
-    assert_eq!(anna.because("To treat").graphql(&link, json!({"id": photo})).await.ok()["photo"]["status"], "STORED");
+    let photo = json!({"id": input["id"]});
+    assert_eq!(anna.graphql(&link, photo.clone()).await.outcome(), CLOSED);
+    assert_eq!(anna.because("To treat").graphql(&link, photo).await.ok()["photo"]["status"], "STORED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_chart_number_is_taken_by_a_restricted_patient_leaves_a_row() {
+    let clinic = Clinic::start().await;
+    let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
+    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);
+    let plain = anna.patient("Ada", "Lovelace").await;
+    restrict(&clinic, &patient).await;
+    let sql = clinic.database.superuser().await;
+    let of = async |who: &Made| {
+        sql.one(&format!("SELECT chart_number FROM patient WHERE id = '{}'", uuid_of(&who.id))).await
+    };
+    let (hidden, open) = (of(&patient).await, of(&plain).await);
+    let register = |number: &str| json!({"legalName": {"given": "New", "family": "New"}, "birthDate": "1980-01-01", "chartNumber": number});
+    let refused =
+        format!("SELECT count(*) FROM access_log WHERE org_id = '{}' AND event = 'refused'", clinic.north.uuid);
+    let change = |number: &str| other.edit_with(json!({"patch": {"chartNumber": number}}));
+    for (mutation, input) in [("registerPatient", register(&hidden)), ("updatePatient", change(&hidden))] {
+        let before: u32 = sql.one(&refused).await.parse().expect("a number");
+        assert_eq!(desk.does(mutation, input, "__typename").await.outcome(), "CONFLICT", "{mutation}");
+        let row = looks(&clinic, 1).await.remove(0);
+        let expected = ["refused", mutation, "", &uuid_of(desk.id()).to_string(), &uuid_of(&patient.id).to_string()];
+        assert_eq!(row, expected.map(str::to_owned));
+        assert_eq!(sql.one(&refused).await, (before + 1).to_string());
+    }
+    // Of one who is not restricted, or with a reason, it is a mistake like any other.
+    let before = sql.one(&refused).await;
+    for (by, mutation, input) in [
+        (&desk, "registerPatient", register(&open)),
+        (&desk, "updatePatient", change(&open)),
+        (&desk.because("Her card"), "registerPatient", register(&hidden)),
+    ] {
+        assert_eq!(by.does(mutation, input, "__typename").await.outcome(), "CONFLICT", "{mutation}");
+    }
+    assert_eq!(sql.one(&refused).await, before);
 }
 
 // --- Emergency -------------------------------------------------------------------------------------------------------
@@ -651,7 +700,7 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
             let rows = sql
                 .rows(&format!(
                     "SELECT event, operation, array_to_string(patient_ids, ' '), actor_id FROM access_log \
-                    WHERE org_id = '{north}' AND seq > {before}"
+                    WHERE org_id = '{north}' AND seq > {before} ORDER BY seq"
                 ))
                 .await;
             let rows: Vec<Vec<String>> =
@@ -667,18 +716,21 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
             let patients: BTreeSet<String> =
                 shown.iter().filter_map(|id| owners.get(id)).map(ToString::to_string).collect();
             let refused = rights[role as usize] != "ok";
-            let expected = if refused { "refused" } else { "read" };
-            let logged = refused || !patients.is_empty() || name == "accessLog";
-            if rows.len() != usize::from(logged) {
-                wrong.push(format!("{role:?} {name}: {} rows, {patients:?} {}", rows.len(), answer.text));
-                continue;
-            }
-            let Some(row) = rows.first() else { continue };
-            (looks, refusals) = (looks + usize::from(!refused), refusals + usize::from(refused));
-            let named: BTreeSet<String> = row[2].split_whitespace().map(str::to_owned).collect();
+            let read = !patients.is_empty() || (name == "accessLog" && !refused);
+            (looks, refusals) = (looks + usize::from(read), refusals + usize::from(refused));
+            let expected: Vec<(&str, BTreeSet<String>)> =
+                [(read, "read", patients), (refused, "refused", BTreeSet::new())]
+                    .into_iter()
+                    .filter_map(|(is, event, patients)| is.then_some((event, patients)))
+                    .collect();
             let actor = uuid_of(who.id()).to_string();
-            if (row[0].as_str(), row[1].as_str(), &named, &row[3]) != (expected, name, &patients, &actor) {
-                wrong.push(format!("{role:?} {name}: {row:?} instead of {patients:?}"));
+            let found: Vec<(&str, BTreeSet<String>)> = rows
+                .iter()
+                .filter(|row| row[1] == name && row[3] == actor)
+                .map(|row| (row[0].as_str(), row[2].split_whitespace().map(str::to_owned).collect()))
+                .collect();
+            if rows.len() != found.len() || found != expected {
+                wrong.push(format!("{role:?} {name}: {rows:?} instead of {expected:?} {}", answer.text));
             }
         }
     }
@@ -697,6 +749,81 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
     assert_eq!(events(3).await, ["signed_in", "sign_in_refused", "signed_out"]);
     assert_eq!(sql.one(&newest).await, (before + 3).to_string());
     assert_eq!(crate::ledger::broken(&sql, "access_log", north).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_shown_something_and_refused_something_leaves_a_row_for_each() {
+    let clinic = Clinic::start().await;
+    let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
+    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);
+    let session = anna.session(&other).await;
+    let uuid = |made: &Made| uuid_of(&made.id).to_string();
+    let (anna_id, desk_id) = (uuid_of(anna.id()).to_string(), uuid_of(desk.id()).to_string());
+    let sql = clinic.database.superuser().await;
+    let newest = format!("SELECT coalesce(max(seq), 0) FROM access_log WHERE org_id = '{}'", clinic.north.uuid);
+    // Everything since a number, oldest first: event, actor, patients.
+    let since = async |before: &str| {
+        let rows = sql
+            .rows(&format!(
+                "SELECT event, actor_id, array_to_string(patient_ids, ' ') FROM access_log \
+                 WHERE org_id = '{}' AND seq > {before} ORDER BY seq",
+                clinic.north.uuid
+            ))
+            .await;
+        let text = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+        rows.into_iter().map(text).collect::<Vec<_>>()
+    };
+    let row = |event: &str, actor: &str, patients: &str| [event, actor, patients].map(str::to_owned).to_vec();
+
+    let before = sql.one(&newest).await;
+    let text = "query ($id: ID!) { patient(id: $id) { displayName } sessions { totalCount } again: healthEntries { totalCount } }";
+    assert_eq!(desk.graphql(text, json!({"id": patient.id})).await.outcome(), NO);
+    assert_eq!(since(&before).await, [row("read", &desk_id, &uuid(&patient)), row("refused", &desk_id, "")]);
+
+    // One who is closed is in the row of the refusal, and not in that of the look.
+    restrict(&clinic, &other).await;
+    let before = sql.one(&newest).await;
+    let text = "query ($a: ID!, $b: ID!, $s: ID!) { a: patient(id: $a) { displayName } b: patient(id: $b) { displayName } \
+        c: session(id: $s) { id } d: nodes(ids: [$b, $a]) { id } }";
+    let ids = json!({"a": patient.id, "b": other.id, "s": session.id});
+    assert_eq!(anna.graphql(text, ids).await.outcome(), CLOSED);
+    let looks = [row("read", &anna_id, &uuid(&patient)), row("refused", &anna_id, &uuid(&other))];
+    assert_eq!(since(&before).await, looks);
+
+    // With a sign-in midway each refusal is on the name of who was refused, whoever was shown something.
+    let change =
+        |version: i32, gender: &str| json!({"id": patient.id, "expectedVersion": version, "patch": {"gender": gender}});
+    let credentials = |who: &SignedIn| json!({"email": who.member.email, "password": PASSWORD});
+    let text = "mutation ($one: UpdatePatientInput!, $who: SignInInput!, $two: UpdatePatientInput!) { \
+        updatePatient(input: $one) { patient { displayName sessions { totalCount } } } signIn(input: $who) { staff { id } } \
+        again: updatePatient(input: $two) { patient { displayName sessions { totalCount } } } }";
+    for (first, second, versions) in [(&desk, &anna, (1, 2)), (&anna, &desk, (3, 4))] {
+        let before = sql.one(&newest).await;
+        let sent = json!({"one": change(versions.0, "a"), "who": credentials(second), "two": change(versions.1, "b")});
+        let answer = first.graphql(text, sent).await;
+        assert_eq!(answer.code(), NO, "{}", answer.text);
+        let mut rows = since(&before).await;
+        rows.sort();
+        let mut expected = vec![
+            row("read", &anna_id, &uuid(&patient)),
+            row("read", &desk_id, &uuid(&patient)),
+            row("refused", &desk_id, ""),
+            row("signed_in", &uuid_of(second.id()).to_string(), ""),
+        ];
+        expected.sort();
+        assert_eq!(rows, expected);
+    }
+    // The error that ends the answer is of who came last; who signs in and out and in again has one row.
+    let text = "mutation ($who: SignInInput!, $them: SignInInput!, $two: AddHealthEntryInput!) { \
+        a: signIn(input: $who) { staff { id } } b: signIn(input: $them) { staff { id } } c: signIn(input: $who) { staff { id } } \
+        addHealthEntry(input: $two) { healthEntry { text } } }";
+    let entry = json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Latex"});
+    let before = sql.one(&newest).await;
+    let sent = json!({"who": credentials(&desk), "them": credentials(&anna), "two": entry});
+    assert_eq!(anna.graphql(text, sent).await.outcome(), NO);
+    let refused: Vec<_> = since(&before).await.into_iter().filter(|row| row[0] != "signed_in").collect();
+    assert_eq!(refused, [row("refused", &desk_id, "")]);
+    assert_eq!(crate::ledger::broken(&sql, "access_log", clinic.north.uuid).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

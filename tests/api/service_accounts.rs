@@ -80,6 +80,22 @@ async fn a_key_opens_what_its_scopes_say_and_writes_nothing() {
     reader.ask("{ patients { nodes { displayName sessions { nodes { practitioner { displayName } history { nodes { by { id } } } } } } } }").await;
     assert_eq!(sql.one(&log("read")).await, "t");
 
+    // The log is filtered by programs as by people.
+    let text = "query ($f: AccessLogFilter) { accessLog(filter: $f) { totalCount nodes { actor { ... on ServiceAccount { id } } } } }";
+    let theirs = clinic.admin().graphql(text, json!({"f": {"actorId": service.id}})).await.ok()["accessLog"].clone();
+    let nodes = theirs["nodes"].as_array().expect("a list");
+    assert!(!nodes.is_empty() && nodes.iter().all(|it| it["actor"]["id"] == json!(service.id)), "{theirs}");
+    let own = "query ($id: ID!, $f: PatientAccessFilter) { patient(id: $id) { accessLog(filter: $f) { totalCount } } }";
+    for (actor, some) in [(service.id.as_str(), true), (clinic.auditor().id(), false)] {
+        let asked = json!({"id": patient.id, "f": {"actorId": actor}});
+        let count = clinic.admin().graphql(own, asked).await.ok()["patient"]["accessLog"]["totalCount"].clone();
+        assert_eq!(count != json!(0), some, "{actor}");
+    }
+    for wrong in [patient.id.as_str(), "staff_x", "service_account_", "x"] {
+        let answer = clinic.admin().graphql(text, json!({"f": {"actorId": wrong}})).await;
+        assert_eq!(answer.faults(), ["filter.actorId"], "{wrong}");
+    }
+
     // Another organisation's records are not there.
     let answer = reader.graphql("query ($id: ID!) { patient(id: $id) { id } }", json!({"id": patient.id})).await;
     assert_eq!(answer.outcome(), "ok");
