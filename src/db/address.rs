@@ -88,7 +88,7 @@ impl Address {
 /// What went wrong, with its cause, in words that say what to do.
 pub fn told(error: &Error) -> String {
     match tls_error(error) {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             return "the server's certificate is not from a root in sslrootcert".to_owned();
         }
         Some(rustls::Error::InvalidCertificate(
@@ -139,4 +139,43 @@ fn without_tls(url: &str) -> (String, Option<String>, Option<String>) {
     }
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     (format!("{front}{query}"), mode, root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_tls_are_taken_out_of_a_url_and_nothing_else() {
+        let cases = [
+            ("postgres://u:p@h/d", "postgres://u:p@h/d", None, None),
+            ("postgres://u:p@h/d?sslmode=require", "postgres://u:p@h/d", Some("require"), None),
+            (
+                "postgresql://u:p?x@h/d?a=1&sslrootcert=%2Fmy%20root+1.pem&sslmode=verify-ca&b=2",
+                "postgresql://u:p?x@h/d?a=1&b=2",
+                Some("verify-ca"),
+                Some("/my root+1.pem"),
+            ),
+            ("host=h sslmode=require", "host=h sslmode=require", None, None),
+        ];
+        for (url, plain, mode, root) in cases {
+            let wanted = (plain.to_owned(), mode.map(str::to_owned), root.map(str::to_owned));
+            assert_eq!(without_tls(url), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_mode_is_what_was_asked_and_sockets_have_none() {
+        let mode = |url: &str| Address::parse("it", url).map(|it| (it.config.get_ssl_mode(), it.asked.mode));
+        assert_eq!(mode("postgres://u@h/d"), Ok((SslMode::Prefer, Mode::Prefer)));
+        assert_eq!(mode("postgres://u@h/d?sslmode=disable"), Ok((SslMode::Disable, Mode::Disable)));
+        assert_eq!(mode("postgres://u@h/d?sslmode=require"), Ok((SslMode::Require, Mode::Require)));
+        assert_eq!(mode("host=h user=u sslmode=require"), Ok((SslMode::Require, Mode::Require)));
+        assert_eq!(mode("postgres://u@/d?host=%2Frun&sslmode=require"), Ok((SslMode::Disable, Mode::Require)));
+        for wrong in
+            ["h", "postgres://u@/d", "postgres://u:secret@h/d?sslmode=no", "postgres://u@h/d?sslmode=verify-full"]
+        {
+            assert!(mode(wrong).is_err_and(|why| why.starts_with("it") && !why.contains("secret")), "{wrong}");
+        }
+    }
 }
