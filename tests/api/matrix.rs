@@ -270,6 +270,9 @@ const SCOPES: [(&str, &[&str]); 5] = [
             "ProtocolVersion",
             "ConsentTemplate",
             "ConsentTemplateVersion",
+            // What a protocol makes of a session.
+            "Aftercare",
+            "MaintenanceEstimate",
         ],
     ),
     ("ORGANISATION_READ", &["Organisation", "Location", "Staff"]),
@@ -292,6 +295,7 @@ const BESIDES: &[(&str, &str, &[&str])] = &[
     ("Query", "chart", &["PATIENTS_READ", "CLINICAL_READ"]),
     ("Query", "lotTrace", &["CATALOGUE_READ", "CLINICAL_READ"]),
     ("Query", "sessionChecks", &[PEOPLE]),
+    ("TreatmentPlan", "progress", &["CATALOGUE_READ", "ORGANISATION_READ"]),
     ("Staff", "secondFactor", &[PEOPLE]),
     ("Staff", "signIns", &[PEOPLE]),
     ("AccessEntry", "actor", &["ORGANISATION_READ"]),
@@ -432,7 +436,14 @@ async fn every_field_by_every_way_for_every_scope_of_a_program() {
     let mut answers = asked.buffer_unordered(6);
     while let Some((answer, probe)) = answers.next().await {
         for (name, expected) in &probe.expected {
-            let Some(found) = standing(&answer, &probe.path, name) else { continue };
+            let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| standing(&answer, &probe.path, name)));
+            let found = found.unwrap_or_else(|_| Some(answer.text.clone()));
+            let Some(found) = found else { continue };
+            // A link that leads nowhere asks for nothing.
+            let nowhere = || answer.data.pointer(&format!("/{}/{name}", probe.path)).is_some_and(Value::is_null);
+            if found == "ok" && *expected == NO && nowhere() {
+                continue;
+            }
             if found != *expected {
                 wrong.insert(format!("{} .{name}: {found} instead of {expected}", probe.shape));
             }
