@@ -206,7 +206,7 @@ def pgbench(database, scripts, seconds, clients, folder):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--binary", default="target/release/clinic")
+    options.add_argument("--binary", default="target/dist/clinic")
     options.add_argument("--data-dir", default=".clinic/bench")
     options.add_argument("--patients", type=int, default=100_000)
     options.add_argument("--seconds", type=int, default=6, help="of each measurement")
