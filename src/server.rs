@@ -376,6 +376,9 @@ pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCa
     Ok((gate, persisted))
 }
 
+/// How often the last checkpoint is tried when the service stops: there is no next interval that it could wait for.
+const TRIES_AT_THE_END: u32 = 10;
+
 /// The task that writes checkpoints of the evidence: at every interval, and once more when the service stops.
 struct Checkpoints {
     stop: tokio::sync::oneshot::Sender<()>,
@@ -387,24 +390,24 @@ impl Checkpoints {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let service = Arc::clone(service);
         let writing = tokio::spawn(async move {
-            loop {
-                let last = tokio::select! {
-                    () = tokio::time::sleep(every) => false,
-                    _ = &mut stopped => true,
-                };
-                let written = async {
-                    let organisations = account::organisations(service.doorkeeper.pool()).await;
-                    let organisations = organisations.map_err(|error| error.operator_message())?;
-                    writer.write(&db::connect(&application).await?, &organisations).await
-                };
-                match written.await {
-                    Ok(0) => {}
-                    Ok(written) => tracing::debug!(written, "checkpoints of the evidence were written"),
-                    Err(error) => tracing::warn!(error, "the checkpoints of the evidence wait for the next interval"),
+            let mut write = async || {
+                let organisations = account::organisations(service.doorkeeper.pool()).await;
+                let organisations = organisations.map_err(|error| error.operator_message())?;
+                let written = writer.write(&db::connect(&application).await?, &organisations).await?;
+                if written > 0 {
+                    tracing::debug!(written, "checkpoints of the evidence were written");
                 }
-                if last {
-                    return;
+                Ok::<_, String>(())
+            };
+            while tokio::time::timeout(every, &mut stopped).await.is_err() {
+                if let Err(error) = write().await {
+                    tracing::warn!(error, "the checkpoints of the evidence wait for the next interval");
                 }
+            }
+            for _ in 0..TRIES_AT_THE_END {
+                let Err(error) = write().await else { return };
+                tracing::warn!(error, "the last checkpoints of the evidence are tried again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
         });
         Self { stop, writing }

@@ -19,7 +19,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     // A statement whose client has gone ends within a second, not at its time limit.
     ("client_connection_check_interval", "1s"),
     ("password_encryption", "scram-sha-256"),
-    ("max_connections", "100"),
+    ("max_connections", "200"),
     ("timezone", "UTC"),
     // Short statements: compiling them costs more than it saves.
     ("jit", "off"),

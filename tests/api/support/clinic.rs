@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Services that run at a time. Each takes `POOL` connections and a few of its test's; the cluster has 100.
+/// Services that run at a time. Each takes `POOL` connections and a few of its test's; the cluster has 200.
 pub const MOST_CLINICS: usize = 6;
 const POOL: &str = "8";
 
