@@ -7,8 +7,8 @@ import subprocess, sys, tempfile, threading, time, uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
-BINARY = os.environ.get("CLINIC_FAULTS_BINARY") or os.path.join(
-    os.environ.get("CARGO_TARGET_DIR") or os.path.join(CHECKOUT, "target"), "debug", "clinic")
+BINARY = os.path.abspath(os.environ.get("CLINIC_FAULTS_BINARY") or os.path.join(
+    os.environ.get("CARGO_TARGET_DIR") or os.path.join(CHECKOUT, "target"), "debug", "clinic"))
 PASSWORD = "a long password for faults"
 NEW = "application/graphql-response+json"
 LOG_SESSION = """mutation ($input: LogSessionInput!) { logSession(input: $input) { session { id version } } }"""
@@ -263,7 +263,7 @@ class Service:
     def start(self):
         where = ["--database-url", self.database_url] if self.database_url else []
         idle = [] if "--sign-in-idle" in self.flags else ["--sign-in-idle", "11h"]
-        line = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, *idle, *where, *self.flags]
+        line = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data, "--rate-limit-address", "0", *idle, *where, *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                             env=clean_environment(**self.environment), text=True)

@@ -1,5 +1,5 @@
 """The faults, one by one, with one prepared clinic for all of them."""
-import argparse, importlib, sys, time, traceback
+import argparse, importlib, os, sys, tempfile, time, traceback
 import harness
 
 FAULTS = ["malformed", "pool_exhausted", "slow_query", "hang_up", "kill_service", "kill_postgres", "restart_postgres", "disk_full", "clock"]
@@ -7,6 +7,16 @@ FAULTS = ["malformed", "pool_exhausted", "slow_query", "hang_up", "kill_service"
 
 def run(name, long):
     begun = time.monotonic()
+    # A service on another's Postgres keeps its checkpoints in the folder it is started in: not those of the fault before.
+    with tempfile.TemporaryDirectory(prefix="clinic-faults-") as folder:
+        os.chdir(folder)
+        try:
+            return tried(name, long, begun)
+        finally:
+            os.chdir(harness.CHECKOUT)
+
+
+def tried(name, long, begun):
     try:
         told = importlib.import_module(name).fault(long)
         outcome = "held"
