@@ -7,6 +7,8 @@ import threading, time
 from harness import *
 
 SIZE = 4
+# Beside the pool: the access log has two connections of its own (ARCHITECTURE.md).
+LOG = 2
 
 
 def fault(long):
@@ -61,7 +63,7 @@ def fault(long):
         check(slowest < 2, f"told after {slowest:.2f} s")
         sql = place.sql()
         settled(sql)
-        check(int(sql.one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clinic'")) <= SIZE + 3, "too many connections")
+        check(int(sql.one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clinic'")) <= SIZE + LOG, "too many connections")
         service.stop()
         place.verify()
         return f"{refused} refused, each within {slowest * 1000:.0f} ms, with Retry-After"
