@@ -10,7 +10,7 @@ use crate::access::Scope;
 use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::organisation::store as people;
+use crate::organisation::{store as people, unfit};
 use crate::page::listing;
 use crate::patient::{Patient, store as patients};
 use crate::record::{Stamp, hex};
@@ -272,12 +272,10 @@ async fn signed(
     if given.signer == ConsentSigner::Patient && is_minor_on(patient.birth_date, given.at.date_naive()) {
         faults.add("input.signing.signer", "the patient is under 18 on the day: a guardian signs (GUARDIAN)");
     }
-    if let Some(witness) = given.witness_id {
-        match people::staff(scope, &[witness]).await?.first() {
-            Some(member) if member.active => {}
-            Some(_) => faults.add("input.signing.witnessId", "must be an active staff member"),
-            None => faults.add("input.signing.witnessId", "is nobody who works here"),
-        }
+    if let Some(witness) = given.witness_id
+        && let Some(why) = unfit(people::staff(scope, &[witness]).await?.first(), None)
+    {
+        faults.add("input.signing.witnessId", why);
     }
     faults.into_result()?;
     if signing.text_hash != hex::text(&consent.text_hash) {

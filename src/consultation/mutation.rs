@@ -6,7 +6,7 @@ use crate::access::Scope;
 use crate::error::Faults;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::organisation::store as people;
+use crate::organisation::{store as people, unfit};
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::signing::{self, graphql::SignRecordInput};
@@ -55,12 +55,10 @@ async fn check_links(
     prefix: &str,
 ) -> crate::error::Result<()> {
     let mut faults = Faults::default();
-    if let Some(id) = practitioner {
-        match people::staff(scope, &[id]).await?.first() {
-            Some(member) if member.role == StaffRole::Practitioner && member.active => {}
-            Some(_) => faults.add(format!("input.{prefix}practitionerId"), "must be an active practitioner"),
-            None => faults.add(format!("input.{prefix}practitionerId"), "is nobody who works here"),
-        }
+    if let Some(id) = practitioner
+        && let Some(why) = unfit(people::staff(scope, &[id]).await?.first(), Some(StaffRole::Practitioner))
+    {
+        faults.add(format!("input.{prefix}practitionerId"), why);
     }
     if let Some(id) = location {
         let found = people::locations(scope, &[id]).await?;

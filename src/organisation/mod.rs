@@ -77,6 +77,25 @@ pub struct Staff {
     pub stamp: Stamp,
 }
 
+impl Staff {
+    /// Whether they work here now: active, and their invitation accepted.
+    pub fn works(&self) -> bool {
+        self.active && self.joined_at.is_some()
+    }
+}
+
+/// Why a member can't be newly named as somebody who did something, in the role if one is asked for; none if they can.
+/// `member` is what the id given in the input found.
+pub fn unfit(member: Option<&Staff>, role: Option<StaffRole>) -> Option<&'static str> {
+    match (member, role) {
+        (None, _) => Some("is nobody who works here"),
+        (Some(member), _) if member.active && !member.works() => Some("has not accepted their invitation yet"),
+        (Some(member), _) if member.active && role.is_none_or(|role| role == member.role) => None,
+        (Some(_), Some(StaffRole::Practitioner)) => Some("must be an active practitioner"),
+        (Some(_), _) => Some("must be an active staff member"),
+    }
+}
+
 macro_rules! record {
     ($type:ty, $kind:ident) => {
         impl Record for $type {

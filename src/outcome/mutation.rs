@@ -5,7 +5,7 @@ use crate::access::Scope;
 use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::organisation::store as people;
+use crate::organisation::{store as people, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::record::Stamp;
@@ -207,12 +207,10 @@ async fn check_links(
     if it.photo_id.is_some() && it.photo_id == it.compared_with_photo_id {
         fault("comparedWithPhotoId", "is the photo that was scored: name the earlier one");
     }
-    if let Some(rater) = new(|it| it.rater_id) {
-        match people::staff(scope, &[rater]).await?.first() {
-            Some(member) if member.active => {}
-            Some(_) => fault("raterId", "must be an active staff member"),
-            None => fault("raterId", "is nobody who works here"),
-        }
+    if let Some(rater) = new(|it| it.rater_id)
+        && let Some(why) = unfit(people::staff(scope, &[rater]).await?.first(), None)
+    {
+        fault("raterId", why);
     }
     faults.into_result()
 }

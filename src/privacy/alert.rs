@@ -48,7 +48,7 @@ async fn due(scope: &mut Scope) -> Result<Option<(Vec<String>, Vec<(Uuid, String
         return Ok(None);
     }
     let everybody = people::all_staff(scope).await?;
-    let works = |it: &&Staff| it.active && it.joined_at.is_some() && it.role == StaffRole::Admin;
+    let works = |it: &&Staff| it.works() && it.role == StaffRole::Admin;
     let admins = everybody.iter().filter(works).map(|it| it.email.clone());
     let mut due = Vec::with_capacity(untold.len());
     for access in &untold {

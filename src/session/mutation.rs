@@ -16,7 +16,7 @@ use crate::catalogue::{Device, Product, ProductLot};
 use crate::error::{Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::organisation::store as people;
+use crate::organisation::{store as people, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::plan::{TreatmentPlan, TreatmentPlanStatus};
@@ -101,10 +101,9 @@ async fn check_links(scope: &mut Scope, session: &TreatmentSession, prefix: &str
     let staff = people::staff(scope, &wanted).await?;
     let people_of = [(Some(session.practitioner_id), "practitionerId"), (session.supervisor_id, "supervisorId")];
     for (id, path) in people_of.into_iter().filter_map(|(id, path)| Some((id?, path))) {
-        match staff.iter().find(|member| member.id == id) {
-            Some(member) if member.role == StaffRole::Practitioner && member.active => {}
-            Some(_) => faults.add(format!("input.{prefix}{path}"), "must be an active practitioner"),
-            None => faults.add(format!("input.{prefix}{path}"), "is nobody who works here"),
+        let member = staff.iter().find(|member| member.id == id);
+        if let Some(why) = unfit(member, Some(StaffRole::Practitioner)) {
+            faults.add(format!("input.{prefix}{path}"), why);
         }
     }
     let location = people::locations(scope, &[session.location_id]).await?.into_iter().next();

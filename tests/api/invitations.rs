@@ -179,6 +179,40 @@ async fn an_invitation_is_accepted_once_by_who_owns_the_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_accepted_is_nobody_to_name_in_a_record() {
+    let clinic = Clinic::start().await;
+    let (north, anna, stranger) = (clinic.admin(), clinic.practitioner(), clinic.stranger());
+    let (invited, token) = invite(&north, &stranger.member.email, "PRACTITIONER").await;
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    let session = |more: Value| {
+        let mut input = session_to_sign(&patient, &anna.location);
+        input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        input
+    };
+    let score = json!({"patientId": patient.id, "scale": "gais", "scaleVersion": "1-to-5", "score": 2,
+        "raterRole": "BLINDED", "raterId": invited.id, "assessedAt": hours_ago(1)});
+    let consultation = json!({"patientId": patient.id, "locationId": anna.location, "heldAt": hours_ago(5),
+        "mode": "IN_PERSON", "practitionerId": invited.id});
+    let named = [
+        ("logSession", session(json!({"practitionerId": invited.id})), "practitionerId"),
+        ("logSession", session(json!({"supervisorId": invited.id})), "supervisorId"),
+        ("recordConsultation", consultation, "practitionerId"),
+        ("recordOutcome", score, "raterId"),
+        ("recordConsent", text.record(&patient, json!({"witnessId": invited.id})), "signing.witnessId"),
+    ];
+    for (mutation, input, path) in &named {
+        let answer = anna.does(mutation, input.clone(), "__typename").await;
+        assert_eq!(answer.faults(), [format!("input.{path}")], "{}", answer.text);
+        assert!(answer.text.contains("has not accepted their invitation yet"), "{}", answer.text);
+    }
+    accept(&clinic.anonymous(), &token, &stranger.member.email, PASSWORD).await.ok();
+    for (mutation, input, _) in named {
+        anna.does(mutation, input, "__typename").await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_ends() {
     let clinic = Clinic::start().await;
     let (north, door, stranger) = (clinic.admin(), clinic.anonymous(), clinic.stranger());
