@@ -32,7 +32,8 @@ async fn two_services_on_one_database_let_through_no_more_than_the_limit() {
         ["--rate-limit-account", "400", "--pool-wait", "30s", "--request-deadline", "40s", "--shutdown-timeout", "50s"];
     let clinic = Clinic::with(&flags).await;
     let folder = tempfile::tempdir().unwrap();
-    let flags = [&flags[..], &["--object-store", folder.path().to_str().unwrap(), "--pool-size", "4"]].concat();
+    let place = folder.path().to_str().unwrap();
+    let flags = [&flags[..], &["--object-store", place, "--checkpoint-store", place, "--pool-size", "4"]].concat();
     let second = serve(&clinic.database.url(), &flags).await;
     enough_of_a_minute(30).await;
     let anna = clinic.practitioner();

@@ -5,7 +5,7 @@ use super::cluster::Cluster;
 use super::database::Sql;
 use super::{Anonymous, json, uuid_of};
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -121,18 +121,11 @@ fn email(organisation: &str, role: Role) -> String {
 }
 
 fn add_staff(organisation: &str, role: Role) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clinic"));
     let who = format!("{} {}", organisation.to_uppercase(), role.word());
-    command.args([
-        "staff",
-        "--database-url",
-        &Cluster::get().url(DATABASE),
-        "add",
-        "--email",
-        &email(organisation, role),
-    ]);
+    let (url, email) = (Cluster::get().url(DATABASE), email(organisation, role));
+    let mut command = crate::binary::program(&["staff", "--database-url", &url, "add", "--email", &email]).into_std();
     command.args(["--name", &who, "--role", role.word(), "--organisation", organisation]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("clinic");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().expect("clinic");
     child.stdin.take().expect("stdin").write_all(format!("{PASSWORD}\n").as_bytes()).expect("password");
     assert!(child.wait().expect("clinic").success(), "clinic staff add {organisation} {role:?}");
 }
