@@ -7,8 +7,8 @@ same SQL, with row-level security and the ledger on. The service also writes its
 
 Rounds alternate between the two, so that what else the machine does falls on both; the median counts.
 """
-import argparse, base64, glob, hashlib, hmac, json, os, re, signal, statistics, subprocess, sys, tempfile, time
-import urllib.request
+import argparse, base64, copy, glob, hashlib, hmac, json, os, re, signal, statistics, subprocess, sys, tempfile, time
+import urllib.parse, urllib.request
 
 VARIANTS = 32  # different patients and pages for each request
 
@@ -39,24 +39,33 @@ class Service:
         self.password = "bench bench bench"
         self.start()
 
-    def start(self, access_log=True):
+    def start(self):
+        self.launch("--demo", "--data-dir", self.folder)
+        self.token = None
+        answer = self.ask("mutation($e: String!, $p: String!) { signIn(input: {email: $e, password: $p}) { token } }",
+                          {"e": "practitioner@demo.clinic", "p": self.password})
+        self.token = answer["signIn"]["token"]
+
+    def beside(self, without_access_log):
+        """A second one on the same Postgres."""
+        other = copy.copy(self)
+        other.launch("--data-dir", tempfile.mkdtemp(), "--key-dir", os.path.join(self.folder, "keys"),
+                     "--object-store", os.path.join(self.folder, "objects"), DATABASE_URL=Database(self.folder).url(),
+                     **({"CLINIC_UNSAFE_NO_ACCESS_LOG": "true"} if without_access_log else {}))
+        return other
+
+    def launch(self, *flags, **settings):
         environment = dict(os.environ, CLINIC_DEMO_PASSWORD=self.password, CLINIC_LOG="warn", CLINIC_SIGN_IN_IDLE="12h",
                            CLINIC_RATE_LIMIT_ACCOUNT="0", CLINIC_RATE_LIMIT_ADDRESS="0")
         environment.pop("DATABASE_URL", None)
-        if not access_log:
-            environment["CLINIC_UNSAFE_NO_ACCESS_LOG"] = "true"
         self.process = subprocess.Popen(
-            [self.binary, "serve", "--demo", "--data-dir", self.folder, "--listen", "127.0.0.1:0", "--pool-size", str(self.pool)],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+            [self.binary, "serve", *flags, "--listen", "127.0.0.1:0", "--pool-size", str(self.pool)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment | settings)
         line = self.process.stdout.readline()
         found = re.search(r"http://\S+/graphql", line)
         if not found:
             sys.exit("the service did not start: run it by hand with --data-dir " + self.folder)
         self.url = found.group(0)
-        self.token = None
-        answer = self.ask("mutation($e: String!, $p: String!) { signIn(input: {email: $e, password: $p}) { token } }",
-                          {"e": "practitioner@demo.clinic", "p": self.password})
-        self.token = answer["signIn"]["token"]
 
     def ask(self, query, variables=None):
         headers = {"content-type": "application/json"}
@@ -86,6 +95,11 @@ class Database:
             self.passwords = dict(line.strip().split("=", 1) for line in file if "=" in line)
         digest = hmac.new(self.passwords["clinic_owner"].encode(), b"clinic application role", hashlib.sha256).digest()
         self.passwords["clinic_app"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def url(self):
+        """As the role that owns the tables."""
+        user = f"clinic_owner:{self.passwords['clinic_owner']}"
+        return f"postgres://{user}@/clinic?host={urllib.parse.quote(self.host, safe='')}&port={self.port}"
 
     def environment(self, role):
         return dict(os.environ, PGHOST=self.host, PGPORT=self.port, PGUSER=role, PGPASSWORD=self.passwords[role],
@@ -206,7 +220,7 @@ def pgbench(database, scripts, seconds, clients, folder):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("--binary", default="target/dist/clinic")
+    options.add_argument("--binary", default="target/release/clinic")
     options.add_argument("--data-dir", default=".clinic/bench")
     options.add_argument("--patients", type=int, default=100_000)
     options.add_argument("--seconds", type=int, default=6, help="of each measurement")
@@ -299,30 +313,31 @@ def measure(options, service, database, requests, scripts):
 
 
 def cost_of_access_log(options, service):
-    """The same requests with a row for each look and without, in turns: the service is started anew for each side."""
+    """The same requests with a row for each look and without: two services on one Postgres, asked in turns of two seconds."""
     only, options.only = options.only, None
     requests = {name: request for name, request in choose(options, service).items() if request[0] is not LOG}
     options.only = only
-    with_log, without = {name: [] for name in requests}, {name: [] for name in requests}
-    with tempfile.TemporaryDirectory() as folder:
-        for turn in range(options.rounds):
-            sides = [(True, with_log), (False, without)]
-            for logs, rates in sides if turn % 2 == 0 else reversed(sides):
-                service.stop()
-                service.start(access_log=logs)
-                for name, (query, variables) in requests.items():
-                    bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
-                    wrk(service.url, service.token, bodies, 1, options.clients, folder)  # warms connections and plans
-                    rates[name].append(wrk(service.url, service.token, bodies, options.seconds, options.clients, folder))
-    service.stop()
-    service.start()
-    print(f"\n{ACCESS_LOG}: {options.clients} clients, medians of {options.rounds} rounds of {options.seconds} s each\n")
+    turns = max(4, options.rounds * options.seconds // 2)
+    print(f"\n{ACCESS_LOG}: {options.clients} clients, medians of {turns} turns of 2 s each\n")
     print(f"{'request':36} {'with/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'without/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'cost':>7}")
-    for name in requests:
-        middle = lambda rows, column: statistics.median(row[column] for row in rows)
-        ratio = statistics.median(one[0] / other[0] for one, other in zip(with_log[name], without[name]))
-        print(f"{name:36} {middle(with_log[name], 0):10.0f} {middle(with_log[name], 1):8.1f} {middle(with_log[name], 2):8.1f}"
-              f" {middle(without[name], 0):10.0f} {middle(without[name], 1):8.1f} {middle(without[name], 2):8.1f} {1 - ratio:6.0%}", flush=True)
+    silent = service.beside(without_access_log=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, (query, variables) in requests.items():
+                bodies = [json.dumps({"query": query, "variables": one}) for one in variables]
+                ask = lambda whom, seconds: wrk(whom.url, service.token, bodies, seconds, options.clients, folder)
+                rows = {service: [], silent: []}
+                for whom in rows:
+                    ask(whom, 2)  # warms connections and plans
+                for turn in range(turns):
+                    for whom in (service, silent) if turn % 2 == 0 else (silent, service):
+                        rows[whom].append(ask(whom, 2))
+                middle = lambda whom, column: statistics.median(row[column] for row in rows[whom])
+                ratio = statistics.median(one[0] / other[0] for one, other in zip(rows[service], rows[silent]))
+                figures = (f"{middle(whom, 0):10.0f} {middle(whom, 1):8.1f} {middle(whom, 2):8.1f}" for whom in rows)
+                print(f"{name:36} {' '.join(figures)} {1 - ratio:6.0%}", flush=True)
+    finally:
+        silent.stop()
 
 
 def fresh_ids(statements):

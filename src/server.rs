@@ -9,7 +9,7 @@ use crate::db::{self, Address, Pool, PoolSettings};
 use crate::graphql::gate::{DocumentCache, Limits};
 use crate::graphql::persisted::Persisted;
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
-use crate::ledger::AccessLog;
+use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
@@ -274,7 +274,7 @@ impl Server {
         let second_factor_key = settings.database.keys().key("second-factor")?;
         let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
         // Connections of its own: a request that has written must not be told UNAVAILABLE because the others hold them all.
-        let log_pool = PoolSettings { size: 2, wait: settings.statement_timeout, ..pool_settings };
+        let log_pool = PoolSettings { size: ACCESS_LOG_CONNECTIONS, wait: settings.statement_timeout, ..pool_settings };
         let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
         let service = Arc::new(Service {
             access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),

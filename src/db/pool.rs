@@ -3,6 +3,7 @@
 use super::Sql;
 use super::address::{self, Address};
 use crate::error::{Error, Result};
+use deadpool::managed::QueueMode;
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -61,6 +62,8 @@ impl Pool {
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
         let inner = DeadPool::builder(manager)
             .max_size(settings.size)
+            // The one that was used last is the warmest, here and in the server.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(settings.wait))
             .create_timeout(Some(Duration::from_secs(5)))
             .runtime(deadpool::Runtime::Tokio1)

@@ -8,10 +8,14 @@ use crate::record::hex;
 use crate::vocabulary::vocabulary;
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
-use diesel_async::RunQueryDsl;
+use futures::StreamExt;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 vocabulary! {
@@ -76,20 +80,42 @@ type Waiting = (AccessEvent, oneshot::Sender<Result<()>>);
 
 /// The most rows in one insert.
 const BATCH: usize = 256;
+/// How long rows wait at most for those of operations that are under way beside theirs.
+const GATHERING: Duration = Duration::from_millis(3);
+/// How many organisations' rows are written at once: a connection each.
+pub const CONNECTIONS: usize = 2;
 
 /// The way to the access log.
 #[derive(Clone)]
 pub struct AccessLog {
     queue: mpsc::Sender<Waiting>,
+    under_way: Arc<AtomicUsize>,
     reads: bool,
 }
 
+/// An operation that may come to write, for as long as it is held.
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl AccessLog {
-    /// Starts the writer. Without `reads`, looks at patients are not written down: for measuring what that costs.
+    /// Starts the writer, on a pool of [`CONNECTIONS`] of its own. Without `reads`, looks at patients are not written down:
+    /// for measuring what that costs.
     pub fn start(pool: Pool, reads: bool) -> Self {
         let (queue, waiting) = mpsc::channel(4096);
-        tokio::spawn(write_batches(pool, waiting));
-        Self { queue, reads }
+        let under_way = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(Writer { pool, under_way: Arc::clone(&under_way), heads: Mutex::default() }.run(waiting));
+        Self { queue, under_way, reads }
+    }
+
+    /// Counts an operation: while others are under way, rows wait a little for theirs, to share a write with them.
+    pub fn under_way(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.under_way))
     }
 
     /// Writes an event; `Ok` when it is durable.
@@ -103,38 +129,108 @@ impl AccessLog {
     }
 }
 
-async fn write_batches(pool: Pool, mut waiting: mpsc::Receiver<Waiting>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    // Everything that queued up while the last batch was written goes into the next.
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let mut by_org: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
-        for entry in batch.drain(..) {
-            by_org.entry(entry.0.org).or_default().push(entry);
-        }
-        for (org, entries) in by_org {
-            let (events, answers): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-            let written = write_one_batch(&pool, org, events).await;
-            if let Err(error) = &written {
-                tracing::error!(?error, "the access log can't be written: reads are refused");
+/// The end of an organisation's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Head {
+    seq: i64,
+    hash: Vec<u8>,
+}
+
+/// Writes what waits, batch after batch.
+struct Writer {
+    pool: Pool,
+    under_way: Arc<AtomicUsize>,
+    /// The heads as this process left them, and whether it was alone when it last asked.
+    heads: Mutex<HashMap<Uuid, (Head, bool)>>,
+}
+
+impl Writer {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        // Everything that queued up while the last batch was written goes into the next.
+        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+            self.gather(&mut batch, &mut waiting).await;
+            let mut by_org: HashMap<Uuid, Vec<Waiting>> = HashMap::new();
+            for entry in batch.drain(..) {
+                by_org.entry(entry.0.org).or_default().push(entry);
             }
-            for answer in answers {
-                let _ = answer.send(if written.is_ok() { Ok(()) } else { Err(Error::Unavailable) });
+            let writes = by_org.into_iter().map(|(org, entries)| self.write_and_answer(org, entries));
+            futures::stream::iter(writes).for_each_concurrent(CONNECTIONS, |write| write).await;
+        }
+    }
+
+    /// A write costs nearly the same for one row and for twenty, and what is not spent on writes serves requests: so rows
+    /// wait until half of the operations under way wait too, for a few milliseconds at most. Who is alone never waits.
+    async fn gather(&self, batch: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>) {
+        let until = Instant::now() + GATHERING;
+        while batch.len() < BATCH && batch.len() * 2 < self.under_way.load(Ordering::Relaxed) {
+            let room = BATCH - batch.len();
+            if !matches!(timeout_at(until, waiting.recv_many(batch, room)).await, Ok(1..)) {
+                break;
             }
         }
+    }
+
+    async fn write_and_answer(&self, org: Uuid, entries: Vec<Waiting>) {
+        let (events, answers): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let written = self.write(org, &events).await;
+        if let Err(error) = &written {
+            tracing::error!(?error, "the access log can't be written: reads are refused");
+        }
+        for answer in answers {
+            let _ = answer.send(if written.is_ok() { Ok(()) } else { Err(Error::Unavailable) });
+        }
+    }
+
+    /// Appends to the chain of an organisation. Where no other process writes it goes on from where it left the chain; where
+    /// one does, that would fail as often as not, and it asks each time.
+    async fn write(&self, org: Uuid, events: &[AccessEvent]) -> Result<()> {
+        use diesel_async::RunQueryDsl as _;
+        // Taken out: after an error nobody knows where the chain ends.
+        let left = self.heads().remove(&org);
+        if let Some((left, true)) = &left {
+            let (insert, head) = insert(org, left, events)?;
+            let (transaction, went_on) = self.pool.begin::<_, i64>(true, org, &insert).await?;
+            if went_on == [1] {
+                transaction.commit().await?;
+                self.heads().insert(org, (head, true));
+                return Ok(());
+            }
+            transaction.rollback().await;
+        }
+        let ask = Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
+            .bind(org)
+            .text(" FOR UPDATE");
+        let (mut transaction, found) = self.pool.begin::<_, (i64, Vec<u8>)>(true, org, &ask).await?;
+        let found = found.into_iter().next().map(|(seq, hash)| Head { seq, hash });
+        let found = found.ok_or_else(|| Error::Internal("the organisation has no access log".to_owned()))?;
+        let (insert, head) = insert(org, &found, events)?;
+        let went_on: Vec<i64> = insert.load(&mut transaction.connection()?).await?;
+        if went_on != [1] {
+            return Err(Error::Internal("the access log's head moved under its lock".to_owned()));
+        }
+        transaction.commit().await?;
+        let alone = left.is_some_and(|(left, _)| left == found);
+        self.heads().insert(org, (head, alone));
+        Ok(())
+    }
+
+    fn heads(&self) -> MutexGuard<'_, HashMap<Uuid, (Head, bool)>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A row as JSON: one statement takes any number of them, and its text, and so its plan, stays the same.
 #[derive(Serialize)]
-struct Row {
+struct Row<'e> {
     seq: i64,
     actor_id: Option<Uuid>,
-    request_id: String,
+    request_id: &'e str,
     event: Event,
-    operation: String,
-    from_address: String,
-    reason: Option<String>,
-    patient_ids: Vec<Uuid>,
+    operation: &'e str,
+    from_address: &'e str,
+    reason: Option<&'e str>,
+    patient_ids: &'e [Uuid],
     digest: String,
     hash: String,
 }
@@ -163,42 +259,43 @@ fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
     hash_fields(&fields)
 }
 
-async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Result<()> {
-    let head = Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM access_log_head WHERE org_id = ")
-        .bind(org)
-        .text(" FOR UPDATE");
-    let (mut transaction, head) = pool.begin::<_, (i64, Vec<u8>)>(true, org, &head).await?;
-    let (mut seq, mut hash) =
-        head.into_iter().next().ok_or_else(|| Error::Internal("the organisation has no access log".to_owned()))?;
+/// The statement that appends events after a head, and the head that it leaves. It gives 1, or 0 and changes nothing if the
+/// chain ends elsewhere.
+fn insert(org: Uuid, after: &Head, events: &[AccessEvent]) -> Result<(Sql<st::BigInt>, Head)> {
+    let Head { mut seq, mut hash } = after.clone();
     let at = ids::now();
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
         seq += 1;
-        let digest = digest_of(org, at, &event).to_vec();
+        let digest = digest_of(org, at, event);
         hash = next_hash(&hash, seq, &digest).to_vec();
         rows.push(Row {
             seq,
             actor_id: event.actor,
-            request_id: event.request_id,
+            request_id: &event.request_id,
             event: event.event,
-            operation: event.operation,
-            from_address: event.from_address,
-            reason: event.reason,
-            patient_ids: event.patients,
+            operation: &event.operation,
+            from_address: &event.from_address,
+            reason: event.reason.as_deref(),
+            patient_ids: &event.patients,
             digest: bytea(&digest),
             hash: bytea(&hash),
         });
     }
-    Sql::<()>::new("WITH head AS (UPDATE access_log_head SET seq = ")
+    let insert = Sql::new("WITH head AS (UPDATE access_log_head SET seq = ")
         .bind(seq)
         .text(", hash = ")
-        .bind(hash)
+        .bind(hash.clone())
         .text(" WHERE org_id = ")
         .bind(org)
-        .text("), r AS (SELECT * FROM json_to_recordset(")
-        .bind(serde_json::to_value(&rows)?)
+        .text(" AND seq = ")
+        .bind(after.seq)
+        .text(" AND hash = ")
+        .bind(after.hash.clone())
+        .text(" RETURNING org_id), r AS (SELECT r.* FROM head, json_to_recordset(")
+        .bind(serde_json::to_string(&rows)?)
         .text(
-            ") AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
+            "::json) AS r (seq bigint, actor_id uuid, request_id text, event text, operation text, from_address text, \
              reason text, patient_ids uuid[], digest bytea, hash bytea)), about AS (INSERT INTO access_log_patient \
              (org_id, patient_id, seq, at) SELECT ",
         )
@@ -206,17 +303,15 @@ async fn write_one_batch(pool: &Pool, org: Uuid, events: Vec<AccessEvent>) -> Re
         .text(", p, r.seq, ")
         .bind(at)
         .text(
-            " FROM r CROSS JOIN LATERAL unnest(r.patient_ids) AS p) INSERT INTO access_log (org_id, at, seq, actor_id, \
-             request_id, event, operation, from_address, reason, patient_ids, digest, hash) SELECT ",
+            " FROM r CROSS JOIN LATERAL unnest(r.patient_ids) AS p), looks AS (INSERT INTO access_log (org_id, at, seq, \
+             actor_id, request_id, event, operation, from_address, reason, patient_ids, digest, hash) SELECT ",
         )
         .bind(org)
         .text(", ")
         .bind(at)
         .text(
             ", r.seq, r.actor_id, r.request_id, r.event, r.operation, r.from_address, r.reason, r.patient_ids, r.digest, \
-             r.hash FROM r",
-        )
-        .execute(transaction.connection()?)
-        .await?;
-    transaction.commit().await
+             r.hash FROM r) SELECT count(*) FROM head",
+        );
+    Ok((insert, Head { seq, hash }))
 }

@@ -12,7 +12,7 @@ mod moment;
 mod retry;
 
 pub use absent::{absent, restricted};
-pub use access_log::{AccessEvent, AccessLog, Event};
+pub use access_log::{AccessEvent, AccessLog, CONNECTIONS as ACCESS_LOG_CONNECTIONS, Event, UnderWay};
 pub(crate) use chain::{Sealed, first_hash, hash_fields, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;

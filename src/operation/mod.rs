@@ -9,7 +9,7 @@ pub use input::{Inputs, patched};
 use crate::access::sign_in::Doorkeeper;
 use crate::access::{Caller, Emergency, Scope, Viewer};
 use crate::error::{Error, Result};
-use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry};
+use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry, UnderWay};
 use crate::mail::Mailer;
 use crate::objects::{Holder, Links, Objects};
 use futures::future::BoxFuture;
@@ -38,7 +38,8 @@ pub struct RequestFacts {
     pub idempotency_key: Option<String>,
     /// Why restricted patients are looked at, if it was said (`Access-Reason`).
     pub reason: Option<String>,
-    /// The operation's name, or its first root field: what the access log calls it.
+    /// The operation's first root field, by its name in the schema: what the access log calls it. A name that the client
+    /// gives could say anything.
     pub name: String,
     /// What the gate priced the operation at, in points.
     pub cost: u64,
@@ -74,6 +75,7 @@ pub struct Operation {
     changes: std::sync::Mutex<Vec<usize>>,
     key_refused: AtomicBool,
     records: AtomicU64,
+    _under_way: UnderWay,
 }
 
 /// The token of an operation: the request's, or that of a sign-in that was made or given a new token in it.
@@ -126,7 +128,8 @@ impl Operation {
         let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { service, facts, pass, reader: Mutex::new(None), shown, changes, key_refused, records }
+        let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
+        Self { service, facts, pass, reader, shown, changes, key_refused, records, _under_way }
     }
 
     /// The service.

@@ -277,6 +277,45 @@ async fn whatever_a_superuser_does_to_a_chain_is_found() {
     assert!(found.broken().next().is_none(), "{found:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_services_write_one_access_log() {
+    let clinic = Clinic::with(&["--pool-wait", "30s"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    let flags = ["--pool-wait", "30s", "--object-store", place, "--checkpoint-store", place, "--key-dir", place];
+    let second = serve(&clinic.database.url(), &flags).await;
+    let (here, sql) = (clinic.practitioner(), clinic.database.superuser().await);
+    let there = Anonymous::at(second.address()).with_token(&here.member.token);
+    let patient = here.patient("Ada", "Lovelace").await;
+    let looks = |caller: Caller, times: usize| {
+        let id = patient.id.clone();
+        async move {
+            for _ in 0..times {
+                let query = "query ($id: ID!) { patient(id: $id) { displayName } }";
+                caller.graphql(query, json!({"id": id})).await.ok();
+            }
+        }
+    };
+    // In turns, so that each goes on from where the other left the chain, and then all at once.
+    for _ in 0..2 {
+        looks((*here).clone(), 3).await;
+        looks(there.clone(), 3).await;
+    }
+    let clients = (0..24).map(|i| looks(if i % 2 == 0 { (*here).clone() } else { there.clone() }, 10));
+    futures::future::join_all(clients).await;
+    looks((*here).clone(), 3).await;
+    second.stop().await;
+    let count = |what: &str| format!("SELECT count({what}) FROM access_log WHERE operation = 'patient'");
+    let all = 2 * 6 + 24 * 10 + 3;
+    assert_eq!(sql.one(&count("*")).await, all.to_string());
+    assert_eq!(sql.one(&count("DISTINCT request_id")).await, all.to_string());
+    assert!(sql.one(&count("DISTINCT at")).await.parse::<i32>().unwrap() < all, "many share a write");
+    let client = superuser(&clinic).await;
+    begin(&client, clinic.north.uuid).await.expect("a picture");
+    let found = verify_organisation(&client, clinic.north.uuid, &[], &|_, _, _| {}).await.expect("a walk");
+    assert!(found.broken().next().is_none(), "{found:?}");
+}
+
 async fn audit(clinic: &Clinic, arguments: &[&str]) -> crate::binary::Ended {
     let place = clinic.evidence().to_str().expect("text");
     let url = clinic.database.url();
