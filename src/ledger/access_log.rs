@@ -66,7 +66,7 @@ pub struct AccessEvent {
     pub request_id: String,
     /// What happened.
     pub event: Event,
-    /// The name of the operation, or of the root field.
+    /// The operation's first root field.
     pub operation: String,
     /// The network address it came from.
     pub from_address: String,
