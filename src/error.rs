@@ -108,6 +108,25 @@ impl Error {
         Self::NotFound(format!("there is no {what} with the id {id}"))
     }
 
+    /// Whether its text may hold what was read before it: what a check found, which of two charts says what, a version.
+    pub fn tells_of_records(&self) -> bool {
+        match self {
+            Self::BadUserInput(_) | Self::Conflict { .. } | Self::RecordSigned(_) | Self::ProtocolBlocked { .. } => {
+                true
+            }
+            Self::Unauthenticated(_)
+            | Self::Forbidden(_)
+            | Self::ReauthenticationRequired
+            | Self::NotFound(_)
+            | Self::ReasonRequired
+            | Self::IdempotencyMismatch
+            | Self::RateLimited { .. }
+            | Self::QueryTooLarge(_)
+            | Self::Unavailable
+            | Self::Internal(_) => false,
+        }
+    }
+
     /// A lost race on `expectedVersion`.
     pub fn stale(what: &str, expected: i32, current: i32) -> Self {
         Self::Conflict {

@@ -300,9 +300,11 @@ impl Scope {
         self.looked = true;
     }
 
-    /// Notes that records of a kind were counted: with a filter that names somebody, a number tells of them too.
-    pub fn counted(&mut self, record: RecordKind) {
+    /// Notes that so many records of a kind were counted. With a filter that names a patient the number tells of them, where
+    /// it is not 0: that is told of who is not there, and of who is closed to the viewer, too.
+    pub fn counted(&mut self, record: RecordKind, about: Option<Uuid>, count: i64) {
         self.looked |= record == RecordKind::Patient || policy::in_emergency(record);
+        self.seen.extend(about.filter(|_| count > 0));
     }
 
     /// Whether there was such a look.

@@ -58,6 +58,10 @@ impl AdverseEventFilter {
 }
 
 impl page::Condition for AdverseEventCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in [("patient_id", self.patient), ("session_id", self.session), ("lot_id", self.lot)] {

@@ -122,6 +122,10 @@ impl Filter {
 }
 
 impl page::Condition for Condition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in [("patient_id", self.patient), ("session_id", self.session), ("author_id", self.author)] {

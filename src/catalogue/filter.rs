@@ -60,6 +60,10 @@ fn push_updated_since<R>(sql: &mut Sql<R>, since: Option<DateTime>) {
 }
 
 impl page::Condition for DeviceCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let kinds = self.filter.kind.iter().flatten().map(|kind| kind.as_str());
         sql.push_any_of("kind", kinds, self.filter.kind.is_some());
@@ -102,6 +106,10 @@ pub struct ProductFilter {
 pub struct ProductCondition(pub ProductFilter);
 
 impl page::Condition for ProductCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let roles = self.0.role.iter().flatten().map(|role| role.as_str());
         sql.push_any_of("role", roles, self.0.role.is_some());
@@ -158,6 +166,10 @@ impl LotFilter {
 }
 
 impl page::Condition for LotCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         if let Some(product) = self.product {
             sql.push(" AND product_id = ").push_bind(product);

@@ -34,6 +34,10 @@ fn push_updated_since<R>(sql: &mut Sql<R>, since: Option<DateTime>) {
 }
 
 impl page::Condition for TemplateCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let kinds = self.0.kind.iter().flatten().map(|kind| kind.as_str());
         sql.push_any_of("kind", kinds, self.0.kind.is_some());
@@ -75,6 +79,10 @@ pub struct VersionFilter {
 pub struct VersionCondition(pub VersionFilter);
 
 impl page::Condition for VersionCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let statuses = self.0.status.iter().flatten().map(|status| status.as_str());
         sql.push_any_of("status", statuses, self.0.status.is_some());
@@ -136,6 +144,10 @@ impl ConsentFilter {
 }
 
 impl page::Condition for ConsentCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         if let Some(patient) = self.patient {
             sql.push(" AND patient_id = ").push_bind(patient);

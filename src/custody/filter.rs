@@ -3,12 +3,17 @@
 use super::{LegalHold, PatientErasure};
 use crate::db::Sql;
 use crate::page::{self, Key};
+use uuid::Uuid;
 
 /// All holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct HoldCondition;
 
 impl page::Condition for HoldCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 
@@ -27,6 +32,10 @@ page::list_order! {
 pub struct ErasureCondition;
 
 impl page::Condition for ErasureCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 

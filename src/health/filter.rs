@@ -95,6 +95,11 @@ impl Filter {
 }
 
 impl Condition {
+    /// The one patient whose entries it keeps, if it is about one.
+    pub fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     /// Appends ` AND …` for each part.
     pub fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;

@@ -134,7 +134,7 @@ pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
     let count = sql.get_result(door.connection).await?;
-    scope.counted(RecordKind::HealthEntry);
+    scope.counted(RecordKind::HealthEntry, condition.patient(), count);
     Ok(count)
 }
 

@@ -210,7 +210,7 @@ impl Writer {
             return Err(Error::Internal("the access log's head moved under its lock".to_owned()));
         }
         transaction.commit().await?;
-        let alone = left.is_some_and(|(left, _)| left == found);
+        let alone = left.is_none_or(|(left, _)| left == found);
         self.heads().insert(org, (head, alone));
         Ok(())
     }
@@ -259,8 +259,8 @@ fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
     hash_fields(&fields)
 }
 
-/// The statement that appends events after a head, and the head that it leaves. It gives 1, or 0 and changes nothing if the
-/// chain ends elsewhere.
+/// The statement that appends events after a head, and the head that it leaves. It gives a 1, or nothing and changes nothing
+/// if the chain ends elsewhere.
 fn insert(org: Uuid, after: &Head, events: &[AccessEvent]) -> Result<(Sql<st::BigInt>, Head)> {
     let Head { mut seq, mut hash } = after.clone();
     let at = ids::now();
@@ -311,7 +311,7 @@ fn insert(org: Uuid, after: &Head, events: &[AccessEvent]) -> Result<(Sql<st::Bi
         .bind(at)
         .text(
             ", r.seq, r.actor_id, r.request_id, r.event, r.operation, r.from_address, r.reason, r.patient_ids, r.digest, \
-             r.hash FROM r) SELECT count(*) FROM head",
+             r.hash FROM r) SELECT 1::bigint FROM head",
         );
     Ok((insert, Head { seq, hash }))
 }

@@ -3,12 +3,17 @@
 use super::PatientMerge;
 use crate::db::Sql;
 use crate::page::{self, Key};
+use uuid::Uuid;
 
 /// All of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct MergeCondition;
 
 impl page::Condition for MergeCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 

@@ -286,8 +286,9 @@ impl Operation {
                 Ok(record)
             }
             Err(error) => {
-                // Nothing was shown; whom it was refused is known all the same.
-                self.note_seen(BTreeSet::new(), scope.take_refused());
+                // Nothing was changed; what was read may be in the error, and whom it was refused is known all the same.
+                let seen = if error.tells_of_records() { scope.take_seen() } else { BTreeSet::new() };
+                self.note_seen(seen, scope.take_refused());
                 scope.rollback().await;
                 Err(error)
             }

@@ -59,6 +59,10 @@ impl OutcomeFilter {
 }
 
 impl page::Condition for OutcomeCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         for (column, id) in [("patient_id", self.patient), ("plan_id", self.plan), ("session_id", self.session)] {
             if let Some(id) = id {

@@ -21,6 +21,9 @@ use uuid::Uuid;
 
 /// What a filter keeps, once its ids are read.
 pub trait Condition: Clone + Debug + Default + Eq + Hash + Send + Sync + 'static {
+    /// The one patient whose records it keeps, if it is about one: who counts them is told of that patient.
+    fn patient(&self) -> Option<Uuid>;
+
     /// Appends ` AND …` for each part.
     fn push_to<R>(&self, sql: &mut Sql<R>);
 }
@@ -211,7 +214,7 @@ pub async fn count<T: Listing>(scope: &mut Scope, condition: &T::Condition) -> R
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
     let count = sql.get_result(door.connection).await?;
-    scope.counted(T::KIND);
+    scope.counted(T::KIND, condition.patient(), count);
     Ok(count)
 }
 

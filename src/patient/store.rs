@@ -275,7 +275,7 @@ pub async fn count(scope: &mut Scope, filter: &Filter) -> Result<i64> {
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_source(&mut sql, door.org, filter);
     let count = sql.get_result(door.connection).await?;
-    scope.counted(RecordKind::Patient);
+    scope.counted(RecordKind::Patient, None, count);
     Ok(count)
 }
 

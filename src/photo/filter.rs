@@ -57,6 +57,10 @@ impl PhotoFilter {
 const SHOWN: &[PhotoStatus] = &[PhotoStatus::Stored, PhotoStatus::AwaitingUpload];
 
 impl page::Condition for PhotoCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         if let Some(patient) = self.patient {

@@ -45,6 +45,10 @@ impl PlanFilter {
 }
 
 impl page::Condition for PlanCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         for (column, id) in [("patient_id", self.patient), ("protocol_version_id", self.protocol)] {
             if let Some(id) = id {

@@ -13,6 +13,10 @@ use uuid::Uuid;
 pub struct RestrictionCondition;
 
 impl page::Condition for RestrictionCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 
@@ -71,6 +75,10 @@ impl EmergencyCondition {
 }
 
 impl page::Condition for EmergencyCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         match self.reviewed {
             Some(true) => _ = sql.push(" AND reviewed_at IS NOT NULL"),

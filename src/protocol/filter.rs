@@ -27,6 +27,10 @@ pub struct ProtocolFilter {
 pub struct ProtocolCondition(pub ProtocolFilter);
 
 impl page::Condition for ProtocolCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let Self(filter) = self;
         if let Some(active) = filter.active {
@@ -92,6 +96,10 @@ impl ProtocolVersionFilter {
 }
 
 impl page::Condition for ProtocolVersionCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         if let Some(protocol) = self.protocol {
             sql.push(" AND protocol_id = ").push_bind(protocol);

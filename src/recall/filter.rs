@@ -84,6 +84,10 @@ impl RecallCondition {
 }
 
 impl page::Condition for RecallCondition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in [("patient_id", self.patient), ("lot_id", self.lot)] {

@@ -3,12 +3,17 @@
 use super::{ApiKey, ServiceAccount};
 use crate::db::Sql;
 use crate::page::{self, Key};
+use uuid::Uuid;
 
 /// All service accounts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ServiceCondition;
 
 impl page::Condition for ServiceCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 
@@ -29,6 +34,10 @@ page::list_order! {
 pub struct KeyCondition;
 
 impl page::Condition for KeyCondition {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
     fn push_to<R>(&self, _: &mut Sql<R>) {}
 }
 

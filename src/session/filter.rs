@@ -126,6 +126,10 @@ impl Filter {
 }
 
 impl page::Condition for Condition {
+    fn patient(&self) -> Option<Uuid> {
+        self.patient
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         for (column, id) in [
             ("patient_id", self.patient),

@@ -112,7 +112,7 @@ pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_condition(&mut sql, door.org, condition);
     let count = sql.get_result(door.connection).await?;
-    scope.counted(RecordKind::Addendum);
+    scope.counted(RecordKind::Addendum, condition.patient, count);
     Ok(count)
 }
 

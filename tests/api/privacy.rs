@@ -39,6 +39,94 @@ async fn looks(clinic: &Clinic, newest: usize) -> Vec<Vec<String>> {
     sql.rows(&rows).await.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect()).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_error_tells_of_a_patient_is_a_look() {
+    let clinic = Clinic::start().await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let (patient, other) = (anna.patient("Ada", "Lovelace").await, anna.patient("Eve", "Lovelace").await);
+    let medicine = json!({"patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "20 mg"});
+    anna.make("addHealthEntry", "healthEntry", medicine).await;
+    let protocol = anna.protocol().await.version;
+    let blocked = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING",
+        "protocolVersionId": protocol.clone()});
+    let session = anna.session_with(&patient, json!({"protocolVersionId": protocol})).await;
+    let signed = anna.signed_session(&patient).await;
+    let begun = anna.started_session(&patient).await;
+    let begin = json!({"protocolVersionId": blocked["protocolVersionId"], "status": "IN_PROGRESS"});
+    let prepared = json!({"status": "PREPARATION"});
+    let mut input = blocked.clone();
+    input.as_object_mut().expect("an object").extend(prepared.as_object().expect("an object").clone());
+    let prepared = anna.make("startSession", "session", input).await;
+    let both = [&patient, &other];
+    let told = [
+        (&anna, "startSession", blocked, "PROTOCOL_BLOCKED", &both[..1]),
+        (
+            &anna,
+            "updateSession",
+            prepared.edit_with(json!({"patch": {"status": begin["status"]}})),
+            "PROTOCOL_BLOCKED",
+            &both[..1],
+        ),
+        (&anna, "signSession", session.edit(), "PROTOCOL_BLOCKED", &both[..1]),
+        (&anna, "signSession", begun.edit(), "BAD_USER_INPUT", &both[..1]),
+        (&anna, "updateSession", signed.edit_with(json!({"patch": {"note": "x"}})), "RECORD_SIGNED", &both[..1]),
+        (
+            &anna,
+            "updatePatient",
+            json!({"id": patient.id, "expectedVersion": 99, "patch": {"phone": "+34600000009"}}),
+            "CONFLICT",
+            &both[..1],
+        ),
+        (&admin, "mergePatients", merging(&patient, &other, json!({})), "BAD_USER_INPUT", &both[..]),
+    ];
+    let sql = clinic.database.superuser().await;
+    let rows = async || sql.one("SELECT count(*) FROM access_log").await.parse::<i64>().expect("a number");
+    for (who, mutation, input, code, whose) in told {
+        let before = rows().await;
+        let answer = who.does(mutation, input, "__typename").await;
+        assert_eq!(answer.outcome(), code, "{mutation} {}", answer.text);
+        assert_eq!(rows().await, before + 1, "{mutation} {code}");
+        let look = looks(&clinic, 1).await.remove(0);
+        let expected = ["read".to_owned(), mutation.to_owned(), String::new(), uuid_of(who.id()).to_string()];
+        assert_eq!(look[..4], expected, "{mutation} {code}");
+        let named: BTreeSet<&str> = look[4].split(' ').collect();
+        let whose: Vec<String> = whose.iter().map(|it| uuid_of(&it.id).to_string()).collect();
+        assert_eq!(named, whose.iter().map(String::as_str).collect(), "{mutation} {code}");
+    }
+    // What tells of nobody leaves no look.
+    let before = rows().await;
+    let faulty = json!({"legalName": {"given": "", "family": ""}, "birthDate": "2999-01-01"});
+    assert_eq!(anna.does("registerPatient", faulty, "__typename").await.code(), "BAD_USER_INPUT");
+    let absent = json!({"id": new_id("session"), "expectedVersion": 1});
+    assert_eq!(anna.does("signSession", absent, "__typename").await.code(), "NOT_FOUND");
+    let foreign = clinic.of(&clinic.south, Role::Practitioner);
+    assert_ne!(foreign.does("signSession", session.edit(), "__typename").await.outcome(), "ok");
+    assert_eq!(rows().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_about_one_patient_names_them() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (patient, without) = (anna.patient("Ada", "Lovelace").await, anna.patient("Eve", "Lovelace").await);
+    anna.health_entry(&patient).await;
+    let session = anna.session(&patient).await;
+    anna.note(&session).await;
+    anna.consultation(&patient).await;
+    anna.outcome(&patient, "2", 1, json!({})).await;
+    anna.addendum(&anna.sign_session(&session).await).await;
+    for list in ["healthEntries", "sessions", "aftercareNotes", "consultations", "outcomeAssessments", "addenda"] {
+        for (about, count) in [(&patient, 1), (&without, 0)] {
+            let query = format!("query ($id: ID!) {{ {list}(filter: {{patientId: $id}}, first: 0) {{ totalCount }} }}");
+            let answer = anna.graphql(&query, json!({"id": about.id})).await.ok();
+            assert_eq!(answer[list]["totalCount"], count, "{list}");
+            let look = looks(&clinic, 1).await.remove(0);
+            let named = if count > 0 { uuid_of(&about.id).to_string() } else { String::new() };
+            assert_eq!((look[1].as_str(), &look[4]), (list, &named), "{list} {count}");
+        }
+    }
+}
+
 /// A selection of everything below a type that says of which record or patient it is.
 fn ids_of(schema: &Schema, ty: &str, depth: usize) -> String {
     const BELOW: [&str; 9] =

@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 /// of the access log. What is reached at the same time shares a statement, so that where the same people stand at
 /// several places there is a range.
 const QUERIES: [(&str, RangeInclusive<usize>); 12] = [
-    ("day-list", 12..=12),
-    ("patient-search", 10..=10),
-    ("chart", 23..=27),
-    ("timeline", 17..=18),
-    ("plan", 18..=19),
-    ("session", 23..=26),
-    ("session-checks", 21..=21),
-    ("photo-pairs", 11..=11),
-    ("outcome-series", 10..=10),
-    ("recalls", 11..=11),
-    ("lot-trace", 14..=14),
-    ("chart-as-of", 9..=9),
+    ("day-list", 11..=11),
+    ("patient-search", 9..=9),
+    ("chart", 22..=26),
+    ("timeline", 16..=17),
+    ("plan", 17..=18),
+    ("session", 22..=25),
+    ("session-checks", 20..=20),
+    ("photo-pairs", 10..=10),
+    ("outcome-series", 9..=9),
+    ("recalls", 10..=10),
+    ("lot-trace", 13..=13),
+    ("chart-as-of", 8..=8),
 ];
 
 fn folder() -> PathBuf {

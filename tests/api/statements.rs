@@ -46,13 +46,13 @@ const LOT: &str = "{ lotTrace(lot: \"C-1\") { lot { lot } patientCount contacted
 /// row of the access log. The people of a chart stand at five places in it: those that are reached at the same time
 /// share a statement, so that is one to five.
 const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 7] = [
-    ("page", PAGE, 10..=10),
-    ("chart", CHART, 19..=23),
-    ("sessions", SESSIONS, 12..=12),
-    ("up and down", UP_AND_DOWN, 14..=14),
-    ("nodes", NODES, 18..=18),
-    ("histories", HISTORIES, 10..=10),
-    ("lot", LOT, 15..=15),
+    ("page", PAGE, 9..=9),
+    ("chart", CHART, 18..=22),
+    ("sessions", SESSIONS, 11..=11),
+    ("up and down", UP_AND_DOWN, 13..=13),
+    ("nodes", NODES, 17..=17),
+    ("histories", HISTORIES, 9..=9),
+    ("lot", LOT, 14..=14),
 ];
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
