@@ -28,6 +28,8 @@ def fault(long):
             check(answer.headers.get("retry-after"), "a 503 without Retry-After")
             time.sleep(0.5)
             postgres.start()
+            # It may have taken longer than the service keeps a silent connection.
+            reader.close()
             begun, before = time.monotonic(), len(acknowledged)
             # A patient is shown only when the row in the access log is durable.
             until("a read", lambda: reader.ask(chart, {"id": place.world["patient"]}).done, within=5)
