@@ -103,7 +103,7 @@ impl Drop for UnderWay {
 }
 
 impl AccessLog {
-    /// Starts the writer, on a pool of [`CONNECTIONS`] of its own. Without `reads`, looks at patients are not written down:
+    /// Starts the writer, on a pool of `CONNECTIONS` of its own. Without `reads`, looks at patients are not written down:
     /// for measuring what that costs.
     pub fn start(pool: Pool, reads: bool) -> Self {
         let (queue, waiting) = mpsc::channel(4096);
