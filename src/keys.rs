@@ -4,6 +4,9 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 use std::path::{Path, PathBuf};
 
+/// The name of every key that a folder may hold. Backups go by this list.
+pub const NAMES: [&str; 3] = ["checkpoint", "cursors", "second-factor"];
+
 /// The folder of keys: each is made when it is first asked for.
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -104,5 +107,25 @@ mod tests {
         }
         std::fs::write(keys.file("three"), b"short").expect("write");
         assert!(keys.key("three").is_err());
+    }
+
+    /// A key that no backup knows would be lost with its machine.
+    #[test]
+    fn every_key_of_the_folder_is_listed() {
+        fn read(folder: &Path, found: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("an entry").path()) {
+                if entry.is_dir() {
+                    read(&entry, found);
+                } else if entry.extension().is_some_and(|it| it == "rs") && !entry.ends_with("keys.rs") {
+                    let text = std::fs::read_to_string(&entry).expect("text");
+                    let names = text.split("keys().key(\"").skip(1).filter_map(|rest| rest.split('"').next());
+                    found.extend(names.map(str::to_owned));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        assert!(found.len() >= 2);
+        assert!(found.iter().all(|name| NAMES.contains(&name.as_str())), "{found:?}");
     }
 }

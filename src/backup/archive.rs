@@ -1,6 +1,7 @@
 //! The file itself: a tar, compressed with zstd, encrypted with age if there is a key. The `age`, `zstd` and `tar` commands
 //! open it too.
 
+use super::contents::Content;
 use age::secrecy::SecretString;
 use bytes::Bytes;
 use std::cell::Cell;
@@ -181,7 +182,11 @@ pub(super) fn read_from<'r>(
     entries(shown, zstd::Decoder::new(plain).map_err(damaged)?, largest, take)
 }
 
-/// The entries of a tar, each whole.
+/// Bytes at most of an entry that no list knows.
+const LARGEST_STRAY: u64 = 1 << 20;
+
+/// The entries of a tar, each whole. A backup holds plain files: links, folders, devices and names that take an entry of
+/// their own are refused.
 pub(super) fn entries(
     shown: &dyn Display,
     tar: impl Read,
@@ -191,14 +196,22 @@ pub(super) fn entries(
     let damaged = |error: std::io::Error| format!("{shown} {DAMAGED}: {error}");
     let left = Rc::new(Cell::new(largest));
     let mut tar = tar::Archive::new(Bounded { inner: tar, left: Rc::clone(&left) });
-    for entry in tar.entries().map_err(damaged)? {
+    for entry in tar.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
-        let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
+        let name = std::str::from_utf8(&entry.path_bytes()).map(str::to_owned);
+        let name = name.map_err(|_| format!("{shown} {DAMAGED}: an entry has no name"))?;
+        if entry.header().entry_type() != tar::EntryType::Regular {
+            return Err(format!("{shown} {DAMAGED}: {name:?} is no plain file"));
+        }
+        let most = Content::of(&name).map_or(LARGEST_STRAY, |content| content.most_bytes()).min(largest);
+        let size = entry.header().size().map_err(damaged)?;
+        if size > most {
+            return Err(format!("{shown} {DAMAGED}: {name:?} is too large"));
+        }
         let mut bytes = Vec::new();
-        // A sparse entry gives more than it has.
-        entry.by_ref().take(largest).read_to_end(&mut bytes).map_err(damaged)?;
-        if u64::try_from(bytes.len()).ok() != entry.header().size().ok() {
-            return Err(format!("{shown} {DAMAGED}: {name} is not whole"));
+        entry.by_ref().take(most).read_to_end(&mut bytes).map_err(damaged)?;
+        if u64::try_from(bytes.len()).ok() != Some(size) {
+            return Err(format!("{shown} {DAMAGED}: {name:?} is not whole"));
         }
         take(name, bytes)?;
         left.set(largest);

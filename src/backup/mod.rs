@@ -3,12 +3,17 @@
 
 mod archive;
 mod canonical;
+mod check;
+mod contents;
 mod restore;
+mod restoring;
+mod staging;
 mod take;
 
 pub use archive::{Lock, Unlock};
 pub use canonical::export;
-pub use restore::{Targets, Told, check, restore};
+pub use check::{Checked, Told, Trust, check};
+pub use restore::{Targets, restore};
 pub use take::{Sources, take};
 
 use crate::config::ReaderSettings;
@@ -21,7 +26,9 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The name of the form.
-const FORMAT: &str = "clinic.backup/1";
+const FORMAT: &str = "clinic.backup/2";
+/// That of before manifests were signed.
+const UNSIGNED_FORMAT: &str = "clinic.backup/1";
 /// The name of the last entry, which describes all others.
 const MANIFEST: &str = "manifest.json";
 
@@ -54,9 +61,11 @@ struct Chains {
     access_log: Mark,
 }
 
-/// An entry's size and SHA-256.
+/// An entry's size and SHA-256, and its place in the file, from 0; the old form has no places.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
     size: u64,
     sha256: String,
 }
@@ -65,7 +74,16 @@ impl Entry {
     fn of(bytes: &[u8]) -> Self {
         use sha2::Digest;
         let sha256 = crate::record::hex::text(&sha2::Sha256::digest(bytes));
-        Self { size: u64::try_from(bytes.len()).unwrap_or(0), sha256 }
+        Self { place: None, size: u64::try_from(bytes.len()).unwrap_or(0), sha256 }
+    }
+
+    fn placeless(&self) -> Self {
+        Self { place: None, ..self.clone() }
+    }
+
+    /// Whether it is of these bytes.
+    fn is_of(&self, bytes: &[u8]) -> bool {
+        self.placeless() == Self::of(bytes)
     }
 }
 
@@ -200,6 +218,20 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     };
     let _ = archive::read_from(&"it", bytes, &Unlock::Nothing, LARGEST, hold);
     let _ = archive::entries(&"it", bytes, LARGEST, hold);
+    let (mut found, mut names) = (check::Found::default(), std::collections::BTreeSet::new());
+    let read = archive::entries(&"it", bytes, LARGEST, |name, bytes| {
+        names.insert(name.clone());
+        found.take(name, bytes)
+    });
+    // What is taken is of the list, or of the old form, which is left where it is: nothing leads out of a folder.
+    if read.is_ok()
+        && let Ok(checked) = found.judge(&Trust::Nobody { unsigned: true })
+    {
+        let leads_out = |name: &String| name.starts_with('/') || name.split('/').any(|part| part == "..");
+        assert!(!names.iter().any(leads_out));
+        let is_new = checked.manifest.format == FORMAT;
+        assert!(!is_new || names.iter().all(|name| contents::Content::of(name).is_some()));
+    }
     if let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) {
         let text = serde_json::to_vec(&manifest).unwrap_or_default();
         assert!(serde_json::from_slice::<Manifest>(&text).is_ok());

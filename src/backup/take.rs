@@ -1,6 +1,7 @@
 //! Taking a backup, beside the running service.
 
 use super::archive::{self, Lock};
+use super::contents::{Content, LINK_SECRET, PART, SIGNATURE};
 use super::{
     Entry, FORMAT, MANIFEST, Manifest, chains, environment, failed, last_words, photo_objects, picture, row_counts,
     server_major,
@@ -8,19 +9,16 @@ use super::{
 use crate::config::DatabaseSettings;
 use crate::db::Address;
 use crate::db::embedded::find_tool;
-use crate::evidence::KeyRing;
-use crate::ids;
+use crate::evidence::{self, KeyRing};
 use crate::objects::Objects;
 use crate::record::hex;
+use crate::{ids, keys};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-
-/// A dump goes into entries of this size: its own is not known before it ends.
-const PART: usize = 8 << 20;
 
 /// What was written.
 #[derive(Debug)]
@@ -33,6 +31,8 @@ pub struct Taken {
     pub objects: usize,
     /// Those that the store did not have, or not as they were.
     pub missing: Vec<String>,
+    /// The id of the key that it is signed with, if there is one.
+    pub signed: Option<String>,
 }
 
 /// Where everything is.
@@ -96,7 +96,12 @@ struct Filling {
 
 impl Filling {
     async fn put(&mut self, name: String, bytes: Bytes) -> Result<(), String> {
-        self.written.insert(name.clone(), Entry::of(&bytes));
+        if Content::of(&name).is_none_or(|content| u64::try_from(bytes.len()).is_ok_and(|it| it > content.most_bytes()))
+        {
+            return Err(format!("{name:?} can't be in a backup"));
+        }
+        let entry = Entry { place: u64::try_from(self.written.len()).ok(), ..Entry::of(&bytes) };
+        self.written.insert(name.clone(), entry);
         self.send(name, bytes).await
     }
 
@@ -138,22 +143,31 @@ async fn fill(
         missing: missing.clone(),
     };
     let manifest = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
+    let seal = evidence::sign(sources.database, &manifest)?;
     filling.send(MANIFEST.to_owned(), manifest.into()).await?;
-    Ok(Taken { size: 0, rows, objects, missing })
+    if let Some(seal) = &seal {
+        let seal = serde_json::to_vec(seal).map_err(|error| error.to_string())?;
+        filling.send(SIGNATURE.to_owned(), seal.into()).await?;
+    }
+    Ok(Taken { size: 0, rows, objects, missing, signed: seal.map(|seal| seal.key) })
 }
 
 async fn put_checkpoints(sources: &Sources<'_>, filling: &mut Filling) -> Result<(), String> {
     let plain = |error: crate::error::Error| error.operator_message();
     let names = sources.checkpoints.names("", None).await.map_err(plain)?;
-    // Nothing else that may lie in that folder: a key, say.
-    for name in names.into_iter().filter(|name| name.contains('/') && name.ends_with(".json")) {
+    for name in names {
+        let entry = format!("checkpoints/{name}");
+        // Nothing else that may lie in that folder: a key, say.
+        if Content::of(&entry).is_none() {
+            continue;
+        }
         if let Some(bytes) = sources.checkpoints.whole(&name).await.map_err(plain)? {
-            filling.put(format!("checkpoints/{name}"), bytes).await?;
+            filling.put(entry, bytes).await?;
         }
     }
     let keys = KeyRing::open(None, sources.database)?;
     if !keys.is_empty() {
-        filling.put("public-key.pem".to_owned(), keys.pem()?.into()).await?;
+        filling.put(Content::PublicKey.name(), keys.pem()?.into()).await?;
     }
     Ok(())
 }
@@ -175,7 +189,7 @@ async fn put_photos(
                 if hash.is_some_and(|hash| hex::text(&hash) != entry.sha256) {
                     missing.push(format!("{name} (its bytes are not what was uploaded)"));
                 }
-                filling.put(format!("objects/{name}"), bytes).await?;
+                filling.put(Content::Object(name).name(), bytes).await?;
                 count += 1;
             }
             None => missing.push(name),
@@ -188,14 +202,17 @@ async fn put_keys(sources: &Sources<'_>, filling: &mut Filling) -> Result<(), St
     if !sources.include_keys {
         return Ok(());
     }
-    let mut files = Vec::new();
-    if let Some(folder) = sources.database.keys().file("x").parent().and_then(|folder| std::fs::read_dir(folder).ok()) {
-        files.extend(folder.flatten().map(|entry| ("keys", entry.path())));
-    }
-    files.extend(sources.objects.folder().map(|folder| ("link", folder.join("link-secret"))));
-    for (folder, path) in files {
-        if let (Some(name), Ok(bytes)) = (path.file_name(), std::fs::read(&path)) {
-            filling.put(format!("{folder}/{}", name.to_string_lossy()), bytes.into()).await?;
+    let folder = sources.database.keys();
+    let mut files: Vec<_> = keys::NAMES.iter().map(|name| (Content::Key(name), folder.file(name))).collect();
+    files.extend(sources.objects.folder().map(|folder| (Content::LinkSecret, folder.join(LINK_SECRET))));
+    for (content, path) in files {
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                keys::of_bytes(&path, &bytes)?;
+                filling.put(content.name(), bytes.into()).await?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("the key {} can't be read: {error}", path.display())),
         }
     }
     Ok(())
@@ -234,7 +251,7 @@ async fn put_dump(
             done += u64::try_from(part.len()).unwrap_or(0);
             told(done);
             let full = std::mem::replace(&mut part, Vec::with_capacity(PART));
-            filling.put(format!("database/{number:06}"), full.into()).await?;
+            filling.put(Content::Database(number).name(), full.into()).await?;
             number += 1;
         }
         if read == 0 {

@@ -1,8 +1,8 @@
 //! `clinic backup`, `clinic restore`, `clinic export`.
 
-use super::audit::{Trust, verify_all};
+use super::audit::{self, verify_all};
 use super::progress::Progress;
-use crate::backup::{self, Lock, Sources, Targets, Told, Unlock};
+use crate::backup::{self, Checked, Lock, Sources, Targets, Told, Trust, Unlock};
 use crate::config::{BackupSettings, ExportSettings, ReaderSettings, RestoreSettings};
 use crate::evidence::{self, KeyRing};
 use crate::objects::Objects;
@@ -43,6 +43,12 @@ pub(super) async fn backup(settings: BackupSettings) -> Result<(), String> {
         taken.size,
         if is_open { ", in plain text: keep it as you keep the record" } else { ", encrypted" }
     );
+    match &taken.signed {
+        Some(key) => println!("it is signed with the key of checkpoints ({key})"),
+        None => {
+            println!("it is not signed: there is no key of checkpoints in the keys' folder, give it with --key-dir")
+        }
+    }
     say_missing(&taken.missing)
 }
 
@@ -61,7 +67,12 @@ pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
         bar.at(done, total);
     });
     // The file first: what can't be read is told before a database is made for nothing.
-    let checked = backup::check(&settings.input, &unlock, Arc::clone(&told)).await?;
+    let trust = match &settings.public_key {
+        Some(file) => Trust::Keys(KeyRing::open(Some(file), &settings.database)?),
+        None => Trust::Nobody { unsigned: settings.unsigned },
+    };
+    let checked = backup::check(&settings.input, &unlock, &trust, Arc::clone(&told)).await?;
+    say_whose(&settings, &checked)?;
     let mut database = Database::reach_as_is(&settings.database).await?;
     let restored = async {
         let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
@@ -71,6 +82,7 @@ pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
             owner: &database.owner,
             objects: &objects,
             checkpoints: &checkpoints,
+            include_keys: settings.include_keys,
         };
         let restored = backup::restore(&targets, &settings.input, &unlock, checked, told).await?;
         // Only a role that sees every row can count them; with a Postgres of your own that need not be here.
@@ -82,7 +94,7 @@ pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
             (None, Some(pem)) => KeyRing::parse(pem)?,
             (file, _) => KeyRing::open(file.as_deref(), &settings.database)?,
         };
-        let verified = verify_all(&database, &Trust::with(checkpoints, keys)).await;
+        let verified = verify_all(&database, &audit::Trust::with(checkpoints, keys)).await;
         verified.map_err(|why| format!("it was restored, and {why}"))?;
         Ok::<_, String>(restored)
     }
@@ -96,6 +108,30 @@ pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
         restored.objects
     );
     say_missing(&restored.missing)
+}
+
+/// Says who vouches for a backup, and what becomes of its keys, before anything is written.
+fn say_whose(settings: &RestoreSettings, checked: &Checked) -> Result<(), String> {
+    match &checked.vouched {
+        Some(key) => println!("the backup is signed with a key of yours ({key})"),
+        None => println!(
+            "nobody vouches for this backup: whoever made it chose what the database will hold and what runs in it; give \
+             --public-key a key that you know to be the service's"
+        ),
+    }
+    let keys = checked.keys.join(", ");
+    match (keys.as_str(), settings.include_keys) {
+        ("", true) => Err("--include-keys: the backup holds no keys".to_owned()),
+        ("", false) => Ok(()),
+        (_, true) => {
+            println!("its keys come too: {keys}");
+            Ok(())
+        }
+        (_, false) => {
+            println!("its keys are left in it, --include-keys takes them: {keys}");
+            Ok(())
+        }
+    }
 }
 
 pub(super) async fn export(settings: ExportSettings) -> Result<(), String> {

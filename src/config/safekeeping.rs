@@ -54,9 +54,15 @@ pub struct RestoreSettings {
     /// File whose first line is the passphrase that it is encrypted with
     #[arg(long, env = "CLINIC_PASSPHRASE_FILE", value_name = "FILE", conflicts_with = "identity")]
     pub passphrase_file: Option<PathBuf>,
-    /// Public keys of checkpoints (PEM), from where you keep them; absent, the one in the backup
+    /// Public keys of checkpoints (PEM), from where you keep them: one of them must have signed the backup; absent, nobody vouches for it, and checkpoints are held to the key in it
     #[arg(long, env = "CLINIC_PUBLIC_KEY", value_name = "FILE")]
     pub public_key: Option<PathBuf>,
+    /// Take a backup without a signature: of an older version, or of a service without a key
+    #[arg(long, env = "CLINIC_UNSIGNED", conflicts_with = "public_key")]
+    pub unsigned: bool,
+    /// Take the keys out of the backup too (of checkpoints, second factors, links to photos)
+    #[arg(long, env = "CLINIC_RESTORE_KEYS")]
+    pub include_keys: bool,
 }
 
 /// How to export.

@@ -180,6 +180,38 @@ impl KeyRing {
     }
 }
 
+/// A signature of something else than a checkpoint, with the same key: of what begins with a form of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// The id of the key.
+    pub key: String,
+    /// In base64.
+    signature: String,
+}
+
+impl KeyRing {
+    /// Whether a seal on this text is of one of these keys.
+    pub fn holds(&self, text: &[u8], seal: &Seal) -> Result<(), String> {
+        let Some(key) = self.keys.get(&seal.key) else {
+            return Err(format!("is signed with another key ({:?})", seal.key));
+        };
+        let signature = STANDARD.decode(&seal.signature).unwrap_or_default();
+        let holds =
+            Signature::from_slice(&signature).is_ok_and(|signature| key.verify_strict(text, &signature).is_ok());
+        if holds { Ok(()) } else { Err("was changed: its signature does not hold".to_owned()) }
+    }
+}
+
+/// Seals a text with the key of the keys' folder, if there is one: none is made for this, nobody would know it.
+pub(crate) fn sign(database: &DatabaseSettings, text: &[u8]) -> Result<Option<Seal>, String> {
+    if !database.keys().file("checkpoint").exists() {
+        return Ok(None);
+    }
+    let key = signing_key(database)?;
+    let signature = STANDARD.encode(key.sign(text).to_bytes());
+    Ok(Some(Seal { key: key_id(&key.verifying_key()), signature }))
+}
+
 fn key_id(key: &VerifyingKey) -> String {
     hex::text(&Sha256::digest(key.as_bytes())).chars().take(16).collect()
 }

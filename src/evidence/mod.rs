@@ -6,8 +6,8 @@ mod copied;
 mod export;
 mod verify;
 
-pub(crate) use checkpoint::public_key;
-pub use checkpoint::{Checkpoint, KeyRing, Mark, Writer, open_store, read_checkpoints};
+pub use checkpoint::{Checkpoint, KeyRing, Mark, Seal, Writer, open_store, read_checkpoints};
+pub(crate) use checkpoint::{public_key, sign};
 pub(crate) use copied::{copy_rows, rows_of};
 pub use export::{Evidence, write_evidence};
 pub use verify::{Broken, Findings, Log, Walk, verify_organisation};

@@ -56,6 +56,11 @@ impl Objects {
         }
     }
 
+    /// A store that is this folder.
+    pub fn open_folder(folder: &Path) -> std::result::Result<Self, String> {
+        Self::local(folder, "--object-store")
+    }
+
     fn local(folder: &Path, flag: &str) -> std::result::Result<Self, String> {
         let plain = |error: &dyn std::fmt::Display| {
             format!("the folder {} can't be used ({error}): choose another with {flag}", folder.display())
