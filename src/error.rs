@@ -111,12 +111,14 @@ impl Error {
     /// Whether its text may hold what was read before it: what a check found, which of two charts says what, a version.
     pub fn tells_of_records(&self) -> bool {
         match self {
-            Self::BadUserInput(_) | Self::Conflict { .. } | Self::RecordSigned(_) | Self::ProtocolBlocked { .. } => {
-                true
-            }
+            // The proof is asked for once nothing else is wrong: that tells too.
+            Self::BadUserInput(_)
+            | Self::Conflict { .. }
+            | Self::RecordSigned(_)
+            | Self::ProtocolBlocked { .. }
+            | Self::ReauthenticationRequired => true,
             Self::Unauthenticated(_)
             | Self::Forbidden(_)
-            | Self::ReauthenticationRequired
             | Self::NotFound(_)
             | Self::ReasonRequired
             | Self::IdempotencyMismatch

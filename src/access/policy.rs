@@ -44,6 +44,25 @@ const POLICY: &[(RecordKind, [&str; 4])] = &[
     (RecordKind::ApiKey,           ["rcu",  "",          "",         "r"]),
 ];
 
+/// What a person does only with a fresh proof of who they are (`--reauthenticate-after`), by the letters of the table
+/// above: whatever gives power or data away. Whoever finds a screen unlocked, or has a token, has no password.
+///
+/// Whole kinds and no finer: each change to staff, to programs or to the organisation itself is one of who may do what, and
+/// who takes rights from others can shut a clinic out of its own record. Emergency access is not here: it must not wait.
+/// Whatever is signed asks for a proof too (`asks_for_proof`).
+const PROVED: &[(RecordKind, &str)] = &[
+    (RecordKind::Organisation, "u"),
+    (RecordKind::Staff, "cu"),
+    (RecordKind::ServiceAccount, "cu"),
+    (RecordKind::ApiKey, "cu"),
+    (RecordKind::Patient, "x"),
+    (RecordKind::PatientMerge, "m"),
+    (RecordKind::PatientErasure, "e"),
+    // Lifting one opens the way to erase.
+    (RecordKind::LegalHold, "u"),
+    (RecordKind::PatientRestriction, "cu"),
+];
+
 /// The scope that lets a service account read a kind of record. There is none for writing.
 const SERVICE_POLICY: &[(ServiceScope, &[RecordKind])] = &[
     (ServiceScope::PatientsRead, &[RecordKind::Patient, RecordKind::Recall]),
@@ -160,6 +179,12 @@ pub fn allows(role: StaffRole, action: Action, record: RecordKind) -> bool {
         .is_some_and(|rights| rights.contains(letter(action)))
 }
 
+/// Whether a person must have proved lately who they are to do this to a kind of record.
+pub fn asks_for_proof(action: Action, record: RecordKind) -> bool {
+    let listed = PROVED.iter().filter(|(kind, _)| *kind == record).any(|(_, letters)| letters.contains(letter(action)));
+    action == Action::Sign || listed
+}
+
 /// What emergency access lets somebody read of the one patient, whatever their role: everything clinical. The database
 /// keeps those kinds, and no other, to the patients of the access (`only_patients`).
 pub fn in_emergency(record: RecordKind) -> bool {
@@ -236,6 +261,26 @@ mod tests {
                 let only: Scopes = [*scope].into_iter().collect();
                 assert_eq!(only.list(), [*scope]);
                 assert_eq!(check_service(only, Action::Read, *kind).is_ok(), rows[0].0 == *scope, "{scope:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proof_is_asked_for_what_somebody_may_do_and_never_for_reading() {
+        for (kind, letters) in PROVED {
+            assert!(!letters.contains('r'), "{kind:?}");
+            for wanted in letters.chars() {
+                let action = Action::ALL.iter().find(|action| letter(**action) == wanted);
+                let may = action.is_some_and(|action| StaffRole::ALL.iter().any(|role| allows(*role, *action, *kind)));
+                assert!(may, "nobody may {wanted} a {kind:?}");
+            }
+        }
+        for kind in RecordKind::ALL {
+            assert!(asks_for_proof(Action::Sign, *kind) && !asks_for_proof(Action::Read, *kind), "{kind:?}");
+            // Who may do such a thing at all is a matter of power: each kind that is erased, merged or exported is here.
+            for action in [Action::Merge, Action::Export, Action::Erase] {
+                let may = StaffRole::ALL.iter().any(|role| allows(*role, action, *kind));
+                assert_eq!(asks_for_proof(action, *kind), may, "{action:?} {kind:?}");
             }
         }
     }

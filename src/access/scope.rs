@@ -89,15 +89,18 @@ impl Viewer {
         if let Some(service) = self.service {
             return policy::check_service(service.scopes, action, record);
         }
-        let Some(role) = self.role else { return Ok(()) };
-        policy::check(role, action, record)?;
-        if action == Action::Sign { self.proved_lately() } else { Ok(()) }
+        self.role.map_or(Ok(()), |role| policy::check(role, action, record))
     }
 
-    /// REAUTHENTICATION_REQUIRED unless they proved lately who they are: what signing asks for.
+    /// REAUTHENTICATION_REQUIRED unless they proved lately who they are: what signing asks for, and all that gives power or
+    /// data away. The program itself proves nothing.
     pub fn proved_lately(&self) -> Result<()> {
-        let lately = self.staff.is_none() || self.sign_in.is_some_and(|sign_in| sign_in.lately);
+        let lately = self.role.is_none() || self.sign_in.is_some_and(|sign_in| sign_in.lately);
         if lately { Ok(()) } else { Err(Error::ReauthenticationRequired) }
+    }
+
+    fn prove(&self, action: Action, record: RecordKind) -> Result<()> {
+        if policy::asks_for_proof(action, record) { self.proved_lately() } else { Ok(()) }
     }
 
     /// FORBIDDEN unless the role, or a scope of the service account, lets them see who looked at what.
@@ -213,9 +216,11 @@ impl Scope {
         self.door()
     }
 
-    /// The connection, to change records of a kind. A ledger entry must follow.
+    /// The connection, to change records of a kind. A ledger entry must follow. What asks for a fresh proof of who they are
+    /// asks for it here, where all that is wrong with the change has been told, and before anything is changed.
     pub fn write(&mut self, action: Action, record: RecordKind) -> Result<Door<'_>> {
         self.viewer.check(action, record)?;
+        self.viewer.prove(action, record)?;
         if !self.writable {
             return Err(Error::Internal(format!("a write of {record:?} in a reading scope")));
         }

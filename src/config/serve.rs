@@ -82,7 +82,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_SIGN_IN_LIFETIME", default_value = "12h", value_name = "TIME", value_parser = parse_duration)]
     pub sign_in_lifetime: Duration,
 
-    /// Signing asks for the password or a code again if the last was given longer ago
+    /// Signing, and whatever gives power or data away, asks for the password or a code again if the last was given longer ago
     #[arg(long, env = "CLINIC_REAUTHENTICATE_AFTER", default_value = "10m", value_name = "TIME", value_parser = parse_duration)]
     pub reauthenticate_after: Duration,
 

@@ -35,6 +35,7 @@ mod photos;
 mod plans;
 mod postgres_tls;
 mod privacy;
+mod proofs;
 mod protocols;
 mod queries;
 mod recalls;
