@@ -134,6 +134,7 @@ pub async fn chart(scope: &mut Scope, patient: Uuid, as_of: DateTime<Utc>) -> Re
         if let Error::ReasonRequired = ledger::absent(scope, RecordKind::Patient, patient).await {
             return Err(Error::ReasonRequired);
         }
+        ledger::in_sight_at(scope, patient, as_of).await?;
         let id = ids::show(RecordKind::Patient, patient);
         return Err(Error::NotFound(format!("there is no patient with the id {id} at that moment")));
     };

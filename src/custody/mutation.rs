@@ -150,6 +150,8 @@ async fn erase(
     }
     let mut everyone = vec![id];
     everyone.extend(patients::merged_into(scope, id).await?.iter().map(|merged| merged.id));
+    // What is hidden from a statement is not erased by it either.
+    ledger::all_in_sight(scope, &everyone).await?;
     let holds: Vec<LegalHold> = listing::all_under(scope, "patient_id", &everyone).await?;
     let standing: Vec<String> = holds
         .iter()

@@ -6,6 +6,7 @@
 
 use super::chart::World;
 use super::copy::Rows;
+use super::dice::Dice;
 use super::seal::{self, SealedEntries};
 use super::tables::{self, ChartRows, Table};
 use super::{course, progress::Progress};
@@ -49,8 +50,8 @@ const STAGED: [&Table; 16] = [
 struct Chunk {
     first: u32,
     after: u32,
-    /// Chart number of the first.
-    number: i64,
+    /// Their chart numbers.
+    numbers: Vec<i64>,
 }
 
 struct Fill {
@@ -153,18 +154,33 @@ impl Fill {
             return Ok(None);
         }
         let (first, after) = (left.start, left.end.min(left.start.saturating_add(CHUNK)));
-        let count = i64::from(after - first);
+        let steps: Vec<i64> = (first..after).map(|index| chart_number_step(self.world.seed, index)).collect();
+        let far: i64 = steps.iter().sum();
         let transaction = begin(client, &self.world).await?;
         let reserve = format!(
-            "INSERT INTO chart_counter AS c (org_id, next_number) VALUES ('{}', 1 + {count}) ON CONFLICT (org_id) DO UPDATE \
-             SET next_number = c.next_number + {count} RETURNING next_number - {count}",
+            "INSERT INTO chart_counter AS c (org_id, next_number) VALUES ('{}', {far}) ON CONFLICT (org_id) DO UPDATE \
+             SET next_number = c.next_number + {far} RETURNING next_number - {far} - 1",
             self.world.org
         );
-        let number = transaction.query_one(&reserve, &[]).await.map_err(plain)?.get(0);
+        let mut number: i64 = transaction.query_one(&reserve, &[]).await.map_err(plain)?.get(0);
         transaction.commit().await.map_err(plain)?;
         left.start = after;
-        Ok(Some(Chunk { first, after, number }))
+        let numbers = steps.into_iter().map(|step| {
+            number += step;
+            number
+        });
+        Ok(Some(Chunk { first, after, numbers: numbers.collect() }))
     }
+}
+
+/// How far a patient's chart number is from the one before: as `patient::store` has it, but always the same.
+fn chart_number_step(seed: u64, patient: u32) -> i64 {
+    let mut dice = Dice::new(seed ^ 0x6368_6172_7473, u64::from(patient));
+    let mut step = 2;
+    while dice.below(5) > 0 {
+        step += 1;
+    }
+    step
 }
 
 /// The bytes of photos, by the photos' ids.
@@ -174,7 +190,7 @@ type Pictures = Vec<(Uuid, Picture)>;
 fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictures), String> {
     let (mut rows, mut pictures) = (ChartRows::default(), Vec::new());
     let mut all = Vec::new();
-    for (index, number) in (chunk.first..chunk.after).zip(chunk.number..) {
+    for (index, number) in (chunk.first..chunk.after).zip(&chunk.numbers) {
         let chart = course::chart(world, index, format!("P-{number:06}")).map_err(|error| error.operator_message())?;
         rows.add(world.org, &chart).map_err(|error| error.operator_message())?;
         all.extend(chart.entries);

@@ -5,6 +5,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::vocabulary::RecordKind;
+use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use std::collections::BTreeSet;
@@ -39,4 +40,35 @@ pub async fn absent(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Error 
         Ok(_) => Error::not_found(&kind.words(), ids::show(kind, record)),
         Err(error) => error,
     }
+}
+
+/// REASON_REQUIRED if merges of these patients tell of somebody who is closed, who is noted for the access log: what is
+/// done to all of a record is done with all of it in sight.
+pub async fn all_in_sight(scope: &mut Scope, patients: &[Uuid]) -> Result<()> {
+    let ask = Sql::new("SELECT unnest(closed_behind(").bind(patients.to_vec()).text("))");
+    refuse_behind(scope, ask).await
+}
+
+/// REASON_REQUIRED if what a patient was at a moment is closed: they were one with somebody then who is closed now.
+pub async fn in_sight_at(scope: &mut Scope, patient: Uuid, at: DateTime<Utc>) -> Result<()> {
+    let ask = Sql::new("SELECT unnest(closed_behind(")
+        .bind(vec![patient])
+        .text(")) WHERE EXISTS (SELECT FROM entries_at(")
+        .bind(vec![patient])
+        .text(", ")
+        .bind(at)
+        .text("))");
+    refuse_behind(scope, ask).await
+}
+
+async fn refuse_behind(scope: &mut Scope, ask: Sql<st::Uuid>) -> Result<()> {
+    if scope.sees_all() {
+        return Ok(());
+    }
+    let behind: Vec<Uuid> = ask.load(scope.ledger()?.connection).await?;
+    if behind.is_empty() {
+        return Ok(());
+    }
+    scope.refuse(behind);
+    Err(Error::ReasonRequired)
 }

@@ -24,6 +24,10 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     fn version(&self) -> i32;
     /// Whose it is, for a clinical record; the patient itself for a patient.
     fn patient_id(&self) -> Option<Uuid>;
+    /// Of whom it tells, for the access log: a merge tells of both sides, whoever has the records now.
+    fn tells_of(&self) -> Vec<Uuid> {
+        self.patient_id().into_iter().collect()
+    }
 }
 
 /// The hash a signature seals: over the record's content as the ledger keeps it.

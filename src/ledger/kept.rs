@@ -14,7 +14,7 @@ macro_rules! kept {
             let row = <$row>::of(door.org, new)?;
             let insert = diesel::insert_into(crate::db::tables::$table::table).values(&row);
             diesel_async::RunQueryDsl::execute(insert, door.connection).await?;
-            scope.show(new.patient_id());
+            scope.show(new.tells_of());
             crate::ledger::append(scope, crate::vocabulary::Action::Create, new, new).await
         }
 
@@ -38,7 +38,7 @@ macro_rules! kept {
                 let words = <$record as Record>::KIND.words();
                 return Err(crate::error::Error::stale(&words, expected, current.version()));
             }
-            scope.show(after.patient_id());
+            scope.show(after.tells_of());
             crate::ledger::append(scope, action, after, after).await
         }
     };

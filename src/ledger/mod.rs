@@ -11,7 +11,7 @@ mod kept;
 mod moment;
 mod retry;
 
-pub use absent::{absent, restricted};
+pub use absent::{absent, all_in_sight, in_sight_at, restricted};
 pub use access_log::{AccessEvent, AccessLog, CONNECTIONS as ACCESS_LOG_CONNECTIONS, Event, UnderWay};
 pub(crate) use chain::{Sealed, first_hash, hash_fields, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};

@@ -11,8 +11,8 @@ use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// An entry of the ledger with the content the record had after it.
@@ -56,51 +56,57 @@ type RowSql = (
 
 const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content";
 
-/// Entries whose content was not erased.
-fn entries(rows: Vec<Row>) -> Vec<Entry> {
+/// The two sides of a merge, in its content.
+#[derive(Deserialize)]
+struct Sides {
+    from_id: Uuid,
+    into_id: Uuid,
+}
+
+/// Entries whose content was not erased. Those of merges are looks at both sides.
+fn entries(scope: &mut Scope, rows: Vec<Row>) -> Result<Vec<Entry>> {
     let each = rows.into_iter().filter_map(|((seq, at, actor, action), (kind, record, version, content))| {
         Some(Entry { seq, at, actor, action, kind, record, version, content: content? })
     });
-    each.collect()
+    let found: Vec<Entry> = each.collect();
+    for merge in found.iter().filter(|entry| entry.kind == RecordKind::PatientMerge) {
+        let Sides { from_id, into_id } = merge.record_as()?;
+        scope.show([from_id, into_id]);
+    }
+    Ok(found)
 }
 
 /// The newest entry of each record that was these patients' at a moment, in the order of the ledger, in one statement:
-/// their charts as they were known then, the patients themselves included. The caller has checked who may see them.
+/// their charts as they were known then, the patients themselves included. Whose each record was is decided with nobody
+/// closed; what is closed to the viewer is left out after that. The caller has checked who may see them.
 pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -> Result<Vec<Entry>> {
     let door = scope.ledger()?;
-    let rows: Vec<Row> =
-        Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM (SELECT DISTINCT record_id FROM ledger WHERE org_id = "))
-            .bind(door.org)
-            .text(" AND patient_id = ANY (")
-            .bind(patients.to_vec())
-            .text(") AND at <= ")
-            .bind(at)
-            .text(") AS r CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
-            .bind(door.org)
-            .text(" AND l.record_id = r.record_id AND l.at <= ")
-            .bind(at)
-            .text(" ORDER BY l.seq DESC LIMIT 1) AS v WHERE v.patient_id = ANY (")
-            .bind(patients.to_vec())
-            .text(") ORDER BY v.seq")
-            .load(door.connection)
-            .await?;
+    let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM entries_at("))
+        .bind(patients.to_vec())
+        .text(", ")
+        .bind(at)
+        .text(") AS w JOIN ledger v ON v.seq = w.seq AND v.at = w.at WHERE v.org_id = ")
+        .bind(door.org)
+        .text(" ORDER BY v.seq")
+        .load(door.connection)
+        .await?;
     if !rows.is_empty() {
         scope.show(patients.iter().copied());
     }
-    Ok(entries(rows))
+    entries(scope, rows)
 }
 
-/// The newest entry of each of these records.
+/// The newest entry of each of these records, where it is open.
 pub async fn newest(scope: &mut Scope, records: &[Uuid]) -> Result<Vec<Entry>> {
     let door = scope.ledger()?;
-    let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM unnest("))
+    let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM newest_entries("))
         .bind(records.to_vec())
-        .text("::uuid[]) AS r (id) CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
+        .text(") AS w JOIN ledger v ON v.seq = w.seq AND v.at = w.at WHERE v.org_id = ")
         .bind(door.org)
-        .text(" AND l.record_id = r.id ORDER BY l.seq DESC LIMIT 1) AS v ORDER BY v.seq")
+        .text(" ORDER BY v.seq")
         .load(door.connection)
         .await?;
-    Ok(entries(rows))
+    entries(scope, rows)
 }
 
 /// Every entry of these records, oldest first, at most `limit`.
@@ -114,7 +120,7 @@ pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Resu
         .bind(limit)
         .load(door.connection)
         .await?;
-    Ok(entries(rows))
+    entries(scope, rows)
 }
 
 /// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came

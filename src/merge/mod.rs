@@ -114,6 +114,9 @@ impl Record for PatientMerge {
     fn patient_id(&self) -> Option<Uuid> {
         Some(self.into_id)
     }
+    fn tells_of(&self) -> Vec<Uuid> {
+        vec![self.from_id, self.into_id]
+    }
 }
 
 /// Both patients around a merge: what undoing it goes by.

@@ -114,7 +114,9 @@ pub async fn candidates(scope: &mut Scope, patient: &Patient) -> Result<Vec<Pati
             .bind(door.org)
             .text(" AND trigram = ANY (")
             .bind(pieces)
-            .text(") GROUP BY patient_id HAVING count(*) >= ")
+            .text(
+                ") AND patient_id <> ALL ((SELECT closed_patients())::uuid[]) GROUP BY patient_id HAVING count(*) >= ",
+            )
             .bind(enough)
             .text(" ORDER BY count(*) DESC, patient_id LIMIT 300) UNION (SELECT id FROM patient WHERE org_id = ")
             .bind(door.org)

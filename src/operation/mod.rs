@@ -302,7 +302,7 @@ impl Operation {
         match ledger::claim(scope, &retry).await? {
             Claim::Done(seq) => {
                 let record: R = ledger::snapshot_at(scope, seq).await?;
-                scope.show(record.patient_id());
+                scope.show(record.tells_of());
                 Ok(record)
             }
             Claim::New => {

@@ -172,7 +172,7 @@ macro_rules! list_order {
 pub(crate) use list_order;
 
 fn shown<T: Listing>(scope: &mut Scope, records: Vec<T>) -> Vec<T> {
-    scope.show(records.iter().filter_map(Record::patient_id));
+    scope.show(records.iter().flat_map(Record::tells_of));
     records
 }
 
@@ -191,7 +191,7 @@ pub async fn page<T: Listing>(
     let rows = T::load(sql, door.connection).await?;
     // One row more was fetched than is shown.
     let page = window.page(rows);
-    scope.show(page.rows.iter().filter_map(Record::patient_id));
+    scope.show(page.rows.iter().flat_map(Record::tells_of));
     Ok(page)
 }
 

@@ -315,12 +315,28 @@ pub async fn active_patient(scope: &mut Scope, id: Uuid, path: &str) -> Result<P
     }
 }
 
-/// The next chart number, `P-000001` upward.
+/// How far the next chart number is from the one before: 2 at least, 6 on the average, and without an end. One number that
+/// is missing in a list looks like none: if numbers followed each other, or each was at most so far from the one before,
+/// whoever is left out of a list would show by the gap.
+fn chart_number_step() -> i64 {
+    let mut step = 2;
+    while rand::random_range(0..5) > 0 {
+        step += 1;
+    }
+    step
+}
+
+/// The next chart number, such as `P-000005`: a random step beyond the one before.
 async fn next_chart_number(scope: &mut Scope) -> Result<String> {
+    let step = chart_number_step();
     let door = scope.write(Action::Create, RecordKind::Patient)?;
     let number: i64 = Sql::<st::BigInt>::new("INSERT INTO chart_counter AS c (org_id, next_number) VALUES (")
         .bind(door.org)
-        .text(", 2) ON CONFLICT (org_id) DO UPDATE SET next_number = c.next_number + 1 RETURNING next_number - 1")
+        .text(", ")
+        .bind(step)
+        .text(") ON CONFLICT (org_id) DO UPDATE SET next_number = c.next_number + ")
+        .bind(step)
+        .text(" RETURNING next_number - 1")
         .get_result(door.connection)
         .await?;
     Ok(format!("P-{number:06}"))

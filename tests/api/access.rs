@@ -1100,11 +1100,10 @@ async fn a_refused_field_is_null_and_its_siblings_stay() {
     let clinic = Clinic::start().await;
     let chart = chart(&clinic, &clinic.north).await;
     let text = query(
-        "patient(id: $patient) { displayName sessions { totalCount } healthHistory { id } chartNumber } sessions { totalCount } me { role }",
+        "patient(id: $patient) { displayName sessions { totalCount } healthHistory { id } status } sessions { totalCount } me { role }",
     );
     let answer = clinic.front_desk().graphql(&text, chart.ids).await;
-    let patient =
-        json!({"displayName": "Zoë Ramírez", "sessions": null, "healthHistory": null, "chartNumber": "P-000001"});
+    let patient = json!({"displayName": "Zoë Ramírez", "sessions": null, "healthHistory": null, "status": "ACTIVE"});
     assert_eq!(answer.data, json!({"patient": patient, "sessions": null, "me": {"role": "FRONT_DESK"}}));
     let mut paths: Vec<String> = answer.errors.iter().map(|error| path_of(error).join(".")).collect();
     paths.sort();

@@ -197,7 +197,7 @@ async fn a_batch_has_at_most_five() {
     let register = "mutation { registerPatient(input: {legalName: {given: \"A\", family: \"B\"}, birthDate: \"1990-01-01\"}) { patient { chartNumber } } }";
     let batch = json!([{"query": register}, {"query": "{ patients { totalCount } }"}, {"query": "{ x }"}, one]);
     let body: Value = post(&desk, NEW, batch).send().await.unwrap().json().await.unwrap();
-    assert_eq!(body[0].pointer("/data/registerPatient/patient/chartNumber"), Some(&json!("P-000001")));
+    assert!(body[0].pointer("/data/registerPatient/patient/chartNumber").is_some_and(Value::is_string), "{body}");
     assert_eq!(body[1].pointer("/data/patients/totalCount"), Some(&json!(1)));
     assert_eq!(body[2].pointer("/errors/0/extensions/code"), Some(&json!("GRAPHQL_VALIDATION_FAILED")));
     assert_eq!(body[3]["data"]["__typename"], "Query");
@@ -366,7 +366,7 @@ fn in_order(text: &str, keys: &[&str]) {
 async fn keys_come_in_the_order_of_the_query_and_a_failure_nulls_what_it_must() {
     let clinic = Clinic::start().await;
     let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
-    let patient = anna.patient("Ada", "Lovelace").await;
+    let patient = anna.patient_with("Ada", "Lovelace", json!({"chartNumber": "P-000001"})).await;
     let id = json!({"id": patient.id});
     // A failed nullable field leaves its siblings.
     let query = "query ($id: ID!) { patient(id: $id) { displayName sessions { totalCount } b: version consultations { totalCount }

@@ -28,6 +28,7 @@ mod limits;
 mod matrix;
 mod merges;
 mod outcomes;
+mod owners;
 mod paging;
 mod patients;
 mod persisted;

@@ -246,8 +246,16 @@ async fn rows(sql: &Sql) -> Vec<String> {
 async fn everything_moves_and_everything_goes_back() {
     let clinic = Clinic::start().await;
     let (anna, sql, org) = (clinic.practitioner(), clinic.database.superuser().await, clinic.north.uuid);
-    let from = anna.patient_with("Zoe", "Ramirez", json!({"email": "zoe@x.example", "phone": "+34600000001"})).await;
-    let into = anna.patient_with("Zoë", "Ramírez", json!({"phone": "+34600000002", "gender": "woman"})).await;
+    let from = anna
+        .patient_with(
+            "Zoe",
+            "Ramirez",
+            json!({"email": "zoe@x.example", "phone": "+34600000001", "chartNumber": "P-000001"}),
+        )
+        .await;
+    let into = anna
+        .patient_with("Zoë", "Ramírez", json!({"phone": "+34600000002", "gender": "woman", "chartNumber": "P-000002"}))
+        .await;
     everything(&clinic, &from, "first").await;
     everything(&clinic, &into, "second").await;
     let before = rows(&sql).await;
@@ -376,8 +384,8 @@ async fn merges_follow_each_other_and_are_undone_in_turn() {
     let clinic = Clinic::start().await;
     let (anna, sql) = (clinic.practitioner(), clinic.database.superuser().await);
     let mut made = Vec::new();
-    for _ in 0..3 {
-        made.push(anna.patient("Zoë", "Ramírez").await);
+    for number in ["P-000001", "P-000002", "P-000003"] {
+        made.push(anna.patient_with("Zoë", "Ramírez", json!({"chartNumber": number})).await);
     }
     anna.health_entry(&made[0]).await;
     let before = rows(&sql).await;

@@ -199,9 +199,11 @@ async fn a_restricted_patient_is_hidden_on_every_path_until_a_reason_is_stated()
     let patient = Made { id: chart.ids["patient"].as_str().expect("id").to_owned(), version: 1 };
     let other = clinic.practitioner().patient("Ian", "Smith").await;
     clinic.practitioner().session(&other).await;
-    let counts =
-        "{ patients { totalCount } recalls { totalCount } found: patients(search: \"P-000001\") { totalCount } }";
-    let before = clinic.front_desk().ask(counts).await;
+    let number = sql.one(&format!("SELECT chart_number FROM patient WHERE id = '{}'", uuid_of(&patient.id))).await;
+    let counts = format!(
+        "{{ patients {{ totalCount }} recalls {{ totalCount }} found: patients(search: \"{number}\") {{ totalCount }} }}"
+    );
+    let before = clinic.front_desk().ask(&counts).await;
     let restriction = restrict(&clinic, &patient).await;
     // Who was merged into them is as hidden.
     let double = sql.one(&format!("SELECT id FROM patient WHERE merged_into = '{}'", uuid_of(&patient.id))).await;
@@ -243,7 +245,7 @@ async fn a_restricted_patient_is_hidden_on_every_path_until_a_reason_is_stated()
             assert_eq!(reasoned.outcome(), "ok", "{role:?} {name} {}", reasoned.text);
         }
     }
-    let after = clinic.front_desk().ask(counts).await;
+    let after = clinic.front_desk().ask(&counts).await;
     let count = |answer: &Value, list: &str| answer[list]["totalCount"].as_i64().expect("a count");
     assert_eq!(count(&after, "patients"), count(&before, "patients") - 1);
     assert!(count(&after, "recalls") < count(&before, "recalls"));
@@ -462,7 +464,10 @@ async fn that_a_chart_number_is_taken_by_a_restricted_patient_leaves_a_row() {
 async fn in_an_emergency_the_front_desk_reads_that_patient_alone_until_the_clock_ends_it() {
     let clinic = Clinic::start().await;
     let (anna, desk, sql) = (clinic.practitioner(), clinic.front_desk(), clinic.database.superuser().await);
-    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);
+    let (patient, other) = (
+        anna.patient_with("Zoë", "Ramírez", json!({"chartNumber": "P-000001"})).await,
+        anna.patient("Ian", "Smith").await,
+    );
     let (session, others) = (anna.signed_session(&patient).await, anna.session(&other).await);
     anna.health_entry(&patient).await;
     anna.health_entry(&other).await;
@@ -723,7 +728,8 @@ async fn admins_are_told_by_mail_and_what_could_not_be_sent_is_sent_later() {
     admin.make("addStaff", "staff", invited).await;
     let left = admin.make("addStaff", "staff", more("left@north.example")).await;
     admin.make("updateStaff", "staff", left.edit_with(json!({"active": false}))).await;
-    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);
+    let patient = anna.patient_with("Zoë", "Ramírez", json!({"chartNumber": "P-000001"})).await;
+    let other = anna.patient_with("Ian", "Smith", json!({"chartNumber": "P-000002"})).await;
     restrict(&clinic, &patient).await;
     begin(&anna, &patient).await.ok();
     let sql = clinic.database.superuser().await;

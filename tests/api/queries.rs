@@ -55,9 +55,14 @@ fn session(patient: &Made, by: &SignedIn, day: &str, more: Value) -> Value {
 /// A patient with two sessions of a plan, the second too soon, and another patient who got the same lot.
 async fn small_chart(clinic: &Clinic) -> SmallChart {
     let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
-    let patient =
-        desk.patient_with("Zoë", "Ramírez", json!({"phone": "+34600123456", "email": "zoe@mail.example"})).await;
-    let other = desk.patient_with("Ada", "Lovelace", json!({"phone": "+34600654321"})).await;
+    let patient = desk
+        .patient_with(
+            "Zoë",
+            "Ramírez",
+            json!({"phone": "+34600123456", "email": "zoe@mail.example", "chartNumber": "P-000001"}),
+        )
+        .await;
+    let other = desk.patient_with("Ada", "Lovelace", json!({"phone": "+34600654321", "chartNumber": "P-000002"})).await;
     anna.health_entry(&patient).await;
     let held = json!({"heldAt": at("01-07", 10)});
     let consultation = anna.consultation_with(&patient, held).await;

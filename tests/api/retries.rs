@@ -62,7 +62,7 @@ async fn a_hundred_tries_with_one_key_make_one_record() {
     let entries = count(&clinic, "ledger").await.parse::<u64>().unwrap();
     let answers = join_all((0..100).map(|_| keyed(&desk, "k-1", REGISTER, json!({"input": anna()})))).await;
     let first = answers[0].clone().ok();
-    assert_eq!(first["registerPatient"]["patient"]["chartNumber"], "P-000001");
+    assert!(first["registerPatient"]["patient"]["chartNumber"].is_string());
     for answer in answers {
         assert_eq!(answer.ok(), first);
     }
