@@ -13,6 +13,7 @@ use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::Service;
+use crate::photo::intake::Intake;
 use crate::{custody, demo, equip, evidence, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
@@ -289,6 +290,7 @@ impl Server {
         let keeping = (Arc::clone(&service), Arc::clone(&rates));
         let alerting = Arc::clone(&service);
         let writer = evidence::Writer::open(&settings.checkpoints, &settings.objects, &settings.database)?;
+        let intake = Arc::new(Intake::open(&settings.uploads, &settings.database.data_dir)?);
         let app = web::Data::new(App {
             gate,
             persisted,
@@ -296,6 +298,7 @@ impl Server {
             introspection: settings.introspection,
             rates,
             schema: graphql::schema(),
+            intake,
             service,
             body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
             deadline: settings.request_deadline,

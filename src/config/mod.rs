@@ -9,6 +9,7 @@ mod objects;
 mod safekeeping;
 mod serve;
 mod staff;
+mod uploads;
 mod value;
 
 pub use audit::{AuditArguments, AuditCommand, EvidenceSettings, VerifySettings};
@@ -21,6 +22,7 @@ pub use objects::{CheckpointSettings, ObjectSettings};
 pub use safekeeping::{BackupSettings, ExportSettings, RestoreSettings};
 pub use serve::{Introspection, LogFormat, ServeSettings};
 pub use staff::{StaffArguments, StaffCommand};
+pub use uploads::UploadSettings;
 pub use value::Secret;
 
 /// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres.

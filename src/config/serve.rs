@@ -1,7 +1,7 @@
 //! `clinic serve`.
 
 use super::value::parse_duration;
-use super::{CheckpointSettings, DatabaseSettings, MailSettings, ObjectSettings, Secret, TlsSettings};
+use super::{CheckpointSettings, DatabaseSettings, MailSettings, ObjectSettings, Secret, TlsSettings, UploadSettings};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +17,10 @@ pub struct ServeSettings {
     /// Where photos are.
     #[command(flatten)]
     pub objects: ObjectSettings,
+
+    /// How uploads are taken.
+    #[command(flatten)]
+    pub uploads: UploadSettings,
 
     /// Who sends mail.
     #[command(flatten)]

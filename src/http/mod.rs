@@ -16,6 +16,7 @@ use crate::graphql::Schema;
 use crate::graphql::gate::DocumentCache;
 use crate::graphql::persisted::Persisted;
 use crate::operation::Service;
+use crate::photo::intake::Intake;
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::web;
@@ -38,6 +39,8 @@ pub struct App {
     pub introspection: Introspection,
     /// The limits by the minute.
     pub rates: Arc<Rates>,
+    /// Places, memory and files for uploads.
+    pub intake: Arc<Intake>,
     /// Sign-in, data, access log.
     pub service: Arc<Service>,
     /// Limits on bodies.

@@ -4,7 +4,9 @@
 use super::App;
 use super::graphql::client_address;
 use super::request::{self, REQUEST_ID};
+use crate::error::Error;
 use crate::photo::MOST_BYTES;
+use crate::photo::intake::{Arrived, Intake};
 use crate::photo::picture::{Content, HEAD, PictureFault, sniff};
 use crate::photo::upload::{Bearer, Refused, Stored};
 use actix_web::http::StatusCode;
@@ -12,25 +14,24 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use serde_json::json;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 /// How long the bytes of an upload may take to come.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// How long an upload waits for others to end.
-const QUEUE: Duration = Duration::from_secs(20);
-/// Uploads whose bytes are in memory at a time: 8 of 25 MiB.
-static UPLOADS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(8));
+/// Over how long the least rate is counted.
+const PACE: Duration = Duration::from_secs(10);
 /// What is read of a body that is refused, so that its sender gets to read the answer.
 const DRAIN: (usize, Duration) = (2 * MOST_BYTES, Duration::from_secs(10));
 
 fn bearer(http: &HttpRequest, app: &App, id: &str) -> Bearer {
     Bearer {
         service: Arc::clone(&app.service),
+        intake: Arc::clone(&app.intake),
+        rates: Arc::clone(&app.rates),
         request_id: id.to_owned(),
         address: client_address(http, app.trust_proxy),
     }
@@ -40,8 +41,8 @@ fn refusal(refused: &Refused, id: &str) -> HttpResponse {
     let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((REQUEST_ID, id)).insert_header((CACHE_CONTROL, "no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((RETRY_AFTER, "1"));
+    if let Some(seconds) = refused.retry_after {
+        response.insert_header((RETRY_AFTER, seconds));
     }
     response.json(json!({"error": {"code": refused.code, "message": refused.message}}))
 }
@@ -87,18 +88,15 @@ async fn take(
         if declared.is_some_and(|length| length > MOST_BYTES as u64) {
             return Err(Refused::too_large());
         }
-        let busy = || Refused::new(503, "UNAVAILABLE", "many pictures are being uploaded: try again in a minute");
-        let place = tokio::time::timeout(QUEUE, UPLOADS.acquire()).await.ok().and_then(Result::ok).ok_or_else(busy)?;
-        let slow =
-            |_| Refused::new(408, "REQUEST_TIMEOUT", "the picture did not arrive within 120 s; nothing was kept");
-        let bytes = tokio::time::timeout(DEADLINE, collect(&mut payload)).await.map_err(slow)??;
-        Ok((pass, bytes, place))
+        let place = app.intake.enter(pass.record, pass.holder.staff).await?;
+        let arrived = collect(&mut payload, &app.intake).await?;
+        Ok((pass, arrived, place))
     };
     match body.await {
-        Ok((pass, bytes, place)) => {
+        Ok((pass, arrived, place)) => {
             // In a task of its own: a client that hangs up can't cut it half-way.
             let work = actix_web::rt::spawn(async move {
-                let outcome = bearer.receive(pass, bytes).await;
+                let outcome = bearer.receive(pass, arrived).await;
                 drop(place);
                 outcome
             });
@@ -106,31 +104,83 @@ async fn take(
             work.await.map_err(ended)?
         }
         Err(refused) => {
-            drain(payload).await;
+            // Who was too slow has been waited for.
+            if refused.status != StatusCode::REQUEST_TIMEOUT.as_u16() {
+                drain(payload).await;
+            }
             Err(refused)
         }
     }
 }
 
-/// Reads the body as it comes: what is no picture is refused at its first bytes, what is too long at the limit.
-async fn collect(payload: &mut web::Payload) -> Result<Bytes, Refused> {
-    let mut body = BytesMut::new();
-    let mut told = false;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Refused::cut())?;
-        if body.len().saturating_add(chunk.len()) > MOST_BYTES {
+/// Reads the body into a file as it comes: what is no picture is refused at its first bytes, what is too long at the
+/// limit, what comes too slowly within ten seconds.
+async fn collect(payload: &mut web::Payload, intake: &Intake) -> Result<Arrived, Refused> {
+    let lost = |error: std::io::Error| {
+        tracing::error!(%error, "the bytes of an upload can't be kept");
+        Refused::from(Error::Unavailable)
+    };
+    let mut arriving = intake.file().await.map_err(lost)?;
+    let mut head = Vec::with_capacity(HEAD);
+    let mut pace = Pace::start(intake.least_rate());
+    while let Some(chunk) = pace.next(payload).await? {
+        if arriving.size().saturating_add(chunk.len()) > MOST_BYTES {
             return Err(Refused::too_large());
         }
-        body.extend_from_slice(&chunk);
-        if !told && body.len() >= HEAD {
-            tell(&body)?;
-            told = true;
+        if head.len() < HEAD {
+            head.extend(chunk.iter().take(HEAD - head.len()));
+            if head.len() == HEAD {
+                tell(&head)?;
+            }
         }
+        arriving.add(&chunk).await.map_err(lost)?;
     }
-    if body.is_empty() {
+    if arriving.size() == 0 {
         return Err(Refused::new(400, "UPLOAD_CUT", "the upload is empty: send the picture's bytes as the body"));
     }
-    Ok(body.freeze())
+    arriving.end().await.map_err(lost)
+}
+
+/// How fast a body comes: at least so much in each ten seconds, all of it within two minutes.
+struct Pace {
+    least: u64,
+    ends: tokio::time::Instant,
+    window_ends: tokio::time::Instant,
+    brought: u64,
+}
+
+impl Pace {
+    fn start(rate: u64) -> Self {
+        let now = tokio::time::Instant::now();
+        let least = rate.saturating_mul(PACE.as_secs());
+        Self { least, ends: now + DEADLINE, window_ends: now + PACE, brought: 0 }
+    }
+
+    async fn next(&mut self, payload: &mut web::Payload) -> Result<Option<web::Bytes>, Refused> {
+        loop {
+            let now = tokio::time::Instant::now();
+            if now >= self.ends {
+                let message = "the picture did not arrive within 120 s; nothing was kept";
+                return Err(Refused::new(408, "REQUEST_TIMEOUT", message));
+            }
+            if now >= self.window_ends {
+                if self.brought < self.least {
+                    let message = "the picture arrives too slowly; nothing was kept: try again on a better connection";
+                    return Err(Refused::new(408, "REQUEST_TIMEOUT", message));
+                }
+                (self.window_ends, self.brought) = (now + PACE, 0);
+            }
+            match timeout_at(self.ends.min(self.window_ends), payload.next()).await {
+                Ok(Some(Ok(chunk))) => {
+                    self.brought = self.brought.saturating_add(u64::try_from(chunk.len()).unwrap_or(0));
+                    return Ok(Some(chunk));
+                }
+                Ok(Some(Err(_))) => return Err(Refused::cut()),
+                Ok(None) => return Ok(None),
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 fn tell(head: &[u8]) -> Result<(), Refused> {

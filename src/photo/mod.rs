@@ -1,11 +1,14 @@
 //! Photos: their record here, their bytes in the object store.
 
+pub mod clean;
 mod filter;
 pub mod graphql;
+pub mod intake;
 pub mod loader;
 pub mod mutation;
 pub mod picture;
 pub mod store;
+mod turned;
 pub mod upload;
 
 pub use filter::{PhotoCondition, PhotoFilter, PhotoOrder};

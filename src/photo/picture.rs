@@ -2,6 +2,9 @@
 //! a small copy. Nothing here touches a disk or the network; it takes processor time, so it runs off the async threads.
 
 use super::MediaType;
+pub use super::clean::PictureFault;
+use super::clean::{Cleaned, clean};
+use super::turned::{self, Turned};
 use crate::record::hex;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -9,12 +12,22 @@ use image::codecs::webp::WebPEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
+const MIB: u64 = 1024 * 1024;
 /// The most pixels: 64 megapixels are 192 MB of memory.
 const MOST_PIXELS: u64 = 64_000_000;
-/// The most bytes of a decoded picture: 64 megapixels of 8 bytes.
-const MOST_DECODED: u64 = 512 * 1024 * 1024;
+/// The most pixels of a side: what a JPEG can have. Decoders keep a row or two apart.
+const MOST_SIDE: u32 = 65_535;
+/// The most memory for one picture where nobody says how much there is: 64 megapixels of a telephone's JPEG, turned.
+const MOST_MEMORY: u64 = 384 * MIB;
+/// What a decoder may keep while it reads a picture's head: colour profiles are packed.
+const MOST_OF_HEAD: u64 = 64 * MIB;
+/// What unpacking anything takes: tables, rows, the thumbnail.
+const LEAST_MEMORY: u64 = 8 * MIB;
+/// The largest file that turning a picture may make, and the memory that writing it takes.
+const MOST_WRITTEN: usize = 50 * 1024 * 1024;
+const WRITING: u64 = 100 * MIB;
 /// The longest side of a thumbnail, pixels.
 const THUMBNAIL: u32 = 400;
 /// JPEG quality of a thumbnail, and of a picture that had to be turned.
@@ -52,21 +65,6 @@ pub fn sniff(head: &[u8]) -> Content {
     }
 }
 
-/// Why a file is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureFault {
-    /// No picture that is taken.
-    NotAPicture,
-    /// HEIC.
-    Heic,
-    /// It moves.
-    Animated,
-    /// It can't be decoded to its end.
-    Broken,
-    /// It has too many pixels.
-    TooManyPixels,
-}
-
 /// A picture as it is kept.
 pub struct Picture {
     /// Its bytes, without position, EXIF, XMP and remarks.
@@ -83,33 +81,95 @@ pub struct Picture {
     pub thumbnail: Vec<u8>,
 }
 
-/// Checks, cleans and shrinks.
-pub fn prepare(bytes: &[u8]) -> Result<Picture, PictureFault> {
+/// A picture that was looked at and not unpacked yet.
+pub struct Look {
+    cleaned: Cleaned,
+    media_type: MediaType,
+    orientation: Orientation,
+    profile: Option<Vec<u8>>,
+    memory: u64,
+}
+
+/// What a look tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// SHA-256 of the bytes as they will be kept, hexadecimal; none where they have to be turned, and are written anew.
+    pub hash: Option<String>,
+    /// How many pixels it has.
+    pub pixels: u64,
+    /// Bytes of memory that unpacking takes at most, the file's own included.
+    pub memory: u64,
+}
+
+/// Cleans a file and looks at its head: `TooManyPixels` or `TooDear` where unpacking would take more memory than this.
+pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
     let media_type = match sniff(bytes) {
         Content::Picture(media_type) => media_type,
         Content::Heic => return Err(PictureFault::Heic),
         Content::Other => return Err(PictureFault::NotAPicture),
     };
-    let (orientation, profile) = look(bytes, media_type)?;
-    let mut kept = match media_type {
-        MediaType::Jpeg => clean_jpeg(bytes),
-        MediaType::Png => clean_png(bytes),
-        MediaType::Webp => clean_webp(bytes),
-    }?;
-    let mut picture = decode(&kept, media_type)?;
-    if orientation != Orientation::NoTransforms {
-        picture.apply_orientation(orientation);
-        kept = encode(&picture, media_type, profile.as_deref()).map_err(|_| PictureFault::Broken)?;
+    let cleaned = clean(bytes, media_type)?;
+    if cleaned.pixels > MOST_PIXELS {
+        return Err(PictureFault::TooManyPixels);
     }
-    let profile = profile.filter(|profile| profile.len() <= LARGEST_PROFILE && picture.color().has_color());
-    Ok(Picture {
-        media_type,
-        width: picture.width(),
-        height: picture.height(),
-        hash: hex::text(&Sha256::digest(&kept)),
-        thumbnail: thumbnail(&picture, profile.as_deref()).map_err(|_| PictureFault::Broken)?,
-        bytes: kept,
-    })
+    let unpacked = unpacked(&cleaned.bytes, media_type)?;
+    let (orientation, profile) = told(bytes, media_type)?;
+    let turning = match (orientation, media_type) {
+        (Orientation::NoTransforms, _) => 0,
+        (_, MediaType::Jpeg) => WRITING,
+        (_, MediaType::Png | MediaType::Webp) => unpacked.saturating_mul(2).saturating_add(WRITING),
+    };
+    // The file as it came, as it is kept, and as the decoder keeps it.
+    let files = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(3);
+    let parts = [files, unpacked, cleaned.beside, turning, LEAST_MEMORY];
+    let memory = parts.into_iter().fold(0, u64::saturating_add);
+    if memory > most_memory {
+        return Err(PictureFault::TooDear);
+    }
+    Ok(Look { cleaned, media_type, orientation, profile, memory })
+}
+
+/// Checks, cleans and shrinks.
+pub fn prepare(bytes: &[u8]) -> Result<Picture, PictureFault> {
+    look(bytes, MOST_MEMORY)?.unpack()
+}
+
+impl Look {
+    /// What it tells.
+    pub fn seen(&self) -> Seen {
+        let upright = self.orientation == Orientation::NoTransforms;
+        let hash = upright.then(|| hex::text(&Sha256::digest(&self.cleaned.bytes)));
+        Seen { hash, pixels: self.cleaned.pixels, memory: self.memory }
+    }
+
+    /// Decodes it to its end, turns it the right way up, and shrinks it.
+    pub fn unpack(self) -> Result<Picture, PictureFault> {
+        let Self { cleaned, media_type, orientation, profile, memory } = self;
+        let mut kept = cleaned.bytes;
+        let mut picture = decode(&kept, media_type, memory)?;
+        let mut small = if picture.width().max(picture.height()) > THUMBNAIL {
+            picture.thumbnail(THUMBNAIL, THUMBNAIL)
+        } else {
+            picture.clone()
+        };
+        let (mut width, mut height) = (picture.width(), picture.height());
+        if orientation != Orientation::NoTransforms {
+            kept = turn(&mut picture, orientation, media_type, profile.as_deref())?;
+            small.apply_orientation(orientation);
+            if turned::swaps_sides(orientation) {
+                (width, height) = (height, width);
+            }
+        }
+        let profile = profile.filter(|profile| profile.len() <= LARGEST_PROFILE && picture.color().has_color());
+        Ok(Picture {
+            media_type,
+            width,
+            height,
+            hash: hex::text(&Sha256::digest(&kept)),
+            thumbnail: thumbnail(&small, profile.as_deref()).map_err(|_| PictureFault::Broken)?,
+            bytes: kept,
+        })
+    }
 }
 
 fn format(media_type: MediaType) -> ImageFormat {
@@ -120,21 +180,34 @@ fn format(media_type: MediaType) -> ImageFormat {
     }
 }
 
-fn reader(bytes: &[u8], media_type: MediaType) -> ImageReader<Cursor<&[u8]>> {
+fn reader(bytes: &[u8], media_type: MediaType, most: u64) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format(media_type));
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_DECODED);
+    limits.max_alloc = Some(most);
     reader.limits(limits);
     reader
 }
 
-/// Which way up it is, and its colour profile; refuses too large ones before anything is decoded.
-fn look(bytes: &[u8], media_type: MediaType) -> Result<(Orientation, Option<Vec<u8>>), PictureFault> {
-    let mut decoder = reader(bytes, media_type).into_decoder().map_err(|_| PictureFault::Broken)?;
+fn fault_of(error: &image::ImageError) -> PictureFault {
+    match error {
+        image::ImageError::Limits(_) => PictureFault::TooDear,
+        _ => PictureFault::Broken,
+    }
+}
+
+/// The bytes of a picture's pixels, as its decoder says them before it unpacks any.
+fn unpacked(bytes: &[u8], media_type: MediaType) -> Result<u64, PictureFault> {
+    let decoder = reader(bytes, media_type, MOST_OF_HEAD).into_decoder().map_err(|error| fault_of(&error))?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS || decoder.total_bytes() > MOST_DECODED {
+    if u64::from(width) * u64::from(height) > MOST_PIXELS || width.max(height) > MOST_SIDE {
         return Err(PictureFault::TooManyPixels);
     }
+    Ok(decoder.total_bytes())
+}
+
+/// Which way up a picture is, and its colour profile, as the file that came says.
+fn told(bytes: &[u8], media_type: MediaType) -> Result<(Orientation, Option<Vec<u8>>), PictureFault> {
+    let mut decoder = reader(bytes, media_type, MOST_OF_HEAD).into_decoder().map_err(|error| fault_of(&error))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     // A profile of four inks does not fit the three colours that a decoded CMYK picture has.
     let inks = decoder.original_color_type() == ExtendedColorType::Cmyk8;
@@ -142,14 +215,73 @@ fn look(bytes: &[u8], media_type: MediaType) -> Result<(Orientation, Option<Vec<
     Ok((orientation, profile))
 }
 
-fn decode(bytes: &[u8], media_type: MediaType) -> Result<DynamicImage, PictureFault> {
-    reader(bytes, media_type).decode().map_err(|error| match error {
-        image::ImageError::Limits(_) => PictureFault::TooManyPixels,
-        _ => PictureFault::Broken,
-    })
+fn decode(bytes: &[u8], media_type: MediaType, memory: u64) -> Result<DynamicImage, PictureFault> {
+    reader(bytes, media_type, memory).decode().map_err(|error| fault_of(&error))
 }
 
-fn encode(picture: &DynamicImage, media_type: MediaType, profile: Option<&[u8]>) -> Result<Vec<u8>, image::ImageError> {
+/// The file of a picture turned the right way up. A JPEG is read in the other order as it is written: no second picture
+/// lies in memory.
+fn turn(
+    picture: &mut DynamicImage,
+    orientation: Orientation,
+    media_type: MediaType,
+    profile: Option<&[u8]>,
+) -> Result<Vec<u8>, PictureFault> {
+    let mut written = Written(Vec::new());
+    let jpeg = |written| {
+        let mut encoder = JpegEncoder::new_with_quality(written, TURNED_QUALITY);
+        if let Some(profile) = profile {
+            let _ = encoder.set_icc_profile(profile.to_vec());
+        }
+        encoder
+    };
+    let done = match (media_type, &*picture) {
+        (MediaType::Jpeg, DynamicImage::ImageRgb8(pixels)) => {
+            jpeg(&mut written).encode_image(&Turned { pixels, orientation })
+        }
+        (MediaType::Jpeg, DynamicImage::ImageLuma8(pixels)) => {
+            jpeg(&mut written).encode_image(&Turned { pixels, orientation })
+        }
+        _ => {
+            picture.apply_orientation(orientation);
+            encode(picture, media_type, profile, &mut written)
+        }
+    };
+    done.map_err(|error| if written.is_full() { PictureFault::TooDear } else { fault_of(&error) })?;
+    Ok(written.0)
+}
+
+/// A file as it is written, of a bounded size.
+struct Written(Vec<u8>);
+
+impl Written {
+    fn is_full(&self) -> bool {
+        self.0.len() >= MOST_WRITTEN
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = MOST_WRITTEN.saturating_sub(self.0.len());
+        if room == 0 {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let count = bytes.len().min(room);
+        self.0.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn encode(
+    picture: &DynamicImage,
+    media_type: MediaType,
+    profile: Option<&[u8]>,
+    to: impl Write,
+) -> Result<(), image::ImageError> {
     fn write(
         picture: &DynamicImage,
         mut encoder: impl ImageEncoder,
@@ -160,22 +292,15 @@ fn encode(picture: &DynamicImage, media_type: MediaType, profile: Option<&[u8]>)
         }
         picture.write_with_encoder(encoder)
     }
-    let mut bytes = Vec::new();
     match media_type {
-        MediaType::Jpeg => write(picture, JpegEncoder::new_with_quality(&mut bytes, TURNED_QUALITY), profile)?,
-        MediaType::Png => write(picture, PngEncoder::new(&mut bytes), profile)?,
-        MediaType::Webp => write(picture, WebPEncoder::new_lossless(&mut bytes), profile)?,
+        MediaType::Jpeg => write(picture, JpegEncoder::new_with_quality(to, TURNED_QUALITY), profile),
+        MediaType::Png => write(picture, PngEncoder::new(to), profile),
+        MediaType::Webp => write(picture, WebPEncoder::new_lossless(to), profile),
     }
-    Ok(bytes)
 }
 
-/// The small copy, on white where the picture is transparent.
-fn thumbnail(picture: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, image::ImageError> {
-    let small = if picture.width().max(picture.height()) > THUMBNAIL {
-        picture.thumbnail(THUMBNAIL, THUMBNAIL)
-    } else {
-        picture.clone()
-    };
+/// The file of the small copy, on white where the picture is transparent.
+fn thumbnail(small: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, image::ImageError> {
     let mut opaque = image::RgbImage::new(small.width(), small.height());
     for (to, from) in opaque.pixels_mut().zip(small.to_rgba8().pixels()) {
         let [red, green, blue, alpha] = from.0;
@@ -194,131 +319,6 @@ fn thumbnail(picture: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-/// Reads bytes from front to back; the end too early is `Broken`.
-struct Bytes<'b>(&'b [u8]);
-
-impl<'b> Bytes<'b> {
-    fn take(&mut self, count: usize) -> Result<&'b [u8], PictureFault> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(PictureFault::Broken)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], PictureFault> {
-        self.take(N)?.try_into().map_err(|_| PictureFault::Broken)
-    }
-}
-
-/// A JPEG without its application segments and remarks, its scans untouched. What shows it right stays: density (JFIF),
-/// the colour profile and Adobe's colour transform. What follows the end (second pictures, films, trailers) goes.
-fn clean_jpeg(bytes: &[u8]) -> Result<Vec<u8>, PictureFault> {
-    let mut rest = Bytes(bytes);
-    let mut kept = Vec::with_capacity(bytes.len());
-    kept.extend_from_slice(rest.take(2)?);
-    loop {
-        let [mut marker] = rest.array()?;
-        if marker != 0xFF {
-            continue; // stray bytes between segments
-        }
-        while marker == 0xFF {
-            [marker] = rest.array()?;
-        }
-        match marker {
-            0xD9 => {
-                kept.extend_from_slice(&[0xFF, 0xD9]);
-                return Ok(kept);
-            }
-            0x00 | 0x01 | 0xD0..=0xD8 => continue,
-            _ => {}
-        }
-        let length = usize::from(u16::from_be_bytes(rest.array()?));
-        let content = rest.take(length.checked_sub(2).ok_or(PictureFault::Broken)?)?;
-        let content: Option<Vec<u8>> = match marker {
-            // Version, unit and densities; its own thumbnail goes.
-            0xE0 if content.starts_with(b"JFIF\0") => content.get(..12).map(|jfif| [jfif, &[0, 0]].concat()),
-            0xE2 if content.starts_with(b"ICC_PROFILE\0") => Some(content.to_vec()),
-            0xEE if content.starts_with(b"Adobe") => content.get(..12).map(<[u8]>::to_vec),
-            0xE0..=0xEF | 0xFE => None,
-            _ => Some(content.to_vec()),
-        };
-        if let Some(content) = content {
-            let length = u16::try_from(content.len() + 2).map_err(|_| PictureFault::Broken)?;
-            kept.extend_from_slice(&[0xFF, marker]);
-            kept.extend_from_slice(&length.to_be_bytes());
-            kept.extend_from_slice(&content);
-        }
-        if marker == 0xDA {
-            let scan = scan_length(rest.0)?;
-            kept.extend_from_slice(rest.take(scan)?);
-        }
-    }
-}
-
-/// The length of a scan's data: up to the next marker that is neither a stuffed byte nor a restart.
-fn scan_length(bytes: &[u8]) -> Result<usize, PictureFault> {
-    let ends = |pair: &[u8]| matches!(pair, [0xFF, next] if !matches!(next, 0x00 | 0xD0..=0xD7 | 0xFF));
-    bytes.windows(2).position(ends).ok_or(PictureFault::Broken)
-}
-
-/// The chunks of a PNG that show it: all that is critical, transparency and colour. Text, time, EXIF and frames go.
-const PNG_CHUNKS: [&[u8; 4]; 12] =
-    [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"cICP", b"pHYs"];
-
-fn clean_png(bytes: &[u8]) -> Result<Vec<u8>, PictureFault> {
-    let mut rest = Bytes(bytes);
-    let mut kept = Vec::with_capacity(bytes.len());
-    kept.extend_from_slice(rest.take(8)?);
-    loop {
-        let whole = rest.0;
-        let length = usize::try_from(u32::from_be_bytes(rest.array()?)).map_err(|_| PictureFault::Broken)?;
-        let name: [u8; 4] = rest.array()?;
-        rest.take(length)?;
-        rest.take(4)?;
-        if &name == b"acTL" {
-            return Err(PictureFault::Animated);
-        }
-        if PNG_CHUNKS.contains(&&name) {
-            kept.extend_from_slice(whole.get(..length + 12).ok_or(PictureFault::Broken)?);
-        }
-        if &name == b"IEND" {
-            return Ok(kept);
-        }
-    }
-}
-
-fn clean_webp(bytes: &[u8]) -> Result<Vec<u8>, PictureFault> {
-    let mut rest = Bytes(bytes);
-    rest.take(4)?;
-    let size = usize::try_from(u32::from_le_bytes(rest.array()?)).map_err(|_| PictureFault::Broken)?;
-    let mut chunks = Bytes(Bytes(rest.0).take(size)?);
-    chunks.take(4)?;
-    let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
-    while !chunks.0.is_empty() {
-        let name: [u8; 4] = chunks.array()?;
-        let length = usize::try_from(u32::from_le_bytes(chunks.array()?)).map_err(|_| PictureFault::Broken)?;
-        let mut content = chunks.take(length)?.to_vec();
-        if length % 2 == 1 && !chunks.0.is_empty() {
-            chunks.take(1)?;
-        }
-        match &name {
-            b"ANIM" | b"ANMF" => return Err(PictureFault::Animated),
-            // Its flags say that EXIF (8) and XMP (4) follow: no more.
-            b"VP8X" => content.first_mut().ok_or(PictureFault::Broken).map(|flags| *flags &= !0x0C)?,
-            b"VP8 " | b"VP8L" | b"ALPH" | b"ICCP" => {}
-            _ => continue,
-        }
-        kept.extend_from_slice(&name);
-        kept.extend_from_slice(&u32::try_from(length).map_err(|_| PictureFault::Broken)?.to_le_bytes());
-        kept.append(&mut content);
-        if length % 2 == 1 {
-            kept.push(0);
-        }
-    }
-    let size = u32::try_from(kept.len() - 8).map_err(|_| PictureFault::Broken)?;
-    kept.splice(4..8, size.to_le_bytes());
-    Ok(kept)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,7 +326,9 @@ mod tests {
 
     fn plain(media_type: MediaType) -> Vec<u8> {
         let picture = image::RgbImage::from_fn(60, 40, |x, y| image::Rgb([x as u8 * 4, y as u8 * 6, 90]));
-        encode(&DynamicImage::ImageRgb8(picture), media_type, None).expect("encodes")
+        let mut bytes = Vec::new();
+        encode(&DynamicImage::ImageRgb8(picture), media_type, None, &mut bytes).expect("encodes");
+        bytes
     }
 
     /// A JPEG with an EXIF segment that has an orientation and a word that must go.
@@ -357,7 +359,7 @@ mod tests {
         for word in [&b"SECRET-GPS"[..], b"Exif", b"REMARK", b"TRAILER"] {
             assert!(holds(&bytes, word) && !holds(&picture.bytes, word));
         }
-        let pixels = |bytes: &[u8]| decode(bytes, MediaType::Jpeg).expect("decodes").into_rgb8();
+        let pixels = |bytes: &[u8]| decode(bytes, MediaType::Jpeg, MOST_MEMORY).expect("decodes").into_rgb8();
         assert_eq!(pixels(&bytes), pixels(&picture.bytes));
         assert_eq!((picture.width, picture.height), (60, 40));
         assert_eq!(picture.bytes, prepare(&picture.bytes).expect("a picture").bytes, "cleaning twice changes nothing");
@@ -401,6 +403,61 @@ mod tests {
         let crc = crc32(&png[12..29]).to_be_bytes();
         png.splice(29..33, crc);
         assert_eq!(prepare(&png).err(), Some(PictureFault::TooManyPixels));
+    }
+
+    /// The head of a PNG, and no more of it than its decoder asks for.
+    fn png_of(width: u32, height: u32, depth: u8, kind: u8) -> Vec<u8> {
+        let mut png = plain(MediaType::Png);
+        png.splice(16..24, [width.to_be_bytes(), height.to_be_bytes()].concat());
+        (png[24], png[25]) = (depth, kind);
+        let crc = crc32(&png[12..29]).to_be_bytes();
+        png.splice(29..33, crc);
+        png
+    }
+
+    #[test]
+    fn a_picture_is_weighed_by_its_head() {
+        let fault = |width, height, depth, kind| look(&png_of(width, height, depth, kind), MOST_MEMORY).err();
+        assert_eq!(fault(7900, 8000, 8, 2), None, "190 MB");
+        assert_eq!(fault(7900, 8000, 16, 6), Some(PictureFault::TooDear), "506 MB");
+        assert_eq!(fault(6000, 6000, 16, 6), None, "288 MB");
+        assert_eq!(fault(8001, 8000, 8, 0), Some(PictureFault::TooManyPixels));
+        assert_eq!(fault(65_536, 1, 8, 0), Some(PictureFault::TooManyPixels), "a row is kept apart");
+        let seen = look(&png_of(1000, 1000, 8, 2), MOST_MEMORY).expect("a look").seen();
+        assert_eq!(seen.pixels, 1_000_000);
+        assert!((11_000_000..13_000_000).contains(&seen.memory), "{seen:?}");
+        let least = seen.memory;
+        assert!(look(&png_of(1000, 1000, 8, 2), least).is_ok());
+        assert_eq!(look(&png_of(1000, 1000, 8, 2), least - 1).err(), Some(PictureFault::TooDear));
+    }
+
+    #[test]
+    fn what_is_kept_is_hashed_before_it_is_unpacked_unless_it_is_turned() {
+        for (bytes, upright) in [(with_exif(1), true), (plain(MediaType::Png), true), (with_exif(6), false)] {
+            let seen = look(&bytes, MOST_MEMORY).expect("a look").seen();
+            assert_eq!(seen.hash.is_some(), upright);
+            assert_eq!(
+                seen.hash.unwrap_or(prepare(&bytes).expect("a picture").hash.clone()),
+                prepare(&bytes).expect("a picture").hash
+            );
+        }
+    }
+
+    #[test]
+    fn a_jpeg_is_turned_as_if_it_had_been_copied() {
+        for exif in 2..=8 {
+            let bytes = with_exif(exif);
+            let orientation = Orientation::from_exif(exif).expect("an orientation");
+            let mut copied = decode(&bytes, MediaType::Jpeg, MOST_MEMORY).expect("a picture");
+            copied.apply_orientation(orientation);
+            let mut file = Vec::new();
+            encode(&copied, MediaType::Jpeg, None, &mut file).expect("a file");
+            let picture = prepare(&bytes).expect("a picture");
+            assert!(picture.bytes == file, "{orientation:?}");
+            assert_eq!((picture.width, picture.height), (copied.width(), copied.height()));
+            let small = decode(&picture.thumbnail, MediaType::Jpeg, MOST_MEMORY).expect("a thumbnail");
+            assert_eq!((small.width(), small.height()), (copied.width(), copied.height()));
+        }
     }
 
     fn crc32(bytes: &[u8]) -> u32 {

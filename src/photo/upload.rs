@@ -1,8 +1,10 @@
 //! The bytes of photos, in and out, for who holds a signed address. Whether they may still is asked at each use.
 
-use super::picture::{self, Picture, PictureFault};
+use super::intake::{Arrived, Busy, Intake, Memory, QUEUE, Turn};
+use super::picture::{self, Look, Picture, PictureFault};
 use super::{MOST_BYTES, Photo, PhotoPurpose, PhotoStatus, object_name, store};
 use crate::access::Scope;
+use crate::access::rate::{Payer, Rates};
 use crate::error::Error;
 use crate::ids;
 use crate::ledger::{AccessEvent, Event};
@@ -12,10 +14,12 @@ use crate::page::listing;
 use crate::vocabulary::{Action, RecordKind};
 use bytes::Bytes;
 use chrono::TimeDelta;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
-use tokio::sync::Semaphore;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Why an address does not do what was asked of it, for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +30,18 @@ pub struct Refused {
     pub code: &'static str,
     /// What is wrong and what would be right.
     pub message: String,
+    /// Seconds after which another try makes sense.
+    pub retry_after: Option<u64>,
 }
 
 impl Refused {
     /// A refusal.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: (status == 503).then_some(1) }
+    }
+
+    fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     fn unknown() -> Self {
@@ -63,10 +73,31 @@ impl From<Error> for Refused {
             Error::NotFound(_) => (404, error.public_message()),
             Error::Conflict { .. } => (409, error.public_message()),
             Error::Unavailable => (503, error.public_message()),
+            Error::RateLimited { .. } => (429, error.public_message()),
             Error::Internal(_) => (500, error.public_message()),
             _ => (400, error.public_message()),
         };
-        Self::new(status, error.code(), message)
+        let refused = Self::new(status, error.code(), message);
+        match error {
+            Error::RateLimited { retry_after } => refused.after(retry_after),
+            _ => refused,
+        }
+    }
+}
+
+impl From<Busy> for Refused {
+    fn from(busy: Busy) -> Self {
+        match busy {
+            Busy::Address => Self::new(
+                409,
+                "UPLOAD_UNDER_WAY",
+                "another upload to this address is under way: let it end, or try again in some seconds",
+            ),
+            Busy::Others => {
+                Self::new(503, "UNAVAILABLE", "many pictures are being uploaded: try again in some seconds")
+            }
+        }
+        .after(5)
     }
 }
 
@@ -89,6 +120,12 @@ impl From<PictureFault> for Refused {
             PictureFault::TooManyPixels => {
                 (413, "PHOTO_TOO_LARGE", "the picture has more than 64 megapixels: send a smaller one")
             }
+            PictureFault::TooDear => (
+                413,
+                "PHOTO_TOO_LARGE",
+                "unpacking the picture takes more memory than there is for one, or too long: send a smaller one, with 8 \
+                 bits a channel, or a plain JPEG",
+            ),
         };
         Self::new(status, code, message)
     }
@@ -128,14 +165,23 @@ pub struct Opened {
     pub stream: BoxStream<'static, std::io::Result<Bytes>>,
 }
 
-/// Pictures that are decoded at a time: each may take some hundred megabytes of memory.
-static DECODERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
+/// How long unpacking one picture may take before its sender is told so.
+const UNPACKING: Duration = Duration::from_secs(30);
+/// Points of an upload, of each megapixel that is unpacked for it, and of a photo and a thumbnail on their way out.
+const UPLOAD_POINTS: u64 = 100;
+const MEGAPIXEL_POINTS: u64 = 100;
+const ORIGINAL_POINTS: u64 = 50;
+const THUMBNAIL_POINTS: u64 = 10;
 
 /// One use of an address.
 #[derive(Clone)]
 pub struct Bearer {
     /// The service.
     pub service: Arc<Service>,
+    /// Places, memory and files for uploads.
+    pub intake: Arc<Intake>,
+    /// The limits by the minute.
+    pub rates: Arc<Rates>,
     /// The request's id.
     pub request_id: String,
     /// The network address it came from.
@@ -201,26 +247,62 @@ impl Bearer {
         Ok(self.service.access_log.write(event).await?)
     }
 
+    /// Takes points from the account that an address was given to.
+    async fn pay(&self, pass: &Pass, points: u64) -> Outcome<()> {
+        match self.rates.charge(Payer::Account(pass.holder.staff), points).await {
+            Some(charge) if !charge.passed => Err(Error::RateLimited { retry_after: charge.standing.resets_in }.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether an upload may begin, before any of its bytes is read.
     pub async fn admit(&self, token: &str) -> Outcome<Pass> {
         let pass = self.pass(token)?;
         if pass.purpose != Use::Upload {
             return Err(Refused::unknown());
         }
-        let mut scope = self.scope(&pass, false).await?;
-        let photo = self.photo(&pass, &mut scope).await?;
-        scope.rollback().await;
-        takes_bytes(&photo)?;
+        self.pay(&pass, UPLOAD_POINTS).await?;
+        self.settled(&pass, None).await?;
         Ok(pass)
     }
 
+    /// Whether a photo still takes bytes, as things are now; and the answer to bytes of this hash, if that is known before
+    /// they are unpacked or written.
+    async fn settled(&self, pass: &Pass, hash: Option<&str>) -> Outcome<Option<Stored>> {
+        let mut scope = self.scope(pass, false).await?;
+        let photo = self.photo(pass, &mut scope).await?;
+        let twin = match hash {
+            Some(hash) if photo.status == PhotoStatus::AwaitingUpload => {
+                store::twin(&mut scope, photo.patient_id, hash).await?
+            }
+            _ => None,
+        };
+        scope.rollback().await;
+        takes_bytes(&photo)?;
+        match (hash, twin) {
+            (_, Some(twin)) => Err(same_elsewhere(Some(twin))),
+            (Some(hash), None) => same_bytes(&photo, hash),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// Takes the whole of an upload: checks, cleans and keeps it. Nothing is left behind unless it is kept.
-    pub async fn receive(&self, pass: Pass, bytes: Bytes) -> Outcome<Stored> {
-        let slot = DECODERS.acquire().await.map_err(|_| Error::Unavailable)?;
-        let prepared = tokio::task::spawn_blocking(move || picture::prepare(&bytes)).await;
-        drop(slot);
-        let picture = prepared.map_err(|_| Error::Internal("decoding a picture ended early".to_owned()))??;
-        if let Some(stored) = self.known(&pass, &picture).await? {
+    pub async fn receive(&self, pass: Pass, arrived: Arrived) -> Outcome<Stored> {
+        let sent = arrived.sent;
+        if let Some(fault) = self.intake.fault_of(&sent) {
+            return Err(fault.into());
+        }
+        if let Some(hash) = self.intake.kept_as(pass.record, &sent)
+            && let Some(stored) = self.settled(&pass, Some(&hash)).await?
+        {
+            return Ok(stored);
+        }
+        let (picture, _memory) = match self.unpacked(&pass, arrived).await? {
+            Unpacked::New(picture, memory) => (picture, memory),
+            Unpacked::Stored(stored) => return Ok(stored),
+        };
+        if let Some(stored) = self.settled(&pass, Some(&picture.hash)).await? {
+            self.intake.note_kept(pass.record, sent, picture.hash);
             return Ok(stored);
         }
         let facts = Facts::of(&picture);
@@ -233,16 +315,40 @@ impl Bearer {
                 return Err(error.into());
             }
         };
-        self.keep(&pass, &facts, original, thumbnail).await
+        let stored = self.keep(&pass, &facts, original, thumbnail).await?;
+        self.intake.note_kept(pass.record, sent, facts.hash);
+        Ok(stored)
     }
 
-    /// The answer to bytes that a photo has already, before they are written a second time.
-    async fn known(&self, pass: &Pass, picture: &Picture) -> Outcome<Option<Stored>> {
-        let mut scope = self.scope(pass, false).await?;
-        let photo = self.photo(pass, &mut scope).await?;
-        scope.rollback().await;
-        takes_bytes(&photo)?;
-        same_bytes(&photo, &picture.hash)
+    /// The picture of an upload. What its head and its hash tell is told before anything is unpacked; each step waits for
+    /// its memory while it holds none.
+    async fn unpacked(&self, pass: &Pass, arrived: Arrived) -> Outcome<Unpacked> {
+        let (until, most) = (Instant::now() + QUEUE, self.intake.most_memory());
+        let note = |fault| {
+            self.intake.note_fault(arrived.sent, fault);
+            Refused::from(fault)
+        };
+        let looking = self.intake.memory(4 * u64::try_from(arrived.size).unwrap_or(0), until).await?;
+        let file = arrived.clone();
+        let (looked, memory) =
+            off(looking, move || look(&file, most).map(|looked| looked.map(|look| look.seen()))).await?;
+        drop(memory);
+        let seen = looked?.map_err(note)?;
+        if let Some(stored) = self.settled(pass, seen.hash.as_deref()).await? {
+            return Ok(Unpacked::Stored(stored));
+        }
+        let memory = self.intake.memory(seen.memory, until).await?;
+        self.pay(pass, MEGAPIXEL_POINTS * seen.pixels.div_ceil(1_000_000)).await?;
+        let file = arrived.clone();
+        let unpacking = off(memory, move || look(&file, most).map(|looked| looked.and_then(Look::unpack)));
+        let slow = |_| {
+            tracing::warn!(pixels = seen.pixels, "a picture takes too long to be unpacked");
+            note(PictureFault::TooDear)
+        };
+        let (unpacked, mut memory) = tokio::time::timeout(UNPACKING, unpacking).await.map_err(slow)??;
+        let picture = unpacked?.map_err(note)?;
+        memory.keep(picture.bytes.len().saturating_add(picture.thumbnail.len()));
+        Ok(Unpacked::New(Box::new(picture), memory))
     }
 
     /// Keeps what was brought, in one transaction with its ledger entry.
@@ -295,6 +401,9 @@ impl Bearer {
     pub async fn open(&self, token: &str) -> Outcome<Opened> {
         let pass = self.pass(token)?;
         let Use::Read(reading, reason) = pass.purpose else { return Err(Refused::unknown()) };
+        let points = if reading == Reading::Original { ORIGINAL_POINTS } else { THUMBNAIL_POINTS };
+        self.pay(&pass, points).await?;
+        let turn = self.intake.reading(pass.holder.staff).await.map_err(|_| too_many_readings())?;
         let mut scope = self.scope(&pass, false).await?;
         let photo = self.photo(&pass, &mut scope).await?;
         let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
@@ -321,8 +430,44 @@ impl Bearer {
             (Reading::Original, Some(media_type)) => media_type.as_str(),
             _ => "image/jpeg",
         };
-        Ok(Opened { media_type, size, stream })
+        Ok(Opened { media_type, size, stream: holding(turn, stream) })
     }
+}
+
+/// The bytes, with the turn that they hold until their reader has them, or has gone.
+fn holding(
+    turn: Turn,
+    stream: BoxStream<'static, std::io::Result<Bytes>>,
+) -> BoxStream<'static, std::io::Result<Bytes>> {
+    stream.map(move |bytes| (&turn, bytes).1).boxed()
+}
+
+fn too_many_readings() -> Refused {
+    Refused::new(503, "UNAVAILABLE", "many photos are on their way to you: take those first").after(5)
+}
+
+/// What an upload is.
+enum Unpacked {
+    /// A picture, with the memory that its bytes take.
+    New(Box<Picture>, Memory),
+    /// What the photo has already.
+    Stored(Stored),
+}
+
+fn look(file: &Arrived, most: u64) -> std::io::Result<Result<Look, PictureFault>> {
+    Ok(picture::look(&file.read()?, most))
+}
+
+/// Runs what takes processor time, off the async threads. The memory goes along: it is not given back before the work has
+/// ended, whoever still waits for it.
+async fn off<T: Send + 'static>(
+    memory: Memory,
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Outcome<(Outcome<T>, Memory)> {
+    let ended = tokio::task::spawn_blocking(move || (work(), memory)).await;
+    let (outcome, memory) = ended.map_err(|_| Error::Internal("decoding a picture ended early".to_owned()))?;
+    let unread = |error| Error::Internal(format!("an upload can't be read again: {error}"));
+    Ok((outcome.map_err(|error| unread(error).into()), memory))
 }
 
 /// What the holder of an address is about to do.

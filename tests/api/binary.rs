@@ -134,8 +134,13 @@ impl Service {
         self.log.lock().unwrap().clone()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("running")
+    }
+
     pub fn signal(&self, name: &str) {
-        send_signal(name, self.child.id().expect("running"));
+        send_signal(name, self.id());
     }
 
     /// Stops it as its owner would; it ends well.

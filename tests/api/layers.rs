@@ -16,7 +16,10 @@ const FLOORS: &[&[&str]] = &[
     &[
         "*",
         "patient::search",
+        "photo::clean",
         "photo::picture",
+        "photo::intake",
+        "photo::turned",
         "merge::likeness",
         "chart::kinds",
         "adverse_event::proposal",

@@ -51,3 +51,4 @@ mod staff;
 mod statements;
 mod support;
 mod tls;
+mod uploads;
