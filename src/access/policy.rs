@@ -207,6 +207,15 @@ pub fn in_emergency(record: RecordKind) -> bool {
     )
 }
 
+/// Kinds whose content carries that of others: a merge holds what two charts said differently, names and phones. Who reads
+/// the one needs the right to read the others, a role as a service account.
+const CARRIED: &[(RecordKind, &[RecordKind])] = &[(RecordKind::PatientMerge, &[RecordKind::Patient])];
+
+/// The kinds whose content a kind carries beside its own.
+pub fn carried_by(record: RecordKind) -> &'static [RecordKind] {
+    CARRIED.iter().find(|(kind, _)| *kind == record).map_or(&[], |(_, carried)| carried)
+}
+
 /// FORBIDDEN unless the role may see who looked at what.
 pub fn check_access_log(role: StaffRole) -> Result<()> {
     match role {
@@ -281,6 +290,17 @@ mod tests {
             for action in [Action::Merge, Action::Export, Action::Erase] {
                 let may = StaffRole::ALL.iter().any(|role| allows(*role, action, *kind));
                 assert_eq!(asks_for_proof(action, *kind), may, "{action:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_writes_a_kind_reads_it_but_for_emergency_access() {
+        for role in StaffRole::ALL {
+            for kind in RecordKind::ALL.iter().filter(|kind| **kind != RecordKind::EmergencyAccess) {
+                let writes = Action::ALL.iter().any(|action| *action != Action::Read && allows(*role, *action, *kind));
+                // Else the answer to a write carries what may not be read: decide it field by field, as there.
+                assert!(!writes || allows(*role, Action::Read, *kind), "{role:?} {kind:?}");
             }
         }
     }

@@ -75,8 +75,15 @@ impl Viewer {
         self.staff.or(self.service.map(|service| service.id))
     }
 
-    /// FORBIDDEN unless the role, or the scopes of the service account, allow this.
+    /// FORBIDDEN unless the role, or the scopes of the service account, allow this; for reading, of every kind whose content
+    /// the record carries.
     pub fn check(&self, action: Action, record: RecordKind) -> Result<()> {
+        self.check_alone(action, record)?;
+        let carried = if action == Action::Read { policy::carried_by(record) } else { &[] };
+        carried.iter().try_for_each(|kind| self.check_alone(action, *kind))
+    }
+
+    fn check_alone(&self, action: Action, record: RecordKind) -> Result<()> {
         let reads_in_emergency = self.emergency && action == Action::Read && policy::in_emergency(record);
         if self.service.is_none() && reads_in_emergency {
             return Ok(());

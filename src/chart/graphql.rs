@@ -24,6 +24,7 @@ use crate::signing::Addendum;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, Object, Result};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// A place on a patient's timeline.
 #[Object]
@@ -180,9 +181,12 @@ impl PatientChart {
     async fn addenda(&self) -> Result<Vec<Addendum>> {
         self.of_kind()
     }
-    /// Every record of every kind, the newest change first.
-    async fn records(&self) -> Vec<ChartRecord> {
-        self.records.iter().rev().cloned().map(ChartRecord).collect()
+    /// Every record of every kind that one may read, the newest change first. Kinds that a chart is not made of, such as
+    /// legal holds, merges and emergency access, are left out for who may not read them.
+    async fn records(&self, ctx: &Context<'_>) -> Result<Vec<ChartRecord>> {
+        let merges: Vec<Vec<Uuid>> = self.records.iter().map(Entry::tells_of).collect::<error::Result<_>>()?;
+        ctx.operation()?.reader().await?.show(merges.into_iter().flatten());
+        Ok(self.records.iter().rev().cloned().map(ChartRecord).collect())
     }
 }
 

@@ -129,6 +129,8 @@ pub async fn chart(scope: &mut Scope, patient: Uuid, as_of: DateTime<Utc>) -> Re
     scope.viewer().check(Action::Read, RecordKind::Patient)?;
     KINDS.iter().try_for_each(|part| scope.viewer().check(Action::Read, part.kind))?;
     let mut records = ledger::shown_at(scope, &[patient], as_of).await?;
+    // What a chart holds beside its own kinds, each by its own right.
+    records.retain(|entry| scope.viewer().check(Action::Read, entry.kind).is_ok());
     let own = records.iter().position(|entry| entry.record == patient);
     let Some(own) = own.map(|own| records.remove(own)) else {
         if let Error::ReasonRequired = ledger::absent(scope, RecordKind::Patient, patient).await {

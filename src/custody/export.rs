@@ -7,7 +7,7 @@ use crate::ids;
 use crate::ledger::{self, Entry, shown_content};
 use crate::organisation::store as people;
 use crate::patient::{Patient, store as patients};
-use crate::vocabulary::RecordKind;
+use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -58,6 +58,14 @@ pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -
     let mut everyone = vec![patient.id];
     everyone.extend(patients::merged_into(scope, patient.id).await?.iter().map(|merged| merged.id));
     let newest = ledger::shown_at(scope, &everyone, generated_at).await?;
+    // The whole, or nothing: who gives it out may read every kind that is in it.
+    for kind in newest.iter().map(|entry| entry.kind).collect::<BTreeSet<_>>() {
+        scope.viewer().check(Action::Read, kind)?;
+    }
+    scope.viewer().check_access_log()?;
+    for entry in &newest {
+        scope.show(entry.tells_of()?);
+    }
     let records: Vec<Uuid> = newest.iter().map(|entry| entry.record).collect();
     let history = ledger::history_of(scope, &records, MOST_EXPORTED + 1).await?;
     let looks = ledger::looks_at(scope, &everyone, MOST_EXPORTED + 1).await?;

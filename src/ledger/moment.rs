@@ -42,10 +42,26 @@ impl Entry {
         Ok(serde_json::from_str(&self.content)?)
     }
 
+    /// Of whom it tells beside the patient under whom it stands: of both sides, where it is a merge.
+    pub fn tells_of(&self) -> Result<Vec<Uuid>> {
+        if self.kind != RecordKind::PatientMerge {
+            return Ok(Vec::new());
+        }
+        let Sides { from_id, into_id } = self.record_as()?;
+        Ok(vec![from_id, into_id])
+    }
+
     /// The content as JSON.
     pub fn json(&self) -> Result<serde_json::Value> {
         self.record_as()
     }
+}
+
+/// The two sides of a merge, in its content.
+#[derive(Deserialize)]
+struct Sides {
+    from_id: Uuid,
+    into_id: Uuid,
 }
 
 type Row = ((i64, DateTime<Utc>, Option<Uuid>, Action), (RecordKind, Uuid, i32, Option<String>));
@@ -56,24 +72,12 @@ type RowSql = (
 
 const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content";
 
-/// The two sides of a merge, in its content.
-#[derive(Deserialize)]
-struct Sides {
-    from_id: Uuid,
-    into_id: Uuid,
-}
-
-/// Entries whose content was not erased. Those of merges are looks at both sides.
-fn entries(scope: &mut Scope, rows: Vec<Row>) -> Result<Vec<Entry>> {
+/// Entries whose content was not erased.
+fn entries(rows: Vec<Row>) -> Vec<Entry> {
     let each = rows.into_iter().filter_map(|((seq, at, actor, action), (kind, record, version, content))| {
         Some(Entry { seq, at, actor, action, kind, record, version, content: content? })
     });
-    let found: Vec<Entry> = each.collect();
-    for merge in found.iter().filter(|entry| entry.kind == RecordKind::PatientMerge) {
-        let Sides { from_id, into_id } = merge.record_as()?;
-        scope.show([from_id, into_id]);
-    }
-    Ok(found)
+    each.collect()
 }
 
 /// The newest entry of each record that was these patients' at a moment, in the order of the ledger, in one statement:
@@ -93,7 +97,7 @@ pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -
     if !rows.is_empty() {
         scope.show(patients.iter().copied());
     }
-    entries(scope, rows)
+    Ok(entries(rows))
 }
 
 /// The newest entry of each of these records, where it is open.
@@ -106,7 +110,7 @@ pub async fn newest(scope: &mut Scope, records: &[Uuid]) -> Result<Vec<Entry>> {
         .text(" ORDER BY v.seq")
         .load(door.connection)
         .await?;
-    entries(scope, rows)
+    Ok(entries(rows))
 }
 
 /// Every entry of these records, oldest first, at most `limit`.
@@ -120,7 +124,7 @@ pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Resu
         .bind(limit)
         .load(door.connection)
         .await?;
-    entries(scope, rows)
+    Ok(entries(rows))
 }
 
 /// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came

@@ -1,12 +1,13 @@
 //! Restrictions and emergency access in the API.
 
 use super::{EmergencyAccess, EmergencyAccessFilter, EmergencyAccessOrder, PatientRestriction};
+use crate::operation::Running;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::scalars::DateTime;
-use crate::vocabulary::RecordKind;
+use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for PatientRestriction {
@@ -61,6 +62,13 @@ impl PatientRestriction {
     }
 }
 
+/// FORBIDDEN unless the viewer may read emergency access. Who begins or ends their own is answered with it and may not: what
+/// was found about them is for those who look after it.
+async fn reads_reviews(ctx: &Context<'_>) -> Result<()> {
+    let viewer = ctx.operation()?.reader().await?.viewer();
+    Ok(viewer.check(Action::Read, RecordKind::EmergencyAccess)?)
+}
+
 /// Emergency access: for a time somebody sees the whole record of one patient, whatever their role and without stating a
 /// reason again. Admins are told, and each look is in the access log.
 #[Object]
@@ -109,13 +117,19 @@ impl EmergencyAccess {
     async fn reviewed_at(&self) -> Option<DateTime> {
         self.reviewed_at.map(DateTime)
     }
-    /// Who.
+    /// Who. Null with FORBIDDEN for all but admins and auditors.
     async fn reviewed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
-        people::opt_staff(ctx, self.reviewed_by).await
+        match reads_reviews(ctx).await {
+            Ok(()) => people::opt_staff(ctx, self.reviewed_by).await,
+            Err(error) => Some(Err(error)),
+        }
     }
-    /// What they found.
-    async fn review_note(&self) -> Option<&str> {
-        self.review_note.as_deref()
+    /// What they found. Null with FORBIDDEN for all but admins and auditors.
+    async fn review_note(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        match reads_reviews(ctx).await {
+            Ok(()) => self.review_note.as_deref().map(Ok),
+            Err(error) => Some(Err(error)),
+        }
     }
     #[graphql(flatten)]
     async fn stamp(&self) -> RecordStamp {

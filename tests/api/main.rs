@@ -8,6 +8,7 @@ mod aftercare;
 mod backup;
 mod binary;
 mod care;
+mod carriers;
 mod catalogue;
 mod charts;
 mod conflicts;

@@ -235,7 +235,8 @@ async fn no_mutation_runs_for_whom_the_service_knows_no_more() {
 /// Which scope reads what, by the types of the API: what docs/service-accounts.md says. A type that is in none is part of
 /// the record that it stands in.
 const SCOPES: [(&str, &[&str]); 5] = [
-    ("PATIENTS_READ", &["Patient", "Recall", "PossibleDuplicate"]),
+    // A merge says what two patients were called.
+    ("PATIENTS_READ", &["Patient", "Recall", "PossibleDuplicate", "PatientMerge"]),
     (
         "CLINICAL_READ",
         &[
@@ -344,7 +345,7 @@ fn probes(schema: &Schema, chart: &Chart, who: usize, scope: &str) -> Vec<Probe>
     for row in FIELDS {
         let (ty, path, _, names) = *row;
         let names: Vec<&str> = names.split_whitespace().collect();
-        let node_needs = SCOPES.iter().find(|(_, types)| types.contains(&ty)).map(|(scope, _)| *scope);
+        let node_needs = SCOPES.iter().filter(|(_, types)| types.contains(&ty)).map(|(scope, _)| *scope);
         // The ways: how it is asked, with `FIELDS` for the fields, where they are, and what the way needs.
         let mut ways = vec![
             ("direct".to_owned(), reach(path, "FIELDS"), path.to_owned(), needs_on_the_way(schema, path)),
@@ -361,7 +362,7 @@ fn probes(schema: &Schema, chart: &Chart, who: usize, scope: &str) -> Vec<Probe>
         if let (Some(id), true) = (id, path == root) {
             let document = query(&format!("node(id: ${id}) {{ ... on {ty} {{ FIELDS }} }}"));
             assert!(chart.ids[id].is_string());
-            ways.push(("node".to_owned(), document, "node".to_owned(), node_needs.into_iter().collect()));
+            ways.push(("node".to_owned(), document, "node".to_owned(), node_needs.collect()));
         }
         for owner in schema.types.iter().filter(|owner| owner.kind == "OBJECT") {
             let Some((_, way, ..)) = way_to(&owner.name) else { continue };
