@@ -128,6 +128,29 @@ pub struct Emergency {
     pub reason: String,
 }
 
+/// The patients whose clinical records alone somebody reads who reads them by emergency access and no other right. For
+/// everybody else it holds nobody back.
+///
+/// The row policies leave the records of others out. A list without them would look as if there were none, and no allergies
+/// is what somebody in an emergency must not read wrongly: what may hold others' is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EmergencyOnly(Option<Vec<Uuid>>);
+
+impl EmergencyOnly {
+    /// FORBIDDEN for clinical records, unless they are this patient's alone and emergency access to them is open.
+    pub fn check(&self, record: RecordKind, patient: Option<Uuid>) -> Result<()> {
+        let Some(open) = &self.0 else { return Ok(()) };
+        if !policy::in_emergency(record) || patient.is_some_and(|patient| open.contains(&patient)) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(format!(
+            "emergency access shows the record of its own patient and of nobody else: ask for a {} by that patient, or \
+             begin emergency access for the one you need (beginEmergencyAccess)",
+            record.words()
+        )))
+    }
+}
+
 /// Which restricted patients a scope sees.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sight {
@@ -223,6 +246,13 @@ impl Scope {
         self.door()
     }
 
+    /// The connection, to read a list of records of a kind: those of one patient, or of all. Who reads them by emergency
+    /// access alone reads no list but its patient's.
+    pub fn read_list(&mut self, record: RecordKind, patient: Option<Uuid>) -> Result<Door<'_>> {
+        self.emergency_only().check(record, patient)?;
+        self.read(record)
+    }
+
     /// The connection, to change records of a kind. A ledger entry must follow. What asks for a fresh proof of who they are
     /// asks for it here, where all that is wrong with the change has been told, and before anything is changed.
     pub fn write(&mut self, action: Action, record: RecordKind) -> Result<Door<'_>> {
@@ -253,6 +283,12 @@ impl Scope {
     /// Emergency access of the viewer that is open.
     pub fn emergencies(&self) -> &[Emergency] {
         &self.sight.emergencies
+    }
+
+    /// Whose clinical records alone the viewer reads.
+    pub fn emergency_only(&self) -> EmergencyOnly {
+        let open = || self.sight.emergencies.iter().map(|emergency| emergency.patient).collect();
+        EmergencyOnly(self.viewer.emergency.then(open))
     }
 
     /// Opens the record of one restricted patient until the transaction ends: for what is done about the access itself.

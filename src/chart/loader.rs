@@ -106,6 +106,9 @@ pub async fn timeline(
     arguments: PageArguments,
 ) -> Result<Connection<TimelineEntry>> {
     let condition = filter.read()?;
+    for part in condition.kinds() {
+        ctx.operation()?.in_emergency_of(part.kind, Some(patient))?;
+    }
     let order = order("at", "id");
     let window = arguments.window(&order)?;
     let key = TimelineOf { patient, condition: condition.clone(), window: window.clone() };

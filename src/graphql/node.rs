@@ -233,6 +233,11 @@ impl NodeQuery {
         let parsed = ids.iter().filter_map(|id| ids::parse_any(id));
         let missing: Vec<(RecordKind, Uuid)> =
             parsed.filter(|(kind, id)| !found.contains_key(id) && !failed.contains_key(kind)).collect();
+        for (kind, _) in &missing {
+            if let Err(error) = ctx.operation()?.in_emergency_of(*kind, None) {
+                failed.insert(*kind, Arc::new(error));
+            }
+        }
         let restricted = match missing.as_slice() {
             [] => BTreeSet::new(),
             missing => ledger::restricted(&mut *ctx.operation()?.reader().await?, missing).await?,

@@ -3,6 +3,7 @@
 use super::{HealthEntry, store};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
+use crate::vocabulary::RecordKind;
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -38,5 +39,6 @@ impl Loader<HealthOf> for Batch {
 
 /// A patient's health history, newest first: a short list, given whole.
 pub async fn of_patient(ctx: &Context<'_>, patient: Uuid, with_errors: bool) -> Result<Vec<HealthEntry>> {
+    ctx.operation()?.in_emergency_of(RecordKind::HealthEntry, Some(patient))?;
     Ok(ctx.batches()?.load_one(HealthOf { patient, with_errors }).await?.unwrap_or_default())
 }

@@ -116,7 +116,7 @@ pub async fn page(
     order: &Order,
     window: &Window,
 ) -> Result<Page<HealthEntry>> {
-    let door = scope.read(RecordKind::HealthEntry)?;
+    let door = scope.read_list(RecordKind::HealthEntry, condition.patient())?;
     let mut sql = Sql::<health_entry::SqlType>::new(format!("SELECT {} FROM health_entry WHERE org_id = ", *COLUMNS));
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
@@ -129,7 +129,7 @@ pub async fn page(
 
 /// How many entries a condition keeps.
 pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
-    let door = scope.read(RecordKind::HealthEntry)?;
+    let door = scope.read_list(RecordKind::HealthEntry, condition.patient())?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM health_entry WHERE org_id = ");
     sql.push_bind(door.org);
     condition.push_to(&mut sql);

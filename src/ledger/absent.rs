@@ -33,8 +33,12 @@ pub async fn restricted(scope: &mut Scope, wanted: &[(RecordKind, Uuid)]) -> Res
     Ok(closed.into_iter().map(|(record, _)| record).collect())
 }
 
-/// The error for a record that was not found: REASON_REQUIRED if it is a restricted patient's, else NOT_FOUND.
+/// The error for a record that was not found: REASON_REQUIRED if it is a restricted patient's, else NOT_FOUND. FORBIDDEN
+/// where the viewer reads such records by emergency access alone: it may be another patient's.
 pub async fn absent(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Error {
+    if let Err(error) = scope.emergency_only().check(kind, None) {
+        return error;
+    }
     match restricted(scope, &[(kind, record)]).await {
         Ok(found) if found.contains(&record) => Error::ReasonRequired,
         Ok(_) => Error::not_found(&kind.words(), ids::show(kind, record)),

@@ -59,7 +59,7 @@ fn api_name(field: &str) -> String {
 }
 
 /// The kind of record that a field of the ledger's content names by its id.
-fn kind_named_by(field: &str) -> Option<RecordKind> {
+pub(crate) fn kind_named_by(field: &str) -> Option<RecordKind> {
     Some(match field {
         "patient_id" | "merged_into" | "from_id" | "into_id" | "erased_id" => RecordKind::Patient,
         "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,

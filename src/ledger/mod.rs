@@ -16,6 +16,7 @@ pub use access_log::{AccessEvent, AccessLog, CONNECTIONS as ACCESS_LOG_CONNECTIO
 pub(crate) use chain::{Sealed, first_hash, hash_fields, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation, snapshot_at};
 pub use graphql::history;
+pub(crate) use history::kind_named_by;
 pub use history::{RecordVersion, shown_content};
 pub(crate) use kept::kept;
 pub use moment::{Entry, NewEntry, append_all, history_of, looks_at, newest, shown_at};

@@ -7,11 +7,12 @@ pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
 use crate::access::sign_in::Doorkeeper;
-use crate::access::{Caller, Emergency, Scope, Viewer};
+use crate::access::{Caller, Emergency, EmergencyOnly, Scope, Viewer};
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry, UnderWay};
 use crate::mail::Mailer;
 use crate::objects::{Holder, Links, Objects};
+use crate::vocabulary::RecordKind;
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub struct Operation {
     changes: std::sync::Mutex<Vec<usize>>,
     key_refused: AtomicBool,
     records: AtomicU64,
+    emergency_only: std::sync::Mutex<EmergencyOnly>,
     _under_way: UnderWay,
 }
 
@@ -127,9 +129,10 @@ impl Operation {
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        let emergency_only = std::sync::Mutex::default();
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        Self { service, facts, pass, reader, shown, changes, key_refused, records, _under_way }
+        Self { service, facts, pass, reader, shown, changes, key_refused, records, emergency_only, _under_way }
     }
 
     /// The service.
@@ -227,7 +230,19 @@ impl Operation {
         *self.pass.lock().await = Pass { token: Some(token), by_cookie };
     }
 
+    /// FORBIDDEN for clinical records that the viewer reads by emergency access alone, unless they are this patient's and it
+    /// is open for them. Asked of each field before it is batched with its siblings: what one is refused, another may see.
+    pub fn in_emergency_of(&self, record: RecordKind, patient: Option<Uuid>) -> Result<()> {
+        match self.emergency_only.lock() {
+            Ok(only) => only.check(record, patient),
+            Err(_) => Err(Error::Internal("whose emergency it is is lost".to_owned())),
+        }
+    }
+
     fn note_viewer(&self, scope: &Scope) {
+        if let Ok(mut only) = self.emergency_only.lock() {
+            *only = scope.emergency_only();
+        }
         let turn = self.changes.lock().map_or(0, |changes| changes.len());
         if let Ok(mut shown) = self.shown.lock() {
             let viewer = (scope.org(), scope.viewer().actor());

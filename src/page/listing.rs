@@ -2,7 +2,7 @@
 //! one statement. A slice says what its table is (`listing!`) and how it is filtered and sorted; the rest is here.
 
 use super::{Connection, Key, Listed, Order, Page, PageArguments, Window, batch_counter, counter};
-use crate::access::Scope;
+use crate::access::{Scope, policy};
 use crate::db::Sql;
 use crate::error::{Error, Faults, Result, SharedError};
 use crate::ids;
@@ -183,7 +183,7 @@ pub async fn page<T: Listing>(
     order: T::OrderBy,
     window: &Window,
 ) -> Result<Page<T>> {
-    let door = scope.read(T::KIND)?;
+    let door = scope.read_list(T::KIND, condition.patient())?;
     let mut sql = Sql::new(format!("SELECT {} FROM {} WHERE org_id = ", T::columns(), T::TABLE));
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
@@ -209,7 +209,7 @@ pub async fn all<T: Listing>(scope: &mut Scope, condition: &T::Condition, order:
 
 /// How many a condition keeps.
 pub async fn count<T: Listing>(scope: &mut Scope, condition: &T::Condition) -> Result<i64> {
-    let door = scope.read(T::KIND)?;
+    let door = scope.read_list(T::KIND, condition.patient())?;
     let mut sql = Sql::<st::BigInt>::new(format!("SELECT count(*) FROM {} WHERE org_id = ", T::TABLE));
     sql.push_bind(door.org);
     condition.push_to(&mut sql);
@@ -463,6 +463,16 @@ pub async fn root<T: Listing>(
     Some(found.await)
 }
 
+/// FORBIDDEN where the viewer reads these records by emergency access alone, and the parent is not of its patient. Records
+/// that are clinical themselves were not shown else.
+fn in_emergency<T: Listing>(ctx: &Context<'_>, (column, id): (&'static str, Uuid)) -> Result<()> {
+    match ledger::kind_named_by(column) {
+        Some(parent) if policy::in_emergency(parent) => Ok(()),
+        Some(RecordKind::Patient) => ctx.operation()?.in_emergency_of(T::KIND, Some(id)),
+        _ => ctx.operation()?.in_emergency_of(T::KIND, None),
+    }
+}
+
 /// A page of the records whose `column` names a parent, batched with the parent's siblings.
 pub async fn under<T: Listing>(
     ctx: &Context<'_>,
@@ -471,6 +481,7 @@ pub async fn under<T: Listing>(
     order: Option<T::OrderBy>,
     arguments: PageArguments,
 ) -> async_graphql::Result<Connection<T>> {
+    in_emergency::<T>(ctx, (column, id))?;
     let (condition, order) = (condition?, order.unwrap_or_default());
     let window = arguments.window(&order.order())?;
     let list = List { column, condition: condition.clone(), order, window: window.clone() };
@@ -482,6 +493,7 @@ pub async fn under<T: Listing>(
 /// All records whose `column` names a parent, newest first, batched with the parent's siblings: for short lists and
 /// for rules that need the whole.
 pub async fn whole<T: Listing>(ctx: &Context<'_>, (column, id): (&'static str, Uuid)) -> async_graphql::Result<Vec<T>> {
+    in_emergency::<T>(ctx, (column, id))?;
     let records = ctx.batches()?.load_one(AllUnder { id, column, kind: Of::<T>::KIND }).await?.unwrap_or_default();
     ctx.operation()?.lead_to(records.len())?;
     Ok(records)
@@ -490,7 +502,14 @@ pub async fn whole<T: Listing>(ctx: &Context<'_>, (column, id): (&'static str, U
 /// The record with an id, batched with its siblings. Its failure nulls this field only.
 pub async fn linked<T: Listing>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<async_graphql::Result<T>> {
     let id = id?;
-    let found = async { Ok(ctx.batches()?.load_one(ById { id, kind: Of::<T>::KIND }).await?) };
+    let found = async {
+        let found = ctx.batches()?.load_one(ById { id, kind: Of::<T>::KIND }).await?;
+        if found.is_none() {
+            // Somebody else's, for who reads by emergency access alone: it is not as if there were none.
+            ctx.operation()?.in_emergency_of(T::KIND, None)?;
+        }
+        Ok(found)
+    };
     found.await.transpose()
 }
 
@@ -502,6 +521,9 @@ pub async fn linked_many<T: Listing>(
     let keys: Vec<_> = ids.map(|id| ById { id, kind: Of::<T>::KIND }).collect();
     ctx.operation()?.lead_to(keys.len())?;
     let mut found = ctx.batches()?.load_many(keys.iter().copied()).await?;
+    if found.len() < keys.len() {
+        ctx.operation()?.in_emergency_of(T::KIND, None)?;
+    }
     Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
 }
 

@@ -251,11 +251,17 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
     }
 }
 
+/// FORBIDDEN unless the viewer may read what the filter goes by.
+fn check(scope: &mut Scope, filter: &Filter) -> Result<()> {
+    if filter.session_since.is_some() {
+        scope.read_list(RecordKind::TreatmentSession, None)?;
+    }
+    Ok(())
+}
+
 /// A page of patients.
 pub async fn page(scope: &mut Scope, filter: &Filter, order: &Order, window: &Window) -> Result<Page<Found>> {
-    if filter.session_since.is_some() {
-        scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
-    }
+    check(scope, filter)?;
     let door = scope.read(RecordKind::Patient)?;
     let score = if filter.search.is_some() { "found.score" } else { "0::int8" };
     let mut sql = Sql::<(patient::SqlType, st::BigInt)>::new(format!("SELECT {}, {score}", *COLUMNS));
@@ -271,6 +277,7 @@ pub async fn page(scope: &mut Scope, filter: &Filter, order: &Order, window: &Wi
 
 /// How many patients a filter keeps.
 pub async fn count(scope: &mut Scope, filter: &Filter) -> Result<i64> {
+    check(scope, filter)?;
     let door = scope.read(RecordKind::Patient)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_source(&mut sql, door.org, filter);

@@ -198,7 +198,7 @@ pub struct LotUse {
 /// The sessions in which a lot was used, as a product or as numbing cream, the latest first; none that was entered in
 /// error. At most `MOST_USES`.
 pub async fn uses(scope: &mut Scope, trail: &Trail) -> Result<Vec<LotUse>> {
-    let door = scope.read(RecordKind::TreatmentSession)?;
+    let door = scope.read_list(RecordKind::TreatmentSession, None)?;
     let (number, product) = (trail.lot.trim().to_lowercase(), trail.product.as_deref().map(str::trim));
     let product = product.map(str::to_lowercase);
     let mut sql = Sql::<(st::Uuid, st::Uuid, st::Timestamptz)>::new(

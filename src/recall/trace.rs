@@ -257,7 +257,8 @@ async fn trace(
     }
     faults.into_result()?;
     let mut scope = ctx.operation()?.reader().await?;
-    scope.viewer().check(crate::vocabulary::Action::Read, RecordKind::TreatmentSession)?;
+    // Before anything is told of the lot.
+    scope.read_list(RecordKind::TreatmentSession, None)?;
     let Wanted { lot, product, trail } = match (id, lot) {
         (Some(Ok(id)), _) => by_id(&mut scope, id).await?,
         (_, Some(number)) => by_number(&mut scope, number, product).await?,

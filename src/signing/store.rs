@@ -96,7 +96,7 @@ fn push_condition<R>(sql: &mut Sql<R>, org: Uuid, condition: &Condition) {
 
 /// A page of addenda.
 pub async fn page(scope: &mut Scope, condition: &Condition, order: &Order, window: &Window) -> Result<Page<Addendum>> {
-    let door = scope.read(RecordKind::Addendum)?;
+    let door = scope.read_list(RecordKind::Addendum, condition.patient)?;
     let mut sql = Sql::<addendum::SqlType>::new(format!("SELECT {}", *COLUMNS));
     push_condition(&mut sql, door.org, condition);
     window.push_to(&mut sql, order);
@@ -108,7 +108,7 @@ pub async fn page(scope: &mut Scope, condition: &Condition, order: &Order, windo
 
 /// How many addenda a condition keeps.
 pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
-    let door = scope.read(RecordKind::Addendum)?;
+    let door = scope.read_list(RecordKind::Addendum, condition.patient)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
     push_condition(&mut sql, door.org, condition);
     let count = sql.get_result(door.connection).await?;

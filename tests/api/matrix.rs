@@ -131,6 +131,37 @@ async fn every_field_by_every_way_for_every_role_of_the_own_organisation() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_of_one_patient_opens_no_field_of_another() {
+    let clinic = Clinic::start().await;
+    let schema = Schema::ask(&clinic.anonymous()).await;
+    let chart = chart(&clinic, &clinic.north).await;
+    let (desk, other) = (clinic.front_desk(), clinic.practitioner().patient("Ian", "Smith").await);
+    clinic.practitioner().session(&other).await;
+    let emergency = json!({"patientId": other.id, "reason": "Unconscious at the door"});
+    desk.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
+    let (mut wrong, mut cells) = (Vec::new(), 0);
+    for row in FIELDS {
+        let (ty, _, rights, names) = *row;
+        for question in questions(&schema, row, &chart) {
+            let answer = desk.graphql(&question.document, chart.ids.clone()).await;
+            for name in names.split_whitespace() {
+                let Some(found) = standing(&answer, &question.path, name) else { continue };
+                let blocked = question.way.is_some_and(|way| way[Role::FrontDesk as usize] != "ok");
+                // As if there were no emergency: refused, and never an empty list or a null.
+                let expected = if blocked { NO } else { rights[Role::FrontDesk as usize] };
+                if found != expected {
+                    wrong.push(format!("{ty}.{name} {}: {found} instead of {expected}", question.shape));
+                }
+                cells += 1;
+            }
+        }
+    }
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{} of {cells}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cells > 5_000, "only {cells} cells were looked at");
+}
+
 /// Everything in an answer that looks like a typed id.
 fn ids_of(value: &Value) -> BTreeSet<String> {
     let mut places = Vec::new();
