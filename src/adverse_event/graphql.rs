@@ -7,6 +7,7 @@ use super::{
 };
 use crate::aftercare::{AftercareNote, loader as notes};
 use crate::catalogue::ProductLot;
+use crate::operation::Running;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -134,8 +135,9 @@ impl AdverseEvent {
         self.report.as_ref()
     }
     /// How it stood later, oldest first; at most 200.
-    async fn follow_ups(&self) -> &[FollowUp] {
-        &self.follow_ups
+    async fn follow_ups(&self, ctx: &Context<'_>) -> Result<&[FollowUp]> {
+        ctx.operation()?.lead_to(self.follow_ups.len())?;
+        Ok(&self.follow_ups)
     }
     /// What the report still lacks, a sentence each, starting with the field's name. Empty when it is complete.
     async fn missing(&self) -> Vec<String> {

@@ -113,8 +113,10 @@ impl ChartRecord {
 }
 
 impl PatientChart {
-    fn of_kind<R: Record>(&self) -> Result<Vec<R>> {
+    /// Its records of a kind. Each list counts as so many records, under each of its names.
+    fn of_kind<R: Record>(&self, ctx: &Context<'_>) -> Result<Vec<R>> {
         let entries = self.records.iter().rev().filter(|entry| entry.kind == R::KIND);
+        ctx.operation()?.lead_to(entries.clone().count())?;
         Ok(entries.map(Entry::record_as).collect::<error::Result<Vec<R>>>()?)
     }
 }
@@ -136,54 +138,55 @@ impl PatientChart {
         self.ledger_sequence
     }
     /// The health history, without entries that were known to be made in error; the newest change first.
-    async fn health_history(&self) -> Result<Vec<HealthEntry>> {
-        let mut entries = self.of_kind::<HealthEntry>()?;
+    async fn health_history(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
+        let mut entries = self.of_kind::<HealthEntry>(ctx)?;
         entries.retain(|entry| !entry.entered_in_error);
         Ok(entries)
     }
     /// Consultations, the newest change first.
-    async fn consultations(&self) -> Result<Vec<Consultation>> {
-        self.of_kind()
+    async fn consultations(&self, ctx: &Context<'_>) -> Result<Vec<Consultation>> {
+        self.of_kind(ctx)
     }
     /// Treatment sessions, the newest change first.
-    async fn sessions(&self) -> Result<Vec<TreatmentSession>> {
-        self.of_kind()
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentSession>> {
+        self.of_kind(ctx)
     }
     /// Aftercare notes, the newest change first.
-    async fn aftercare_notes(&self) -> Result<Vec<AftercareNote>> {
-        self.of_kind()
+    async fn aftercare_notes(&self, ctx: &Context<'_>) -> Result<Vec<AftercareNote>> {
+        self.of_kind(ctx)
     }
     /// Treatment plans, the newest change first.
-    async fn treatment_plans(&self) -> Result<Vec<TreatmentPlan>> {
-        self.of_kind()
+    async fn treatment_plans(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentPlan>> {
+        self.of_kind(ctx)
     }
     /// Consents, the newest change first.
-    async fn consents(&self) -> Result<Vec<Consent>> {
-        self.of_kind()
+    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<Consent>> {
+        self.of_kind(ctx)
     }
     /// Photos, without their bytes, the newest change first.
-    async fn photos(&self) -> Result<Vec<Photo>> {
-        self.of_kind()
+    async fn photos(&self, ctx: &Context<'_>) -> Result<Vec<Photo>> {
+        self.of_kind(ctx)
     }
     /// Outcome assessments, the newest change first.
-    async fn outcomes(&self) -> Result<Vec<OutcomeAssessment>> {
-        self.of_kind()
+    async fn outcomes(&self, ctx: &Context<'_>) -> Result<Vec<OutcomeAssessment>> {
+        self.of_kind(ctx)
     }
     /// Adverse events, the newest change first.
-    async fn adverse_events(&self) -> Result<Vec<AdverseEvent>> {
-        self.of_kind()
+    async fn adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<AdverseEvent>> {
+        self.of_kind(ctx)
     }
     /// Recalls, the newest change first.
-    async fn recalls(&self) -> Result<Vec<Recall>> {
-        self.of_kind()
+    async fn recalls(&self, ctx: &Context<'_>) -> Result<Vec<Recall>> {
+        self.of_kind(ctx)
     }
     /// Addenda, the newest first.
-    async fn addenda(&self) -> Result<Vec<Addendum>> {
-        self.of_kind()
+    async fn addenda(&self, ctx: &Context<'_>) -> Result<Vec<Addendum>> {
+        self.of_kind(ctx)
     }
     /// Every record of every kind that one may read, the newest change first. Kinds that a chart is not made of, such as
     /// legal holds, merges and emergency access, are left out for who may not read them.
     async fn records(&self, ctx: &Context<'_>) -> Result<Vec<ChartRecord>> {
+        ctx.operation()?.lead_to(self.records.len())?;
         let merges: Vec<Vec<Uuid>> = self.records.iter().map(Entry::tells_of).collect::<error::Result<_>>()?;
         ctx.operation()?.reader().await?.show(merges.into_iter().flatten());
         Ok(self.records.iter().rev().cloned().map(ChartRecord).collect())

@@ -1,6 +1,7 @@
 //! Legal holds, exports and erasures in the API.
 
 use super::{EXPORT_FORMAT, ErasureCondition, ErasureOrder, Export, LegalHold, PatientErasure, StoredObject};
+use crate::operation::Running;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -117,8 +118,9 @@ impl PatientErasure {
         some.map(|(table, count)| ErasedRows { table: table.clone(), count: *count }).collect()
     }
     /// What the object store drops.
-    async fn objects_to_delete(&self) -> &[StoredObject] {
-        &self.objects
+    async fn objects_to_delete(&self, ctx: &Context<'_>) -> Result<&[StoredObject]> {
+        ctx.operation()?.lead_to(self.objects.len())?;
+        Ok(&self.objects)
     }
     /// When it had; null while it is still to be done, or where there was nothing.
     async fn objects_deleted_at(&self) -> Option<DateTime> {

@@ -177,6 +177,7 @@ impl MergeQuery {
             found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.patient.id.cmp(&b.patient.id)));
             found.truncate(wanted);
             scope.show(found.iter().map(|duplicate| duplicate.patient.id));
+            ctx.operation()?.lead_to(found.len())?;
             Ok(found)
         };
         Some(found.await)

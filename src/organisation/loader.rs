@@ -152,7 +152,9 @@ async fn own_or_managed(ctx: &Context<'_>, staff: Uuid) -> Result<()> {
 /// The sign-ins of a staff member, batched.
 pub async fn sign_ins(ctx: &Context<'_>, staff: Uuid) -> Result<Vec<SignInEntry>> {
     own_or_managed(ctx, staff).await?;
-    Ok(ctx.batches()?.load_one(SignInsOf(staff)).await?.unwrap_or_default())
+    let sign_ins = ctx.batches()?.load_one(SignInsOf(staff)).await?.unwrap_or_default();
+    ctx.operation()?.lead_to(sign_ins.len())?;
+    Ok(sign_ins)
 }
 
 /// Whether a staff member has a second factor, batched.

@@ -167,8 +167,9 @@ impl OutcomeSeries {
         self.scale
     }
     /// The assessments, oldest first.
-    async fn points(&self) -> &[OutcomeAssessment] {
-        &self.points
+    async fn points(&self, ctx: &Context<'_>) -> Result<&[OutcomeAssessment]> {
+        ctx.operation()?.lead_to(self.points.len())?;
+        Ok(&self.points)
     }
     /// The newest score less the oldest; null with fewer than two.
     async fn change_since_first(&self) -> Option<Decimal> {

@@ -429,10 +429,16 @@ impl Patient {
         #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
         #[graphql(desc = "From this view only.")] view: Option<PhotoView>,
     ) -> Option<Result<Vec<PhotoPair>>> {
-        let photos = listing::whole::<Photo>(ctx, ("patient_id", self.id)).await;
-        let wanted =
-            |photo: &Photo| area.is_none_or(|area| photo.area == area) && view.is_none_or(|view| photo.view == view);
-        Some(photos.map(|photos| photo::pairs(&photos, wanted)))
+        let found = async {
+            let photos = listing::whole::<Photo>(ctx, ("patient_id", self.id)).await?;
+            let wanted = |photo: &Photo| {
+                area.is_none_or(|area| photo.area == area) && view.is_none_or(|view| photo.view == view)
+            };
+            let pairs = photo::pairs(&photos, wanted);
+            ctx.operation()?.lead_to(pairs.len().saturating_mul(2))?;
+            Ok(pairs)
+        };
+        Some(found.await)
     }
     /// Every version of this record, newest first.
     async fn history(

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::care::{Estimate, loader as care};
 use crate::consultation::Consultation;
+use crate::operation::Running;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -182,8 +183,9 @@ impl TreatmentPlan {
         Date(self.started_on)
     }
     /// What it was before its course was changed, oldest first.
-    async fn earlier_courses(&self) -> &[EarlierCourse] {
-        &self.earlier_courses
+    async fn earlier_courses(&self, ctx: &Context<'_>) -> Result<&[EarlierCourse]> {
+        ctx.operation()?.lead_to(self.earlier_courses.len())?;
+        Ok(&self.earlier_courses)
     }
     /// How far it has come.
     async fn progress(

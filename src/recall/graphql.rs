@@ -3,6 +3,7 @@
 use super::{Attempt, ContactChannel, ContactOutcome, Recall, RecallFilter, RecallOrder, RecallReason, RecallState};
 use crate::catalogue::ProductLot;
 use crate::ids;
+use crate::operation::Running;
 use crate::organisation::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -97,8 +98,9 @@ impl Recall {
         &self.basis
     }
     /// Tries to reach the patient, oldest first; at most 100.
-    async fn attempts(&self) -> &[Attempt] {
-        &self.attempts
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<&[Attempt]> {
+        ctx.operation()?.lead_to(self.attempts.len())?;
+        Ok(&self.attempts)
     }
     /// Whether the patient knows: an attempt ended with REACHED, BOOKED or DECLINED.
     async fn contacted(&self) -> bool {

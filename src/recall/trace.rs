@@ -197,11 +197,12 @@ impl LotTracePatient {
         self.found.has_contact(self.latest.patient_id)
     }
     /// The tries to reach them, of all safety notices about this lot, oldest first.
-    async fn contacts(&self) -> Vec<Attempt> {
+    async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let notices = self.found.notices_of(self.latest.patient_id);
         let mut contacts: Vec<Attempt> = notices.iter().flat_map(|notice| notice.attempts.clone()).collect();
         contacts.sort_by_key(|contact| contact.at);
-        contacts
+        ctx.operation()?.lead_to(contacts.len())?;
+        Ok(contacts)
     }
     /// The safety notice about this lot that is still to be worked on.
     async fn open_recall(&self) -> Option<&Recall> {

@@ -235,17 +235,21 @@ impl TreatmentSession {
     }
     /// The treated areas, in the order they were given.
     async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
-        match &self.kept_parts {
-            Some(parts) => Ok(parts.areas.clone()),
-            None => Ok(ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default()),
-        }
+        let areas = match &self.kept_parts {
+            Some(parts) => parts.areas.clone(),
+            None => ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default(),
+        };
+        ctx.operation()?.lead_to(areas.len())?;
+        Ok(areas)
     }
     /// The products that were used, in the order they were given.
     async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
-        match &self.kept_parts {
-            Some(parts) => Ok(parts.products.clone()),
-            None => Ok(ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default()),
-        }
+        let products = match &self.kept_parts {
+            Some(parts) => parts.products.clone(),
+            None => ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default(),
+        };
+        ctx.operation()?.lead_to(products.len())?;
+        Ok(products)
     }
     /// Pain as the patient put it, 0 (none) to 10.
     async fn pain_score(&self) -> Option<i16> {

@@ -251,3 +251,121 @@ async fn a_token_or_key_that_holds_no_more_spends_nothing_of_its_account() {
     );
     assert!(left(&anna).await.unwrap() < before - 1);
 }
+
+// --- Lists without pages ---------------------------------------------------------------------------------------------
+
+/// Every list of objects that is given whole: whether its records count against what an operation may lead to, or it is
+/// short because an input or the program bounds it. A new list has no row: decide it.
+const WHOLE_LISTS: &[(&str, &str, bool)] = &[
+    ("AdverseEvent", "followUps", true),
+    ("Aftercare", "inForce", false),
+    ("Aftercare", "upcoming", false),
+    ("Aftercare", "localWindows", false),
+    ("Aftercare", "checkInsDue", false),
+    ("Aftercare", "checkInsOverdue", false),
+    ("Aftercare", "checkInsUpcoming", false),
+    ("AftercareNote", "proposedAdverseEvents", false),
+    ("ChartCompleteness", "items", false),
+    ("EarlierCourse", "areas", false),
+    ("LotTracePatient", "sessions", true),
+    ("LotTracePatient", "adverseEvents", true),
+    ("LotTracePatient", "contacts", true),
+    ("MergePatientsPayload", "moved", false),
+    ("MergePatientsPayload", "conflicts", false),
+    ("OutcomeScale", "labels", false),
+    ("OutcomeSeries", "points", true),
+    ("Patient", "healthHistory", true),
+    ("Patient", "aftercare", true),
+    ("Patient", "merges", true),
+    ("Patient", "legalHolds", true),
+    ("Patient", "restrictions", true),
+    ("Patient", "emergencyAccesses", true),
+    ("Patient", "photoPairs", true),
+    ("PatientChart", "healthHistory", true),
+    ("PatientChart", "consultations", true),
+    ("PatientChart", "sessions", true),
+    ("PatientChart", "aftercareNotes", true),
+    ("PatientChart", "treatmentPlans", true),
+    ("PatientChart", "consents", true),
+    ("PatientChart", "photos", true),
+    ("PatientChart", "outcomes", true),
+    ("PatientChart", "adverseEvents", true),
+    ("PatientChart", "recalls", true),
+    ("PatientChart", "addenda", true),
+    ("PatientChart", "records", true),
+    ("PatientErasure", "counts", false),
+    ("PatientErasure", "objectsToDelete", true),
+    ("PatientMerge", "moved", false),
+    ("PatientMerge", "conflicts", false),
+    ("PossibleDuplicate", "reasons", false),
+    ("ProtocolRules", "depthLimits", false),
+    ("ProtocolRules", "contraindications", false),
+    ("ProtocolRules", "aftercare", false),
+    ("ProtocolRules", "checkIns", false),
+    ("Query", "nodes", false),
+    ("Query", "outcomeScales", false),
+    ("Recall", "attempts", true),
+    ("RecordVersion", "changes", false),
+    ("SessionChecks", "checks", false),
+    ("Staff", "signIns", true),
+    ("TreatmentPlan", "areas", false),
+    ("TreatmentPlan", "earlierCourses", true),
+    ("TreatmentSession", "areas", true),
+    ("TreatmentSession", "products", true),
+    ("TreatmentSession", "checks", false),
+    ("TreatmentSession", "consents", false),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_that_is_given_whole_is_counted_or_short() {
+    let clinic = Clinic::start().await;
+    let schema = Schema::ask(&clinic.anonymous()).await;
+    let objects = ["OBJECT", "UNION", "INTERFACE"];
+    let mut found = std::collections::BTreeSet::new();
+    for ty in schema.types.iter().filter(|ty| ty.kind == "OBJECT" && !ty.name.ends_with("Connection")) {
+        for field in ty.fields.iter().filter(|field| field.ty.starts_with('[')) {
+            let of_objects = objects.contains(&schema.get(field.named_type()).kind.as_str());
+            if of_objects && !field.arguments.iter().any(|argument| argument.name == "first") {
+                found.insert((ty.name.clone(), field.name.clone()));
+            }
+        }
+    }
+    let known = WHOLE_LISTS.iter().map(|(ty, field, _)| ((*ty).to_owned(), (*field).to_owned())).collect();
+    assert_eq!(found, known, "decide whether such a list counts (Operation::lead_to), or what keeps it short");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_given_whole_counts_under_each_of_its_names() {
+    let clinic = Clinic::start().await;
+    let (anna, sql, org) = (clinic.practitioner(), clinic.database.superuser().await, clinic.north.uuid);
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let entry = anna.health_entry(&patient).await;
+    let content = sql.one(&format!("SELECT content FROM ledger WHERE record_id = '{}'", uuid_of(&entry.id))).await;
+    let content: Value = serde_json::from_str(&content).expect("JSON");
+    for _ in 0..80 {
+        let id = uuid::Uuid::now_v7();
+        let mut more = content.clone();
+        more["id"] = json!(id);
+        crate::ledger::append(&sql, org, ("health_entry", id), uuid_of(&patient.id), &more).await;
+        let columns = "org_id, patient_id, kind, code, text, severity, onset_on, ended_on, last_dose_on, source, verified_by, \
+            verified_at, entered_in_error, version, created_at, created_by, updated_at, updated_by";
+        sql.run(&format!(
+            "INSERT INTO health_entry (id, {columns}) SELECT '{id}', {columns} FROM health_entry WHERE id = '{}'",
+            uuid_of(&entry.id)
+        ))
+        .await;
+    }
+    for (list, open, close) in [
+        ("records { content }", "chart(patientId: $id) {", "}"),
+        ("healthHistory { text }", "chart(patientId: $id) {", "}"),
+        ("healthHistory { text }", "patient(id: $id) {", "}"),
+    ] {
+        let ask = async |times: usize| {
+            let lists: String = (0..times).map(|n| format!("a{n}: {list} ")).collect();
+            anna.graphql(&format!("query ($id: ID!) {{ {open} {lists} {close} }}"), json!({"id": patient.id})).await
+        };
+        ask(20).await.ok();
+        let refused = ask(99).await;
+        assert_eq!((refused.outcome().as_str(), &refused.data), ("QUERY_TOO_LARGE", &Value::Null), "{open} {list}");
+    }
+}
