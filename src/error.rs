@@ -51,11 +51,48 @@ pub struct RefusedCheck {
     pub record_id: Option<String>,
 }
 
+/// Why a request is nobody's, as `extensions.reason` says it. Nothing is told of a token to who does not hold it: only of
+/// one that is in the database is it said that it was good once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSignedIn {
+    /// The sign-in, or the key, has come to its end.
+    Expired,
+    /// The sign-in was not used for too long.
+    Idle,
+    /// Somebody ended it, or closed whose it was; or a newer token took this one's place.
+    Revoked,
+    /// There is no token, or nobody knows it; at signIn and its like: what was sent proves nobody.
+    Unknown,
+    /// The cookie came without what a foreign page can't send.
+    Csrf,
+    /// It came from where it is not taken: the cookie from another's page, a key from another network address.
+    Origin,
+    /// A code of the second factor is awaited, or a second factor must be set up first.
+    SecondFactor,
+}
+
+impl NotSignedIn {
+    /// The word that clients read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "EXPIRED",
+            Self::Idle => "IDLE",
+            Self::Revoked => "REVOKED",
+            Self::Unknown => "UNKNOWN",
+            Self::Csrf => "CSRF",
+            Self::Origin => "ORIGIN",
+            Self::SecondFactor => "SECOND_FACTOR",
+        }
+    }
+}
+
 /// Everything that can go wrong, in the words of the contract with clients.
 #[derive(Debug)]
 pub enum Error {
-    /// No valid sign-in came with the request.
-    Unauthenticated(&'static str),
+    /// No valid sign-in came with the request: why, for programs and for people.
+    Unauthenticated(NotSignedIn, &'static str),
+    /// The role must have a second factor, and the account has none: until then little is allowed.
+    SecondFactorMissing,
     /// The signed-in person's role does not allow it.
     Forbidden(String),
     /// It asks for a proof of who they are that is newer than the sign-in's last.
@@ -117,7 +154,8 @@ impl Error {
             | Self::RecordSigned(_)
             | Self::ProtocolBlocked { .. }
             | Self::ReauthenticationRequired => true,
-            Self::Unauthenticated(_)
+            Self::Unauthenticated(..)
+            | Self::SecondFactorMissing
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::ReasonRequired
@@ -148,8 +186,8 @@ impl Error {
     /// The stable code a client can act on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unauthenticated(_) => "UNAUTHENTICATED",
-            Self::Forbidden(_) => "FORBIDDEN",
+            Self::Unauthenticated(..) => "UNAUTHENTICATED",
+            Self::Forbidden(_) | Self::SecondFactorMissing => "FORBIDDEN",
             Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
             Self::NotFound(_) => "NOT_FOUND",
             Self::ReasonRequired => "REASON_REQUIRED",
@@ -168,7 +206,12 @@ impl Error {
     /// The sentence a client may read. Never a cause, a statement or a file.
     pub fn public_message(&self) -> String {
         match self {
-            Self::Unauthenticated(why) => (*why).to_owned(),
+            Self::Unauthenticated(_, why) => (*why).to_owned(),
+            Self::SecondFactorMissing => {
+                "your role must sign in with a second factor and you have none yet: set it up with beginSecondFactor and \
+                 confirmSecondFactor. Until then only me, confirmIdentity and signOut are answered"
+                    .to_owned()
+            }
             Self::Forbidden(text) | Self::NotFound(text) | Self::RecordSigned(text) | Self::QueryTooLarge(text) => {
                 text.clone()
             }
@@ -240,6 +283,8 @@ impl Error {
             }
             Self::Conflict { current_version: Some(version), .. } => extensions.set("currentVersion", *version),
             Self::RateLimited { retry_after } => extensions.set("retryAfter", *retry_after),
+            Self::Unauthenticated(reason, _) => extensions.set("reason", reason.word()),
+            Self::SecondFactorMissing => extensions.set("reason", NotSignedIn::SecondFactor.word()),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use super::policy::Scopes;
 use super::scope::{self, Scope, ServiceMark, Sight, Viewer};
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
-use crate::error::{Error, Result};
+use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
 use crate::vocabulary::{RecordKind, ServiceScope};
 use base64::Engine;
@@ -184,28 +184,28 @@ impl Keyring {
         writable: bool,
     ) -> Result<Scope> {
         let hash = token::hash(key);
-        let holder = self.holder(key, hash).await?.ok_or(Error::Unauthenticated(UNKNOWN))?;
+        let holder = self.holder(key, hash).await?.ok_or(Error::Unauthenticated(NotSignedIn::Unknown, UNKNOWN))?;
         let KeyHolder { org, service, .. } = holder;
         let (transaction, rows) = self.pool.begin(writable, org, &whose(holder, hash, reason_stated)).await?;
         let row: Option<KeyRow> = rows.into_iter().next();
         let Some(((active, scopes), (networks, expires_at, revoked_at), (last_used_at, opened, _))) = row else {
             transaction.rollback().await;
-            return Err(Error::Unauthenticated(UNKNOWN));
+            return Err(Error::Unauthenticated(NotSignedIn::Unknown, UNKNOWN));
         };
         let now = ids::now();
         let networks: Vec<String> = networks.into_iter().flatten().collect();
         let refused = if revoked_at.is_some() {
-            Some(REVOKED)
+            Some((NotSignedIn::Revoked, REVOKED))
         } else if expires_at <= now {
-            Some(EXPIRED)
+            Some((NotSignedIn::Expired, EXPIRED))
         } else if !active {
-            Some(CLOSED)
+            Some((NotSignedIn::Revoked, CLOSED))
         } else {
-            (!is_allowed(&networks, address)).then_some(ELSEWHERE)
+            (!is_allowed(&networks, address)).then_some((NotSignedIn::Origin, ELSEWHERE))
         };
-        if let Some(why) = refused {
+        if let Some((reason, why)) = refused {
             transaction.rollback().await;
-            return Err(Error::Unauthenticated(why));
+            return Err(Error::Unauthenticated(reason, why));
         }
         if last_used_at.is_none_or(|last| now - last >= USE_NOTED_EVERY) {
             self.note_use(hash, now, address.to_owned());
@@ -220,7 +220,7 @@ impl Keyring {
     /// Whose key it is; `None` for one that nobody has. A mistyped one is told so without a look into the database.
     async fn holder(&self, key: &str, hash: TokenHash) -> Result<Option<KeyHolder>> {
         if !is_whole(key) {
-            return Err(Error::Unauthenticated(MISTYPED));
+            return Err(Error::Unauthenticated(NotSignedIn::Unknown, MISTYPED));
         }
         if let Some(holder) = self.holders.get(&hash) {
             return Ok(Some(holder));

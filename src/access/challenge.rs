@@ -4,7 +4,7 @@ use super::account::{self, Account};
 use super::one_time::{self, Bearer, Purpose};
 use super::sign_in::{Attempt, CODE_REFUSED, Doorkeeper, Entered, Outcome};
 use super::throttle;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ impl Doorkeeper {
         let tried = one_time::count_try(&mut accounts, Purpose::SignIn, challenge, MOST_TRIES).await?;
         let Some(Bearer { account, org, staff }) = tried else {
             throttle::refused(&mut accounts, entered.address, now).await?;
-            return Err(Error::Unauthenticated(OVER));
+            return Err(Error::Unauthenticated(NotSignedIn::Unknown, OVER));
         };
         // Read before the challenge is used up: a password that changes after this changes the hash that is signed in
         // with, one that changed before has ended the challenge.
@@ -40,14 +40,14 @@ impl Doorkeeper {
         if !self.take_code(&account, code).await? {
             let mut accounts = self.pool().accounts().await?;
             throttle::refused(&mut accounts, entered.address, now).await?;
-            return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
+            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, CODE_REFUSED), places).by_code());
         }
         let mut accounts = self.pool().accounts().await?;
         throttle::succeeded(&mut accounts, &account.email, entered.address).await?;
         let used = one_time::use_up(&mut accounts, Purpose::SignIn, challenge).await?;
         drop(accounts);
         if !used {
-            return Ok(Attempt::refused(Error::Unauthenticated(OVER), places));
+            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, OVER), places));
         }
         let outcome = match self.place(&places, Some(org)).await {
             Ok(place) => self.open(&account, &place, true, entered).await.map(Outcome::SignedIn),

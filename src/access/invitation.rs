@@ -6,7 +6,7 @@ use super::password;
 use super::scope::{Scope, Sight, Viewer};
 use super::sign_in::{Doorkeeper, REFUSED};
 use super::throttle;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -80,7 +80,7 @@ impl Doorkeeper {
         if !right || account.disabled_at.is_some() {
             throttle::refused(&mut accounts, address, now).await?;
             places.push((bearer.org, bearer.staff));
-            return Ok(Answer::Refused { error: Error::Unauthenticated(REFUSED), places });
+            return Ok(Answer::Refused { error: Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), places });
         }
         if !account.has_second_factor() {
             throttle::succeeded(&mut accounts, &email, address).await?;
@@ -110,7 +110,7 @@ pub async fn accept(connection: &mut AsyncPgConnection, acceptance: &Acceptance)
     let now = account::by_id(connection, bearer.account).await?;
     let first = account::places(connection, bearer.account).await?.is_empty();
     if now.password_hash != before.password_hash || now.disabled_at.is_some() || first != first_password.is_some() {
-        return Err(Error::Unauthenticated(REFUSED));
+        return Err(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED));
     }
     if let Some(hash) = first_password {
         account::set_password(connection, bearer.account, hash).await?;

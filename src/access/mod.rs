@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_key;
 mod challenge;
+mod held;
 pub mod invitation;
 pub mod one_time;
 pub mod password;

@@ -22,7 +22,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::PasswordReset => "password_reset",
             Self::SignIn => "sign_in",

@@ -1,9 +1,10 @@
 //! Sign-ins that somebody has: a new token for one that goes on, the list, and ending them from elsewhere.
 
 use super::account::{self, Account};
+use super::held;
 use super::one_time::{self, Purpose, Whose};
 use super::scope::Scope;
-use super::sign_in::{Doorkeeper, SIGN_IN_AGAIN};
+use super::sign_in::Doorkeeper;
 use super::{Caller, token};
 use crate::db::{Sql, Transaction};
 use crate::error::{Error, Result};
@@ -72,7 +73,7 @@ impl Doorkeeper {
     /// The account of a sign-in.
     pub async fn owner(&self, sign_in: Uuid) -> Result<Account> {
         let found = account::of_sign_in(&mut *self.pool().accounts().await?, sign_in).await?;
-        found.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))
+        found.ok_or_else(held::revoked)
     }
 
     /// Gives the caller's sign-in a new token, proved now, and commits. Of two that come at once with the same token
@@ -83,7 +84,7 @@ impl Doorkeeper {
         caller: Caller<'_>,
         rotation: Rotation,
     ) -> Result<Rotated> {
-        let old = token::hash(caller.token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
+        let old = token::hash(caller.token.ok_or_else(held::unknown)?);
         let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
         let now = ids::now();
         let connection = transaction.connection()?;
@@ -97,7 +98,7 @@ impl Doorkeeper {
         let rows: Vec<(Uuid, bool, DateTime<Utc>)> = sql.load(connection).await?;
         let Some((org, by_cookie, expires_at)) = rows.into_iter().next() else {
             transaction.rollback().await;
-            return Err(Error::Unauthenticated(SIGN_IN_AGAIN));
+            return Err(held::revoked());
         };
         if let Some(account) = rotation.end_others {
             account::end_sign_ins(connection, account, Some(&hash)).await?;

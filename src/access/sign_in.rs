@@ -2,13 +2,14 @@
 
 use super::account::{self, Account};
 use super::api_key::{self, Keyring};
+use super::held::{self, Held};
 use super::password;
 use super::scope::{self, Emergency, Scope, Sight, SignInMark, Viewer};
 use super::seal::Seal;
 use super::throttle;
 use super::token::{self, TokenHash};
 use crate::db::{Pool, Sql};
-use crate::error::{Error, Result};
+use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
 use crate::objects::Holder;
 use crate::vocabulary::StaffRole;
@@ -22,11 +23,6 @@ use uuid::Uuid;
 /// One sentence for an unknown e-mail, a wrong password and a disabled account: they must not be told apart.
 pub(super) const REFUSED: &str = "the e-mail or the password is wrong";
 pub(super) const CODE_REFUSED: &str = "the code is wrong, or was used already: each works once. Wait for the next one";
-pub(super) const SIGN_IN_AGAIN: &str =
-    "sign in first: the request has no valid token (it may have expired or been signed out)";
-const ENROL_FIRST: &str = "your role must sign in with a second factor and you have none yet: set it up with beginSecondFactor and \
-    confirmSecondFactor. Until then only me, confirmIdentity and signOut are answered";
-
 const LINK_ENDED: &str = "this address was given to a sign-in that holds no more: sign in and ask for a new one";
 
 /// How long a token is taken to hold by the limits alone; each request asks for itself.
@@ -233,12 +229,12 @@ impl Doorkeeper {
         let mut accounts = self.pool.accounts().await?;
         let Some(found) = found else {
             throttle::refused(&mut accounts, address, now).await?;
-            return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), Vec::new()));
+            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), Vec::new()));
         };
         let places = account::places(&mut accounts, found.id).await?;
         if !right || found.disabled_at.is_some() {
             throttle::refused(&mut accounts, address, now).await?;
-            return Ok(Attempt::refused(Error::Unauthenticated(REFUSED), places));
+            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), places));
         }
         if !found.has_second_factor() {
             throttle::succeeded(&mut accounts, &email, address).await?;
@@ -259,7 +255,9 @@ impl Doorkeeper {
                 let mut accounts = self.pool.accounts().await?;
                 if !taken {
                     throttle::refused(&mut accounts, address, now).await?;
-                    return Ok(Attempt::refused(Error::Unauthenticated(CODE_REFUSED), places).by_code());
+                    return Ok(
+                        Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, CODE_REFUSED), places).by_code()
+                    );
                 }
                 throttle::succeeded(&mut accounts, &email, address).await?;
                 drop(accounts);
@@ -301,7 +299,7 @@ impl Doorkeeper {
     /// The one place that is meant.
     pub(super) async fn place(&self, places: &[(Uuid, Uuid)], wanted: Option<Uuid>) -> Result<Place> {
         match self.active_places(places, wanted).await?.as_slice() {
-            [] => Err(Error::Unauthenticated(REFUSED)),
+            [] => Err(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED)),
             [only] => Ok(*only),
             _ => Err(Error::input(
                 "input.organisationId",
@@ -362,7 +360,7 @@ impl Doorkeeper {
         .execute(&mut accounts)
         .await?;
         if opened == 0 {
-            return Err(Error::Unauthenticated(REFUSED));
+            return Err(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED));
         }
         self.remember(hash, viewer.org);
         let enrolment_only = place.must_have_second_factor && !second_factor;
@@ -376,7 +374,11 @@ impl Doorkeeper {
 
     /// The organisation of a caller's token.
     pub(super) async fn organisation_of_caller(&self, caller: Caller<'_>) -> Result<Uuid> {
-        self.organisation_of(token::hash(caller.token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?)).await
+        let hash = token::hash(caller.token.ok_or_else(held::unknown)?);
+        match self.organisations.get(&hash) {
+            Some(org) => Ok(org),
+            None => self.held(hash).await?.and_then(|held| held.org).ok_or_else(held::unknown),
+        }
     }
 
     /// Ends a sign-in; a token that has ended already is no fault.
@@ -398,17 +400,36 @@ impl Doorkeeper {
             return self.keyring.open_scope(key, from, caller.reason.is_some(), writable).await;
         }
         let token = caller.token.filter(|token| token::is_well_formed(token));
-        let hash = token::hash(token.ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?);
-        let org = self.organisation_of(hash).await?;
+        let hash = token::hash(token.ok_or_else(held::unknown)?);
+        let mut held = None;
+        let mut org = self.organisations.get(&hash);
+        if org.is_none() {
+            held = self.held(hash).await?;
+            org = held.as_ref().and_then(|held| held.org);
+        }
         let by = By::Token(hash, caller.by_cookie);
-        let opened = self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, writable).await?;
-        let Some((scope, last_seen_at)) = opened else { return Err(Error::Unauthenticated(SIGN_IN_AGAIN)) };
+        let opened = match org {
+            Some(org) => {
+                self.organisations.insert(hash, org);
+                self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, writable).await?
+            }
+            None => None,
+        };
+        let Some((scope, last_seen_at)) = opened else {
+            let held = if held.is_some() || org.is_none() { held } else { self.held(hash).await? };
+            return Err(held.map_or_else(held::unknown, |held| held.refusal(self.idle(), caller.by_cookie)));
+        };
         if scope.viewer().sign_in.is_some_and(|sign_in| sign_in.enrolment_only) && !caller.enrolling {
             scope.rollback().await;
-            return Err(Error::Forbidden(ENROL_FIRST.to_owned()));
+            return Err(Error::SecondFactorMissing);
         }
         self.keep_alive(hash, last_seen_at);
         Ok(scope)
+    }
+
+    /// What is known of a token: of a sign-in, whether or not it holds, or of one that waits for a code.
+    async fn held(&self, hash: TokenHash) -> Result<Option<Held>> {
+        held::look(&mut *self.pool.accounts().await?, hash).await
     }
 
     /// Opens a scope for the holder of a signed link, as the sign-in that it was given to would open one now.
@@ -472,7 +493,7 @@ impl Doorkeeper {
                 }
                 Ok(payer)
             }
-            Err(Error::Unauthenticated(_)) => Ok(None),
+            Err(Error::Unauthenticated(..)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -494,26 +515,11 @@ impl Doorkeeper {
         if api_key::looks_like(token) { self.keyring.known(token) } else { None }
     }
 
-    async fn organisation_of(&self, hash: TokenHash) -> Result<Uuid> {
-        if let Some(org) = self.organisations.get(&hash) {
-            return Ok(org);
-        }
-        let mut accounts = self.pool.accounts().await?;
-        let found: Vec<Uuid> = Sql::<st::Uuid>::new("SELECT org_id FROM sign_in WHERE token_hash = ")
-            .bind(hash.to_vec())
-            .load(&mut accounts)
-            .await?;
-        let org = *found.as_slice().first().ok_or(Error::Unauthenticated(SIGN_IN_AGAIN))?;
-        self.organisations.insert(hash, org);
-        Ok(org)
-    }
-
     /// Asks whose sign-in it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
     /// same statement says which restricted patients are open to them, and whose clinical records alone somebody sees
     /// who has none but emergency access: the row policies ask for both, and without them show less.
     fn whose(&self, org: Uuid, by: By, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
-        let idle = TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15));
         let mut sql = Sql::new(
             "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
              a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), ",
@@ -536,8 +542,12 @@ impl Doorkeeper {
             .push(" AND i.expires_at > ")
             .push_bind(now)
             .push(" AND i.last_seen_at > ")
-            .push_bind(now - idle);
+            .push_bind(now - self.idle());
         sql
+    }
+
+    fn idle(&self) -> TimeDelta {
+        TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15))
     }
 
     /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way.

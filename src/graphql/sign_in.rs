@@ -4,7 +4,7 @@ use crate::access::second_factor::Proof;
 use crate::access::sessions::Rotated;
 use crate::access::sign_in::{Attempt, Credentials, Entered, Outcome, SignedIn};
 use crate::access::{Viewer, token};
-use crate::error::Error;
+use crate::error::{Error, NotSignedIn};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Operation, Pass, Running};
@@ -255,7 +255,7 @@ impl SignInMutation {
         let operation = ctx.operation()?;
         let viewer = operation.reader().await?.viewer();
         let pass = operation.pass().await;
-        let token = pass.token.ok_or(Error::Unauthenticated("there is no sign-in to end"))?;
+        let token = pass.token.ok_or(Error::Unauthenticated(NotSignedIn::Unknown, "there is no sign-in to end"))?;
         operation.service().doorkeeper.sign_out(&token).await?;
         if pass.by_cookie {
             ctx.append_http_header("set-cookie", token::cookie(None));

@@ -7,7 +7,7 @@ use crate::access::Caller;
 use crate::access::api_key::looks_like;
 use crate::access::rate::{Charge, Payer, Standing};
 use crate::config::Introspection;
-use crate::error::Error;
+use crate::error::{Error, NotSignedIn};
 use crate::graphql::gate::{Admitted, Refusal};
 use crate::operation::{Operation, Refusal as Refused, RequestFacts, batches};
 use crate::vocabulary::StaffRole;
@@ -22,7 +22,8 @@ use uuid::Uuid;
 /// The explorer: one page of our own, no script from elsewhere.
 const EXPLORER: &str = include_str!("explorer.html");
 
-const SIGN_IN_FIRST: &str = "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)";
+const SIGN_IN_FIRST: (NotSignedIn, &str) =
+    (NotSignedIn::Unknown, "sign in first: send Authorization: Bearer <token> (mutation signIn gives one)");
 
 /// `/` leads to the explorer.
 pub async fn root() -> HttpResponse {
@@ -208,7 +209,7 @@ async fn execute(
     app: &web::Data<App>,
     one: Parameters,
     outcome: Result<Admitted, Refusal>,
-    (facts, why_none): (&RequestFacts, &'static str),
+    (facts, (reason, why_none)): (&RequestFacts, (NotSignedIn, &'static str)),
     place: Option<usize>,
 ) -> Response {
     let admitted = match outcome {
@@ -220,7 +221,7 @@ async fn execute(
     }
     let public = admitted.is_public() && (!admitted.introspects() || app.introspection == Introspection::All);
     if facts.token.is_none() && !public {
-        return failed(Error::Unauthenticated(why_none));
+        return failed(Error::Unauthenticated(reason, why_none));
     }
     let mut facts = facts.clone();
     facts.enrolling = admitted.is_enrolment();
@@ -247,7 +248,8 @@ async fn execute(
 async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, facts: RequestFacts) -> Response {
     let operation = Arc::new(Operation::new(Arc::clone(&app.service), facts));
     if let Err(error) = may_begin(&app, &operation, &admitted).await {
-        let refused: &[Refused] = if matches!(error, Error::Forbidden(_)) { &[Refused::Last] } else { &[] };
+        let refused: &[Refused] =
+            if matches!(error, Error::Forbidden(_) | Error::SecondFactorMissing) { &[Refused::Last] } else { &[] };
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
     let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));

@@ -187,7 +187,7 @@ impl Operation {
     async fn open(&self, writable: bool) -> Result<Scope> {
         let pass = self.pass().await;
         let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
-        if let (Err(Error::Unauthenticated(_)), Some(token)) = (&opened, &pass.token) {
+        if let (Err(Error::Unauthenticated(..)), Some(token)) = (&opened, &pass.token) {
             self.service.doorkeeper.forget_payer(self.caller(&pass));
             self.log_refused_key(token).await?;
         }

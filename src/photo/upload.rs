@@ -69,7 +69,9 @@ impl From<Error> for Refused {
             tracing::error!(cause, "a photo's bytes");
         }
         let (status, message) = match &error {
-            Error::Unauthenticated(_) | Error::Forbidden(_) | Error::ReasonRequired => (403, error.public_message()),
+            Error::Unauthenticated(..) | Error::Forbidden(_) | Error::SecondFactorMissing | Error::ReasonRequired => {
+                (403, error.public_message())
+            }
             Error::NotFound(_) => (404, error.public_message()),
             Error::Conflict { .. } => (409, error.public_message()),
             Error::Unavailable => (503, error.public_message()),

@@ -52,4 +52,5 @@ mod staff;
 mod statements;
 mod support;
 mod tls;
+mod tokens;
 mod uploads;

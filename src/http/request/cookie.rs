@@ -1,6 +1,7 @@
 //! The token in a cookie: taken from requests only that a foreign page could not have made a browser send.
 
 use crate::access::token::COOKIE;
+use crate::error::NotSignedIn;
 use actix_web::HttpRequest;
 use actix_web::http::{
     Method,
@@ -12,17 +13,23 @@ use actix_web::http::{
 pub const CSRF: HeaderName = HeaderName::from_static("clinic-csrf");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-const NOT_BY_GET: &str = "sign in first: the cookie is taken with POST only";
-const NO_HEADER: &str = "sign in first: the cookie is taken with the header Clinic-Csrf: 1 only";
-const FOREIGN: &str =
-    "sign in first: the cookie is taken from pages of this service's own address and of --allowed-origins only";
-const TWICE: &str = "sign in first: the request has the cookie twice";
+/// Why the cookie is not taken: for programs and for people.
+pub type Refused = (NotSignedIn, &'static str);
+
+const NOT_BY_GET: Refused = (NotSignedIn::Csrf, "sign in first: the cookie is taken with POST only");
+const NO_HEADER: Refused =
+    (NotSignedIn::Csrf, "sign in first: the cookie is taken with the header Clinic-Csrf: 1 only");
+const FOREIGN: Refused = (
+    NotSignedIn::Origin,
+    "sign in first: the cookie is taken from pages of this service's own address and of --allowed-origins only",
+);
+const TWICE: Refused = (NotSignedIn::Unknown, "sign in first: the request has the cookie twice");
 
 /// The token of the cookie; `None` when there is no such cookie, an error with the reason when it is not taken.
 ///
 /// Forms and plain text never get here: a POST is JSON, which a foreign page can't send without asking (CORS). The
 /// header is asked for beside that, and where the browser says which page asks, it must be one of ours.
-pub fn cookie_token(http: &HttpRequest, origins: &[String]) -> Result<Option<String>, &'static str> {
+pub fn cookie_token(http: &HttpRequest, origins: &[String]) -> Result<Option<String>, Refused> {
     let mut tokens = Vec::new();
     for value in http.headers().get_all(header::COOKIE) {
         let pairs = value.to_str().unwrap_or_default().split(';');
@@ -69,7 +76,7 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    fn taken(headers: &[(&'static str, &'static str)]) -> Result<Option<String>, &'static str> {
+    fn taken(headers: &[(&'static str, &'static str)]) -> Result<Option<String>, Refused> {
         let request = headers.iter().fold(TestRequest::post(), |request, pair| request.append_header(*pair));
         cookie_token(&request.to_http_request(), &["https://app.example.com".to_owned()])
     }

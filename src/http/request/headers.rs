@@ -6,6 +6,8 @@ use actix_web::http::{
 };
 use uuid::Uuid;
 
+use crate::error::NotSignedIn;
+
 use super::RequestRefusal;
 
 /// Names a request, in the log and in the answer.
@@ -33,6 +35,7 @@ pub fn bearer_token(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal> {
         let message = "the Authorization header can't be read: send Authorization: Bearer <token>";
         RequestRefusal::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
             .with(header::WWW_AUTHENTICATE, "Bearer")
+            .because(NotSignedIn::Unknown)
     })
 }
 
@@ -130,6 +133,7 @@ mod tests {
             let refusal = bearer_token(with(&[("authorization", value)]).headers()).unwrap_err();
             assert_eq!((refusal.status.as_u16(), refusal.code), (401, "UNAUTHENTICATED"), "{value:?}");
             assert_eq!(refusal.headers, [(header::WWW_AUTHENTICATE, "Bearer")]);
+            assert_eq!(refusal.reason, Some(NotSignedIn::Unknown));
         }
         assert!(bearer_token(with(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).headers()).is_err());
         let long: &'static str = Box::leak(format!("Bearer {}", "a".repeat(513)).into_boxed_str());

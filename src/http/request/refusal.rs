@@ -11,6 +11,8 @@ use actix_web::{
 };
 use serde_json::json;
 
+use crate::error::NotSignedIn;
+
 use super::{MediaType, REQUEST_ID};
 
 /// A refusal by HTTP's rules, answered as a GraphQL error.
@@ -28,12 +30,22 @@ pub struct RequestRefusal {
     pub media: MediaType,
     /// Seconds to wait, where waiting helps.
     pub retry_after: Option<u64>,
+    /// Why the request is nobody's, where that is what is wrong.
+    pub reason: Option<NotSignedIn>,
 }
 
 impl RequestRefusal {
     /// A refusal in `application/json`, without headers of its own.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), headers: Vec::new(), media: MediaType::Json, retry_after: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            headers: Vec::new(),
+            media: MediaType::Json,
+            retry_after: None,
+            reason: None,
+        }
     }
 
     /// Too many requests of one address.
@@ -57,6 +69,11 @@ impl RequestRefusal {
 
     pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn because(mut self, reason: NotSignedIn) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -89,6 +106,9 @@ impl RequestRefusal {
         let mut extensions = json!({"code": self.code});
         if let (Some(seconds), Some(extensions)) = (self.retry_after, extensions.as_object_mut()) {
             extensions.insert("retryAfter".to_owned(), seconds.into());
+        }
+        if let (Some(reason), Some(extensions)) = (self.reason, extensions.as_object_mut()) {
+            extensions.insert("reason".to_owned(), reason.word().into());
         }
         json!({"errors": [{"message": self.message, "extensions": extensions}]}).to_string()
     }
