@@ -442,8 +442,8 @@ async fn keep_photos(service: Arc<Service>, rates: Arc<Rates>) {
         if let Err(error) = custody::remains::sweep(&service).await {
             tracing::warn!(?error, "the files of erased patients wait for the next hour");
         }
-        if let Err(error) = service.doorkeeper.sweep_failures().await {
-            tracing::warn!(?error, "the sweep of failed sign-ins waits for the next hour");
+        if let Err(error) = service.doorkeeper.sweep().await {
+            tracing::warn!(?error, "the sweep of failed sign-ins and replaced tokens waits for the next hour");
         }
         if let Err(error) = rates.sweep().await {
             tracing::warn!(?error, "the sweep of limits waits for the next hour");

@@ -1,5 +1,6 @@
 //! Accounts: who can sign in, in whichever organisation. They belong to no tenant.
 
+use super::held;
 use super::one_time::{self, Purpose, Whose};
 use super::token::TokenHash;
 use crate::db::{Pool, Sql, tables};
@@ -164,7 +165,8 @@ pub(super) async fn write_password(
     one_time::end(connection, Purpose::PasswordReset, Whose::Account(account)).await
 }
 
-/// Ends the sign-ins of an account, but for the one with this token, and those that wait for a code.
+/// Ends the sign-ins of an account, but for the one with this token, and those that wait for a code. Tokens that were
+/// replaced read no more, also those of the one that goes on.
 pub(super) async fn end_sign_ins(
     connection: &mut AsyncPgConnection,
     account: Uuid,
@@ -179,5 +181,6 @@ pub(super) async fn end_sign_ins(
         ending.push(" AND token_hash <> ").push_bind(but.to_vec());
     }
     ending.execute(connection).await?;
+    held::end(connection, account).await?;
     one_time::end(connection, Purpose::SignIn, Whose::Account(account)).await
 }

@@ -1,5 +1,5 @@
-//! A token that opens nothing: what became of it. Who holds it may know; of a token that was never given, nobody learns
-//! anything.
+//! A token that is no sign-in's any more: what became of it, and what it reads still. Who holds it may know; of a token that
+//! was never given, nobody learns anything.
 
 use super::one_time::Purpose;
 use super::token::TokenHash;
@@ -15,22 +15,45 @@ const UNKNOWN: &str = "sign in first: the request has no token that anybody know
 const REVOKED: &str = "sign in again: this sign-in was ended";
 const EXPIRED: &str = "sign in again: this sign-in has come to its end";
 const IDLE: &str = "sign in again: this sign-in was not used for too long";
+const REPLACED: &str = "a newer token took this one's place: send the request again with that one";
 const CODE_AWAITED: &str = "this is the challenge of a sign-in that waits for a code: send both to completeSignIn";
+
+/// For so long a token reads that a newer one took the place of: requests under way when it was replaced are answered.
+const READS_ON: TimeDelta = TimeDelta::seconds(30);
+/// For so long it is kept what became of it: longer than most sign-ins last.
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// A token that is in the database.
 pub(super) struct Held {
     /// The organisation of its sign-in; none for a challenge.
-    pub(super) org: Option<Uuid>,
+    org: Option<Uuid>,
     ended: bool,
     expires_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
     by_cookie: bool,
+    /// The sign-in that goes on under a newer token, and until when this one reads.
+    replaced: Option<(Uuid, DateTime<Utc>)>,
 }
 
-type Row = (Option<Uuid>, bool, DateTime<Utc>, DateTime<Utc>, bool);
-type RowSql = (st::Nullable<st::Uuid>, st::Bool, st::Timestamptz, st::Timestamptz, st::Bool);
+type Row = ((Option<Uuid>, bool, bool), (DateTime<Utc>, DateTime<Utc>), (Option<Uuid>, Option<DateTime<Utc>>));
+type RowSql = (
+    (st::Nullable<st::Uuid>, st::Bool, st::Bool),
+    (st::Timestamptz, st::Timestamptz),
+    (st::Nullable<st::Uuid>, st::Nullable<st::Timestamptz>),
+);
 
 impl Held {
+    /// The organisation of the sign-in whose token it is: none for a challenge, and for one that was replaced.
+    pub(super) fn organisation(&self) -> Option<Uuid> {
+        self.org.filter(|_| self.replaced.is_none())
+    }
+
+    /// The sign-in that a token of the cookie, or of the header, reads for still.
+    pub(super) fn reads_for(&self, by_cookie: bool) -> Option<(Uuid, Uuid)> {
+        let reads = self.replaced.filter(|(_, until)| *until > ids::now() && self.by_cookie == by_cookie);
+        self.org.zip(reads.map(|(sign_in, _)| sign_in))
+    }
+
     /// Why a token that was looked for and opened nothing is not taken. What is neither ended nor over by its clocks is of
     /// an account that was disabled, or of a place that was closed.
     pub(super) fn refusal(&self, idle: TimeDelta, by_cookie: bool) -> Error {
@@ -45,6 +68,8 @@ impl Held {
             Error::Unauthenticated(NotSignedIn::Expired, EXPIRED)
         } else if self.last_seen_at <= now - idle {
             Error::Unauthenticated(NotSignedIn::Idle, IDLE)
+        } else if self.replaced.is_some() {
+            Error::Unauthenticated(NotSignedIn::Revoked, REPLACED)
         } else {
             revoked()
         }
@@ -64,10 +89,19 @@ pub(super) fn revoked() -> Error {
 /// What is known of a token: of a sign-in, whether or not it holds, or of one that waits for a code.
 pub(super) async fn look(connection: &mut AsyncPgConnection, hash: TokenHash) -> Result<Option<Held>> {
     let rows: Vec<Row> = Sql::<RowSql>::new(
-        "SELECT org_id, ended_at IS NOT NULL, expires_at, last_seen_at, by_cookie FROM sign_in WHERE token_hash = ",
+        "SELECT org_id, ended_at IS NOT NULL, by_cookie, expires_at, last_seen_at, NULL, NULL FROM sign_in \
+         WHERE token_hash = ",
     )
     .bind(hash.to_vec())
-    .text(" UNION ALL SELECT NULL, false, expires_at, created_at, false FROM one_time_token WHERE used_at IS NULL AND purpose = ")
+    .text(
+        " UNION ALL SELECT i.org_id, i.ended_at IS NOT NULL, i.by_cookie, i.expires_at, i.last_seen_at, i.id, \
+         r.reads_until FROM replaced_token r JOIN sign_in i ON i.id = r.sign_in_id WHERE r.token_hash = ",
+    )
+    .bind(hash.to_vec())
+    .text(
+        " UNION ALL SELECT NULL, false, false, expires_at, created_at, NULL, NULL FROM one_time_token \
+         WHERE used_at IS NULL AND purpose = ",
+    )
     .bind(Purpose::SignIn.word())
     .text(" AND expires_at > ")
     .bind(ids::now())
@@ -75,11 +109,52 @@ pub(super) async fn look(connection: &mut AsyncPgConnection, hash: TokenHash) ->
     .bind(hash.to_vec())
     .load(connection)
     .await?;
-    Ok(rows.into_iter().next().map(|(org, ended, expires_at, last_seen_at, by_cookie)| Held {
+    Ok(rows.into_iter().next().map(|((org, ended, by_cookie), (expires_at, last_seen_at), (sign_in, until))| Held {
         org,
         ended,
         expires_at,
         last_seen_at,
         by_cookie,
+        replaced: sign_in.zip(until),
     }))
+}
+
+/// Keeps a token that another takes the place of, in the transaction in which it does.
+pub(super) async fn keep(connection: &mut AsyncPgConnection, old: TokenHash, sign_in: Uuid) -> Result<()> {
+    let now = ids::now();
+    Sql::<()>::new("INSERT INTO replaced_token (token_hash, sign_in_id, replaced_at, reads_until) VALUES (")
+        .bind(old.to_vec())
+        .text(", ")
+        .bind(sign_in)
+        .text(", ")
+        .bind(now)
+        .text(", ")
+        .bind(now + READS_ON)
+        .text(")")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends the reading of an account's replaced tokens. Those of a sign-in that ends read no more without this.
+pub(super) async fn end(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
+    let now = ids::now();
+    Sql::<()>::new("UPDATE replaced_token AS r SET reads_until = ")
+        .bind(now)
+        .text(" FROM sign_in i WHERE i.id = r.sign_in_id AND r.reads_until > ")
+        .bind(now)
+        .text(" AND i.account_id = ")
+        .bind(account)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes away what became of tokens that were replaced long ago.
+pub(super) async fn sweep(connection: &mut AsyncPgConnection) -> Result<()> {
+    Sql::<()>::new("DELETE FROM replaced_token WHERE replaced_at < ")
+        .bind(ids::now() - KEPT)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

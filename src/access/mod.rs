@@ -18,5 +18,5 @@ pub mod sign_in;
 mod throttle;
 pub mod token;
 
-pub use scope::{Door, Emergency, EmergencyOnly, Scope, Viewer};
+pub use scope::{Door, Emergency, EmergencyOnly, Scope, SignInMark, Viewer};
 pub use sign_in::Caller;

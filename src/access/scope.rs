@@ -54,6 +54,10 @@ pub struct SignInMark {
     /// Whether the organisation asks for a second factor that the account has not got: nothing but getting one is let
     /// through.
     pub enrolment_only: bool,
+    /// When it ends if no request comes until then.
+    pub idle_ends_at: DateTime<Utc>,
+    /// When it ends at the latest.
+    pub ends_at: DateTime<Utc>,
 }
 
 impl Viewer {
@@ -228,6 +232,13 @@ impl Scope {
     /// Who asks.
     pub fn viewer(&self) -> Viewer {
         self.viewer
+    }
+
+    /// Notes that the idle clock of the sign-in begins anew.
+    pub(super) fn idle_until(&mut self, end: DateTime<Utc>) {
+        if let Some(sign_in) = &mut self.viewer.sign_in {
+            sign_in.idle_ends_at = end;
+        }
     }
 
     /// The organisation.

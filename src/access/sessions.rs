@@ -42,7 +42,7 @@ pub struct SignInEntry {
     pub by_cookie: bool,
 }
 
-/// A sign-in under a new token: the old one holds no more.
+/// A sign-in under a new token: the old one reads for some seconds more, and no more than that.
 #[derive(Debug)]
 pub struct Rotated {
     /// The token, shown this once.
@@ -88,21 +88,22 @@ impl Doorkeeper {
         let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
         let now = ids::now();
         let connection = transaction.connection()?;
-        let mut sql = Sql::<(st::Uuid, st::Bool, st::Timestamptz)>::new("UPDATE sign_in SET token_hash = ");
+        let mut sql = Sql::<(st::Uuid, st::Uuid, st::Bool, st::Timestamptz)>::new("UPDATE sign_in SET token_hash = ");
         sql.push_bind(hash.to_vec()).push(", proved_at = ").push_bind(now).push(", last_seen_at = ").push_bind(now);
         if let Some(second_factor) = rotation.second_factor {
             sql.push(", second_factor = ").push_bind(second_factor);
         }
         sql.push(" WHERE ended_at IS NULL AND token_hash = ").push_bind(old.to_vec());
-        sql.push(" RETURNING org_id, by_cookie, expires_at");
-        let rows: Vec<(Uuid, bool, DateTime<Utc>)> = sql.load(connection).await?;
-        let Some((org, by_cookie, expires_at)) = rows.into_iter().next() else {
+        sql.push(" RETURNING id, org_id, by_cookie, expires_at");
+        let rows: Vec<(Uuid, Uuid, bool, DateTime<Utc>)> = sql.load(connection).await?;
+        let Some((sign_in, org, by_cookie, expires_at)) = rows.into_iter().next() else {
             transaction.rollback().await;
             return Err(held::revoked());
         };
         if let Some(account) = rotation.end_others {
             account::end_sign_ins(connection, account, Some(&hash)).await?;
         }
+        held::keep(connection, old, sign_in).await?;
         transaction.commit().await?;
         self.remember(hash, org);
         Ok(Rotated { token, by_cookie, expires_at })

@@ -137,6 +137,10 @@ pub struct Caller<'a> {
     pub by_cookie: bool,
     /// Whether they ask for nothing that somebody may not who has to set up a second factor first.
     pub enrolling: bool,
+    /// Whether they ask for a mutation: a token that was replaced just now reads only.
+    pub changes: bool,
+    /// Whether nobody sits before it: then the idle clock goes on.
+    pub background: bool,
     /// The id of the request.
     pub request_id: &'a str,
     /// The network address it came from.
@@ -152,6 +156,8 @@ enum By {
     Token(TokenHash, bool),
     /// Its id: of a link that it was given.
     SignIn(Uuid),
+    /// Its id: of a token that a newer one took the place of. It proves nothing.
+    Replaced(Uuid),
 }
 
 /// What a payer is remembered by.
@@ -161,10 +167,13 @@ fn payer_key(caller: Caller<'_>) -> Option<PayerKey> {
     Some((token::hash(caller.token?), caller.by_cookie))
 }
 
-type ViewerRow =
-    ((Uuid, StaffRole, DateTime<Utc>), (Uuid, Option<DateTime<Utc>>, bool), (String, bool, Option<String>));
+type ViewerRow = (
+    (Uuid, StaffRole, DateTime<Utc>, DateTime<Utc>),
+    (Uuid, Option<DateTime<Utc>>, bool),
+    (String, bool, Option<String>),
+);
 type ViewerSql = (
-    (st::Uuid, st::Text, st::Timestamptz),
+    (st::Uuid, st::Text, st::Timestamptz, st::Timestamptz),
     (st::Uuid, st::Nullable<st::Timestamptz>, st::Bool),
     (st::Text, st::Bool, st::Nullable<st::Text>),
 );
@@ -178,6 +187,15 @@ fn push_emergencies<R>(sql: &mut Sql<R>, now: DateTime<Utc>) {
     )
     .push_bind(now)
     .push(") AS e");
+}
+
+/// FORBIDDEN for who has to set up a second factor first, unless that is what they ask for.
+async fn let_in(scope: Scope, caller: Caller<'_>) -> Result<Scope> {
+    if scope.viewer().sign_in.is_some_and(|sign_in| sign_in.enrolment_only) && !caller.enrolling {
+        scope.rollback().await;
+        return Err(Error::SecondFactorMissing);
+    }
+    Ok(scope)
 }
 
 /// Whose clinical records alone somebody sees who has none but emergency access.
@@ -367,9 +385,11 @@ impl Doorkeeper {
         Ok(SignedIn { token, expires_at, viewer, enrolment_only })
     }
 
-    /// Takes away counts of failed sign-ins that are long forgotten.
-    pub async fn sweep_failures(&self) -> Result<()> {
-        throttle::sweep(&mut *self.pool.accounts().await?, ids::now()).await
+    /// Takes away counts of failed sign-ins that are long forgotten, and tokens that were replaced long ago.
+    pub async fn sweep(&self) -> Result<()> {
+        let mut accounts = self.pool.accounts().await?;
+        throttle::sweep(&mut accounts, ids::now()).await?;
+        held::sweep(&mut accounts).await
     }
 
     /// The organisation of a caller's token.
@@ -377,7 +397,7 @@ impl Doorkeeper {
         let hash = token::hash(caller.token.ok_or_else(held::unknown)?);
         match self.organisations.get(&hash) {
             Some(org) => Ok(org),
-            None => self.held(hash).await?.and_then(|held| held.org).ok_or_else(held::unknown),
+            None => self.held(hash).await?.and_then(|held| held.organisation()).ok_or_else(held::unknown),
         }
     }
 
@@ -401,35 +421,43 @@ impl Doorkeeper {
         }
         let token = caller.token.filter(|token| token::is_well_formed(token));
         let hash = token::hash(token.ok_or_else(held::unknown)?);
-        let mut held = None;
-        let mut org = self.organisations.get(&hash);
-        if org.is_none() {
-            held = self.held(hash).await?;
-            org = held.as_ref().and_then(|held| held.org);
+        let remembered = self.organisations.get(&hash);
+        let mut held = match remembered {
+            Some(_) => None,
+            None => Some(self.held(hash).await?.ok_or_else(held::unknown)?),
+        };
+        let found = held.as_ref().and_then(Held::organisation);
+        if let Some(org) = found {
+            self.remember(hash, org);
         }
-        let by = By::Token(hash, caller.by_cookie);
-        let opened = match org {
-            Some(org) => {
-                self.organisations.insert(hash, org);
-                self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, writable).await?
+        if let Some(org) = remembered.or(found) {
+            let by = By::Token(hash, caller.by_cookie);
+            let opened = self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, writable).await?;
+            if let Some((scope, last_seen_at)) = opened {
+                let mut scope = let_in(scope, caller).await?;
+                self.keep_alive(&mut scope, hash, last_seen_at, caller.background);
+                return Ok(scope);
             }
-            None => None,
-        };
-        let Some((scope, last_seen_at)) = opened else {
-            let held = if held.is_some() || org.is_none() { held } else { self.held(hash).await? };
-            return Err(held.map_or_else(held::unknown, |held| held.refusal(self.idle(), caller.by_cookie)));
-        };
-        if scope.viewer().sign_in.is_some_and(|sign_in| sign_in.enrolment_only) && !caller.enrolling {
-            scope.rollback().await;
-            return Err(Error::SecondFactorMissing);
+            held = self.held(hash).await?;
         }
-        self.keep_alive(hash, last_seen_at);
-        Ok(scope)
+        let scope = self.open_held(held.ok_or_else(held::unknown)?, caller, writable).await?;
+        let_in(scope, caller).await
     }
 
     /// What is known of a token: of a sign-in, whether or not it holds, or of one that waits for a code.
     async fn held(&self, hash: TokenHash) -> Result<Option<Held>> {
         held::look(&mut *self.pool.accounts().await?, hash).await
+    }
+
+    /// Opens a scope for a token that its sign-in has no more: one to read with, if it was replaced just now and the
+    /// operation changes nothing. It proves nothing, and the idle clock goes on.
+    async fn open_held(&self, held: Held, caller: Caller<'_>, writable: bool) -> Result<Scope> {
+        let refusal = held.refusal(self.idle(), caller.by_cookie);
+        let reads = held.reads_for(caller.by_cookie).filter(|_| !caller.changes && !writable);
+        let Some((org, sign_in)) = reads else { return Err(refusal) };
+        let by = By::Replaced(sign_in);
+        let opened = self.open_scope_by((org, by), caller.reason.is_some(), caller.request_id, false).await?;
+        Ok(opened.ok_or(refusal)?.0)
     }
 
     /// Opens a scope for the holder of a signed link, as the sign-in that it was given to would open one now.
@@ -457,14 +485,22 @@ impl Doorkeeper {
         let whose = self.whose(org, by, reason_stated);
         let (transaction, rows) = self.pool.begin(writable, org, &whose).await?;
         let found: Option<&ViewerRow> = rows.as_slice().first();
-        let Some(((staff, role, last_seen_at), (id, proved_at, enrolment_only), (opened, emergency, reasons))) = found
+        let Some(((staff, role, last_seen_at, ends_at), (id, proved_at, enrolment_only), (opened, emergency, reasons))) =
+            found
         else {
             transaction.rollback().await;
             return Ok(None);
         };
         let fresh = TimeDelta::from_std(self.lifetimes.reauthenticate_after).unwrap_or(TimeDelta::minutes(10));
-        let lately = proved_at.is_some_and(|proved_at| proved_at > ids::now() - fresh);
-        let sign_in = SignInMark { id: *id, proved_at: *proved_at, lately, enrolment_only: *enrolment_only };
+        let proved_at = proved_at.filter(|_| !matches!(by, By::Replaced(_)));
+        let sign_in = SignInMark {
+            id: *id,
+            proved_at,
+            lately: proved_at.is_some_and(|proved_at| proved_at > ids::now() - fresh),
+            enrolment_only: *enrolment_only,
+            idle_ends_at: *last_seen_at + self.idle(),
+            ends_at: *ends_at,
+        };
         let viewer = Viewer {
             org,
             staff: Some(*staff),
@@ -521,7 +557,7 @@ impl Doorkeeper {
     fn whose(&self, org: Uuid, by: By, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
         let mut sql = Sql::new(
-            "SELECT s.id, s.role, i.last_seen_at, i.id, i.proved_at, \
+            "SELECT s.id, s.role, i.last_seen_at, i.expires_at, i.id, i.proved_at, \
              a.totp_confirmed_at IS NULL AND s.role = ANY (o.second_factor_roles), ",
         );
         scope::push_opened(&mut sql, org, reason_stated, "coalesce(e.patients, '')");
@@ -535,7 +571,7 @@ impl Doorkeeper {
             By::Token(hash, by_cookie) => {
                 sql.push("i.token_hash = ").push_bind(hash.to_vec()).push(" AND i.by_cookie = ").push_bind(by_cookie)
             }
-            By::SignIn(id) => sql.push("i.id = ").push_bind(id),
+            By::SignIn(id) | By::Replaced(id) => sql.push("i.id = ").push_bind(id),
         };
         sql.push(" AND s.org_id = ")
             .push_bind(org)
@@ -550,13 +586,15 @@ impl Doorkeeper {
         TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15))
     }
 
-    /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way.
-    fn keep_alive(&self, hash: TokenHash, last_seen_at: DateTime<Utc>) {
+    /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way. One in the
+    /// background leaves it as it is: nobody sits before it.
+    fn keep_alive(&self, scope: &mut Scope, hash: TokenHash, last_seen_at: DateTime<Utc>, background: bool) {
         let now = ids::now();
         let step = TimeDelta::from_std(self.lifetimes.idle / 15).unwrap_or(TimeDelta::minutes(1));
-        if now - last_seen_at < step {
+        if background || now - last_seen_at < step {
             return;
         }
+        scope.idle_until(now + self.idle());
         let pool = self.pool.clone();
         tokio::spawn(async move {
             if let Ok(mut accounts) = pool.accounts().await {

@@ -744,6 +744,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    replaced_token (token_hash) {
+        token_hash -> Bytea,
+        sign_in_id -> Uuid,
+        replaced_at -> Timestamptz,
+        reads_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
     service_account (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -961,6 +970,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     rate_budget,
     recall,
     recovery_code,
+    replaced_token,
     service_account,
     session_area,
     sign_in,

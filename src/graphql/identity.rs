@@ -309,8 +309,11 @@ impl IdentityMutation {
         if !doorkeeper.revoke(owner.id, id).await? {
             return Err(Error::not_found("sign-in", input.id.as_str()).into());
         }
-        if id == sign_in && pass.by_cookie {
-            ctx.append_http_header("set-cookie", token::cookie(None));
+        if id == sign_in {
+            operation.forget_sign_in();
+            if pass.by_cookie {
+                ctx.append_http_header("set-cookie", token::cookie(None));
+            }
         }
         note(operation, viewer, Event::SignInRevoked).await?;
         Ok(RevokeSignInPayload { revoked: true })
@@ -327,8 +330,11 @@ impl IdentityMutation {
         let doorkeeper = &operation.service().doorkeeper;
         let owner = doorkeeper.owner(sign_in).await?;
         doorkeeper.revoke_all(operation.caller(&pass), owner.id, input.include_current).await?;
-        if input.include_current && pass.by_cookie {
-            ctx.append_http_header("set-cookie", token::cookie(None));
+        if input.include_current {
+            operation.forget_sign_in();
+            if pass.by_cookie {
+                ctx.append_http_header("set-cookie", token::cookie(None));
+            }
         }
         note(operation, viewer, Event::SignInRevoked).await?;
         Ok(RevokeAllSignInsPayload { revoked: true })

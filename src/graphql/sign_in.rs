@@ -94,7 +94,7 @@ pub struct ConfirmIdentityInput {
     code: Option<String>,
 }
 
-/// The sign-in under a new token: the old one holds no more.
+/// The sign-in under a new token: the old one reads for 30 seconds more and changes nothing.
 #[derive(SimpleObject)]
 pub struct ConfirmIdentityPayload {
     /// The new token. It is shown this once. Null when it is in the cookie.
@@ -257,6 +257,7 @@ impl SignInMutation {
         let pass = operation.pass().await;
         let token = pass.token.ok_or(Error::Unauthenticated(NotSignedIn::Unknown, "there is no sign-in to end"))?;
         operation.service().doorkeeper.sign_out(&token).await?;
+        operation.forget_sign_in();
         if pass.by_cookie {
             ctx.append_http_header("set-cookie", token::cookie(None));
         }

@@ -3,9 +3,9 @@
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
 use super::{App, limits};
-use crate::access::Caller;
 use crate::access::api_key::looks_like;
 use crate::access::rate::{Charge, Payer, Standing};
+use crate::access::{Caller, SignInMark};
 use crate::config::Introspection;
 use crate::error::{Error, NotSignedIn};
 use crate::graphql::gate::{Admitted, Refusal};
@@ -14,7 +14,8 @@ use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response, ServerError};
+use async_graphql::{Name, Response, ServerError, Value};
+use chrono::{DateTime, SecondsFormat, Utc};
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -107,6 +108,8 @@ async fn run(
         by_cookie,
         client: request::client(http.headers()),
         enrolling: false,
+        changes: false,
+        background: request::background(http.headers())?,
         idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
         reason: request::access_reason(http.headers())?,
         name: String::new(),
@@ -193,6 +196,8 @@ fn caller(facts: &RequestFacts) -> Caller<'_> {
         token: facts.token.as_deref(),
         by_cookie: facts.by_cookie,
         enrolling: facts.enrolling,
+        changes: facts.changes,
+        background: facts.background,
         request_id: &facts.id,
         address: &facts.address,
         reason: facts.reason.as_deref(),
@@ -202,7 +207,7 @@ fn caller(facts: &RequestFacts) -> Caller<'_> {
 /// The refusal of an operation for which an account has not enough.
 fn too_dear(cost: u64, charge: &Charge) -> Response {
     let refusal = failed(Error::RateLimited { retry_after: charge.standing.resets_in });
-    refusal.extension("cost", async_graphql::Value::from(cost))
+    refusal.extension("cost", Value::from(cost))
 }
 
 async fn execute(
@@ -225,6 +230,7 @@ async fn execute(
     }
     let mut facts = facts.clone();
     facts.enrolling = admitted.is_enrolment();
+    facts.changes = admitted.kind() == OperationType::Mutation;
     facts.name = admitted.root_field().to_owned();
     facts.cost = admitted.cost();
     if let (Some(key), Some(place)) = (&facts.idempotency_key, place) {
@@ -244,20 +250,42 @@ async fn execute(
     }
 }
 
-/// Runs an operation and closes it: what it showed is in the access log before it is answered.
+/// Runs an operation, and tells with its answer when the sign-in ends.
 async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, facts: RequestFacts) -> Response {
     let operation = Arc::new(Operation::new(Arc::clone(&app.service), facts));
-    if let Err(error) = may_begin(&app, &operation, &admitted).await {
+    let response = carry_through(&app, &operation, one, admitted).await;
+    match operation.sign_in() {
+        Some(sign_in) => response.extension("session", session(&sign_in)),
+        None => response,
+    }
+}
+
+/// When a sign-in ends: for `extensions.session`.
+fn session(sign_in: &SignInMark) -> Value {
+    let idle_ends_at = sign_in.idle_ends_at.min(sign_in.ends_at);
+    let ends = [("idleEndsAt", idle_ends_at), ("endsAt", sign_in.ends_at)];
+    let text = |moment: DateTime<Utc>| Value::from(moment.to_rfc3339_opts(SecondsFormat::Micros, true));
+    Value::Object(ends.into_iter().map(|(name, moment)| (Name::new(name), text(moment))).collect())
+}
+
+/// Runs an operation and closes it: what it showed is in the access log before it is answered.
+async fn carry_through(
+    app: &web::Data<App>,
+    operation: &Arc<Operation>,
+    one: Parameters,
+    admitted: Admitted,
+) -> Response {
+    if let Err(error) = may_begin(app, operation, &admitted).await {
         let refused: &[Refused] =
             if matches!(error, Error::Forbidden(_) | Error::SecondFactorMissing) { &[Refused::Last] } else { &[] };
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
-    let request = admitted.request(one.variables).data(Arc::clone(&operation)).data(batches(Arc::clone(&operation)));
+    let request = admitted.request(one.variables).data(Arc::clone(operation)).data(batches(Arc::clone(operation)));
     let response = app.schema.execute(request).await;
     // The same refusal at each of a thousand places is one; but what a mutation did is told.
     let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
     match operation.finish(&refusals(&response)).await.and_then(|()| held()) {
-        Ok(()) => response.extension("cost", async_graphql::Value::from(admitted.cost())),
+        Ok(()) => response.extension("cost", Value::from(admitted.cost())),
         Err(error) => failed(error),
     }
 }
@@ -287,7 +315,7 @@ async fn may_begin(app: &App, operation: &Operation, admitted: &Admitted) -> cra
 /// What was refused in an operation. The errors of fields are in the order in which they came about; the one that took the
 /// whole answer with it came last and stands first.
 fn refusals(response: &Response) -> Vec<Refused> {
-    let ended = usize::from(response.data == async_graphql::Value::Null);
+    let ended = usize::from(response.data == Value::Null);
     let errors = response.errors.iter().enumerate();
     let refused = errors.filter(|(_, error)| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
     refused.map(|(place, _)| place.checked_sub(ended).map_or(Refused::Last, Refused::Field)).collect()
@@ -295,7 +323,7 @@ fn refusals(response: &Response) -> Vec<Refused> {
 
 fn code_of(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
-        async_graphql::Value::String(code) => Some(code),
+        Value::String(code) => Some(code),
         _ => None,
     }
 }

@@ -86,6 +86,7 @@ pub fn cors(settings: &ServeSettings) -> Cors {
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("access-reason"),
             request::CSRF,
+            request::BACKGROUND,
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, limits::POLICY, limits::REMAINING])
         .max_age(600);

@@ -22,7 +22,7 @@ use futures::StreamExt;
 pub use accept::MediaType;
 pub use cookie::{CSRF, cookie_token};
 pub(crate) use headers::REQUEST_ID;
-pub use headers::{access_reason, bearer_token, client, idempotency_key, request_id};
+pub use headers::{BACKGROUND, access_reason, background, bearer_token, client, idempotency_key, request_id};
 pub use refusal::RequestRefusal;
 
 /// How much of a body is read, and for how long.
@@ -174,12 +174,14 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     }
     if let Ok(value) = HeaderValue::from_bytes(bytes) {
         let mut head = HeaderMap::new();
-        let own = ["idempotency-key", "access-reason", "x-request-id"].map(HeaderName::from_static);
+        let own =
+            ["idempotency-key", "access-reason", "x-request-id", "clinic-background"].map(HeaderName::from_static);
         for name in [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(own) {
             head.insert(name, value.clone());
         }
         let _ = (accept::negotiate(&head), accept::wants_page(&head), headers::hold_body_type(&head));
         let _ = (bearer_token(&head), idempotency_key(&head), access_reason(&head), request_id(&head));
+        let _ = background(&head);
     }
 }
 

@@ -7,7 +7,7 @@ pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
 use crate::access::sign_in::Doorkeeper;
-use crate::access::{Caller, Emergency, EmergencyOnly, Scope, Viewer};
+use crate::access::{Caller, Emergency, EmergencyOnly, Scope, SignInMark, Viewer};
 use crate::error::{Error, Result};
 use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry, UnderWay};
 use crate::mail::Mailer;
@@ -35,6 +35,10 @@ pub struct RequestFacts {
     pub client: String,
     /// Whether it asks for nothing that somebody may not who has to set up a second factor first.
     pub enrolling: bool,
+    /// Whether it is a mutation.
+    pub changes: bool,
+    /// Whether nobody sits before it (`Clinic-Background`).
+    pub background: bool,
     /// The `Idempotency-Key`, if any.
     pub idempotency_key: Option<String>,
     /// Why restricted patients are looked at, if it was said (`Access-Reason`).
@@ -77,6 +81,7 @@ pub struct Operation {
     key_refused: AtomicBool,
     records: AtomicU64,
     emergency_only: std::sync::Mutex<EmergencyOnly>,
+    sign_in: std::sync::Mutex<Option<SignInMark>>,
     _under_way: UnderWay,
 }
 
@@ -132,7 +137,20 @@ impl Operation {
         let emergency_only = std::sync::Mutex::default();
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        Self { service, facts, pass, reader, shown, changes, key_refused, records, emergency_only, _under_way }
+        let sign_in = std::sync::Mutex::default();
+        Self {
+            service,
+            facts,
+            pass,
+            reader,
+            shown,
+            changes,
+            key_refused,
+            records,
+            emergency_only,
+            sign_in,
+            _under_way,
+        }
     }
 
     /// The service.
@@ -178,6 +196,7 @@ impl Operation {
         let mut guard = self.reader.lock().await;
         if guard.is_none() {
             let scope = self.open(false).await?;
+            self.note_sign_in(&scope);
             self.note_viewer(&scope);
             *guard = Some(scope);
         }
@@ -188,6 +207,7 @@ impl Operation {
         let pass = self.pass().await;
         let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
         if let (Err(Error::Unauthenticated(..)), Some(token)) = (&opened, &pass.token) {
+            self.forget_sign_in();
             self.service.doorkeeper.forget_payer(self.caller(&pass));
             self.log_refused_key(token).await?;
         }
@@ -205,6 +225,8 @@ impl Operation {
             token: pass.token.as_deref(),
             by_cookie: pass.by_cookie,
             enrolling: self.facts.enrolling,
+            changes: self.facts.changes,
+            background: self.facts.background,
             request_id: &self.facts.id,
             address: &self.facts.address,
             reason: self.facts.reason.as_deref(),
@@ -236,6 +258,24 @@ impl Operation {
         match self.emergency_only.lock() {
             Ok(only) => only.check(record, patient),
             Err(_) => Err(Error::Internal("whose emergency it is is lost".to_owned())),
+        }
+    }
+
+    /// The sign-in that the operation went on with last, as far as anybody asked: to tell when it ends.
+    pub fn sign_in(&self) -> Option<SignInMark> {
+        self.sign_in.lock().map_or(None, |sign_in| *sign_in)
+    }
+
+    fn note_sign_in(&self, scope: &Scope) {
+        if let Ok(mut sign_in) = self.sign_in.lock() {
+            *sign_in = scope.viewer().sign_in;
+        }
+    }
+
+    /// Notes that the sign-in has ended in the operation.
+    pub fn forget_sign_in(&self) {
+        if let Ok(mut sign_in) = self.sign_in.lock() {
+            *sign_in = None;
         }
     }
 
@@ -291,6 +331,7 @@ impl Operation {
         // What is read after this mutation must see it: the picture of before is closed.
         self.close_reader().await;
         let mut scope = self.open(true).await?;
+        self.note_sign_in(&scope);
         self.note_viewer(&scope);
         match Self::claim_and_work(&mut scope, retry, work).await {
             Ok(record) => {

@@ -456,7 +456,7 @@ impl OrganisationMutation {
         });
         let staff = operation.mutate(operation.retry(ctx, None)?, work).await?;
         let viewer = operation.reader().await.map(|reader| reader.viewer());
-        // An admin who signed themself out is not there any more to be asked.
+        // An admin who signed themself out is not there any more to be asked; their sign-in is forgotten with the refusal.
         if let Ok(viewer) = viewer {
             operation.log(viewer.org, viewer.staff, Event::SignInRevoked, Vec::new()).await?;
         }

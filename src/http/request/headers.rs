@@ -12,6 +12,8 @@ use super::RequestRefusal;
 
 /// Names a request, in the log and in the answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Says that nobody sits before a request: a front end that asks again by itself.
+pub const BACKGROUND: HeaderName = HeaderName::from_static("clinic-background");
 const ACCESS_REASON: HeaderName = HeaderName::from_static("access-reason");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A token has 43 characters; this leaves room for a longer kind and none for mischief.
@@ -69,6 +71,21 @@ pub fn access_reason(head: &HeaderMap) -> Result<Option<String>, RequestRefusal>
             "Access-Reason takes 3 to 500 characters of UTF-8, once: say why you need the record",
         )
     })
+}
+
+/// Whether a request says by `Clinic-Background: 1` that nobody sits before it.
+///
+/// # Errors
+/// 400 for any other value: a client that means something else by it must not learn so by being signed out.
+pub fn background(head: &HeaderMap) -> Result<bool, RequestRefusal> {
+    let mut given = head.get_all(BACKGROUND);
+    let Some(first) = given.next() else { return Ok(false) };
+    if first.as_bytes() == b"1" && given.next().is_none() {
+        return Ok(true);
+    }
+    Err(RequestRefusal::bad_request(
+        "Clinic-Background takes 1, once: leave it out where somebody waits for the answer",
+    ))
 }
 
 /// What the client calls itself (`User-Agent`), cut to 200 characters: so that somebody knows their sign-ins again.
@@ -166,6 +183,17 @@ mod tests {
             assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{wrong:?}");
         }
         assert!(access_reason(with(&[("access-reason", "one"), ("access-reason", "two")]).headers()).is_err());
+    }
+
+    #[test]
+    fn the_background_is_said_by_1_alone() {
+        assert_eq!(background(with(&[]).headers()), Ok(false));
+        assert_eq!(background(with(&[("clinic-background", "1")]).headers()), Ok(true));
+        for wrong in ["", "0", "true", "11", "1, 1"] {
+            let refusal = background(with(&[("clinic-background", wrong)]).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{wrong:?}");
+        }
+        assert!(background(with(&[("clinic-background", "1"), ("clinic-background", "1")]).headers()).is_err());
     }
 
     #[test]
