@@ -291,6 +291,7 @@ impl Server {
         let alerting = Arc::clone(&service);
         let writer = evidence::Writer::open(&settings.checkpoints, &settings.objects, &settings.database)?;
         let intake = Arc::new(Intake::open(&settings.uploads, &settings.database.data_dir)?);
+        let address = listener.local_addr().map_err(plain)?;
         let app = web::Data::new(App {
             gate,
             persisted,
@@ -302,12 +303,11 @@ impl Server {
             service,
             body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
             deadline: settings.request_deadline,
-            origins: http::origins(settings),
+            home: http::Home::of(settings, address),
             trust_proxy: settings.trust_proxy,
             explorer: settings.introspection != Introspection::None && !settings.only_persisted_documents,
         });
         let cors = settings.clone();
-        let address = listener.local_addr().map_err(plain)?;
         let workers = settings
             .workers
             .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from);

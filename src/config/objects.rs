@@ -30,7 +30,8 @@ pub struct ObjectSettings {
     #[arg(long, env = "CLINIC_LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub link_secret: Option<Secret>,
 
-    /// What links to photos start with, such as `https://clinic.example.com`; absent, they are paths of this service
+    /// By which address clients reach the service, such as `https://clinic.example.com`: links to photos start with it (absent,
+    /// they are paths), and cookies are taken there (absent, at the address that it listens on)
     #[arg(long, env = "CLINIC_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 }

@@ -14,6 +14,9 @@ use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
 
+const NOT_AT_HOME: &str = "the cookie is set at this service's own address (--public-url) only, for its pages and those of \
+                           --allowed-origins: sign in from one of them";
+
 /// Who wants to sign in.
 #[derive(InputObject)]
 pub struct SignInInput {
@@ -116,6 +119,12 @@ pub(super) fn proof(password: Option<String>, code: Option<String>) -> crate::er
     }
 }
 
+/// Refuses to set a cookie that would not be taken where it is asked for.
+fn may_set_cookie(operation: &Operation, wanted: bool) -> crate::error::Result<()> {
+    let refused = Error::Unauthenticated(NotSignedIn::Origin, NOT_AT_HOME);
+    if wanted && operation.facts().foreign { Err(refused) } else { Ok(()) }
+}
+
 /// Writes to the access log what somebody did with their own sign-in.
 pub(super) async fn note(operation: &Operation, viewer: Viewer, event: Event) -> crate::error::Result<()> {
     operation.log(viewer.org, viewer.staff, event, Vec::new()).await
@@ -206,6 +215,7 @@ impl SignInMutation {
             None => None,
         };
         let facts = operation.facts();
+        may_set_cookie(operation, input.cookie)?;
         let entered = Entered { address: &facts.address, client: &facts.client, by_cookie: input.cookie };
         let code = input.code.as_deref();
         let with = Credentials { email: &input.email, password: input.password, code, organisation };
@@ -238,6 +248,7 @@ impl SignInMutation {
     async fn complete_sign_in(&self, ctx: &Context<'_>, input: CompleteSignInInput) -> Result<CompleteSignInPayload> {
         let operation = ctx.operation()?;
         let facts = operation.facts();
+        may_set_cookie(operation, input.cookie)?;
         let entered = Entered { address: &facts.address, client: &facts.client, by_cookie: input.cookie };
         let doorkeeper = &operation.service().doorkeeper;
         let attempt = doorkeeper.complete_sign_in(&input.challenge, &input.code, entered).await?;

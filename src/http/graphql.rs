@@ -95,7 +95,7 @@ async fn run(
 ) -> Result<HttpResponse, RequestRefusal> {
     let bearer = request::bearer_token(http.headers())?.map(str::to_owned);
     // With both, the header counts: a cookie comes by itself, a header is sent on purpose.
-    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.origins) };
+    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.home) };
     let by_cookie = matches!(&cookie, Ok(Some(_)));
     let (token, why_none) = match cookie {
         Ok(token) => (bearer.or(token), SIGN_IN_FIRST),
@@ -106,6 +106,7 @@ async fn run(
         address,
         token,
         by_cookie,
+        foreign: !app.home.takes(http),
         client: request::client(http.headers()),
         enrolling: false,
         changes: false,

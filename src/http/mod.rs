@@ -2,6 +2,7 @@
 
 mod graphql;
 mod health;
+mod home;
 mod limits;
 mod photo;
 pub mod request;
@@ -20,6 +21,7 @@ use crate::photo::intake::Intake;
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::web;
+pub use home::Home;
 use request::BodyLimits;
 pub use shield::shield;
 use std::sync::Arc;
@@ -47,9 +49,8 @@ pub struct App {
     pub body: BodyLimits,
     /// How long a request may take.
     pub deadline: Duration,
-    /// Whose pages may use the cookie, beside those of the address that is asked: the public address and the listed
-    /// origins.
-    pub origins: Vec<String>,
+    /// Where the cookie is taken, and from whose pages.
+    pub home: Home,
     /// Whether the client's address is what the proxy says.
     pub trust_proxy: bool,
     /// Whether the explorer page is served.
@@ -65,13 +66,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)))
         .service(web::resource("/").route(web::get().to(graphql::root)));
-}
-
-/// The origins of the settings that may use the cookie.
-pub fn origins(settings: &ServeSettings) -> Vec<String> {
-    let public = settings.objects.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let public = public.map(|url| url.origin().ascii_serialization());
-    settings.allowed_origins.iter().cloned().chain(public).collect()
 }
 
 /// Cross-origin requests: from the listed origins only. The cookie may come from them too, with its header

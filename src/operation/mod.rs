@@ -31,6 +31,8 @@ pub struct RequestFacts {
     pub token: Option<String>,
     /// Whether it came in the cookie.
     pub by_cookie: bool,
+    /// Whether the cookie would not be taken from where it came.
+    pub foreign: bool,
     /// What the client calls itself (`User-Agent`).
     pub client: String,
     /// Whether it asks for nothing that somebody may not who has to set up a second factor first.

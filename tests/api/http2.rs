@@ -92,6 +92,33 @@ async fn served(flags: &[&str]) -> (Clinic, u16, CertificateDer<'static>, Files)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_is_held_to_the_name_that_is_asked_for() {
+    let (_clinic, port, shown, _files) = served(&[]).await;
+    let wire = Wire::open(port, &shown, WINDOW).await;
+    let from = |authority: &str, origin: &str| {
+        let request = Request::post(format!("https://{authority}/graphql")).header("content-type", "application/json");
+        request.header("origin", origin).header("clinic-csrf", "1")
+    };
+    let (own, page) = (format!("localhost:{port}"), format!("https://localhost:{port}"));
+    let (evil, evil_page) = (format!("evil.example:{port}"), format!("https://evil.example:{port}"));
+    let input = format!("{{email: \"practitioner@north.example\", password: \"{PASSWORD}\", cookie: true}}");
+    let sign_in = json!({"query": format!("mutation {{ signIn(input: {input}) {{ expiresAt }} }}")}).to_string();
+    let (_, headers, body) = wire.ask(from(&own, &page).body(()).unwrap(), &sign_in).await;
+    let cookie = headers.get("set-cookie").unwrap_or_else(|| panic!("a cookie: {body}")).to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    for (authority, origin, taken) in
+        [(&own, &page, true), (&evil, &evil_page, false), (&evil, &page, false), (&own, &evil_page, false)]
+    {
+        let request = from(authority, origin).header("cookie", &cookie).body(()).unwrap();
+        let (_, _, body) = wire.ask(request, ME).await;
+        assert_eq!(body.contains("PRACTITIONER"), taken, "{authority} {origin}: {body}");
+        assert_eq!(body.contains("ORIGIN"), !taken, "{authority} {origin}: {body}");
+        let (_, headers, body) = wire.ask(from(authority, origin).body(()).unwrap(), &sign_in).await;
+        assert_eq!(headers.contains_key("set-cookie"), taken, "{authority} {origin}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_served_and_its_limits_hold() {
     let (clinic, port, shown, _files) = served(&[]).await;
     let token = clinic.practitioner().member.token.clone();

@@ -166,6 +166,93 @@ async fn a_cookie_that_is_not_taken_says_why() {
     assert_eq!(why_not(&door.with_token(&token)).await, because("UNKNOWN"));
 }
 
+/// A page of a name that somebody points at the service says that name in `Host` and in `Origin`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_is_neither_set_nor_taken_away_from_home() {
+    let mut clinic = Clinic::start().await;
+    let email = "practitioner@north.example";
+    let own = clinic.url("");
+    let port = own.rsplit(':').next().expect("a port").to_owned();
+    let local = format!("http://localhost:{port}");
+    let sign_in = "mutation ($input: SignInInput!) { signIn(input: $input) { expiresAt } }";
+    let input = json!({"input": {"email": email, "password": PASSWORD, "cookie": true}});
+    let sql = clinic.database.superuser().await;
+    let sign_ins = "SELECT count(*) FROM sign_in";
+    let token = cookie_token(&clinic.anonymous(), email).await;
+    for origin in [own.as_str(), local.as_str()] {
+        let host = origin.trim_start_matches("http://");
+        let from = [("clinic-csrf", "1"), ("host", host), ("origin", origin), ("sec-fetch-site", "same-origin")];
+        assert_eq!(browse(&clinic.anonymous(), &token, &from).await.outcome(), "ok", "{origin}");
+        let request = clinic.anonymous().prepare(sign_in, input.clone()).header("host", host).header("origin", origin);
+        assert!(Answer::to(request).await.headers.contains_key("set-cookie"), "{origin}");
+    }
+    let evil = format!("evil.example:{port}");
+    let (evil_page, secure_page) = (format!("http://{evil}"), "https://evil.example".to_owned());
+    let strangers: [&[(&str, &str)]; 6] = [
+        &[("host", &evil), ("origin", &evil_page)],
+        &[("host", "evil.example"), ("origin", &secure_page)],
+        &[("host", &evil)],
+        &[("origin", &secure_page)],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+    ];
+    for public in [false, true] {
+        if public {
+            clinic
+                .restart(&[
+                    "--public-url",
+                    "https://clinic.example.com",
+                    "--allowed-origins",
+                    "https://app.example.com",
+                ])
+                .await;
+        }
+        let door = clinic.anonymous();
+        let before = sql.one(sign_ins).await;
+        for from in strangers {
+            let answer = browse(&door, &token, &[&[("clinic-csrf", "1")], from].concat()).await;
+            assert_eq!(why(&answer), because("ORIGIN"), "{from:?}");
+            for (mutation, input) in [
+                (sign_in, input.clone()),
+                (
+                    "mutation ($input: CompleteSignInInput!) { completeSignIn(input: $input) { expiresAt } }",
+                    json!({"input": {"challenge": NOBODYS, "code": "123456", "cookie": true}}),
+                ),
+            ] {
+                let request = door.prepare(mutation, input);
+                let answer = Answer::to(from.iter().fold(request, |it, (name, value)| it.header(*name, *value))).await;
+                assert_eq!((why(&answer), answer.status.as_u16()), (because("ORIGIN"), 401), "{from:?}");
+                assert!(!answer.headers.contains_key("set-cookie"), "{from:?}");
+            }
+        }
+        assert_eq!(sql.one(sign_ins).await, before, "no sign-in was made");
+        assert_eq!(sql.one("SELECT count(*) FROM sign_in_failure").await, "0", "and none was tried");
+        // Without the cookie it is a matter of the token alone.
+        let plain = json!({"input": {"email": email, "password": PASSWORD}});
+        let request = door.prepare(sign_in, plain).header("host", &evil).header("origin", &evil_page);
+        Answer::to(request).await.ok();
+    }
+    // With a public address that is the name, and the listed pages are the pages.
+    for origin in ["https://clinic.example.com", "https://app.example.com"] {
+        for host in ["clinic.example.com", "127.0.0.1"] {
+            let host = if host == "127.0.0.1" {
+                clinic.url("").trim_start_matches("http://").to_owned()
+            } else {
+                host.to_owned()
+            };
+            let from = [("clinic-csrf", "1"), ("host", host.as_str()), ("origin", origin)];
+            assert_eq!(browse(&clinic.anonymous(), &token, &from).await.outcome(), "ok", "{host} {origin}");
+        }
+    }
+    let local = clinic.url("");
+    let from = [("clinic-csrf", "1"), ("origin", local.as_str())];
+    assert_eq!(
+        why(&browse(&clinic.anonymous(), &token, &from).await),
+        because("ORIGIN"),
+        "a page of this machine is another's"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_not_taken_says_why() {
     let clinic = Clinic::start().await;
