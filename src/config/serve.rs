@@ -94,7 +94,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGINS")]
     pub allowed_origins: Vec<String>,
 
-    /// Take a client's address from the last X-Forwarded-For entry: only behind a proxy that writes it
+    /// Take a client's address from the last entry of the last X-Forwarded-For: only behind a proxy that writes it
     #[arg(long, env = "CLINIC_TRUST_PROXY")]
     pub trust_proxy: bool,
 

@@ -1,5 +1,6 @@
 //! `/graphql`: a request comes in, passes the gate, runs, and is answered.
 
+use super::address::client_address;
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
 use super::{App, limits};
@@ -334,14 +335,4 @@ fn failed(error: Error) -> Response {
     let mut error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
     error.locations.clear();
     Response::from_errors(vec![error])
-}
-
-/// The address a request came from.
-pub(super) fn client_address(http: &HttpRequest, trust_proxy: bool) -> String {
-    let forwarded = || {
-        let header = http.headers().get("x-forwarded-for")?.to_str().ok()?;
-        header.rsplit(',').next().and_then(|last| last.trim().parse::<std::net::IpAddr>().ok())
-    };
-    let proxy = if trust_proxy { forwarded() } else { None };
-    proxy.or_else(|| http.peer_addr().map(|peer| peer.ip())).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
 }

@@ -1,5 +1,6 @@
 //! The HTTP face: /graphql, /photos, /health, and the explorer page.
 
+mod address;
 mod graphql;
 mod health;
 mod home;

@@ -2,7 +2,7 @@
 //! `{"error": {"code", "message"}}`.
 
 use super::App;
-use super::graphql::client_address;
+use super::address::client_address;
 use super::request::{self, REQUEST_ID};
 use crate::error::Error;
 use crate::photo::MOST_BYTES;

@@ -39,6 +39,7 @@ mod postgres_tls;
 mod privacy;
 mod proofs;
 mod protocols;
+mod proxies;
 mod queries;
 mod recalls;
 mod retries;
