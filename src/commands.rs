@@ -282,7 +282,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 {
                     let stamp = member.stamp.changed(None, ids::now());
                     let after = Staff { active: false, stamp, ..member.clone() };
-                    store::save_rights(&mut scope, &after, member.stamp.version).await.map_err(plain)?;
+                    store::save_rights(&mut scope, &member, &after, member.stamp.version).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
                     println!("{email} can't sign in to {organisation} any more");
                     done += 1;

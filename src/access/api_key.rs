@@ -194,12 +194,12 @@ impl Keyring {
         };
         let now = ids::now();
         let networks: Vec<String> = networks.into_iter().flatten().collect();
-        let refused = if revoked_at.is_some() {
+        let refused = if !active {
+            Some((NotSignedIn::Revoked, CLOSED))
+        } else if revoked_at.is_some() {
             Some((NotSignedIn::Revoked, REVOKED))
         } else if expires_at <= now {
             Some((NotSignedIn::Expired, EXPIRED))
-        } else if !active {
-            Some((NotSignedIn::Revoked, CLOSED))
         } else {
             (!is_allowed(&networks, address)).then_some((NotSignedIn::Origin, ELSEWHERE))
         };

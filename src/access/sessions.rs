@@ -2,6 +2,7 @@
 
 use super::account::{self, Account};
 use super::held;
+use super::invitation;
 use super::one_time::{self, Purpose, Whose};
 use super::scope::Scope;
 use super::sign_in::Doorkeeper;
@@ -221,6 +222,14 @@ pub async fn end_of_staff(connection: &mut AsyncPgConnection, org: Uuid, staff: 
         .execute(connection)
         .await?;
     one_time::end(connection, Purpose::SignIn, Whose::Staff(org, staff)).await
+}
+
+/// Ends whatever opens a staff member's place in an organisation: sign-ins, those that wait for a code, invitations, links to
+/// set a password. A place that is closed, and opened again later, is opened by new ones alone.
+pub async fn end_of_place(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, staff: Uuid) -> Result<()> {
+    invitation::end(connection, account, org, staff).await?;
+    end_of_staff(connection, org, staff).await?;
+    one_time::end(connection, Purpose::PasswordReset, Whose::Staff(org, staff)).await
 }
 
 /// Makes the sign-ins of a staff member prove anew who they are before they sign: their rights have changed.

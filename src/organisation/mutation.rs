@@ -381,18 +381,16 @@ impl OrganisationMutation {
                         if before.stamp.version != input.expected_version {
                             return Err(Error::stale("staff member", input.expected_version, before.stamp.version));
                         }
-                        let new_rights =
-                            input.role.is_some_and(|role| role != before.role) || input.active == Some(false);
                         let after = Staff {
-                            display_name: display_name.unwrap_or(before.display_name),
+                            display_name: display_name.unwrap_or_else(|| before.display_name.clone()),
                             role: input.role.unwrap_or(before.role),
-                            licence_number: patched(licence, before.licence_number),
+                            licence_number: patched(licence, before.licence_number.clone()),
                             active: input.active.unwrap_or(before.active),
                             stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
-                            ..before
+                            ..before.clone()
                         };
-                        if new_rights {
-                            store::save_rights(scope, &after, input.expected_version).await?;
+                        if after.role != before.role || !after.active || !before.active {
+                            store::save_rights(scope, &before, &after, input.expected_version).await?;
                         } else {
                             store::save_staff(scope, &after, input.expected_version).await?;
                         }

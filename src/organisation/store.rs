@@ -474,12 +474,13 @@ pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Res
     ledger::append(scope, Action::Update, member, member).await
 }
 
-/// Saves a staff member with another role or no place any more: whoever is signed in proves anew who they are before
-/// they sign a record. Without a place there is no invitation either.
-pub async fn save_rights(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
+/// Saves a staff member whose role or access changes: whoever is signed in proves anew who they are before they sign a
+/// record. With a place that is closed everything ends that opens it; and once more when it is opened again, for what was
+/// made between and for places that were closed before this was so.
+pub async fn save_rights(scope: &mut Scope, before: &Staff, member: &Staff, expected: i32) -> Result<()> {
     let door = scope.write(Action::Update, RecordKind::Staff)?;
-    if !member.active {
-        invitation::end(door.connection, member.account_id, door.org, member.id).await?;
+    if !member.active || !before.active {
+        sessions::end_of_place(door.connection, member.account_id, door.org, member.id).await?;
     }
     sessions::forget_proofs(door.connection, door.org, member.id).await?;
     save_staff(scope, member, expected).await

@@ -42,7 +42,7 @@ pub struct UpdateServiceAccountInput {
     name: Option<String>,
     /// What it may read from now on, at least one.
     scopes: Option<Vec<ServiceScope>>,
-    /// Whether its keys are taken.
+    /// Whether its keys are taken. One that is closed loses the keys that it has: opened again, it needs new ones.
     active: Option<bool>,
 }
 
@@ -160,6 +160,11 @@ async fn update(
     scope.viewer().check(Action::Update, RecordKind::ServiceAccount)?;
     let before: ServiceAccount = listing::one(scope, id).await?;
     error::at_version("service account", before.stamp.version, expected)?;
+    let closed = before.active && active == Some(false);
+    let opened = !before.active && active == Some(true);
+    if closed || opened {
+        revoke_keys(scope, id).await?;
+    }
     let after = ServiceAccount {
         id,
         name: name.unwrap_or(before.name),
@@ -202,6 +207,18 @@ async fn rotate(
     // Last: a retry is answered with it.
     store::add_key(scope, &new).await?;
     Ok(new)
+}
+
+/// Revokes the keys of an account that is closed, or opened again: what opens it then are new ones alone.
+async fn revoke_keys(scope: &mut Scope, account: Uuid) -> error::Result<()> {
+    let keys: Vec<ApiKey> = listing::all_under(scope, "service_account_id", &[account]).await?;
+    let (by, now) = (scope.viewer().staff, ids::now());
+    for mut key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
+        let expected = key.stamp.version;
+        (key.revoked_at, key.stamp) = (Some(now), key.stamp.changed(by, now));
+        store::keys::save(scope, Action::Update, &key, expected).await?;
+    }
+    Ok(())
 }
 
 async fn revoke(scope: &mut Scope, id: Uuid) -> error::Result<ApiKey> {

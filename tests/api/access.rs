@@ -1174,7 +1174,9 @@ async fn a_changed_or_disabled_staff_member_holds_from_the_next_request_on() {
     assert_eq!(anna.does("registerPatient", input, "__typename").await.outcome(), "UNAUTHENTICATED");
     assert_eq!(anna.sign_in(&anna.member.email, PASSWORD).await.outcome(), "UNAUTHENTICATED");
     change(&member, json!({"active": true})).await;
-    anna.ask("{ me { id } }").await;
+    let revived = anna.graphql("{ me { id } }", json!({})).await.outcome();
+    assert_eq!(revived, "UNAUTHENTICATED", "a place that is opened again revives no token");
+    anna.sign_in(&anna.member.email, PASSWORD).await.ok();
 
     let link = admin.does("createPasswordResetLink", json!({"staffId": anna.id()}), "token").await.ok();
     let reset = json!({"token": link["createPasswordResetLink"]["token"], "newPassword": "another one for the tests"});

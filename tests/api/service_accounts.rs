@@ -174,10 +174,25 @@ async fn a_key_ends_when_it_is_revoked_expired_mistyped_closed_or_elsewhere() {
     let input = json!({"serviceAccountId": service.id});
     assert_eq!(admin.does("createApiKey", input, "secret").await.faults(), ["input.serviceAccountId"]);
     let opened = closed.edit_with(json!({"active": true, "scopes": ["AUDIT_READ"]}));
-    admin.make("updateServiceAccount", "serviceAccount", opened).await;
+    let opened = admin.make("updateServiceAccount", "serviceAccount", opened).await;
+    says(&caller, "revoked").await;
+    let input = json!({"id": key.id});
+    assert_eq!(admin.does("rotateApiKey", input, "secret").await.faults(), ["input.id"], "it has no successor");
+    // Nor is a key revived that closing did not revoke.
+    let closed = admin.make("updateServiceAccount", "serviceAccount", opened.edit_with(json!({"active": false}))).await;
+    set(&format!("api_key SET revoked_at = NULL WHERE id = '{}'", uuid_of(&key.id))).await;
+    let opened = admin.make("updateServiceAccount", "serviceAccount", closed.edit_with(json!({"active": true}))).await;
+    says(&caller, "revoked").await;
+    let entries = "SELECT count(*) FROM ledger WHERE record_kind = 'api_key' AND action = 'update'";
+    assert_eq!(sql.one(entries).await, "2", "each with its entry");
+    // A new key opens it, and a change of the scopes ends none.
+    let (key, secret) = admin.api_key(&opened, json!({"allowedAddresses": ["192.0.2.0/24"]})).await;
+    let caller = clinic.anonymous().with_token(&secret);
+    let same = opened.edit_with(json!({"active": true, "scopes": ["PATIENTS_READ"]}));
+    admin.make("updateServiceAccount", "serviceAccount", same).await;
     assert_eq!(
         from(&caller, "192.0.2.9").await.ok()["viewer"]["scopes"],
-        json!(["AUDIT_READ"]),
+        json!(["PATIENTS_READ"]),
         "from the next request on"
     );
     admin.does("revokeApiKey", json!({"id": key.id}), "apiKey { holds revokedAt }").await.ok();

@@ -69,7 +69,8 @@ async fn somebody_is_added_signs_in_and_is_changed() {
     assert_eq!(outcome_of_me(&bea).await, "UNAUTHENTICATED");
     assert_eq!(clinic.anonymous().sign_in("bea@north.example", PASSWORD).await.code(), "UNAUTHENTICATED");
     admin.does("updateStaff", edit(4, json!({"active": true})), MEMBER).await.ok();
-    assert_eq!(outcome_of_me(&bea).await, "ok");
+    assert_eq!(outcome_of_me(&bea).await, "UNAUTHENTICATED", "what was ended stays ended");
+    clinic.anonymous().sign_in("bea@north.example", PASSWORD).await.ok();
 
     let query = "query ($id: ID!) { staffMember(id: $id) { history { nodes { version action by { id } changes { field } } } } }";
     let history = admin.graphql(query, json!({"id": added["id"]})).await.ok();
@@ -77,6 +78,62 @@ async fn somebody_is_added_signs_in_and_is_changed() {
     assert_eq!((&nodes[2]["version"], &nodes[2]["by"]["id"]), (&json!(3), &json!(admin.id())));
     assert_eq!(nodes[2]["changes"], json!([{"field": "displayName"}, {"field": "licenceNumber"}, {"field": "role"}]));
     assert!(!history.to_string().contains("argon2"), "no password's hash in a history");
+}
+
+/// Whatever opened a place before it was closed opens it no more when it is opened again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_opened_again_revives_nothing() {
+    let clinic = Clinic::start().await;
+    let (admin, door, sql) = (clinic.admin(), clinic.anonymous(), clinic.database.superuser().await);
+    let bea = hire(&clinic, "Bea", Role::Practitioner).await;
+    let mut version = 1;
+    let mut change = async |more: Value| {
+        let input = with(json!({"id": bea.id(), "expectedVersion": version}), more);
+        let answer = admin.does("updateStaff", input, "staff { version }").await.ok();
+        version = answer["updateStaff"]["staff"]["version"].as_i64().expect("a number");
+    };
+    // A sign-in, one whose token was replaced just now, a challenge, a link to set a password, an address of a photo's bytes.
+    let again = door.sign_in(&bea.member.email, PASSWORD).await.ok();
+    let old = door.with_token(again["signIn"]["token"].as_str().expect("a token"));
+    let renewed = old.does("confirmIdentity", json!({"password": PASSWORD}), "token").await.ok();
+    let newer = door.with_token(renewed["confirmIdentity"]["token"].as_str().expect("a token"));
+    let challenge = format!("clinic_{:A>43}", "challenge");
+    sql.run(&format!(
+        "INSERT INTO one_time_token (token_hash, purpose, account_id, org_id, staff_id, tries, created_at, expires_at) \
+         SELECT sha256('{challenge}'), 'sign_in', account_id, org_id, staff_id, 0, now(), now() + interval '5 min' \
+         FROM account_membership JOIN account a ON a.id = account_id WHERE a.email = '{}'",
+        bea.member.email
+    ))
+    .await;
+    let link =
+        admin.does("createPasswordResetLink", json!({"staffId": bea.id()}), "token staff { version }").await.ok();
+    let link = link["createPasswordResetLink"].clone();
+    change(json!({"expectedVersion": link["staff"]["version"], "active": false})).await;
+    let held = "SELECT count(*) FROM one_time_token WHERE used_at IS NULL AND purpose <> 'invitation'";
+    assert_eq!(sql.one(held).await, "0", "a challenge and a link to set a password");
+    change(json!({"active": true})).await;
+    for who in [&*bea, &old, &newer, &door.with_token(&challenge)] {
+        assert_eq!(outcome_of_me(who).await, "UNAUTHENTICATED");
+    }
+    let reset = json!({"token": link["token"], "newPassword": "another one for the tests"});
+    assert_eq!(door.does("resetPassword", reset, "reset").await.faults(), ["input.token"]);
+    // Nor what was made while it was closed, or before closing ended anything.
+    change(json!({"active": false})).await;
+    sql.run("UPDATE sign_in SET ended_at = NULL").await;
+    sql.run("UPDATE one_time_token SET used_at = NULL").await;
+    change(json!({"active": true})).await;
+    assert_eq!(
+        (outcome_of_me(&bea).await, outcome_of_me(&newer).await),
+        ("UNAUTHENTICATED".to_owned(), "UNAUTHENTICATED".to_owned())
+    );
+    assert_eq!(sql.one(held).await, "0");
+    // A new sign-in opens it; another role, or a change of the name, ends none.
+    let fresh = door.sign_in(&bea.member.email, PASSWORD).await.ok();
+    let fresh = door.with_token(fresh["signIn"]["token"].as_str().expect("a token"));
+    change(json!({"role": "AUDITOR"})).await;
+    change(json!({"role": "PRACTITIONER"})).await;
+    change(json!({"displayName": "Bea B", "active": true})).await;
+    assert_eq!(outcome_of_me(&fresh).await, "ok");
 }
 
 #[tokio::test(flavor = "multi_thread")]
