@@ -196,6 +196,7 @@ pub struct Scope {
     seen: BTreeSet<Uuid>,
     closed: BTreeSet<Uuid>,
     looked: bool,
+    asked: BTreeSet<(Action, RecordKind)>,
     sight: Sight,
 }
 
@@ -218,6 +219,7 @@ impl Scope {
             seen: BTreeSet::new(),
             closed: BTreeSet::new(),
             looked: false,
+            asked: BTreeSet::new(),
             sight,
         }
     }
@@ -254,6 +256,7 @@ impl Scope {
     /// The connection, to read records of a kind.
     pub fn read(&mut self, record: RecordKind) -> Result<Door<'_>> {
         self.viewer.check(Action::Read, record)?;
+        self.asked.insert((Action::Read, record));
         self.door()
     }
 
@@ -269,6 +272,7 @@ impl Scope {
     pub fn write(&mut self, action: Action, record: RecordKind) -> Result<Door<'_>> {
         self.viewer.check(action, record)?;
         self.viewer.prove(action, record)?;
+        self.asked.insert((action, record));
         if !self.writable {
             return Err(Error::Internal(format!("a write of {record:?} in a reading scope")));
         }
@@ -337,6 +341,11 @@ impl Scope {
     /// Makes the entry that was just written the answer to a retry, whatever is written after it.
     pub fn answers(&mut self) {
         self.answer = self.last_entry;
+    }
+
+    /// What the door was asked for up to now: what somebody must have a right to who is answered with the same once more.
+    pub fn asked(&self) -> impl Iterator<Item = (Action, RecordKind)> + '_ {
+        self.asked.iter().copied()
     }
 
     /// Notes whose data is about to be shown, for the access log.

@@ -210,14 +210,16 @@ impl CustodyMutation {
     }
 
     /// Gives out everything of one patient as one JSON document, those merged into them included. The ledger notes it
-    /// before anything is given. QUERY_TOO_LARGE beyond 50,000 ledger entries or looks.
+    /// before anything is given, each time: an `Idempotency-Key` changes nothing. QUERY_TOO_LARGE beyond 50,000 ledger
+    /// entries or looks.
     async fn export_patient(&self, ctx: &Context<'_>, input: ExportPatientInput) -> Result<ExportPatientPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("patientId", RecordKind::Patient, &input.patient_id);
         inputs.finish()?;
         let operation = ctx.operation()?;
         let work = transaction(move |scope| Box::pin(give_out(scope, id)));
-        let patient = operation.mutate(operation.retry(ctx, None)?, work).await?;
+        // No retry: what was given out once more is noted once more.
+        let patient = operation.mutate(None, work).await?;
         let mut reader = operation.reader().await?;
         let holder = operation.holder(&reader.viewer())?;
         let until = ids::now() + EXPORT_LINKS;

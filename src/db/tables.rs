@@ -352,6 +352,7 @@ diesel::table! {
         request_digest -> Bytea,
         ledger_seq -> Nullable<Int8>,
         created_at -> Timestamptz,
+        rights -> Nullable<Array<Nullable<Text>>>,
     }
 }
 

@@ -76,3 +76,21 @@ async fn refuse_behind(scope: &mut Scope, ask: Sql<st::Uuid>) -> Result<()> {
     scope.refuse(behind);
     Err(Error::ReasonRequired)
 }
+
+/// Whether a record that was found belongs, or belonged, to a patient who is restricted and not open to this scope: in
+/// another chart it may be there though it is closed in its own.
+pub async fn closed(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Result<bool> {
+    if scope.sees_all() {
+        return Ok(false);
+    }
+    let found: Option<Uuid> = Sql::<st::Nullable<st::Uuid>>::new("SELECT restricted_patient(")
+        .bind(kind.as_str())
+        .text(", ")
+        .bind(record)
+        .text(")")
+        .get_result(scope.ledger()?.connection)
+        .await?;
+    let closed = found.filter(|patient| scope.emergencies().iter().all(|open| open.patient != *patient));
+    scope.refuse(closed);
+    Ok(closed.is_some())
+}

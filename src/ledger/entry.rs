@@ -28,6 +28,10 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     fn tells_of(&self) -> Vec<Uuid> {
         self.patient_id().into_iter().collect()
     }
+    /// The staff member whose own it is: who sees it though their role may not read the kind.
+    fn own_of(&self) -> Option<Uuid> {
+        None
+    }
 }
 
 /// The hash a signature seals: over the record's content as the ledger keeps it.
@@ -140,22 +144,4 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     })?;
     scope.recorded(seq);
     Ok(())
-}
-
-/// A record as an entry of the ledger left it.
-pub async fn snapshot_at<R: Record>(scope: &mut Scope, seq: i64) -> Result<R> {
-    let org = scope.org();
-    let content: Vec<Option<String>> = Sql::<st::Nullable<st::Text>>::new("SELECT content FROM ledger WHERE org_id = ")
-        .bind(org)
-        .text(" AND seq = ")
-        .bind(seq)
-        .load(scope.ledger()?.connection)
-        .await?;
-    match content.into_iter().next() {
-        Some(Some(content)) => Ok(serde_json::from_str(&content)?),
-        Some(None) => Err(Error::NotFound(format!("this {} was erased since", R::KIND.words()))),
-        // The ledger has an entry for each number: this one is of a patient who is closed to this scope.
-        None if !scope.sees_all() => Err(Error::ReasonRequired),
-        None => Err(Error::Internal(format!("there is no ledger entry {seq}"))),
-    }
 }

@@ -1,9 +1,12 @@
 //! Safe retries: the same key and the same request give the first answer again.
 
+use super::absent::closed;
+use super::entry::Record;
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
@@ -23,16 +26,35 @@ pub struct Retry {
 }
 
 /// What claiming a key found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// Nobody has used it: do the work.
     New,
-    /// The first try did the work, and this is its ledger entry.
-    Done(i64),
+    /// The first try did the work.
+    Done(First),
 }
 
-type Row = (Vec<u8>, Option<i64>, DateTime<Utc>);
-type RowSql = (st::Binary, st::Nullable<st::BigInt>, st::Timestamptz);
+/// What the first try left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    /// Its ledger entry.
+    seq: i64,
+    /// What it asked the door for.
+    rights: Vec<(Action, RecordKind)>,
+}
+
+type Row = (Vec<u8>, Option<i64>, Option<Vec<String>>);
+type RowSql = (st::Binary, st::Nullable<st::BigInt>, st::Nullable<st::Array<st::Text>>);
+
+/// A right as the database keeps it, such as `update:recall`.
+fn right_text((action, kind): (Action, RecordKind)) -> String {
+    format!("{}:{}", action.as_str(), kind.as_str())
+}
+
+fn right_of(text: &str) -> Option<(Action, RecordKind)> {
+    let (action, kind) = text.split_once(':')?;
+    Some((Action::parse(action)?, RecordKind::parse(kind)?))
+}
 
 /// Claims a key in the write's own transaction. While another try with the key is under way this waits for its end.
 pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
@@ -54,7 +76,7 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
     .bind(now)
     .text(
         ") ON CONFLICT (org_id, staff_id, key, field) DO UPDATE SET request_digest = excluded.request_digest, \
-         ledger_seq = NULL, created_at = excluded.created_at WHERE i.org_id = excluded.org_id AND i.created_at < ",
+         ledger_seq = NULL, rights = NULL, created_at = excluded.created_at WHERE i.org_id = excluded.org_id AND i.created_at < ",
     )
     .bind(forgotten)
     .execute(scope.ledger()?.connection)
@@ -64,7 +86,7 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
         return Ok(Claim::New);
     }
     let rows: Vec<Row> =
-        Sql::<RowSql>::new("SELECT request_digest, ledger_seq, created_at FROM idempotency WHERE org_id = ")
+        Sql::<RowSql>::new("SELECT request_digest, ledger_seq, rights FROM idempotency WHERE org_id = ")
             .bind(org)
             .text(" AND staff_id = ")
             .bind(staff)
@@ -75,18 +97,62 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
             .load(scope.ledger()?.connection)
             .await?;
     match rows.into_iter().next() {
-        Some((digest, Some(seq), _)) if digest == retry.digest => Ok(Claim::Done(seq)),
+        Some((digest, Some(seq), rights)) if digest == retry.digest => {
+            // None are kept of a try from before they were: its entry's own is asked in any case.
+            let rights = rights.unwrap_or_default().iter().map(|right| right_of(right)).collect::<Option<_>>();
+            let rights = rights.ok_or_else(|| Error::Internal("a right that is none".to_owned()))?;
+            Ok(Claim::Done(First { seq, rights }))
+        }
         Some(_) => Err(Error::IdempotencyMismatch),
         None => Err(Error::Internal("a claimed key is gone".to_owned())),
     }
+}
+
+/// The record as the first try left it: for who may still do what was done then, with all that it read and wrote, and may see
+/// what it shows. A replay tells no more than a new request would. What it shows is noted for the access log.
+pub async fn replay<R: Record>(scope: &mut Scope, First { seq, rights }: First) -> Result<R> {
+    let (org, viewer) = (scope.org(), scope.viewer());
+    rights.into_iter().try_for_each(|(action, kind)| viewer.check_by_role(action, kind))?;
+    let entry: Vec<(Action, Option<String>)> =
+        Sql::<(st::Text, st::Nullable<st::Text>)>::new("SELECT action, content FROM ledger WHERE org_id = ")
+            .bind(org)
+            .text(" AND seq = ")
+            .bind(seq)
+            .load(scope.ledger()?.connection)
+            .await?;
+    let Some((action, content)) = entry.into_iter().next() else {
+        viewer.check_by_role(Action::Read, R::KIND)?;
+        // The ledger has an entry for each number: this one is of a patient who is closed to this scope.
+        let whole = scope.sees_all();
+        return Err(if whole { Error::Internal(format!("no ledger entry {seq}")) } else { Error::ReasonRequired });
+    };
+    viewer.check_by_role(action, R::KIND)?;
+    let record: Option<R> = content.map(|content| serde_json::from_str(&content)).transpose()?;
+    let own = record.as_ref().and_then(R::own_of).is_some_and(|staff| viewer.staff == Some(staff));
+    if !own {
+        viewer.check_by_role(Action::Read, R::KIND)?;
+    }
+    let record = record.ok_or_else(|| Error::NotFound(format!("this {} was erased since", R::KIND.words())))?;
+    let patients = record.tells_of();
+    let told = patients.iter().map(|patient| (RecordKind::Patient, *patient));
+    for (kind, id) in told.chain([(R::KIND, record.id())]) {
+        if closed(scope, kind, id).await? {
+            return Err(Error::ReasonRequired);
+        }
+    }
+    scope.show(patients);
+    Ok(record)
 }
 
 /// Notes which ledger entry answers the key.
 pub async fn settle(scope: &mut Scope, retry: &Retry) -> Result<()> {
     let (org, staff) = (scope.org(), scope.viewer().author()?);
     let seq = scope.answer().ok_or_else(|| Error::Internal("a write without a ledger entry".to_owned()))?;
+    let rights: Vec<String> = scope.asked().map(right_text).collect();
     Sql::<()>::new("UPDATE idempotency SET ledger_seq = ")
         .bind(seq)
+        .text(", rights = ")
+        .bind(rights)
         .text(" WHERE org_id = ")
         .bind(org)
         .text(" AND staff_id = ")

@@ -328,7 +328,8 @@ impl Operation {
     }
 
     /// Runs a mutation in one transaction: whole, with its ledger entry, or not at all. With a retry's mark, the same
-    /// request again gives the record as the first try left it.
+    /// request again gives the record as the first try left it, to who may still do and see that. What gives data or a secret
+    /// away comes without a mark: each try is done anew and noted anew.
     pub async fn mutate<R: Record>(&self, retry: Option<Retry>, work: Work<'_, R>) -> Result<R> {
         // What is read after this mutation must see it: the picture of before is closed.
         self.close_reader().await;
@@ -358,11 +359,7 @@ impl Operation {
             return work(scope).await;
         };
         match ledger::claim(scope, &retry).await? {
-            Claim::Done(seq) => {
-                let record: R = ledger::snapshot_at(scope, seq).await?;
-                scope.show(record.tells_of());
-                Ok(record)
-            }
+            Claim::Done(first) => ledger::replay(scope, first).await,
             Claim::New => {
                 let record = work(scope).await?;
                 ledger::settle(scope, &retry).await?;

@@ -110,6 +110,9 @@ impl Record for EmergencyAccess {
     fn patient_id(&self) -> Option<Uuid> {
         Some(self.patient_id)
     }
+    fn own_of(&self) -> Option<Uuid> {
+        Some(self.staff_id)
+    }
 }
 
 #[cfg(test)]

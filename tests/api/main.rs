@@ -42,6 +42,7 @@ mod protocols;
 mod proxies;
 mod queries;
 mod recalls;
+mod replays;
 mod retries;
 mod scenario;
 mod schema;

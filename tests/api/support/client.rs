@@ -49,15 +49,13 @@ impl Caller {
     /// Does something whose whole argument is `input`: `mutation { name(input: …) { selection } }`. What it answers is
     /// under `/name`.
     pub async fn does(&self, mutation: &str, input: Value, selection: &str) -> Answer {
-        let mut kind = mutation[..1].to_uppercase() + &mutation[1..];
-        kind = match mutation {
-            "signConsultation" | "signSession" | "signAftercareNote" => "SignRecord".to_owned(),
-            "signOffSessionCheck" => "OverrideSessionCheck".to_owned(),
-            "noteDeviceRecall" | "noteLotRecall" => "NoteMakerRecall".to_owned(),
-            _ => kind,
-        };
-        let query = format!("mutation ($input: {kind}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}");
-        self.graphql(&query, json!({"input": input})).await
+        self.graphql(&document(mutation, selection), json!({"input": input})).await
+    }
+
+    /// The same with an `Idempotency-Key`.
+    pub async fn does_with_key(&self, key: &str, mutation: &str, input: Value, selection: &str) -> Answer {
+        let request = self.prepare(&document(mutation, selection), json!({"input": input}));
+        Answer::to(request.header("Idempotency-Key", key)).await
     }
 
     /// Tries to sign in.
@@ -69,6 +67,17 @@ impl Caller {
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
+}
+
+/// The document of a mutation whose whole argument is `input`.
+fn document(mutation: &str, selection: &str) -> String {
+    let kind = match mutation {
+        "signConsultation" | "signSession" | "signAftercareNote" => "SignRecord".to_owned(),
+        "signOffSessionCheck" => "OverrideSessionCheck".to_owned(),
+        "noteDeviceRecall" | "noteLotRecall" => "NoteMakerRecall".to_owned(),
+        _ => mutation[..1].to_uppercase() + &mutation[1..],
+    };
+    format!("mutation ($input: {kind}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}")
 }
 
 /// Somebody without a sign-in.
