@@ -1,7 +1,7 @@
 //! The scalars of the API.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, SecondsFormat, Utc};
+use chrono::{Datelike, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
 
 /// A day, `2026-11-22` (RFC 3339 full-date).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,12 +12,7 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        let well_formed = text.len() == 10;
-        NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .ok()
-            .filter(|_| well_formed)
-            .map(Self)
-            .ok_or_else(|| InputValueError::custom("must be a day that exists, as in 2026-11-22"))
+        read_day(text).map(Self).ok_or_else(|| InputValueError::custom("must be a day that exists, as in 2026-11-22"))
     }
 
     fn to_value(&self) -> Value {
@@ -25,22 +20,50 @@ impl ScalarType for Date {
     }
 }
 
-/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given.
+/// Nanoseconds of a second; chrono counts those of a leap second on from here.
+const NANOSECONDS: u32 = 1_000_000_000;
+
+/// Whether a text begins with digits where `0` stands in a shape, and with the shape's own letters elsewhere.
+fn has_shape(text: &str, shape: &str) -> bool {
+    let fits = |(letter, wanted): (u8, u8)| if wanted == b'0' { letter.is_ascii_digit() } else { letter == wanted };
+    text.is_ascii() && text.len() >= shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+}
+
+/// A day of the years 1 to 9999. The shape is held to first: chrono takes signs and spaces in place of digits.
+fn read_day(text: &str) -> Option<NaiveDate> {
+    let well_formed = text.len() == 10 && has_shape(text, "0000-00-00");
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    day.filter(|day| well_formed && day.year() >= 1)
+}
+
+/// A moment of the years 1 to 9999 in UTC, leap seconds among them.
+fn read_moment(text: &str) -> Option<chrono::DateTime<Utc>> {
+    let years = -62_135_596_800..=253_402_300_799; // 0001-01-01 to 9999-12-31
+    let text = text.to_ascii_uppercase();
+    let well_formed = has_shape(&text, "0000-00-00T00:00:00");
+    let time = chrono::DateTime::parse_from_rfc3339(&text).ok()?.with_timezone(&Utc);
+    (well_formed && years.contains(&time.timestamp())).then_some(time)
+}
+
+/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given. Kept to the microsecond: what is finer is
+/// cut. A leap second (`23:59:60`) is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
-/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given.
+/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given. Kept to the microsecond: what is finer is
+/// cut. A leap second (`23:59:60`) is refused.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        let years = -62_135_596_800..=253_402_300_799; // 0001-01-01 to 9999-12-31
-        chrono::DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|time| time.with_timezone(&Utc))
-            .filter(|time| years.contains(&time.timestamp()))
-            .map(Self)
-            .ok_or_else(|| InputValueError::custom("must be a moment with its offset, as in 2026-11-22T09:30:00Z"))
+        let time = read_moment(text)
+            .ok_or_else(|| InputValueError::custom("must be a moment with its offset, as in 2026-11-22T09:30:00Z"))?;
+        // Postgres has no such second: it would become one of the next day.
+        if time.nanosecond() >= NANOSECONDS {
+            let message = "is a leap second, which is not kept: send second 59, or 00 of the next minute";
+            return Err(InputValueError::custom(message));
+        }
+        Ok(Self(time.trunc_subsecs(6)))
     }
 
     fn to_value(&self) -> Value {
@@ -91,6 +114,7 @@ impl ScalarType for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn days_and_moments_are_read_strictly() {
@@ -100,6 +124,101 @@ mod tests {
         assert!(DateTime::parse("2026-11-22T09:30:00".into()).is_err());
         let read = DateTime::parse("2026-11-22T09:30:00+01:00".into()).map(|time| time.to_value());
         assert_eq!(read.ok(), Some(Value::from("2026-11-22T08:30:00Z")));
+    }
+
+    #[test]
+    fn a_leap_second_is_refused_with_the_reason() {
+        for text in [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2017-01-01T05:29:60+05:30",
+            "2026-11-22T09:30:60Z",
+            "2016-12-31t23:59:60z",
+        ] {
+            let refused = DateTime::parse(text.into()).expect_err(text);
+            let server = refused.into_server_error(async_graphql::Pos::default());
+            assert!(server.message.contains("leap second"), "{text}: {}", server.message);
+        }
+        assert!(DateTime::parse("2016-12-31T23:59:61Z".into()).is_err());
+        assert!(DateTime::parse("2016-12-31T23:59:59.999999999Z".into()).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_day_or_moment_of_the_years_1_to_9999_is_refused() {
+        for day in [
+            "0000-01-01",
+            "-999-01-01",
+            "+202-01-01",
+            " 026-01-01",
+            "10000-1-1",
+            "2026-01-0 ",
+            "２026-01-0",
+            "2026-00-10",
+        ] {
+            assert!(Date::parse(day.into()).is_err(), "{day}");
+        }
+        for moment in [
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "10000-01-01T00:00:00Z",
+            "+2026-01-01T00:00:00Z",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00\u{2212}01:00",
+            "2026-01-01T00:00:00+0100",
+        ] {
+            assert!(DateTime::parse(moment.into()).is_err(), "{moment}");
+        }
+        for moment in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-01T00:00:00-23:59"] {
+            assert!(DateTime::parse(moment.into()).is_ok(), "{moment}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_is_read_to_the_microsecond_and_comes_back_as_it_was(
+            seconds in -62_135_596_800_i64..=253_402_300_799, nanoseconds in 0..NANOSECONDS, offset in -1439_i32..=1439,
+        ) {
+            let time = chrono::DateTime::from_timestamp(seconds, nanoseconds).expect("a moment");
+            let zone = chrono::FixedOffset::east_opt(offset * 60).expect("an offset");
+            let there = time.with_timezone(&zone);
+            // Where it is another year there, the year may have no four digits.
+            prop_assume!((1..=9999).contains(&there.year()));
+            let read = DateTime::parse(there.to_rfc3339_opts(SecondsFormat::Nanos, false).into()).ok();
+            let read = read.expect("it is read");
+            prop_assert_eq!(read.0.timestamp_micros(), seconds * 1_000_000 + i64::from(nanoseconds / 1000));
+            prop_assert_eq!(read.0.nanosecond() % 1000, 0);
+            prop_assert_eq!(DateTime::parse(read.to_value()).ok(), Some(read));
+        }
+
+        #[test]
+        fn second_sixty_is_refused_wherever_it_stands(
+            seconds in 0_i64..=253_402_300_799, fraction in "(\\.[0-9]{1,9})?", offset in -1439_i32..=1439,
+        ) {
+            let zone = chrono::FixedOffset::east_opt(offset * 60).expect("an offset");
+            let there = chrono::DateTime::from_timestamp(seconds, 0).expect("a moment").with_timezone(&zone);
+            let text = format!("{}:60{fraction}{}", there.format("%Y-%m-%dT%H:%M"), there.format("%:z"));
+            prop_assert!(DateTime::parse(text.clone().into()).is_err(), "{}", text);
+        }
+
+        #[test]
+        fn no_text_breaks_the_reading_of_days_and_moments(text in "[0-9+:.TtZz −-]{0,40}|\\PC{0,30}") {
+            let (day, moment) = (Date::parse(text.clone().into()), DateTime::parse(text.into()));
+            for value in [day.ok().map(|day| day.to_value()), moment.ok().map(|moment| moment.to_value())].into_iter().flatten() {
+                prop_assert!(value.to_string().len() <= 29, "{}", value);
+            }
+        }
+
+        #[test]
+        fn a_day_comes_back_as_it_was(days in 1_i32..=3_652_059) {
+            let day = NaiveDate::from_num_days_from_ce_opt(days).expect("a day");
+            let text = day.format("%Y-%m-%d").to_string();
+            prop_assert_eq!(Date::parse(text.into()).ok(), Some(Date(day)));
+        }
     }
 
     #[test]

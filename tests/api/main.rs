@@ -53,6 +53,7 @@ mod sign_in;
 mod staff;
 mod statements;
 mod support;
+mod times;
 mod tls;
 mod tokens;
 mod uploads;
