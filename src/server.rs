@@ -1,8 +1,8 @@
 //! The service as a value: start it, ask its address, stop it.
 
-use crate::access::account;
 use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
+use crate::access::{account, password};
 use crate::config::{DatabaseSettings, Introspection, ServeSettings};
 use crate::db::embedded::{self, EmbeddedPostgres, Options};
 use crate::db::{self, Address, Pool, PoolSettings};
@@ -22,6 +22,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// A database that is reached: the owner's way in, the application role's, and the private server if it is ours.
 pub struct Database {
@@ -178,6 +179,7 @@ struct Serving {
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
     alerts: tokio::task::JoinHandle<()>,
+    refused: tokio::task::JoinHandle<()>,
     checkpoints: Checkpoints,
     demo: Option<demo::Demo>,
 }
@@ -191,6 +193,7 @@ pub struct Server {
     photos: tokio::task::JoinHandle<()>,
     certificate: Option<tokio::task::JoinHandle<()>>,
     alerts: tokio::task::JoinHandle<()>,
+    refused: tokio::task::JoinHandle<()>,
     checkpoints: Checkpoints,
     database: Database,
     /// The demo sign-in, if one was asked for.
@@ -212,7 +215,7 @@ impl Server {
         })?;
         let mut database = Database::open(&settings.database).await?;
         match Self::serve(settings, &database, listener, certificate, (gate, persisted)).await {
-            Ok(Serving { address, handle, running, photos, certificate, alerts, checkpoints, demo }) => {
+            Ok(Serving { address, handle, running, photos, certificate, alerts, refused, checkpoints, demo }) => {
                 database.keep_up();
                 let housekeeping = tokio::spawn(keep_house(database.application.clone()));
                 Ok(Self {
@@ -223,6 +226,7 @@ impl Server {
                     photos,
                     certificate,
                     alerts,
+                    refused,
                     checkpoints,
                     database,
                     demo,
@@ -283,7 +287,9 @@ impl Server {
             doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
             objects,
             links,
+            refused: Notify::new(),
         });
+        password::make_ready().await.map_err(|error| error.operator_message())?;
         if settings.unsafe_no_access_log {
             tracing::warn!("looks at patients are NOT written into the access log");
         }
@@ -334,8 +340,10 @@ impl Server {
             Checkpoints::start(writer, &keeping.0, database.application.clone(), settings.checkpoint_interval);
         let photos = tokio::spawn(keep_photos(keeping.0, keeping.1));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
+        let refused = tokio::spawn(keep_logging_refused(Arc::clone(&alerting)));
         let alerts = tokio::spawn(keep_alerting(alerting));
-        Ok(Serving { address, handle, running: tokio::spawn(server), photos, certificate, alerts, checkpoints, demo })
+        let running = tokio::spawn(server);
+        Ok(Serving { address, handle, running, photos, certificate, alerts, refused, checkpoints, demo })
     }
 
     /// Where it listens.
@@ -357,6 +365,8 @@ impl Server {
             certificate.abort();
         }
         self.alerts.abort();
+        // What waits still is written at the next start.
+        self.refused.abort();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.checkpoints.stop().await;
@@ -448,6 +458,22 @@ async fn keep_photos(service: Arc<Service>, rates: Arc<Rates>) {
         if let Err(error) = rates.sweep().await {
             tracing::warn!(?error, "the sweep of limits waits for the next hour");
         }
+    }
+}
+
+/// How long refused tries to sign in wait for one another on their way to the access logs: so that no answer's time tells
+/// of the one before.
+const REFUSED_WAIT: Duration = Duration::from_secs(1);
+
+/// At start, and a second after a refused try to sign in: what waits is written to the access logs it belongs in.
+async fn keep_logging_refused(service: Arc<Service>) {
+    loop {
+        match service.log_refused().await {
+            Ok(0) => service.refused.notified().await,
+            Ok(_) => continue,
+            Err(error) => tracing::warn!(?error, "refused tries to sign in wait for the access log"),
+        }
+        tokio::time::sleep(REFUSED_WAIT).await;
     }
 }
 

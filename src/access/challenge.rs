@@ -25,16 +25,22 @@ impl Doorkeeper {
     pub async fn complete_sign_in(&self, challenge: &str, code: &str, entered: Entered<'_>) -> Result<Attempt> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check_address(&mut accounts, entered.address, now).await?;
-        let tried = one_time::count_try(&mut accounts, Purpose::SignIn, challenge, MOST_TRIES).await?;
-        let Some(Bearer { account, org, staff }) = tried else {
+        // Who has the challenge had the password, and may come from where the account is known: what waits is asked below.
+        let Some(bearer) = one_time::look(&mut accounts, Purpose::SignIn, challenge).await? else {
+            throttle::check_address(&mut accounts, entered.address, now).await?;
             throttle::refused(&mut accounts, entered.address, now).await?;
             return Err(Error::Unauthenticated(NotSignedIn::Unknown, OVER));
         };
+        let Bearer { account, org, staff } = bearer;
         // Read before the challenge is used up: a password that changes after this changes the hash that is signed in
         // with, one that changed before has ended the challenge.
         let account = account::by_id(&mut accounts, account).await?;
-        throttle::attempt(&mut accounts, &account.email, entered.address, now).await?;
+        throttle::attempt(&mut accounts, &account.email, entered.address, now).await?.over_for_owner()?;
+        if one_time::count_try(&mut accounts, Purpose::SignIn, challenge, MOST_TRIES).await?.is_none() {
+            throttle::refused(&mut accounts, entered.address, now).await?;
+            return Err(Error::Unauthenticated(NotSignedIn::Unknown, OVER));
+        }
+        let joined = account::places(&mut accounts, account.id).await?;
         drop(accounts);
         let places = vec![(org, staff)];
         if !self.take_code(&account, code).await? {
@@ -49,10 +55,10 @@ impl Doorkeeper {
         if !used {
             return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, OVER), places));
         }
-        let outcome = match self.place(&places, Some(org)).await {
+        let outcome = match self.place(account.id, &joined, Some(org)).await {
             Ok(place) => self.open(&account, &place, true, entered).await.map(Outcome::SignedIn),
             Err(error) => Err(error),
         };
-        Ok(Attempt { outcome, places, code_refused: false })
+        Ok(Attempt { outcome, places, code_refused: false, unproved: None })
     }
 }

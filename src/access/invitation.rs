@@ -3,6 +3,7 @@
 use super::account::{self, Account};
 use super::one_time::{self, Bearer, OneTimeToken, Purpose, Whose};
 use super::password;
+use super::refusal::Tried;
 use super::scope::{Scope, Sight, Viewer};
 use super::sign_in::{Doorkeeper, REFUSED};
 use super::throttle;
@@ -44,8 +45,8 @@ pub enum Answer {
     Refused {
         /// What to answer.
         error: Error,
-        /// The organisations and staff in whose access log it belongs: the account's places, and the one it is invited to.
-        places: Vec<(Uuid, Uuid)>,
+        /// Whose it was, for the access logs: of the account's places, and of the one that it is invited to.
+        tried: Tried,
     },
 }
 
@@ -57,13 +58,13 @@ impl Doorkeeper {
     pub async fn answer_invitation(&self, token: &str, email: &str, password: String, address: &str) -> Result<Answer> {
         let (email, now) = (email.trim().to_lowercase(), ids::now());
         let mut accounts = self.pool().accounts().await?;
-        throttle::check_address(&mut accounts, address, now).await?;
         let Some(bearer) = one_time::look(&mut accounts, Purpose::Invitation, token).await? else {
+            throttle::check_address(&mut accounts, address, now).await?;
             throttle::refused(&mut accounts, address, now).await?;
             return Err(spent());
         };
         let account = account::by_id(&mut accounts, bearer.account).await?;
-        let mut places = account::places(&mut accounts, account.id).await?;
+        let places = account::places(&mut accounts, account.id).await?;
         drop(accounts);
         if let Some(fault) = password::judge(password.clone(), vec![email.clone()]).await? {
             return Err(Error::input("input.password", fault));
@@ -73,25 +74,26 @@ impl Doorkeeper {
             let first_password = Some(password::hash(password).await?);
             return Ok(Answer::Proven(Box::new(Acceptance { token, bearer, account, first_password })));
         }
-        throttle::attempt(&mut *self.pool().accounts().await?, &email, address, now).await?;
+        let wait = throttle::attempt(&mut *self.pool().accounts().await?, &email, address, now).await?;
         let hash = (account.email == email && !places.is_empty()).then(|| account.password_hash.clone());
         let right = password::verify(password, hash).await?;
-        let mut accounts = self.pool().accounts().await?;
         if !right || account.disabled_at.is_some() {
-            throttle::refused(&mut accounts, address, now).await?;
-            places.push((bearer.org, bearer.staff));
-            return Ok(Answer::Refused { error: Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), places });
+            wait.over()?;
+            throttle::refused(&mut *self.pool().accounts().await?, address, now).await?;
+            let tried = Tried { account: Some(account.id), also: Some((bearer.org, bearer.staff)) };
+            return Ok(Answer::Refused { error: Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), tried });
         }
+        wait.over_for_owner()?;
+        let mut accounts = self.pool().accounts().await?;
         if !account.has_second_factor() {
             throttle::succeeded(&mut accounts, &email, address).await?;
         }
         Ok(Answer::Proven(Box::new(Acceptance { token, bearer, account, first_password: None })))
     }
 
-    /// Opens a scope to write an acceptance down, in the name of who accepts. They have no right here yet: for this one
-    /// write the program's stands in.
-    pub async fn open_scope_to_join(&self, acceptance: &Acceptance, request_id: &str) -> Result<Scope> {
-        let Bearer { org, staff, .. } = acceptance.bearer;
+    /// Opens a scope to write a yes down, in the name of who says it. They have no right here yet: for this one write the
+    /// program's stands in.
+    pub async fn open_scope_to_join(&self, (org, staff): (Uuid, Uuid), request_id: &str) -> Result<Scope> {
         let transaction = self.pool().write(org).await?;
         let viewer = Viewer { staff: Some(staff), ..Viewer::program(org) };
         let sight = Sight { all: false, emergencies: Vec::new() };
@@ -116,6 +118,15 @@ pub async fn accept(connection: &mut AsyncPgConnection, acceptance: &Acceptance)
         account::set_password(connection, bearer.account, hash).await?;
     }
     account::join(connection, bearer.account, bearer.org, bearer.staff).await
+}
+
+/// Gives an account a place that waited for its owner. False: it has it already.
+pub async fn enter(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result<bool> {
+    account::lock(connection, bearer.account).await?;
+    if account::places(connection, bearer.account).await?.iter().any(|(org, _)| *org == bearer.org) {
+        return Ok(false);
+    }
+    account::join(connection, bearer.account, bearer.org, bearer.staff).await.map(|()| true)
 }
 
 /// The one answer to an invitation that was used, has ended or was never made.

@@ -9,6 +9,7 @@ pub mod one_time;
 pub mod password;
 pub mod policy;
 pub mod rate;
+pub mod refusal;
 pub mod reset;
 mod scope;
 mod seal;

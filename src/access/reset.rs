@@ -2,6 +2,7 @@
 
 use super::account::{self, Account};
 use super::one_time::{self, Bearer, OneTimeToken, Purpose};
+use super::refusal::Tried;
 use super::second_factor::Proof;
 use super::sessions::{Rotated, Rotation};
 use super::sign_in::{Doorkeeper, Place};
@@ -20,6 +21,20 @@ pub async fn make_link(connection: &mut AsyncPgConnection, bearer: Bearer) -> Re
     one_time::make(connection, Purpose::PasswordReset, bearer).await
 }
 
+/// What became of a link that holds.
+pub enum Reset {
+    /// The password is set: of this staff member of this organisation.
+    Done(Uuid, Uuid),
+    /// The account is not, or not only, active where the link was made: it sets no password of its owner's, and their
+    /// organisations are told of the try.
+    Elsewhere(Tried),
+}
+
+/// The one answer to a link that was used, has ended or was never made, and to one that would open another organisation.
+pub fn spent() -> Error {
+    Error::input("input.token", SPENT)
+}
+
 impl Doorkeeper {
     /// The organisations where an account is active, having accepted: a link to set its password is for the admins of the
     /// only one. A password opens all of them.
@@ -29,22 +44,22 @@ impl Doorkeeper {
     }
 
     /// Sets the password that a link is for, ends every sign-in of the account, and leaves its second factor as it is. A
-    /// link ends when the account gets another place, or is closed in this one. Gives the organisation and the staff member,
-    /// for the access log.
-    pub async fn reset_password(&self, link: &str, new: String, address: &str) -> Result<(Uuid, Uuid)> {
+    /// link ends when the account gets another place, or is closed in this one.
+    pub async fn reset_password(&self, link: &str, new: String, address: &str) -> Result<Reset> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        throttle::check_address(&mut accounts, address, now).await?;
+        // Nobody guesses a link: who has one waits for no stranger's failures.
         let Some(Bearer { account, org, staff }) = one_time::look(&mut accounts, Purpose::PasswordReset, link).await?
         else {
+            throttle::check_address(&mut accounts, address, now).await?;
             throttle::refused(&mut accounts, address, now).await?;
-            return Err(Error::input("input.token", SPENT));
+            return Err(spent());
         };
         let account = account::by_id(&mut accounts, account).await?;
         let places = account::places(&mut accounts, account.id).await?;
         drop(accounts);
         if self.active_in(account.id).await? != [org] {
-            return Err(Error::input("input.token", SPENT));
+            return Ok(Reset::Elsewhere(Tried { account: Some(account.id), also: None }));
         }
         if let Some(fault) = password::judge(new.clone(), vec![account.email.clone()]).await? {
             return Err(Error::input("input.newPassword", fault));
@@ -56,12 +71,12 @@ impl Doorkeeper {
         let as_before = account::places(connection, account.id).await? == places;
         if !as_before || !one_time::use_up(connection, Purpose::PasswordReset, link).await? {
             transaction.rollback().await;
-            return Err(Error::input("input.token", SPENT));
+            return Err(spent());
         }
         account::set_password(connection, account.id, &password_hash).await?;
         throttle::succeeded(connection, &account.email, address).await?;
         transaction.commit().await?;
-        Ok((org, staff))
+        Ok(Reset::Done(org, staff))
     }
 
     /// Changes the password of the caller's account. Every other sign-in of it ends, and this one goes on under a new

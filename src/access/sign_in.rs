@@ -4,6 +4,8 @@ use super::account::{self, Account};
 use super::api_key::{self, Keyring};
 use super::held::{self, Held};
 use super::password;
+use super::rate::network_of;
+use super::refusal::Tried;
 use super::scope::{self, Emergency, Scope, Sight, SignInMark, Viewer};
 use super::seal::Seal;
 use super::throttle;
@@ -73,6 +75,8 @@ pub struct SignedIn {
     pub viewer: Viewer,
     /// Whether nothing but setting up a second factor is let through.
     pub enrolment_only: bool,
+    /// Whether it is the owner's yes to a place that was waiting for it.
+    pub enters: bool,
 }
 
 /// What the right password leads to.
@@ -92,11 +96,19 @@ pub struct Attempt {
     pub places: Vec<(Uuid, Uuid)>,
     /// Whether it was the code that was refused.
     pub code_refused: bool,
+    /// Whose it was, where the password was not shown: then nobody waits to find out where it belongs, and `places` is
+    /// empty.
+    pub unproved: Option<Tried>,
 }
 
 impl Attempt {
     pub(super) fn refused(error: Error, places: Vec<(Uuid, Uuid)>) -> Self {
-        Self { outcome: Err(error), places, code_refused: false }
+        Self { outcome: Err(error), places, code_refused: false, unproved: None }
+    }
+
+    fn unproved(account: Option<Uuid>) -> Self {
+        let unproved = Some(Tried { account, also: None });
+        Self { unproved, ..Self::refused(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), Vec::new()) }
     }
 
     pub(super) fn by_code(self) -> Self {
@@ -109,6 +121,16 @@ impl Attempt {
 pub(super) struct Place {
     viewer: Viewer,
     pub(super) must_have_second_factor: bool,
+    /// Whether it waits for its owner to enter it by name.
+    waits: bool,
+}
+
+impl Place {
+    fn of(org: Uuid, staff: Uuid, role: StaffRole, must_have_second_factor: bool, waits: bool) -> Self {
+        let (staff, role) = (Some(staff), Some(role));
+        let viewer = Viewer { org, staff, role, sign_in: None, emergency: false, service: None };
+        Self { viewer, must_have_second_factor, waits }
+    }
 }
 
 impl Place {
@@ -234,31 +256,33 @@ impl Doorkeeper {
 
     /// Signs in. The attempt is counted before the password is looked at, so a burst can't outrun the count. Where there
     /// is a second factor, the count is forgotten when its code was right and not before.
+    ///
+    /// Up to where the right password is known to be right, the same is done and waited for whoever is tried: an e-mail
+    /// without an account, one of a disabled account, one with many places.
     pub async fn sign_in(&self, with: Credentials<'_>, entered: Entered<'_>) -> Result<Attempt> {
         let (email, address) = (with.email.trim().to_lowercase(), entered.address);
         let now = ids::now();
-        let found = {
+        let (wait, found) = {
             let mut accounts = self.pool.accounts().await?;
-            throttle::attempt(&mut accounts, &email, address, now).await?;
-            account::find(&mut accounts, &email).await?
+            let wait = throttle::attempt(&mut accounts, &email, address, now).await?;
+            (wait, account::find(&mut accounts, &email).await?)
         };
         let hash = found.as_ref().map(|account| account.password_hash.clone());
         let right = password::verify(with.password, hash).await?;
-        let mut accounts = self.pool.accounts().await?;
-        let Some(found) = found else {
-            throttle::refused(&mut accounts, address, now).await?;
-            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), Vec::new()));
+        let tried = found.as_ref().map(|account| account.id);
+        let Some(found) = found.filter(|account| right && account.disabled_at.is_none()) else {
+            wait.over()?;
+            throttle::refused(&mut *self.pool.accounts().await?, address, now).await?;
+            return Ok(Attempt::unproved(tried));
         };
+        wait.over_for_owner()?;
+        let mut accounts = self.pool.accounts().await?;
         let places = account::places(&mut accounts, found.id).await?;
-        if !right || found.disabled_at.is_some() {
-            throttle::refused(&mut accounts, address, now).await?;
-            return Ok(Attempt::refused(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED), places));
-        }
         if !found.has_second_factor() {
             throttle::succeeded(&mut accounts, &email, address).await?;
         }
         drop(accounts);
-        let place = match self.place(&places, with.organisation).await {
+        let place = match self.place(found.id, &places, with.organisation).await {
             Ok(place) => place,
             Err(error) => return Ok(Attempt::refused(error, places)),
         };
@@ -282,7 +306,7 @@ impl Doorkeeper {
                 self.open(&found, &place, true, entered).await.map(Outcome::SignedIn)
             }
         };
-        Ok(Attempt { outcome, places, code_refused: false })
+        Ok(Attempt { outcome, places, code_refused: false, unproved: None })
     }
 
     /// The places of an account where it is active.
@@ -299,25 +323,40 @@ impl Doorkeeper {
             .text(" AND s.active");
             let (transaction, found) = self.pool.begin::<_, (StaffRole, bool)>(false, *org, &role).await?;
             transaction.commit().await?;
-            active.extend(found.as_slice().first().map(|(role, must_have_second_factor)| Place {
-                viewer: Viewer {
-                    org: *org,
-                    staff: Some(*staff),
-                    role: Some(*role),
-                    sign_in: None,
-                    emergency: false,
-                    service: None,
-                },
-                must_have_second_factor: *must_have_second_factor,
-            }));
+            let found = found.as_slice().first();
+            active.extend(found.map(|(role, must_have)| Place::of(*org, *staff, *role, *must_have, false)));
         }
         Ok(active)
     }
 
+    /// The place of an account in an organisation that waits for its owner: somebody was added there with a password and had
+    /// an account already. Naming the organisation when signing in is their yes.
+    async fn waiting_place(&self, account: Uuid, org: Uuid) -> Result<Option<Place>> {
+        let sql = Sql::<(st::Uuid, st::Text, st::Bool)>::new(
+            "SELECT s.id, s.role, s.role = ANY (o.second_factor_roles) FROM staff s JOIN organisation o ON o.org_id = s.org_id \
+             WHERE s.org_id = ",
+        )
+        .bind(org)
+        .text(" AND s.account_id = ")
+        .bind(account)
+        .text(" AND s.active AND s.joined_at IS NOT NULL");
+        let (transaction, found) = self.pool.begin::<_, (Uuid, StaffRole, bool)>(false, org, &sql).await?;
+        transaction.commit().await?;
+        let found = found.as_slice().first();
+        Ok(found.map(|(staff, role, must_have)| Place::of(org, *staff, *role, *must_have, true)))
+    }
+
     /// The one place that is meant.
-    pub(super) async fn place(&self, places: &[(Uuid, Uuid)], wanted: Option<Uuid>) -> Result<Place> {
+    pub(super) async fn place(&self, account: Uuid, places: &[(Uuid, Uuid)], wanted: Option<Uuid>) -> Result<Place> {
         match self.active_places(places, wanted).await?.as_slice() {
-            [] => Err(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED)),
+            [] => {
+                let elsewhere = wanted.filter(|wanted| places.iter().all(|(org, _)| org != wanted));
+                let waiting = match elsewhere {
+                    Some(org) => self.waiting_place(account, org).await?,
+                    None => None,
+                };
+                waiting.ok_or(Error::Unauthenticated(NotSignedIn::Unknown, REFUSED))
+            }
             [only] => Ok(*only),
             _ => Err(Error::input(
                 "input.organisationId",
@@ -343,7 +382,7 @@ impl Doorkeeper {
         let mut accounts = self.pool.accounts().await?;
         let opened = Sql::<()>::new(
             "INSERT INTO sign_in (token_hash, account_id, org_id, staff_id, created_at, last_seen_at, expires_at, id, client, \
-             from_address, by_cookie, proved_at, second_factor) SELECT ",
+             from_address, by_cookie, proved_at, second_factor, network) SELECT ",
         )
         .bind(hash.to_vec())
         .text(", a.id, ")
@@ -368,6 +407,8 @@ impl Doorkeeper {
         .bind(now)
         .text(", ")
         .bind(second_factor)
+        .text(", ")
+        .bind(network_of(entered.address))
         .text(" FROM account a WHERE a.disabled_at IS NULL AND a.id = ")
         .bind(account.id)
         .text(" AND a.password_hash = ")
@@ -382,7 +423,7 @@ impl Doorkeeper {
         }
         self.remember(hash, viewer.org);
         let enrolment_only = place.must_have_second_factor && !second_factor;
-        Ok(SignedIn { token, expires_at, viewer, enrolment_only })
+        Ok(SignedIn { token, expires_at, viewer, enrolment_only, enters: place.waits })
     }
 
     /// Takes away counts of failed sign-ins that are long forgotten, and tokens that were replaced long ago.

@@ -3,8 +3,13 @@
 //!
 //! The strict count is that of an account at an address: who tries passwords waits, and nobody else. The count of an
 //! account over all addresses is generous, so that strangers can't shut its owner out, and there against tries from very
-//! many addresses: NIST SP 800-63B 5.2.2 and OWASP ASVS 2.2.1 allow at most 100 consecutive failures of an account. An
-//! address from which the account was signed in to within 30 days does not wait for that one.
+//! many addresses: NIST SP 800-63B 5.2.2 and OWASP ASVS 2.2.1 allow at most 100 consecutive failures of an account.
+//!
+//! Whose account was signed in to within 30 days from an address waits there for its own count at that address alone: not
+//! for that of the address, nor for that of the account over all addresses. This must not tell whose accounts those are. So
+//! while one of the two waits, a try goes through all the same, password included, and only the right one is told so: to any
+//! other the answer is RATE_LIMITED, whether or not the e-mail has an account and is known there. Where nobody at all was
+//! signed in to lately, no password is looked at meanwhile: strangers cost no hashes.
 
 use super::rate::network_of;
 use crate::db::Sql;
@@ -167,25 +172,81 @@ async fn is_known(connection: &mut AsyncPgConnection, email: &str, address: &str
     Ok(from.iter().any(|known| network_of(known) == network))
 }
 
+/// Whether anybody was signed in from this address lately. A sign-in from before networks were kept may have been.
+async fn has_known(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<bool> {
+    let since = now - TimeDelta::days(KNOWN_FOR);
+    let known = Sql::<st::Bool>::new("SELECT EXISTS (SELECT FROM sign_in WHERE network = ")
+        .bind(network_of(address))
+        .text(" AND created_at > ")
+        .bind(since)
+        .text(") OR EXISTS (SELECT FROM sign_in WHERE network IS NULL AND created_at > ")
+        .bind(since)
+        .text(")")
+        .get_result(connection)
+        .await?;
+    Ok(known)
+}
+
+/// What a try at signing in waits for, if anything: the count of its address, or of its e-mail over all addresses.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wait {
+    /// Seconds.
+    retry_after: Option<u64>,
+    /// Whether the e-mail's account was signed in to from this address lately.
+    known: bool,
+}
+
+impl Wait {
+    /// RATE_LIMITED while there is something to wait for. For who has not shown the right password.
+    pub(super) fn over(self) -> Result<()> {
+        self.retry_after.map_or(Ok(()), |retry_after| Err(Error::RateLimited { retry_after }))
+    }
+
+    /// The same, but not at an address that the account is known at. For who has shown the right password, and who has must
+    /// wait elsewhere too, or waiting would tell that it is right.
+    pub(super) fn over_for_owner(self) -> Result<()> {
+        if self.known { Ok(()) } else { self.over() }
+    }
+}
+
+/// How long to wait, of a count that was asked.
+fn seconds(asked: Result<()>) -> Result<Option<u64>> {
+    match asked {
+        Ok(()) => Ok(None),
+        Err(Error::RateLimited { retry_after }) => Ok(Some(retry_after)),
+        Err(error) => Err(error),
+    }
+}
+
 /// RATE_LIMITED while an address waits for its failures at any account.
 pub(super) async fn check_address(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<()> {
     check(connection, Counter::Address(address), now).await
 }
 
-/// A try to sign in; RATE_LIMITED while it must wait. The right password waits too, or waiting would tell that it is right.
+/// A try to sign in; RATE_LIMITED while it must wait, whoever it is. What else there is to wait for is the caller's to ask
+/// once the password was looked at. The same statements for every e-mail.
 pub(super) async fn attempt(
     connection: &mut AsyncPgConnection,
     email: &str,
     address: &str,
     now: DateTime<Utc>,
-) -> Result<()> {
-    check_address(connection, address, now).await?;
+) -> Result<Wait> {
+    let at_address = seconds(check_address(connection, address, now).await)?;
+    let first = Wait { retry_after: at_address, known: false };
+    if at_address.is_some() && !has_known(connection, address, now).await? {
+        first.over()?;
+    }
     // First the strict one: who waits for it adds nothing to the count that others wait for.
     take(connection, Counter::EmailAtAddress(email, address), now).await?;
-    match take(connection, Counter::Email(email), now).await {
-        Err(Error::RateLimited { .. }) if is_known(connection, email, address, now).await? => Ok(()),
-        other => other,
+    let everywhere = seconds(take(connection, Counter::Email(email), now).await)?;
+    let wait = Wait { retry_after: at_address.max(everywhere), ..first };
+    if wait.retry_after.is_none() {
+        return Ok(wait);
     }
+    if at_address.is_none() && !has_known(connection, address, now).await? {
+        wait.over()?;
+    }
+    Ok(Wait { known: is_known(connection, email, address, now).await?, ..wait })
 }
 
 /// That a try failed, for its address: it alone is not counted before, as a clinic shares one.

@@ -745,6 +745,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    refused_sign_in (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        account_id -> Nullable<Uuid>,
+        by_org -> Nullable<Uuid>,
+        by_staff -> Nullable<Uuid>,
+        request_id -> Text,
+        operation -> Text,
+        from_address -> Text,
+    }
+}
+
+diesel::table! {
     replaced_token (token_hash) {
         token_hash -> Bytea,
         sign_in_id -> Uuid,
@@ -802,6 +815,7 @@ diesel::table! {
         by_cookie -> Bool,
         proved_at -> Nullable<Timestamptz>,
         second_factor -> Bool,
+        network -> Nullable<Bytea>,
     }
 }
 
@@ -971,6 +985,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     rate_budget,
     recall,
     recovery_code,
+    refused_sign_in,
     replaced_token,
     service_account,
     session_area,

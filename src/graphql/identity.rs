@@ -3,6 +3,7 @@
 use super::sign_in::{current, note, proof, refused, renewed};
 use crate::access::invitation::Answer;
 use crate::access::one_time::Bearer;
+use crate::access::reset::{self, Reset};
 use crate::access::{password, token};
 use crate::error::Error;
 use crate::ids;
@@ -258,8 +259,13 @@ impl IdentityMutation {
         let operation = ctx.operation()?;
         let doorkeeper = &operation.service().doorkeeper;
         let address = &operation.facts().address;
-        let (org, staff) = doorkeeper.reset_password(&input.token, input.new_password, address).await?;
-        operation.log(org, Some(staff), Event::PasswordReset, Vec::new()).await?;
+        match doorkeeper.reset_password(&input.token, input.new_password, address).await? {
+            Reset::Done(org, staff) => operation.log(org, Some(staff), Event::PasswordReset, Vec::new()).await?,
+            Reset::Elsewhere(tried) => {
+                operation.note_refused(tried).await?;
+                return Err(reset::spent().into());
+            }
+        }
         Ok(ResetPasswordPayload { reset: true })
     }
 
@@ -277,15 +283,13 @@ impl IdentityMutation {
         let answer = doorkeeper.answer_invitation(&input.token, &input.email, input.password, &facts.address).await?;
         let acceptance = match answer {
             Answer::Proven(acceptance) => acceptance,
-            Answer::Refused { error, places } => {
-                for (org, staff) in places {
-                    operation.log(org, Some(staff), Event::SignInRefused, Vec::new()).await?;
-                }
+            Answer::Refused { error, tried } => {
+                operation.note_refused(tried).await?;
                 return Err(error.into());
             }
         };
-        let mut scope = doorkeeper.open_scope_to_join(&acceptance, &facts.id).await?;
         let Bearer { org, staff, .. } = acceptance.bearer;
+        let mut scope = doorkeeper.open_scope_to_join((org, staff), &facts.id).await?;
         match store::join(&mut scope, &acceptance).await {
             Ok(_) => drop(scope.commit().await?),
             Err(error) => {

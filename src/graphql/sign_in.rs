@@ -186,6 +186,9 @@ async fn judged(operation: &Operation, attempt: Attempt) -> Result<Outcome> {
             for (org, staff) in attempt.places {
                 operation.log(org, Some(staff), event, Vec::new()).await?;
             }
+            if let Some(tried) = attempt.unproved {
+                operation.note_refused(tried).await?;
+            }
             Err(error.into())
         }
     }

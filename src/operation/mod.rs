@@ -6,6 +6,7 @@ mod input;
 pub use batch::{Batch, Batches, batches};
 pub use input::{Inputs, patched};
 
+use crate::access::refusal::{self, RefusedTry, Tried};
 use crate::access::sign_in::Doorkeeper;
 use crate::access::{Caller, Emergency, EmergencyOnly, Scope, SignInMark, Viewer};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Notify};
 use uuid::Uuid;
 
 /// What is known of a request before anything runs.
@@ -70,6 +71,32 @@ pub struct Service {
     pub links: Links,
     /// Sends mail, if the settings say by whom.
     pub mailer: Option<Mailer>,
+    /// Told of each refused try to sign in that waits to be written to the access logs.
+    pub refused: Notify,
+}
+
+impl Service {
+    /// Writes the refused tries that wait to the access logs they belong in. How many there were.
+    pub async fn log_refused(&self) -> Result<usize> {
+        let (transaction, refusals) = refusal::take(self.doorkeeper.pool()).await?;
+        let taken = refusals.len();
+        let rows = refusals.into_iter().flat_map(|(refusal, places)| {
+            places.into_iter().map(move |(org, staff)| AccessEvent {
+                org,
+                actor: Some(staff),
+                request_id: refusal.request_id.clone(),
+                event: Event::SignInRefused,
+                operation: refusal.operation.clone(),
+                from_address: refusal.from_address.clone(),
+                reason: None,
+                patients: Vec::new(),
+            })
+        });
+        // A crash before the commit writes them twice: better than never.
+        futures::future::try_join_all(rows.map(|row| self.access_log.write(row))).await?;
+        transaction.commit().await?;
+        Ok(taken)
+    }
 }
 
 /// One operation under way.
@@ -421,6 +448,19 @@ impl Operation {
             Refusal::Last => changes.len(),
         };
         refusals.iter().map(turn).collect()
+    }
+
+    /// Writes a refused try to sign in down; the access logs have it a little later (`access::refusal`).
+    pub async fn note_refused(&self, tried: Tried) -> Result<()> {
+        let refusal = RefusedTry {
+            tried,
+            request_id: self.facts.id.clone(),
+            operation: self.facts.name.clone(),
+            from_address: self.facts.address.clone(),
+        };
+        refusal::note(self.service.doorkeeper.pool(), refusal).await?;
+        self.service.refused.notify_one();
+        Ok(())
     }
 
     /// Writes to the access log.

@@ -51,6 +51,7 @@ async fn before_the_yes_nothing_is_different_elsewhere() {
     assert_eq!(door.sign_in(&email, PASSWORD).await.ok()["signIn"]["staff"]["id"], stranger.id());
     assert_eq!(sign_in_to(&door, &clinic.north, &email).await.code(), "UNAUTHENTICATED");
     assert_eq!(door.sign_in(&email, "a wrong password").await.code(), "UNAUTHENTICATED");
+    clinic.refusals_logged().await;
     assert_eq!(events_of(&sql, &clinic.north).await, log, "its sign-ins are nothing to who invites");
     // Its own admin helps with a password; who invites can't, and learns nothing of it.
     reset_link(&south, stranger.id()).await.ok();
@@ -154,6 +155,7 @@ async fn an_invitation_is_accepted_once_by_who_owns_the_account() {
         let answer = accept(&door, &token, address, password).await;
         assert_eq!((answer.code(), answer.status.as_u16()), ("UNAUTHENTICATED", 401), "{address}");
     }
+    clinic.refusals_logged().await;
     assert_eq!(events_of(&sql, &clinic.south).await[log..], ["sign_in_refused", "sign_in_refused"]);
     // Of many at once one is it.
     let tries = (0..8).map(|_| accept(&door, &token, &email, PASSWORD));

@@ -650,6 +650,7 @@ async fn sign_ins_refused_or_not_and_refusals_are_in_the_access_log() {
 
     let before = last_look(&sql, &clinic).await;
     clinic.anonymous().sign_in(&desk.member.email, "a wrong password").await;
+    clinic.refusals_logged().await;
     assert_eq!(looks_after(&sql, &clinic, before).await, [row("sign_in_refused", "signIn")]);
 
     let before = last_look(&sql, &clinic).await;

@@ -28,6 +28,7 @@ mod ledger;
 mod limits;
 mod matrix;
 mod merges;
+mod oracles;
 mod outcomes;
 mod owners;
 mod paging;

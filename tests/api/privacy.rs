@@ -877,6 +877,7 @@ async fn every_query_that_shows_patients_leaves_one_row_that_names_exactly_them(
     let before: i64 = sql.one(&newest).await.parse().expect("a number");
     let again = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
     door.sign_in("practitioner@north.example", "a wrong password").await;
+    clinic.refusals_logged().await;
     again.ask("mutation { signOut { signedOut } }").await;
     assert_eq!(events(3).await, ["signed_in", "sign_in_refused", "signed_out"]);
     assert_eq!(sql.one(&newest).await, (before + 3).to_string());

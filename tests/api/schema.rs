@@ -324,6 +324,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("rate_budget", "DELETE INSERT SELECT UPDATE"),
     ("recall", "INSERT SELECT UPDATE"),
     ("recovery_code", "DELETE INSERT SELECT UPDATE"),
+    ("refused_sign_in", "DELETE INSERT SELECT UPDATE"),
     ("replaced_token", "DELETE INSERT SELECT UPDATE"),
     ("service_account", "INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),

@@ -56,12 +56,12 @@ const READING: [(&str, &str, std::ops::RangeInclusive<usize>); 7] = [
 ];
 
 /// The first words of a statement that is about the operation's transaction, or the whole.
-fn brief(statement: &str) -> String {
+pub fn brief(statement: &str) -> String {
     statement.chars().take(110).collect()
 }
 
 /// The statements that the log has from a place on, of the connections to a database.
-async fn statements(clinic: &Clinic, from: u64) -> Vec<String> {
+pub async fn statements(clinic: &Clinic, from: u64) -> Vec<String> {
     let sql = clinic.database.superuser().await;
     let pids: BTreeSet<String> = sql
         .column("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'clinic'")
@@ -81,7 +81,7 @@ async fn statements(clinic: &Clinic, from: u64) -> Vec<String> {
     lines.filter(|statement| !statement.starts_with("SET ")).collect()
 }
 
-fn end_of_log(clinic: &Clinic) -> u64 {
+pub fn end_of_log(clinic: &Clinic) -> u64 {
     std::fs::metadata(clinic.database.server_log()).expect("the log").len()
 }
 

@@ -178,6 +178,18 @@ impl Clinic {
         self.of(&self.south, Role::Practitioner)
     }
 
+    /// Waits until refused tries to sign in are in the access logs: that takes about a second.
+    pub async fn refusals_logged(&self) {
+        let sql = self.database.superuser().await;
+        for _ in 0..200 {
+            if sql.one("SELECT count(*) FROM refused_sign_in").await == "0" {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("refused tries wait for the access log");
+    }
+
     /// A fresh sign-in of somebody, with the real password.
     pub async fn sign_in_again(&self, organisation: &Organisation, role: Role) -> SignedIn {
         let mut member = organisation.who(role).clone();

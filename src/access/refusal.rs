@@ -1,0 +1,96 @@
+//! Refused tries to sign in, on their way to the access logs of the organisations that the account works in.
+//!
+//! How many those are, and whether there is an account at all, must not be told by how long the answer takes. So each
+//! refusal is one row here, the same for an e-mail that nobody has, before it is answered; where it belongs is found out
+//! afterwards, and some time later, for all that came meanwhile together.
+
+use super::account;
+use crate::db::{Pool, Sql, Transaction};
+use crate::error::Result;
+use crate::ids;
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+/// Rows that are taken at a time.
+const BATCH: i64 = 200;
+
+/// Whose try it was: what nobody has proved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// The account with the e-mail that was tried, if there is one.
+    pub account: Option<Uuid>,
+    /// An organisation that it concerns as well, with the staff member: who invited.
+    pub also: Option<(Uuid, Uuid)>,
+}
+
+/// A refused try.
+#[derive(Debug, Clone)]
+pub struct RefusedTry {
+    /// Whose.
+    pub tried: Tried,
+    /// The request.
+    pub request_id: String,
+    /// The operation's first root field.
+    pub operation: String,
+    /// The network address it came from.
+    pub from_address: String,
+}
+
+/// Writes a refusal down. It is durable when this is `Ok`.
+pub async fn note(pool: &Pool, refusal: RefusedTry) -> Result<()> {
+    Sql::<()>::new(
+        "INSERT INTO refused_sign_in (id, at, account_id, by_org, by_staff, request_id, operation, from_address) VALUES (",
+    )
+    .bind(ids::new_id())
+    .text(", ")
+    .bind(ids::now())
+    .text(", ")
+    .bind(refusal.tried.account)
+    .text(", ")
+    .bind(refusal.tried.also.map(|(org, _)| org))
+    .text(", ")
+    .bind(refusal.tried.also.map(|(_, staff)| staff))
+    .text(", ")
+    .bind(refusal.request_id)
+    .text(", ")
+    .bind(refusal.operation)
+    .text(", ")
+    .bind(refusal.from_address)
+    .text(")")
+    .execute(&mut *pool.accounts().await?)
+    .await?;
+    Ok(())
+}
+
+type Row = ((Option<Uuid>, Option<Uuid>, Option<Uuid>), (String, String, String));
+type RowSql =
+    ((st::Nullable<st::Uuid>, st::Nullable<st::Uuid>, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text));
+
+/// Refused tries, each with the organisations and staff in whose access logs it belongs.
+pub type Placed = Vec<(RefusedTry, Vec<(Uuid, Uuid)>)>;
+
+/// Takes refused tries out. They are gone once the transaction is committed: after they were written to the logs. Two
+/// processes take different ones.
+pub async fn take(pool: &Pool) -> Result<(Transaction, Placed)> {
+    let taking = Sql::<RowSql>::new(
+        "WITH taken AS (DELETE FROM refused_sign_in WHERE id IN (SELECT id FROM refused_sign_in ORDER BY at, id LIMIT ",
+    )
+    .bind(BATCH)
+    .text(
+        " FOR UPDATE SKIP LOCKED) RETURNING id, at, account_id, by_org, by_staff, request_id, operation, from_address) \
+         SELECT account_id, by_org, by_staff, request_id, operation, from_address FROM taken ORDER BY at, id",
+    );
+    let (mut transaction, rows) = pool.begin::<_, Row>(true, Uuid::nil(), &taking).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for ((account, org, staff), (request_id, operation, from_address)) in rows {
+        let tried = Tried { account, also: org.zip(staff) };
+        let mut places = match account {
+            Some(account) => account::places(transaction.connection()?, account).await?,
+            None => Vec::new(),
+        };
+        places.extend(tried.also);
+        found.push((RefusedTry { tried, request_id, operation, from_address }, places));
+    }
+    Ok((transaction, found))
+}
