@@ -124,6 +124,42 @@ pub async fn find_or_create(
     Ok((account.id, made == 1))
 }
 
+/// Gives an account its first place anywhere, and this password with it. Where it has one already nothing changes: it is its
+/// owner's. The same statements either way.
+pub async fn join_first(
+    connection: &mut AsyncPgConnection,
+    account: Uuid,
+    (org, staff): (Uuid, Uuid),
+    password_hash: &str,
+) -> Result<()> {
+    const NOWHERE: &str = " AND NOT EXISTS (SELECT FROM account_membership m WHERE m.account_id = a.id)";
+    Sql::<()>::new("UPDATE account a SET password_hash = ")
+        .bind(password_hash.to_owned())
+        .text(", password_changed_at = ")
+        .bind(ids::now())
+        .text(" WHERE a.id = ")
+        .bind(account)
+        .text(NOWHERE)
+        .execute(connection)
+        .await?;
+    Sql::<()>::new("INSERT INTO account_membership (account_id, org_id, staff_id) SELECT a.id, ")
+        .bind(org)
+        .text(", ")
+        .bind(staff)
+        .text(" FROM account a WHERE a.id = ")
+        .bind(account)
+        .text(NOWHERE)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The staff of an organisation whose accounts have their place there.
+pub async fn members(connection: &mut AsyncPgConnection, org: Uuid) -> Result<Vec<Uuid>> {
+    use tables::account_membership as membership;
+    Ok(membership::table.select(membership::staff_id).filter(membership::org_id.eq(org)).load(connection).await?)
+}
+
 /// Gives an account its place in an organisation.
 pub async fn join(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, staff: Uuid) -> Result<()> {
     use tables::account_membership as membership;

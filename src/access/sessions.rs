@@ -201,6 +201,17 @@ pub async fn with_second_factor(scope: &mut Scope, staff: &[Uuid]) -> Result<Vec
     .await?)
 }
 
+/// Which of these staff have ever signed in to an organisation.
+pub async fn ever_signed_in(connection: &mut AsyncPgConnection, org: Uuid, staff: &[Uuid]) -> Result<Vec<Uuid>> {
+    Ok(Sql::<st::Uuid>::new("SELECT s.id FROM unnest(")
+        .bind(staff.to_vec())
+        .text("::uuid[]) AS s (id) WHERE EXISTS (SELECT FROM sign_in i WHERE i.org_id = ")
+        .bind(org)
+        .text(" AND i.staff_id = s.id)")
+        .load(connection)
+        .await?)
+}
+
 /// Ends the sign-ins of a staff member in an organisation, those that wait for a code too.
 pub async fn end_of_staff(connection: &mut AsyncPgConnection, org: Uuid, staff: Uuid) -> Result<()> {
     let now = ids::now();

@@ -29,7 +29,8 @@ pub struct SignInInput {
     /// needed.
     #[graphql(secret)]
     code: Option<String>,
-    /// `organisation_…`, for an account that works in several.
+    /// `organisation_…`, for an account that works in several. It is also the yes to a place in an organisation where one was
+    /// added with a password and which one has not entered yet.
     organisation_id: Option<ID>,
     /// For browsers: put the token into a cookie that no script can read, instead of the payload.
     #[graphql(default)]
@@ -172,11 +173,34 @@ pub(super) async fn renewed(ctx: &Context<'_>, operation: &Operation, rotated: R
     (token, DateTime(rotated.expires_at))
 }
 
+/// Writes down that somebody said yes to a place that waited for them.
+async fn enter(operation: &Operation, viewer: Viewer) -> crate::error::Result<()> {
+    let (org, staff) = (viewer.org, viewer.author()?);
+    let mut scope = operation.service().doorkeeper.open_scope_to_join((org, staff), &operation.facts().id).await?;
+    match store::enter(&mut scope, staff).await {
+        Ok(true) => {
+            scope.commit().await?;
+            operation.log(org, Some(staff), Event::InvitationAccepted, Vec::new()).await
+        }
+        Ok(false) => {
+            scope.rollback().await;
+            Ok(())
+        }
+        Err(error) => {
+            scope.rollback().await;
+            Err(error)
+        }
+    }
+}
+
 /// The sign-in or the challenge of an attempt; what came of it is in the access log.
 async fn judged(operation: &Operation, attempt: Attempt) -> Result<Outcome> {
     match attempt.outcome {
         Ok(Outcome::SignedIn(signed_in)) => {
             let viewer = signed_in.viewer;
+            if signed_in.enters {
+                enter(operation, viewer).await?;
+            }
             operation.log(viewer.org, viewer.staff, Event::SignedIn, Vec::new()).await?;
             Ok(Outcome::SignedIn(signed_in))
         }

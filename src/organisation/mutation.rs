@@ -98,8 +98,8 @@ pub struct AddStaffInput {
     /// Professional licence.
     licence_number: Option<String>,
     /// The first password of a new account, at least 12 characters and hard to guess: then they have their place at once.
-    /// Absent: they get an invitation and choose their own. Somebody who has an account already keeps theirs, and gets an
-    /// invitation either way.
+    /// Absent: they get an invitation and choose their own. Somebody who works elsewhere already keeps theirs, and enters by
+    /// signing in with it and with this organisation's id; the answer is the same.
     #[graphql(secret)]
     password: Option<String>,
 }
@@ -107,10 +107,10 @@ pub struct AddStaffInput {
 /// The added staff member.
 #[derive(SimpleObject)]
 pub struct AddStaffPayload {
-    /// They. `joinedAt` is null until they accept.
+    /// They. `joinedAt` is null until they accept an invitation.
     staff: Staff,
-    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where they have their place at
-    /// once, and when a retry finds them added already: createInvitationLink makes another.
+    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where a password was given, and
+    /// when a retry finds them added already: createInvitationLink makes another.
     invitation_token: Option<String>,
     /// When it holds no more: after 7 days. Null without one.
     invitation_expires_at: Option<DateTime>,
@@ -283,8 +283,7 @@ impl OrganisationMutation {
     }
 
     /// Adds somebody to the staff. They have no place here and their account is as it was until they accept the invitation
-    /// (acceptInvitation), unless the account is new and its password was given. Without a password the answer is the same
-    /// whether or not the e-mail has an account.
+    /// (acceptInvitation), unless a password was given. The answer is the same whether or not the e-mail has an account.
     async fn add_staff(&self, ctx: &Context<'_>, input: AddStaffInput) -> Result<AddStaffPayload> {
         let operation = ctx.operation()?;
         // Before anything that costs: judging a password does.
@@ -295,7 +294,7 @@ impl OrganisationMutation {
         let email = inputs.email("email", Some(&input.email));
         let display_name = inputs.text("displayName", &input.display_name, 200);
         let licence_number = inputs.opt_text("licenceNumber", input.licence_number.as_deref(), 100);
-        let joining = if input.password.is_some() { Joining::IfNew } else { Joining::ByInvitation };
+        let joining = if input.password.is_some() { Joining::WithPassword } else { Joining::ByInvitation };
         let password = input.password.unwrap_or_else(password::generate);
         let about = vec![input.email.clone(), display_name.clone()];
         if let Some(fault) = password::judge(password.clone(), about).await? {

@@ -378,8 +378,9 @@ pub async fn staff_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64>
 pub enum Joining {
     /// At once, whoever they are: for the command line, whose user can do everything anyway.
     AtOnce,
-    /// At once, if the account is made by this; else by invitation.
-    IfNew,
+    /// Shown as joined. At once, with this password, if it is the account's first place anywhere; else once its owner signs
+    /// in to this organisation by name. Nobody can tell which from the answer.
+    WithPassword,
     /// By invitation, whether or not there is an account: nobody can tell from the answer.
     ByInvitation,
 }
@@ -397,11 +398,11 @@ pub async fn add_staff(
     joining: Joining,
 ) -> Result<(Staff, Option<OneTimeToken>)> {
     let door = scope.write(Action::Create, RecordKind::Staff)?;
-    let (account, new) = account::find_or_create(door.connection, &member.email, password_hash).await?;
-    let at_once = joining == Joining::AtOnce || (joining == Joining::IfNew && new);
+    let (account, _) = account::find_or_create(door.connection, &member.email, password_hash).await?;
+    let invited = joining == Joining::ByInvitation;
     member.account_id = account;
-    member.joined_at = at_once.then_some(member.stamp.created_at);
-    member.invited_at = (!at_once).then_some(member.stamp.created_at);
+    member.joined_at = (!invited).then_some(member.stamp.created_at);
+    member.invited_at = invited.then_some(member.stamp.created_at);
     diesel::insert_into(staff::table).values(&StaffRow::of(door.org, &member)).execute(door.connection).await.map_err(
         |error| {
             use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
@@ -415,11 +416,16 @@ pub async fn add_staff(
             }
         },
     )?;
-    let invitation = if at_once {
-        account::join(door.connection, member.account_id, door.org, member.id).await?;
-        None
-    } else {
-        Some(invitation::make(door.connection, bearer(door.org, &member)).await?)
+    let invitation = match joining {
+        Joining::AtOnce => {
+            account::join(door.connection, member.account_id, door.org, member.id).await?;
+            None
+        }
+        Joining::WithPassword => {
+            account::join_first(door.connection, member.account_id, (door.org, member.id), password_hash).await?;
+            None
+        }
+        Joining::ByInvitation => Some(invitation::make(door.connection, bearer(door.org, &member)).await?),
     };
     ledger::append(scope, Action::Create, &member, &member).await?;
     Ok((member, invitation))
@@ -459,6 +465,17 @@ pub async fn join(scope: &mut Scope, acceptance: &Acceptance) -> Result<Staff> {
     Ok(after)
 }
 
+/// Gives an account a place here that waited for its owner, who has signed in to it by name. False: it has it already.
+pub async fn enter(scope: &mut Scope, id: Uuid) -> Result<bool> {
+    let member = staff_member(scope, id).await?;
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    if !invitation::enter(door.connection, bearer(door.org, &member)).await? {
+        return Ok(false);
+    }
+    let after = Staff { stamp: member.stamp.changed(Some(id), ids::now()), ..member.clone() };
+    save_staff(scope, &after, member.stamp.version).await.map(|()| true)
+}
+
 /// Saves a changed staff member; holds from their next request on.
 pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
     if !member.active || member.role != StaffRole::Admin {
@@ -486,12 +503,13 @@ pub async fn save_rights(scope: &mut Scope, before: &Staff, member: &Staff, expe
     save_staff(scope, member, expected).await
 }
 
-/// An organisation without an active admin could not manage itself any more; who has not accepted is none yet. The
-/// admins' rows are locked, so that two who leave at the same moment don't both see the other.
+/// An organisation without an active admin could not manage itself any more. Who has not accepted is none yet; nor is who
+/// was added with a password and has never signed in: their account may be somebody's who never will. The admins' rows are
+/// locked, so that two who leave at the same moment don't both see the other.
 async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
     let door = scope.read(RecordKind::Staff)?;
-    let admins: Vec<Uuid> = staff::table
-        .select(staff::id)
+    let admins: Vec<(Uuid, Option<DateTime<Utc>>)> = staff::table
+        .select((staff::id, staff::invited_at))
         .filter(staff::org_id.eq(door.org))
         .filter(staff::role.eq(StaffRole::Admin))
         .filter(staff::active)
@@ -500,10 +518,18 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
         .for_update()
         .load(door.connection)
         .await?;
-    if admins == [leaving] {
-        return Err(Error::input("input.id", "is the last active admin: make somebody else admin first"));
+    if admins.iter().all(|(id, _)| *id != leaving) {
+        return Ok(());
     }
-    Ok(())
+    let added: Vec<Uuid> = admins.iter().filter(|(_, invited)| invited.is_none()).map(|(id, _)| *id).collect();
+    let signed_in = sessions::ever_signed_in(door.connection, door.org, &added).await?;
+    let stays =
+        |(id, invited): &(Uuid, Option<DateTime<Utc>>)| *id != leaving && (invited.is_some() || signed_in.contains(id));
+    if admins.iter().any(stays) {
+        return Ok(());
+    }
+    let message = "is the last active admin: make somebody else admin first, who signs in once before this one leaves";
+    Err(Error::input("input.id", message))
 }
 
 /// Everybody of the organisation, by name: for the command line.
@@ -515,6 +541,12 @@ pub async fn all_staff(scope: &mut Scope) -> Result<Vec<Staff>> {
         .load(door.connection)
         .await?;
     Ok(rows.into_iter().map(Staff::from).collect())
+}
+
+/// Those of the staff who have their place: not who is invited, nor whose place waits for them.
+pub async fn members(scope: &mut Scope) -> Result<Vec<Uuid>> {
+    let door = scope.read(RecordKind::Staff)?;
+    account::members(door.connection, door.org).await
 }
 
 /// Sets the password of a staff member's account and ends its sign-ins: for the command line.
@@ -542,7 +574,8 @@ pub fn may_have_password_link(member: &Staff, org: Uuid, active_in: &[Uuid]) -> 
     if !member.active {
         return Err(Error::input("input.staffId", "is not active: make them active with updateStaff first"));
     }
-    if active_in.iter().any(|other| *other != org) {
+    // A place that waits for its owner is not told apart: the link sets no password, as the account is active elsewhere.
+    if active_in.contains(&org) && active_in.iter().any(|other| *other != org) {
         return Err(Error::Forbidden(
             "this account works in other organisations too: only its owner may change its password".to_owned(),
         ));

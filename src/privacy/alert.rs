@@ -48,7 +48,8 @@ async fn due(scope: &mut Scope) -> Result<Option<(Vec<String>, Vec<(Uuid, String
         return Ok(None);
     }
     let everybody = people::all_staff(scope).await?;
-    let works = |it: &&Staff| it.works() && it.role == StaffRole::Admin;
+    let members = people::members(scope).await?;
+    let works = |it: &&Staff| it.works() && it.role == StaffRole::Admin && members.contains(&it.id);
     let admins = everybody.iter().filter(works).map(|it| it.email.clone());
     let mut due = Vec::with_capacity(untold.len());
     for access in &untold {

@@ -97,15 +97,85 @@ async fn the_answer_is_the_same_whether_or_not_there_is_an_account() {
         answers.push(answer);
     }
     assert_eq!(answers[0], answers[1]);
-    // With a password it tells that there is one, and no more; the password is not its.
-    let (one, two) = ("another@yet.example", "admin@south.example");
-    for (email, joined) in [(one, true), (two, false)] {
+    // Nor with a password, nor what an admin may do with such a staff member.
+    let mut told = Vec::new();
+    for email in ["another@yet.example", "admin@south.example"] {
         let input = json!({"email": email, "displayName": "X", "role": "AUDITOR", "password": CHOSEN});
-        let added = north.does("addStaff", input, "staff { joinedAt } invitationToken").await.ok()["addStaff"].clone();
-        assert_eq!((added["staff"]["joinedAt"].is_string(), added["invitationToken"].is_null()), (joined, joined));
-        let signed_in = clinic.anonymous().sign_in(email, CHOSEN).await;
-        assert_eq!(signed_in.outcome(), if joined { "ok" } else { "UNAUTHENTICATED" });
+        let shown = "staff { id version email displayName role active invitedAt joinedAt createdAt secondFactor signIns { id } } \
+                     invitationToken invitationExpiresAt";
+        let mut added = north.does("addStaff", input, shown).await.ok()["addStaff"].clone();
+        let place = Made::of(&added["staff"]);
+        assert_eq!(added["staff"]["joinedAt"], added["staff"]["createdAt"]);
+        for varying in ["id", "joinedAt", "createdAt", "email"] {
+            added["staff"][varying] = json!("varies");
+        }
+        let link = reset_link(&north, &place.id).await.outcome();
+        let invited = again(&north, &place).await.faults().join(" ");
+        let place = Made { version: 2, ..place };
+        let promoted =
+            north.does("updateStaff", place.edit_with(json!({"role": "ADMIN"})), "staff { version joinedAt }").await;
+        assert_eq!(promoted.outcome(), "ok", "{}", promoted.text);
+        let leaving = json!({"id": north.id(), "expectedVersion": 1, "active": false});
+        let leaves = north.does("updateStaff", leaving, "staff { id }").await.outcome();
+        told.push((added, link, invited, leaves));
     }
+    assert_eq!(told[0], told[1]);
+    assert_eq!((told[0].1.as_str(), told[0].3.as_str()), ("ok", "BAD_USER_INPUT"));
+    assert!(told[0].0["invitationToken"].is_null());
+    // It is a new account's alone.
+    let door = clinic.anonymous();
+    assert_eq!(door.sign_in("another@yet.example", CHOSEN).await.outcome(), "ok", "at once");
+    assert_eq!(door.sign_in("admin@south.example", CHOSEN).await.outcome(), "UNAUTHENTICATED");
+    assert_eq!(door.sign_in("admin@south.example", PASSWORD).await.outcome(), "ok", "as ever");
+    // Who has signed in once is an admin: now the first may leave.
+    let leaving = json!({"id": north.id(), "expectedVersion": 1, "active": false});
+    north.does("updateStaff", leaving, "staff { id }").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_given_with_a_password_waits_for_the_owner_of_an_account() {
+    let clinic = Clinic::start().await;
+    let (north, door, stranger) = (clinic.admin(), clinic.anonymous(), clinic.stranger());
+    let (email, sql) = (stranger.member.email.clone(), clinic.database.superuser().await);
+    let input = json!({"email": email, "displayName": "Both", "role": "PRACTITIONER", "password": CHOSEN});
+    let place = north.make("addStaff", "staff", input).await;
+    let log = events_of(&sql, &clinic.north).await;
+    // Nothing is different elsewhere, and nobody is here.
+    assert_eq!(door.sign_in(&email, PASSWORD).await.ok()["signIn"]["staff"]["id"], stranger.id());
+    assert_eq!(door.sign_in(&email, CHOSEN).await.code(), "UNAUTHENTICATED");
+    let members = format!("SELECT count(*) FROM account_membership WHERE staff_id = '{}'", uuid_of(&place.id));
+    clinic.refusals_logged().await;
+    assert_eq!((sql.one(&members).await.as_str(), events_of(&sql, &clinic.north).await), ("0", log));
+    // A link of the admin's who added them sets no password of theirs.
+    let link = text(&reset_link(&north, &place.id).await.ok()["createPasswordResetLink"]["token"]);
+    let reset = json!({"token": link, "newPassword": CHOSEN});
+    let before = events_of(&sql, &clinic.south).await.len();
+    assert_eq!(door.does("resetPassword", reset, "reset").await.faults(), ["input.token"]);
+    clinic.refusals_logged().await;
+    assert_eq!(events_of(&sql, &clinic.south).await[before..], ["sign_in_refused"], "their own organisation is told");
+    // Naming the organisation, with their own password, is their yes. A wrong one is none, nor is a place that is closed.
+    let wrong = json!({"email": email, "password": CHOSEN, "organisationId": clinic.north.id});
+    assert_eq!(door.does("signIn", wrong, "token").await.code(), "UNAUTHENTICATED");
+    let set = async |version: i64, active: bool| {
+        let place = Made { version, id: place.id.clone() };
+        north.make("updateStaff", "staff", place.edit_with(json!({"active": active}))).await
+    };
+    set(2, false).await;
+    assert_eq!(sign_in_to(&door, &clinic.north, &email).await.code(), "UNAUTHENTICATED");
+    set(3, true).await;
+    assert_eq!(sql.one(&members).await, "0");
+    let tries = join_all((0..3).map(|_| sign_in_to(&door, &clinic.north, &email))).await;
+    for entered in tries {
+        assert_eq!(entered.ok()["signIn"]["staff"]["id"], place.id.as_str());
+    }
+    assert_eq!(sql.one(&members).await, "1");
+    assert_eq!(door.sign_in(&email, PASSWORD).await.faults(), ["input.organisationId"], "they have two places now");
+    assert_eq!(events_of(&sql, &clinic.north).await.iter().filter(|it| *it == "invitation_accepted").count(), 1);
+    let query = "query ($id: ID!) { staffMember(id: $id) { history { nodes { version by { id } } } } }";
+    let seen = north.graphql(query, json!({"id": place.id})).await.ok()["staffMember"]["history"]["nodes"][0].clone();
+    assert_eq!(seen, json!({"version": 5, "by": {"id": place.id}}), "they did it themselves");
+    // Another account of that organisation can't enter it, nor one without a place.
+    assert_eq!(sign_in_to(&door, &clinic.north, "admin@south.example").await.code(), "UNAUTHENTICATED");
 }
 
 #[tokio::test(flavor = "multi_thread")]

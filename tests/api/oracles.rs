@@ -124,6 +124,20 @@ async fn who_has_a_link_learns_nothing_of_the_account_by_a_wrong_email() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn adding_staff_with_a_password_does_the_same_for_every_email() {
+    let clinic = Clinic::logging_statements().await;
+    let admin = clinic.admin();
+    let mut all = Vec::new();
+    for email in ["warm@nowhere.example", "nobody@nowhere.example", "practitioner@south.example"] {
+        let input = json!({"email": email, "displayName": "X", "role": "AUDITOR", "password": PASSWORD});
+        let (answer, done) = done(&clinic, admin.does("addStaff", input, "staff { joinedAt } invitationToken")).await;
+        assert!(answer.ok()["addStaff"]["invitationToken"].is_null());
+        all.push(done);
+    }
+    assert_eq!(all[1], all[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_was_not_logged_yet_is_logged_after_a_restart() {
     let mut clinic = Clinic::start().await;
     let sql = clinic.database.superuser().await;
