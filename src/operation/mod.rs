@@ -167,19 +167,7 @@ impl Operation {
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
         let sign_in = std::sync::Mutex::default();
-        Self {
-            service,
-            facts,
-            pass,
-            reader,
-            shown,
-            changes,
-            key_refused,
-            records,
-            emergency_only,
-            sign_in,
-            _under_way,
-        }
+        Self { service, facts, pass, reader, shown, changes, key_refused, records, emergency_only, sign_in, _under_way }
     }
 
     /// The service.
