@@ -41,6 +41,8 @@ pub fn at_version(what: &str, current: i32, expected: i32) -> Result<()> {
 /// A check that a protocol refuses with, as a client reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedCheck {
+    /// The answer's id, as `checkId` of an override takes it.
+    pub id: String,
     /// The rule, as the API names it.
     pub rule: String,
     /// WARN or BLOCK.
@@ -268,6 +270,7 @@ impl Error {
                 let checks = checks.iter().map(|check| {
                     let mut entry = async_graphql::indexmap::IndexMap::new();
                     let parts = [
+                        ("id", Some(&check.id)),
                         ("rule", Some(&check.rule)),
                         ("verdict", Some(&check.verdict)),
                         ("cause", Some(&check.cause)),

@@ -4,7 +4,7 @@ use crate::catalogue::{Device, ProductLot};
 use crate::consultation::Candidacy;
 use crate::health::{HealthEntry, HealthEntryKind};
 use crate::protocol::{Contraindication, ContraindicationScope, Rules};
-use crate::session::{CheckRule, CheckVerdict, KeptCheck, SessionStatus};
+use crate::session::{CheckRule, CheckVerdict, KeptCheck, Override, SessionStatus};
 use crate::vocabulary::{BodyArea, ContraindicationSeverity, FitzpatrickType, Modality, RecordKind, Side};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -58,10 +58,10 @@ pub enum ConsentFact {
     InForce(Uuid),
     /// There never was one for this kind of treatment.
     Missing,
-    /// It was withdrawn or ended.
-    Ended(Uuid),
-    /// It has run out.
-    Expired(Uuid),
+    /// It was withdrawn or ended, on this day where it is known.
+    Ended(Uuid, Option<NaiveDate>),
+    /// It has run out, on this day.
+    Expired(Uuid, Option<NaiveDate>),
 }
 
 /// The consultation that the session rests on: the latest before it.
@@ -129,7 +129,7 @@ struct Answers<'f> {
 
 impl Answers<'_> {
     fn add(&mut self, rule: CheckRule, verdict: CheckVerdict, cause: String, record: Option<(RecordKind, Uuid)>) {
-        self.found.push(KeptCheck {
+        let answer = KeptCheck {
             rule,
             verdict,
             cause,
@@ -137,7 +137,10 @@ impl Answers<'_> {
             record_id: record.map(|(_, id)| id),
             protocol_version_id: Some(self.facts.protocol_version),
             overridden: None,
-        });
+        };
+        if !self.found.iter().any(|it| it.is_same(&answer)) {
+            self.found.push(answer);
+        }
     }
 
     /// A pass, if nothing was said against it.
@@ -150,6 +153,24 @@ impl Answers<'_> {
 
 fn verdict(blocks: bool) -> CheckVerdict {
     if blocks { CheckVerdict::Block } else { CheckVerdict::Warn }
+}
+
+/// An area in words, with its side where that is one of two.
+fn place(area: &AreaFact) -> String {
+    match area.side {
+        Side::Left | Side::Right => format!("{} {}", area.side.words(), area.area.words()),
+        Side::Midline | Side::Bilateral => area.area.words(),
+    }
+}
+
+/// So many days before a day, as a cause tells it; nothing for the day itself and for what is still to come. An answer
+/// that depends on the time since something says that time: settling it settles no other.
+fn before(day: NaiveDate, last: NaiveDate) -> String {
+    match (day - last).num_days() {
+        1 => ", 1 day before".to_owned(),
+        days if days > 1 => format!(", {days} days before"),
+        _ => String::new(),
+    }
 }
 
 /// Whether two places on the body share skin. What is in the middle may reach both sides.
@@ -187,28 +208,29 @@ fn interval(answers: &mut Answers<'_>) {
             && strain_alike(it.modality, facts.modality)
             && matches!(it.status, SessionStatus::Completed | SessionStatus::Stopped | SessionStatus::InProgress)
     };
-    let mut told: Vec<Uuid> = Vec::new();
+    // Each earlier session once, with every area that shares skin with it.
+    let mut told: Vec<(&EarlierSession, Vec<String>)> = Vec::new();
     for area in facts.areas {
         let shares = |it: &&EarlierSession| it.areas.iter().any(|other| same_skin((area.area, area.side), *other));
         let last = facts.sessions.iter().filter(strained).filter(shares).max_by_key(|it| it.started_at);
-        let Some(last) = last else { continue };
-        let days = (facts.day - last.day).num_days();
-        if days < least && !told.contains(&last.id) {
-            told.push(last.id);
-            let due = last.day.checked_add_days(Days::new(u64::try_from(least).unwrap_or(0))).unwrap_or(last.day);
-            let cause = format!(
-                "{} was treated {days} days before, on {}; the protocol asks for {least} days at least, so from {due}: \
-                 treatments too close to each other scar",
-                area.area.words(),
-                last.day
-            );
-            answers.add(
-                CheckRule::Interval,
-                verdict(facts.rules.blocks.interval),
-                cause,
-                Some((RecordKind::TreatmentSession, last.id)),
-            );
+        let Some(last) = last.filter(|last| (facts.day - last.day).num_days() < least) else { continue };
+        match told.iter_mut().find(|(it, _)| it.id == last.id) {
+            Some((_, places)) => places.push(place(area)),
+            None => told.push((last, vec![place(area)])),
         }
+    }
+    for (last, places) in told {
+        let days = (facts.day - last.day).num_days();
+        let due = last.day.checked_add_days(Days::new(u64::try_from(least).unwrap_or(0))).unwrap_or(last.day);
+        let cause = format!(
+            "{} {} treated {days} days before, on {}; the protocol asks for {least} days at least, so from {due}: \
+             treatments too close to each other scar",
+            places.join(", "),
+            if places.len() == 1 { "was" } else { "were" },
+            last.day
+        );
+        let record = Some((RecordKind::TreatmentSession, last.id));
+        answers.add(CheckRule::Interval, verdict(facts.rules.blocks.interval), cause, record);
     }
     answers.pass(CheckRule::Interval, "no area was treated too short a time ago");
 }
@@ -217,7 +239,7 @@ fn depth(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     for area in facts.areas {
         let Some(depth) = area.depth_mm else { continue };
-        let place = area.area.words();
+        let place = place(area);
         if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1)
         {
             let cause = format!("{place}: {depth} mm is deeper than {} can be set to, {most} mm", device.model);
@@ -270,18 +292,22 @@ fn strictest<'r>(
     met.min_by_key(|it| it.severity)
 }
 
+/// What a history entry meets, in a sentence with all that decides.
+fn met_cause(met: &Contraindication, entry: &HealthEntry, day: NaiveDate) -> String {
+    let last = last_day(entry).map(|last| format!(", last on {last}{}", before(day, last))).unwrap_or_default();
+    let back = match met.look_back_days {
+        0 => String::new(),
+        days => format!("; it counts for {days} days after its end"),
+    };
+    format!("{} ({}{last}) is a {} contraindication{back}", met.label, entry.text, met.severity.words())
+}
+
 fn contraindications(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     for entry in facts.health {
         let record = Some((RecordKind::HealthEntry, entry.id));
         if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Treatment) {
-            let last = last_day(entry).map(|last| format!(", last on {last}")).unwrap_or_default();
-            let back = match met.look_back_days {
-                0 => String::new(),
-                days => format!("; it counts for {days} days after its end"),
-            };
-            let cause =
-                format!("{} ({}{last}) is a {} contraindication{back}", met.label, entry.text, met.severity.words());
+            let cause = met_cause(met, entry, facts.day);
             answers.add(CheckRule::Contraindication, severity_verdict(met.severity), cause, record);
         } else if let Some(severity) = entry.severity.filter(|_| holds_on(entry, facts.day, 0)) {
             let known = facts.rules.contraindications.iter().any(|it| is_about(entry, &it.code));
@@ -297,16 +323,23 @@ fn contraindications(answers: &mut Answers<'_>) {
 
 fn consent(answers: &mut Answers<'_>) {
     let facts = answers.facts;
-    let (what, record) = match facts.consent {
+    let (what, on, record) = match facts.consent {
         ConsentFact::InForce(_) => {
             answers.pass(CheckRule::Consent, "the consent to this treatment is there");
             return;
         }
-        ConsentFact::Missing => ("there is no consent to this kind of treatment", (RecordKind::Patient, facts.patient)),
-        ConsentFact::Ended(id) => ("the consent to this kind of treatment was withdrawn", (RecordKind::Consent, id)),
-        ConsentFact::Expired(id) => ("the consent to this kind of treatment has expired", (RecordKind::Consent, id)),
+        ConsentFact::Missing => {
+            ("there is no consent to this kind of treatment", None, (RecordKind::Patient, facts.patient))
+        }
+        ConsentFact::Ended(id, on) => {
+            ("the consent to this kind of treatment was withdrawn", on, (RecordKind::Consent, id))
+        }
+        ConsentFact::Expired(id, on) => {
+            ("the consent to this kind of treatment expired", on, (RecordKind::Consent, id))
+        }
     };
-    answers.add(CheckRule::Consent, verdict(facts.rules.blocks.consent), what.to_owned(), Some(record));
+    let when = on.map(|on| format!(" on {on}{}", before(facts.day, on))).unwrap_or_default();
+    answers.add(CheckRule::Consent, verdict(facts.rules.blocks.consent), format!("{what}{when}"), Some(record));
 }
 
 fn lots(answers: &mut Answers<'_>) {
@@ -324,7 +357,7 @@ fn lots(answers: &mut Answers<'_>) {
         };
         if expired {
             let last = used.known.as_ref().and_then(|lot| lot.expires_on).or(used.expires_on);
-            let last = last.map(|last| format!(" on {last}")).unwrap_or_default();
+            let last = last.map(|last| format!(" on {last}{}", before(facts.day, last))).unwrap_or_default();
             let cause = format!("{}, lot {number}, expired{last}", used.product);
             answers.add(CheckRule::Lot, verdict(facts.rules.blocks.lot_expired), cause, record);
         }
@@ -366,7 +399,7 @@ fn consultation(answers: &mut Answers<'_>) {
     let days = Days::new(u64::try_from(facts.rules.consultation_valid_days).unwrap_or(0));
     let until = held.valid_until.or_else(|| held.held_on.checked_add_days(days));
     if let Some(until) = until.filter(|until| facts.day > *until) {
-        let cause = format!("the consultation of {} held until {until}", held.held_on);
+        let cause = format!("the consultation of {} held until {until}{}", held.held_on, before(facts.day, until));
         answers.add(CheckRule::Consultation, blocks, cause, record);
     }
     if held.candidacy != Some(Candidacy::Suitable) {
@@ -404,8 +437,7 @@ fn cream(answers: &mut Answers<'_>) {
     };
     for entry in facts.health {
         if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Anaesthetic) {
-            let cause =
-                format!("numbing cream: {} ({}) is a {} contraindication", met.label, entry.text, met.severity.words());
+            let cause = format!("numbing cream: {}", met_cause(met, entry, facts.day));
             let record = Some((RecordKind::HealthEntry, entry.id));
             answers.add(CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
         }
@@ -426,17 +458,13 @@ fn cream(answers: &mut Answers<'_>) {
     answers.pass(CheckRule::Anaesthetic, "nothing speaks against the numbing cream");
 }
 
-/// Carries over what was overridden before: for the same rule and record, if the answer has not become stricter.
-pub fn keep_overrides(before: &[KeptCheck], mut now: Vec<KeptCheck>) -> Vec<KeptCheck> {
+/// Carries over what was overridden before: for the same answer, with the values that were seen, and for nothing else. Who
+/// treats signs nothing off: what they signed off before they became the practitioner is lost.
+pub fn keep_overrides(before: &[KeptCheck], mut now: Vec<KeptCheck>, practitioner: Uuid) -> Vec<KeptCheck> {
+    let own = |it: &Override| it.supervisor_id == Some(practitioner);
     for check in now.iter_mut().filter(|check| check.verdict != CheckVerdict::Pass) {
-        let same = before.iter().find(|old| {
-            old.rule == check.rule
-                && old.record_id == check.record_id
-                && (old.cause == check.cause || check.record_id.is_some())
-        });
-        if let Some(old) = same.filter(|old| old.verdict >= check.verdict) {
-            check.overridden.clone_from(&old.overridden);
-        }
+        let same = before.iter().find(|old| old.is_same(check));
+        check.overridden = same.and_then(|old| old.overridden.clone()).filter(|it| !own(it));
     }
     now
 }

@@ -12,7 +12,9 @@ use crate::page::{global_id, listing};
 use crate::protocol::ProtocolVersion;
 use crate::scalars::{Date, DateTime};
 use crate::session::request::LogSessionInput;
-use crate::session::{self, CheckRule, CheckVerdict, KeptCheck, Override, TreatmentSession, store as sessions};
+use crate::session::{
+    self, CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, TreatmentSession, store as sessions,
+};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
@@ -38,40 +40,45 @@ impl Override {
 }
 
 /// What a care rule said of a session.
-#[Object(name = "SessionCheck")]
-impl KeptCheck {
+#[Object]
+impl SessionCheck {
+    /// Its id: the same as long as rule, verdict, record, cause with its values and version of the protocol are the same.
+    /// `checkId` of an override takes it.
+    async fn id(&self) -> ID {
+        ID(self.kept.id(self.session))
+    }
     /// The rule.
     async fn rule(&self) -> CheckRule {
-        self.rule
+        self.kept.rule
     }
     /// Its answer.
     async fn verdict(&self) -> CheckVerdict {
-        self.verdict
+        self.kept.verdict
     }
     /// Why, in a sentence.
     async fn cause(&self) -> &str {
-        &self.cause
+        &self.kept.cause
     }
     /// The record that triggered it: `node(id:)` shows it.
     async fn record_id(&self) -> Option<ID> {
-        self.record_kind.zip(self.record_id).map(|(kind, id)| global_id(kind, id))
+        self.kept.record_kind.zip(self.kept.record_id).map(|(kind, id)| global_id(kind, id))
     }
     /// The kind of that record.
     async fn record_kind(&self) -> Option<RecordKind> {
-        self.record_kind
+        self.kept.record_kind
     }
     /// The version of the protocol whose rule it is.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
-        listing::linked(ctx, self.protocol_version_id).await
+        listing::linked(ctx, self.kept.protocol_version_id).await
     }
     /// Who went on all the same, why and on whose sign-off.
     #[graphql(name = "override")]
     async fn overridden(&self) -> Option<&Override> {
-        self.overridden.as_ref()
+        self.kept.overridden.as_ref()
     }
     /// Whether it passes, or was overridden as its verdict asks: a WARN with a reason, a BLOCK by a supervising prescriber.
     async fn settled(&self) -> bool {
-        self.is_settled()
+        self.kept.is_settled()
     }
 }
 
@@ -83,7 +90,7 @@ pub struct SessionChecks {
     /// The version of the protocol whose rules they are.
     protocol_version: ProtocolVersion,
     /// One answer at least for each rule.
-    checks: Vec<KeptCheck>,
+    checks: Vec<SessionCheck>,
 }
 
 /// An instruction with the time it is in force.
@@ -231,6 +238,8 @@ pub struct CompletenessItem {
     message: String,
     /// What it costs.
     cost: CompletenessCost,
+    /// The answer of a care rule that is not settled: `checkId` of an override takes it.
+    check_id: Option<ID>,
 }
 
 /// What a record lacks before it can be signed.
@@ -245,19 +254,29 @@ pub struct ChartCompleteness {
 }
 
 fn lacks(faults: Vec<Fault>) -> Vec<CompletenessItem> {
-    let item = |it: Fault| CompletenessItem { field: it.path, message: it.message, cost: CompletenessCost::CantSign };
+    let item = |it: Fault| CompletenessItem {
+        field: it.path,
+        message: it.message,
+        cost: CompletenessCost::CantSign,
+        check_id: None,
+    };
     faults.into_iter().map(item).collect()
 }
 
-fn of_checks(checks: &[KeptCheck]) -> impl Iterator<Item = CompletenessItem> + '_ {
-    checks.iter().enumerate().filter(|(_, check)| !check.is_settled()).map(|(i, check)| {
+fn of_checks(session: uuid::Uuid, checks: &[KeptCheck]) -> impl Iterator<Item = CompletenessItem> + '_ {
+    checks.iter().enumerate().filter(|(_, check)| !check.is_settled()).map(move |(i, check)| {
         let (cost, what) = match check.verdict {
             CheckVerdict::Block => {
                 (CompletenessCost::CantSign, "a supervising prescriber signs it off with signOffSessionCheck")
             }
             _ => (CompletenessCost::CanSignWithReason, "give a reason with overrideSessionCheck"),
         };
-        CompletenessItem { field: format!("checks.{i}"), message: format!("{}: {what}", check.cause), cost }
+        CompletenessItem {
+            field: format!("checks.{i}"),
+            message: format!("{}: {what}", check.cause),
+            cost,
+            check_id: Some(ID(check.id(session))),
+        }
     })
 }
 
@@ -276,7 +295,10 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
             let record: TreatmentSession = listing::one(&mut scope, id).await?;
             let parts = sessions::parts(&mut scope, id).await?;
             let mut items = lacks(session::missing(&record, &parts).faults());
-            items.extend(of_checks(&record.checks));
+            // As signing will ask them; who may not read what the rules look at is told what was kept.
+            let asks = record.signature.is_none() && store::may_evaluate(&scope);
+            let checks = if asks { store::evaluate(&mut scope, &record, &parts).await? } else { record.checks.clone() };
+            items.extend(of_checks(id, &checks));
             (record.signature.is_some(), items)
         }
         _ => {
@@ -316,7 +338,7 @@ impl CareQuery {
             let checks = store::evaluate(&mut scope, &session, &parts).await?;
             let version = listing::one(&mut scope, session.protocol_version_id.unwrap_or_default()).await?;
             let verdict = checks.iter().map(|it| it.verdict).max().unwrap_or(CheckVerdict::Pass);
-            Ok(SessionChecks { verdict, protocol_version: version, checks })
+            Ok(SessionChecks { verdict, protocol_version: version, checks: SessionCheck::all(session.id, &checks) })
         };
         Some(found.await)
     }

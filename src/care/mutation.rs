@@ -1,16 +1,23 @@
 //! Going on in spite of a check: with a reason, or on a supervising prescriber's sign-off.
 
+use super::store as care;
 use crate::access::Scope;
 use crate::error::{self, Error};
 use crate::ids;
+use crate::ledger::history_of;
 use crate::operation::{Inputs, Running, transaction};
 use crate::organisation::store as people;
 use crate::page::listing;
-use crate::session::{CheckRule, CheckVerdict, Override, TreatmentSession, store as sessions};
+use crate::session::{
+    CheckRule, CheckVerdict, KeptCheck, Override, SessionStatus, TreatmentSession, answers_changed, store as sessions,
+};
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
+
+/// So many versions of a session are looked through for who treated: more than any hand makes.
+const MOST_VERSIONS: i64 = 10_000;
 
 /// Overrides the answers of one rule on a session that is not signed.
 #[derive(InputObject)]
@@ -21,8 +28,10 @@ pub struct OverrideSessionCheckInput {
     expected_version: i32,
     /// The rule.
     rule: CheckRule,
-    /// Only the answer that this record triggered; all of the rule's when absent.
+    /// Only the answers that this record triggered; all of the rule's when absent.
     record_id: Option<ID>,
+    /// Only the answer with this `id`, as it was seen. One that is no longer the same is CONFLICT.
+    check_id: Option<ID>,
     /// Why, at most 2,000 characters.
     reason: String,
 }
@@ -39,7 +48,16 @@ struct Wanted {
     expected: i32,
     rule: CheckRule,
     record: Option<Uuid>,
+    check: Option<String>,
     reason: String,
+}
+
+impl Wanted {
+    fn names(&self, check: &KeptCheck) -> bool {
+        check.rule == self.rule
+            && self.record.is_none_or(|record| check.record_id == Some(record))
+            && self.check.as_ref().is_none_or(|id| check.id(self.session) == *id)
+    }
 }
 
 impl OverrideSessionCheckInput {
@@ -54,6 +72,7 @@ impl OverrideSessionCheckInput {
             expected: self.expected_version,
             rule: self.rule,
             record: record.flatten(),
+            check: self.check_id.map(|id| id.to_string()),
             reason: inputs.text("reason", &self.reason, 2000),
         };
         inputs.finish()?;
@@ -76,21 +95,41 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
         }
         _ => None,
     };
-    let of_rule = |it: &&mut crate::session::KeptCheck| {
-        it.rule == wanted.rule && wanted.record.is_none_or(|record| it.record_id == Some(record))
+    settle(
+        scope,
+        &mut session,
+        &wanted,
+        Override { reason: wanted.reason.clone(), by, supervisor_id, at: ids::now() },
+        verdict,
+    )
+    .await?;
+    session.stamp = session.stamp.changed(Some(by), ids::now());
+    sessions::save(scope, Action::Update, &session, wanted.expected, None).await?;
+    Ok(session)
+}
+
+/// Asks the rules again and settles what was seen of their answers: the one that was named by its id, or those of the
+/// session's version that are still the same. What they say for the first time stays open.
+async fn settle(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    wanted: &Wanted,
+    done: Override,
+    verdict: CheckVerdict,
+) -> error::Result<()> {
+    let parts = sessions::parts(scope, session.id).await?;
+    let now = care::evaluate(scope, session, &parts).await?;
+    let shown = std::mem::replace(&mut session.checks, now);
+    let seen: Vec<KeptCheck> = match wanted.check {
+        // It may have come with a refusal, newer than the session's own answers.
+        Some(_) => session.checks.iter().filter(|it| wanted.names(it)).cloned().collect(),
+        None => shown.into_iter().filter(|it| wanted.names(it)).collect(),
     };
-    let (mut done, mut other) = (false, None);
-    for check in session.checks.iter_mut().filter(of_rule) {
-        if check.verdict == verdict {
-            let at = ids::now();
-            check.overridden = Some(Override { reason: wanted.reason.clone(), by, supervisor_id, at });
-            done = true;
-        } else {
-            other = Some(check.verdict);
-        }
+    if seen.is_empty() && wanted.check.is_some() {
+        return Err(answers_changed());
     }
-    if !done {
-        let message = match other {
+    if !seen.iter().any(|it| it.verdict == verdict) {
+        let message = match seen.last().map(|it| it.verdict) {
             Some(CheckVerdict::Block) => "blocks: a supervising prescriber signs it off with signOffSessionCheck",
             Some(CheckVerdict::Warn) => "only warns: override it with overrideSessionCheck",
             Some(CheckVerdict::Pass) => "passes: there is nothing to override",
@@ -98,9 +137,13 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
         };
         return Err(Error::input("input.rule", message));
     }
-    session.stamp = session.stamp.changed(Some(by), ids::now());
-    sessions::save(scope, Action::Update, &session, wanted.expected, None).await?;
-    Ok(session)
+    let was_seen = |it: &&mut KeptCheck| it.verdict == verdict && seen.iter().any(|old| old.is_same(it));
+    let mut settled = false;
+    for check in session.checks.iter_mut().filter(was_seen) {
+        check.overridden = Some(done.clone());
+        settled = true;
+    }
+    if settled { Ok(()) } else { Err(answers_changed()) }
 }
 
 /// Who may sign a block off: a practitioner with a licence number who is not the one treating.
@@ -110,11 +153,26 @@ async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> 
         let message = "you are the practitioner of this session: another one, a prescriber, signs a block off";
         return Err(Error::Forbidden(message.to_owned()));
     }
+    if was_treated_by(scope, session.id, by).await? {
+        let message = "you were the practitioner of this session: another one, a prescriber, signs a block off";
+        return Err(Error::Forbidden(message.to_owned()));
+    }
     if member.licence_number.is_none() {
         let message = "only a prescriber signs a block off: a practitioner with a licence number (updateStaff)";
         return Err(Error::Forbidden(message.to_owned()));
     }
     Ok(by)
+}
+
+/// Whether somebody was the practitioner of a session in any of its versions, once it was more than prepared.
+async fn was_treated_by(scope: &mut Scope, session: Uuid, by: Uuid) -> error::Result<bool> {
+    for entry in history_of(scope, &[session], MOST_VERSIONS).await? {
+        let then: TreatmentSession = entry.record_as()?;
+        if then.practitioner_id == by && then.status != SessionStatus::Preparation {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The mutations of this slice.

@@ -9,12 +9,12 @@ use crate::consent::{Consent, ConsentKind, ConsentStatus};
 use crate::consultation::Consultation;
 use crate::error::Result;
 use crate::health::{HealthEntry, store as health};
-use crate::organisation::store as places;
+use crate::organisation::{store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::protocol::ProtocolVersion;
 use crate::session::{KeptCheck, Parts, TreatmentSession, store as sessions};
-use crate::vocabulary::{FitzpatrickType, Modality};
+use crate::vocabulary::{Action, FitzpatrickType, Modality, RecordKind, StaffRole};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
@@ -33,8 +33,46 @@ struct Gathered {
     skin_type: Option<FitzpatrickType>,
 }
 
+/// The kinds of record that the rules look at.
+const LOOKED_AT: [RecordKind; 9] = [
+    RecordKind::Patient,
+    RecordKind::HealthEntry,
+    RecordKind::Consultation,
+    RecordKind::Consent,
+    RecordKind::TreatmentSession,
+    RecordKind::ProtocolVersion,
+    RecordKind::Device,
+    RecordKind::ProductLot,
+    RecordKind::Location,
+];
+
+/// Whether this viewer may read all that the rules look at.
+pub fn may_evaluate(scope: &Scope) -> bool {
+    LOOKED_AT.iter().all(|kind| scope.viewer().check(Action::Read, *kind).is_ok())
+}
+
+/// Takes away the sign-offs of those who could not sign off any more: who is no active practitioner with a licence number.
+/// Asked while the treatment has not begun. What was signed off before it began stays: it was theirs to give then.
+pub async fn drop_lapsed(scope: &mut Scope, checks: &mut [KeptCheck]) -> Result<()> {
+    let signed_off = |it: &KeptCheck| it.overridden.as_ref().and_then(|it| it.supervisor_id);
+    let by: Vec<Uuid> = checks.iter().filter_map(signed_off).collect();
+    if by.is_empty() {
+        return Ok(());
+    }
+    let staff = places::staff(scope, &by).await?;
+    let fit = |id: Uuid| {
+        let member = staff.iter().find(|member| member.id == id);
+        unfit(member, Some(StaffRole::Practitioner)).is_none()
+            && member.is_some_and(|member| member.licence_number.is_some())
+    };
+    for check in checks.iter_mut().filter(|it| signed_off(it).is_some_and(|by| !fit(by))) {
+        check.overridden = None;
+    }
+    Ok(())
+}
+
 /// What every rule of its protocol says of a session; nothing for a session that names none. What was overridden before
-/// stays so. The number of statements does not depend on the length of the chart.
+/// stays so where the answer is the same. The number of statements does not depend on the length of the chart.
 pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<Vec<KeptCheck>> {
     let Some(version) = session.protocol_version_id else { return Ok(Vec::new()) };
     let found = gather(scope, session, parts, version).await?;
@@ -62,7 +100,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         consent: found.consent,
         consultation: found.consultation,
     });
-    Ok(keep_overrides(&session.checks, now))
+    Ok(keep_overrides(&session.checks, now, session.practitioner_id))
 }
 
 async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, version: Uuid) -> Result<Gathered> {
@@ -140,7 +178,11 @@ pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -
             return ConsentFact::InForce(it.id);
         }
         if found == ConsentFact::Missing {
-            found = if ended { ConsentFact::Ended(it.id) } else { ConsentFact::Expired(it.id) };
+            let day = |at: Option<DateTime<Utc>>| at.map(|at| at.date_naive());
+            found = match ended {
+                true => ConsentFact::Ended(it.id, day(it.ended_at)),
+                false => ConsentFact::Expired(it.id, day(it.expires_at)),
+            };
         }
     }
     found

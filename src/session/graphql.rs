@@ -1,8 +1,8 @@
 //! Sessions in the API: the record, its parts, its queries and its links.
 
 use super::{
-    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, KeptCheck, Modality, OrderBy, ProductRole,
-    ProductUse, SessionArea, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
+    BodyArea, DeviceKind, DeviceUse, Endpoint, Filter, IntradermalUse, Modality, OrderBy, ProductRole, ProductUse,
+    SessionArea, SessionCheck, SessionStatus, Side, TopicalAnaesthetic, TreatmentSession, loader,
 };
 use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
@@ -277,8 +277,8 @@ impl TreatmentSession {
     }
     /// What the care rules of its protocol said of it when it was last changed, with what was overridden and why; empty
     /// for a session of no protocol.
-    async fn checks(&self) -> &[KeptCheck] {
-        &self.checks
+    async fn checks(&self) -> Vec<SessionCheck> {
+        SessionCheck::all(self.id, &self.checks)
     }
     /// What holds after it at a moment: instructions in force, what comes next, check-ins due. Null before its end, and
     /// for a session of no protocol.

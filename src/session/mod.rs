@@ -12,12 +12,13 @@ pub mod store;
 pub use filter::{Filter, OrderBy};
 
 use crate::ledger::Record;
-use crate::record::{Signature, Stamp};
+use crate::record::{Signature, Stamp, hex};
 use crate::signing::Missing;
 use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, RecordKind, Side, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 vocabulary! {
@@ -210,6 +211,35 @@ pub struct KeptCheck {
 }
 
 impl KeptCheck {
+    /// The id of this answer to a session: the same as long as rule, verdict, record, cause with its values and version
+    /// of the protocol are the same, so that who settles it names what they saw. The session is part of it because
+    /// clients keep objects by their id.
+    pub fn id(&self, session: Uuid) -> String {
+        let version = self.protocol_version_id.unwrap_or_default();
+        let record = self.record_id.unwrap_or_default();
+        let parts: [&[u8]; 7] = [
+            session.as_bytes(),
+            self.rule.as_str().as_bytes(),
+            self.verdict.as_str().as_bytes(),
+            self.record_kind.map_or("", RecordKind::as_str).as_bytes(),
+            record.as_bytes(),
+            version.as_bytes(),
+            self.cause.as_bytes(),
+        ];
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(part);
+        }
+        format!("check_{}", hex::text(digest.finalize().get(..16).unwrap_or_default()))
+    }
+
+    /// Whether another answer is this one: what settled the one settles the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let parts = |it: &Self| (it.rule, it.verdict, it.record_kind, it.record_id, it.protocol_version_id);
+        parts(self) == parts(other) && self.cause == other.cause
+    }
+
     /// Whether it passes, or was overridden as its verdict asks: a warning with a reason, a block by a supervisor.
     pub fn is_settled(&self) -> bool {
         match self.verdict {
@@ -220,27 +250,66 @@ impl KeptCheck {
     }
 }
 
-/// Refuses to go on while a check blocks that nobody signed off: PROTOCOL_BLOCKED with the checks.
-pub fn refuse_blocked(checks: &[KeptCheck], what_to_do: &str) -> crate::error::Result<()> {
+/// Refuses to go on while a check of this session blocks that nobody signed off: PROTOCOL_BLOCKED with the checks.
+pub fn refuse_blocked(session: Uuid, checks: &[KeptCheck], what_to_do: &str) -> crate::error::Result<()> {
     let blocking: Vec<&KeptCheck> =
         checks.iter().filter(|it| it.verdict == CheckVerdict::Block && !it.is_settled()).collect();
     if blocking.is_empty() {
         return Ok(());
     }
+    Err(blocked(session, checks, &blocking, "the protocol blocks this session", what_to_do))
+}
+
+/// PROTOCOL_BLOCKED for these of a session's checks, with all that do not pass.
+pub fn blocked(
+    session: Uuid,
+    checks: &[KeptCheck],
+    blocking: &[&KeptCheck],
+    why: &str,
+    what_to_do: &str,
+) -> crate::error::Error {
     let causes: Vec<&str> = blocking.iter().map(|it| it.cause.as_str()).collect();
-    let message = format!("the protocol blocks this session: {}. {what_to_do}", causes.join("; "));
+    let message = format!("{why}: {}. {what_to_do}", causes.join("; "));
     let refused = checks.iter().filter(|it| it.verdict != CheckVerdict::Pass);
-    Err(crate::error::Error::ProtocolBlocked {
+    crate::error::Error::ProtocolBlocked {
         message,
         checks: refused
             .map(|it| crate::error::RefusedCheck {
+                id: it.id(session),
                 rule: it.rule.as_str().to_uppercase(),
                 verdict: it.verdict.as_str().to_uppercase(),
                 cause: it.cause.clone(),
                 record_id: it.record_kind.zip(it.record_id).map(|(kind, id)| crate::ids::show(kind, id)),
             })
             .collect(),
-    })
+    }
+}
+
+/// CONFLICT: the answer that was to be settled is not what the care rules say now.
+pub fn answers_changed() -> crate::error::Error {
+    crate::error::Error::Conflict {
+        message:
+            "the care rules do not give this answer any more: ask them again (chartCompleteness, sessionChecks) and \
+                  settle what they say now"
+                .to_owned(),
+        current_version: None,
+    }
+}
+
+/// An answer with the session that it is about: what the API shows.
+#[derive(Debug, Clone)]
+pub struct SessionCheck {
+    /// The session.
+    pub session: Uuid,
+    /// The answer.
+    pub kept: KeptCheck,
+}
+
+impl SessionCheck {
+    /// The answers to one session.
+    pub fn all(session: Uuid, checks: &[KeptCheck]) -> Vec<Self> {
+        checks.iter().map(|kept| Self { session, kept: kept.clone() }).collect()
+    }
 }
 
 /// Going on in spite of a check.
@@ -353,6 +422,11 @@ pub struct Content<'a> {
 pub fn missing(session: &TreatmentSession, parts: &Parts) -> Missing {
     let mut missing = Missing::default();
     let status = session.status;
+    missing.unless(
+        session.supervisor_id != Some(session.practitioner_id),
+        "supervisorId",
+        "is the practitioner: nobody supervises themselves",
+    );
     missing.unless(status.is_over(), "status", &format!("is {}: complete or stop the session first", status.words()));
     let treated = matches!(status, SessionStatus::Completed | SessionStatus::Stopped);
     if !treated {

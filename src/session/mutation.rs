@@ -7,8 +7,8 @@ use super::request::{
     UpdateSessionPayload,
 };
 use super::{
-    CheckVerdict, DeviceUse, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, missing, refuse_blocked,
-    store,
+    CheckVerdict, DeviceUse, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,
+    refuse_blocked, store,
 };
 use crate::access::Scope;
 use crate::care::store as care;
@@ -75,14 +75,23 @@ async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate
     due::refresh(scope, plan, done).await
 }
 
-/// Notes the reasons for going on at the checks that warn.
-fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) {
-    for (rule, reason) in overrides {
-        let warned = |it: &&mut KeptCheck| it.rule == rule && it.verdict == CheckVerdict::Warn;
+/// Notes the reasons for going on at the checks that warn. A reason for one answer that is not there is CONFLICT.
+fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
+    let id = session.id;
+    for given in overrides {
+        let seen = |it: &KeptCheck| given.check.as_ref().is_none_or(|check| it.id(id) == *check);
+        let warned = |it: &&mut KeptCheck| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it);
+        let mut noted = false;
         for check in session.checks.iter_mut().filter(warned) {
-            check.overridden = Some(Override { reason: reason.clone(), by, supervisor_id: None, at: ids::now() });
+            let reason = given.reason.clone();
+            check.overridden = Some(Override { reason, by, supervisor_id: None, at: ids::now() });
+            noted = true;
+        }
+        if given.check.is_some() && !noted {
+            return Err(super::answers_changed());
         }
     }
+    Ok(())
 }
 
 /// What to do about a block before a treatment.
@@ -105,6 +114,9 @@ async fn check_links(scope: &mut Scope, session: &TreatmentSession, prefix: &str
         if let Some(why) = unfit(member, Some(StaffRole::Practitioner)) {
             faults.add(format!("input.{prefix}{path}"), why);
         }
+    }
+    if session.supervisor_id == Some(session.practitioner_id) {
+        faults.add(format!("input.{prefix}supervisorId"), "is the practitioner: nobody supervises themselves");
     }
     let location = people::locations(scope, &[session.location_id]).await?.into_iter().next();
     if !location.is_some_and(|location| location.active) {
@@ -162,10 +174,10 @@ async fn add(
     session.stamp = Stamp::new(Some(author), ids::now());
     complete(scope, &mut session, &mut parts).await?;
     session.checks = care::evaluate(scope, &session, &parts).await?;
-    note_overrides(&mut session, overrides, author);
+    note_overrides(&mut session, overrides, author)?;
     // What was done is written down whatever the rules say; what is only beginning can still be stopped.
     if session.status == SessionStatus::InProgress {
-        refuse_blocked(&session.checks, PREPARE)?;
+        refuse_blocked(session.id, &session.checks, PREPARE)?;
     }
     store::add(scope, &session, &parts).await?;
     refresh_recalls(scope, &session).await?;
@@ -201,6 +213,35 @@ async fn end(
     Ok(session)
 }
 
+/// What to do about a block before a signature.
+const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessionCheck";
+
+/// Asks the care rules once more, with what is true now, and refuses what nobody settled. An answer that the signer's
+/// version of the session has not is PROTOCOL_BLOCKED with its id, a warning too: it was never shown.
+async fn ask_again(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: &Parts,
+    lacks: &mut signing::Missing,
+) -> crate::error::Result<()> {
+    let now = care::evaluate(scope, session, parts).await?;
+    let shown = std::mem::replace(&mut session.checks, now);
+    let open = |it: &&KeptCheck| !it.is_settled();
+    let new: Vec<&KeptCheck> =
+        session.checks.iter().filter(open).filter(|it| !shown.iter().any(|old| old.is_same(it))).collect();
+    if !new.is_empty() {
+        let why = "what the care rules say has changed since this session was saved";
+        let what_to_do = "Settle each answer by its id (checkId of overrideSessionCheck or signOffSessionCheck)";
+        return Err(blocked(session.id, &session.checks, &new, why, what_to_do));
+    }
+    for check in session.checks.iter().filter(open).filter(|it| it.verdict == CheckVerdict::Warn) {
+        let place = shown.iter().position(|old| old.is_same(check)).unwrap_or_default();
+        let message = format!("{}: give a reason with overrideSessionCheck", check.cause);
+        lacks.unless(false, &format!("checks.{place}"), &message);
+    }
+    Ok(())
+}
+
 /// Signs a session that lacks nothing.
 async fn sign(
     scope: &mut Scope,
@@ -214,7 +255,7 @@ async fn sign(
     let mut lacks = missing(&session, &parts);
     let may = match meaning {
         SignatureMeaning::Author => session.practitioner_id == signer,
-        SignatureMeaning::Supervisor => session.supervisor_id == Some(signer),
+        SignatureMeaning::Supervisor => session.supervisor_id == Some(signer) && session.practitioner_id != signer,
         SignatureMeaning::Reviewer => session.practitioner_id != signer,
     };
     lacks.unless(
@@ -222,12 +263,9 @@ async fn sign(
         "input.meaning",
         "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
     );
-    for (i, check) in session.checks.iter().enumerate().filter(|(_, it)| it.verdict == CheckVerdict::Warn) {
-        let message = format!("{}: give a reason with overrideSessionCheck", check.cause);
-        lacks.unless(check.is_settled(), &format!("checks.{i}"), &message);
-    }
+    ask_again(scope, &mut session, &parts, &mut lacks).await?;
     lacks.into_result()?;
-    refuse_blocked(&session.checks, "A supervising prescriber signs it off with signOffSessionCheck")?;
+    refuse_blocked(session.id, &session.checks, SIGN_OFF)?;
     let now = ids::now();
     session.stamp = session.stamp.changed(Some(signer), now);
     let content = super::Content { session: &session, areas: &parts.areas, products: &parts.products };
@@ -287,9 +325,16 @@ impl SessionMutation {
                 }
                 fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
                 let now = parts.as_ref().unwrap_or(&unchanged);
+                if before.modality != after.modality {
+                    // What was settled was settled for another kind of treatment.
+                    after.checks.clear();
+                }
                 after.checks = care::evaluate(scope, &after, now).await?;
+                if before.status == SessionStatus::Preparation {
+                    care::drop_lapsed(scope, &mut after.checks).await?;
+                }
                 if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
-                    refuse_blocked(&after.checks, PREPARE)?;
+                    refuse_blocked(id, &after.checks, PREPARE)?;
                 }
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
                 refresh_recalls(scope, &after).await?;

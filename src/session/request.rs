@@ -12,14 +12,27 @@ use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 
-/// The reasons for going on that came with a session, by rule.
-pub(crate) type Overrides = Vec<(CheckRule, String)>;
+/// A reason for going on that came with a session.
+pub(crate) struct GivenReason {
+    /// The rule.
+    pub(super) rule: CheckRule,
+    /// The one answer that was seen; all that the rule warns of when absent.
+    pub(super) check: Option<String>,
+    /// Why.
+    pub(super) reason: String,
+}
+
+/// The reasons for going on that came with a session.
+pub(crate) type Overrides = Vec<GivenReason>;
 
 /// A reason for going on in spite of what a rule WARNs of. A BLOCK takes a supervising prescriber: signOffSessionCheck.
 #[derive(InputObject)]
 pub struct CheckOverrideInput {
     /// The rule.
     pub(super) rule: CheckRule,
+    /// Only this answer, by the `id` that `sessionChecks` gave it for a session of the same `id`: all that the rule warns
+    /// of when absent. An answer that is no longer the same is CONFLICT.
+    pub(super) check_id: Option<ID>,
     /// Why, at most 2,000 characters.
     pub(super) reason: String,
 }
@@ -233,7 +246,11 @@ impl LogSessionInput {
         let mut inputs = Inputs::new();
         let overrides = self.overrides.iter().enumerate();
         let overrides: Overrides = overrides
-            .map(|(i, it)| (it.rule, inputs.text(&format!("overrides.{i}.reason"), &it.reason, 2000)))
+            .map(|(i, it)| GivenReason {
+                rule: it.rule,
+                check: it.check_id.as_ref().map(|id| id.to_string()),
+                reason: inputs.text(&format!("overrides.{i}.reason"), &it.reason, 2000),
+            })
             .collect();
         let parts = read_parts(&mut inputs, "", &self.areas, &self.products, self.modality);
         let started_at = inputs.past_time("startedAt", self.started_at.0);

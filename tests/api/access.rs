@@ -307,7 +307,7 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("MaintenanceEstimate", "treatmentPlan/maintenanceEstimate", CLINICAL, "from likely until basis points explanation"),
     ("TreatmentPlanConnection", "patient/treatmentPlans", CLINICAL, "edges nodes pageInfo totalCount"),
     ("TreatmentPlanEdge", "treatmentPlans/edges/0", CLINICAL, "node cursor"),
-    ("SessionCheck", "treatmentPlan/sessions/nodes/0/checks/0", CLINICAL, "rule verdict cause recordId recordKind protocolVersion override settled"),
+    ("SessionCheck", "treatmentPlan/sessions/nodes/0/checks/0", CLINICAL, "id rule verdict cause recordId recordKind protocolVersion override settled"),
     ("CheckOverride", "treatmentPlan/sessions/nodes/0/checks/0/override", CLINICAL, "reason by supervisor at"),
     ("SessionChecks", "sessionChecks", PRACTITIONER, "verdict protocolVersion checks"),
     ("Aftercare", "treatmentPlan/sessions/nodes/0/aftercare", CLINICAL, "session at timeZone inForce upcoming localWindows checkInsDue \
@@ -316,7 +316,7 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("AftercareCheckIn", "treatmentPlan/sessions/nodes/0/aftercare/checkInsUpcoming/0", CLINICAL, "code label dueFrom dueUntil"),
     ("LocalWindow", "treatmentPlan/sessions/nodes/0/aftercare/localWindows/0", CLINICAL, "code starts ends"),
     ("ChartCompleteness", "chartCompleteness", CLINICAL, "ready signed items"),
-    ("CompletenessItem", "chartCompleteness/items/0", CLINICAL, "field message cost"),
+    ("CompletenessItem", "chartCompleteness/items/0", CLINICAL, "field message cost checkId"),
     ("Protocol", "protocol", ALL, "id name copiedFrom active publishedVersion draftVersion versions version createdAt createdBy updatedAt \
         updatedBy history"),
     ("ProtocolVersion", "protocolVersion", ALL, "id protocol number status modality indications rules publishedAt publishedBy changeNote \
@@ -422,6 +422,9 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let consultation = anna.sign_consultation(&consultation).await;
     let (device, product) = (anna.device("Chart Pen").await, anna.product("Chart serum").await);
     let lot = anna.lot(&product, "L-1").await;
+    let email = format!("{}@staff.example", uuid::Uuid::now_v7());
+    let supervisor = json!({"email": email, "displayName": "Sue", "role": "PRACTITIONER", "password": PASSWORD});
+    let supervisor = admin.make("addStaff", "staff", supervisor).await;
     let session = anna
         .session_with(
             &patient,
@@ -429,7 +432,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
                 "device": {"deviceId": device.id},
                 "products": [{"role": "CARTRIDGE", "product": "12-pin cartridge"}, {"role": "SERUM", "lotId": lot.id}],
                 "anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"},
-                "supervisorId": anna.id(),
+                "supervisorId": supervisor.id,
             }),
         )
         .await;
@@ -514,7 +517,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
         "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
-        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "patient": patient.id, "health": health.id,
+        "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
     });
@@ -707,7 +710,7 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let new_staff = json!({"email": format!("{fresh}@staff.example"), "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
     let staff = || admin.make("addStaff", "staff", new_staff.clone());
     let new_patient = json!({"legalName": {"given": "New", "family": fresh}, "birthDate": "1980-01-01"});
-    let links = json!({"patientId": patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": anna.id()});
+    let links = json!({"patientId": patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": ids["supervisor"]});
     let device = || anna.make("addDevice", "device", json!({"model": fresh, "kind": "RF"}));
     let product = || anna.make("addProduct", "product", json!({"name": fresh, "role": "SERUM"}));
     let lot = || anna.make("addProductLot", "productLot", json!({"productId": ids["product"], "lot": fresh}));
@@ -860,7 +863,7 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
         "updateOutcome" => anna.outcome(&patient, "3", 1, json!({})).await.edit_with(json!({"patch": {"score": "2"}})),
         "markOutcomeEnteredInError" => anna.outcome(&patient, "3", 1, json!({})).await.edit(),
         "updateSession" => {
-            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": anna.id(), "note": "Calm",
+            let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": ids["supervisor"], "note": "Calm",
                 "device": {"deviceId": ids["device"]}, "products": [{"role": "SERUM", "lotId": ids["lot"]}]});
             anna.started_session(&patient).await.edit_with(json!({"patch": patch}))
         }

@@ -3,7 +3,7 @@
 use crate::staff::colleague;
 use crate::support::*;
 
-const CHECKS: &str = "session { id version status checks { rule verdict cause recordId settled override { reason by { id } supervisor { id } } } }";
+const CHECKS: &str = "session { id version status checks { id rule verdict cause recordId settled override { reason by { id } supervisor { id } } } }";
 
 /// The checks that do not pass, as (rule, verdict, settled).
 fn against(session: &Value) -> Vec<(String, String, bool)> {
@@ -219,4 +219,150 @@ async fn aftercare_is_what_holds_at_that_moment_by_the_location_s_clock() {
     let without = anna.session(&patient).await;
     let none = anna.graphql(query, json!({"id": without.id, "at": "2026-12-01T00:00:00Z"})).await.ok();
     assert_eq!(none["session"]["aftercare"], Value::Null, "no protocol, nothing to say");
+}
+
+/// A patient who takes isotretinoin, and a session for her by Anna that is prepared and blocked by it.
+async fn blocked(anna: &SignedIn, clinic: &Clinic, prescriber: &SignedIn) -> (Made, Value) {
+    let (patient, consultation) = ready(anna).await;
+    let plan = anna.plan(&consultation, &anna.protocol().await).await;
+    let pill =
+        json!({"patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg"});
+    anna.make("addHealthEntry", "healthEntry", pill).await;
+    let me = Made::of(&prescriber.ask("{ me { id version } }").await["me"]);
+    clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING", "planId": plan.id,
+        "status": "PREPARATION", "areas": [{"area": "CHEEK", "needleDepthMm": "1.5", "passes": 2}],
+        "device": {"model": "Derma Pen 4", "kind": "MOTORISED_PEN"}});
+    let session = anna.does("startSession", start, CHECKS).await.ok()["startSession"]["session"].clone();
+    (patient, session)
+}
+
+/// The answers that do not pass.
+fn speaking_against(session: &Value) -> Vec<Value> {
+    session["checks"].as_array().unwrap().iter().filter(|it| it["verdict"] != "PASS").cloned().collect()
+}
+
+async fn patched(by: &SignedIn, session: &Value, patch: Value) -> Answer {
+    by.does("updateSession", Made::of(session).edit_with(json!({"patch": patch})), CHECKS).await
+}
+
+async fn signed_off(by: &SignedIn, session: &Value, more: Value) -> Answer {
+    let mut input = json!({"sessionId": session["id"], "expectedVersion": session["version"], "rule": "CONTRAINDICATION", "reason": "Low dose"});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    by.does("signOffSessionCheck", input, CHECKS).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_a_sign_off_of_their_own() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (_, session) = blocked(&anna, &clinic, &bob).await;
+    let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    assert_eq!(against(&settled), [row("CONTRAINDICATION", "BLOCK", true)]);
+    // Who signed off takes the session over: what he signed off is lost with that, and it can't begin.
+    let over = json!({"practitionerId": bob.id(), "status": "IN_PROGRESS"});
+    assert_eq!(patched(&bob, &settled, over).await.code(), "PROTOCOL_BLOCKED");
+    let over =
+        patched(&bob, &settled, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
+    assert_eq!(against(&over), [row("CONTRAINDICATION", "BLOCK", false)]);
+    assert_eq!(signed_off(&bob, &over, json!({})).await.code(), "FORBIDDEN");
+    // Given back, it is not settled again; and once he treated, he signs nothing off of it.
+    let back =
+        patched(&bob, &over, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
+    assert_eq!(against(&back), [row("CONTRAINDICATION", "BLOCK", false)]);
+    let settled = signed_off(&bob, &back, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let begun =
+        patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
+    let his =
+        patched(&anna, &begun, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
+    let hers =
+        patched(&anna, &his, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
+    let refused = signed_off(&bob, &hers, json!({})).await;
+    assert!(refused.code() == "FORBIDDEN" && refused.text.contains("you were the practitioner"), "{}", refused.text);
+    let alone = patched(&anna, &hers, json!({"supervisorId": anna.id()})).await;
+    assert_eq!(alone.faults(), ["input.patch.supervisorId"], "nobody supervises themselves");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_off_of_who_may_no_longer_give_one_begins_nothing() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (_, session) = blocked(&anna, &clinic, &bob).await;
+    let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
+    let bare = clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": null}))).await;
+    assert_eq!(patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.code(), "PROTOCOL_BLOCKED");
+    clinic.admin().make("updateStaff", "staff", bare.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let begun =
+        patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
+    // What was signed off when the treatment began stays signed off.
+    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
+    clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"active": false}))).await;
+    let done = anna.make("completeSession", "session", Made::of(&begun).edit()).await;
+    anna.sign_session(&done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_asks_the_rules_again_and_an_answer_is_settled_by_its_id() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (patient, _) = ready(&anna).await;
+    let rules = anna.protocol().await;
+    let product = anna.product("Serum").await;
+    let old = json!({"productId": product.id, "lot": "OLD", "expiresOn": day(-30)});
+    let lot = anna.make("addProductLot", "productLot", old).await;
+    let mut input = session_to_sign(&patient, &anna.location);
+    input["protocolVersionId"] = json!(rules.version);
+    input["products"] = json!([{"role": "SERUM", "lotId": lot.id}]);
+    // The answer of the question beforehand is named in the session, which has the id that was asked with.
+    input["id"] = json!(new_id("session"));
+    let query =
+        "query ($input: LogSessionInput!) { sessionChecks(input: $input) { checks { id rule verdict cause } } }";
+    let asked = anna.graphql(query, json!({"input": input})).await.ok()["sessionChecks"].clone();
+    let seen = speaking_against(&asked)[0].clone();
+    input["overrides"] = json!([{"rule": "LOT", "checkId": "check_00", "reason": "Looked at"}]);
+    assert_eq!(anna.does("logSession", input.clone(), CHECKS).await.code(), "CONFLICT");
+    input["overrides"] = json!([{"rule": "LOT", "checkId": seen["id"], "reason": "Looked at"}]);
+    let logged = anna.does("logSession", input, CHECKS).await.ok()["logSession"]["session"].clone();
+    assert_eq!(against(&logged), [row("LOT", "WARN", true)]);
+    assert_eq!(speaking_against(&logged)[0]["id"], seen["id"]);
+    let session = Made::of(&logged);
+    let ready = "query ($id: ID!) { chartCompleteness(recordId: $id) { ready items { checkId cost } } }";
+    let lacks = async || anna.graphql(ready, json!({"id": session.id})).await.ok()["chartCompleteness"].clone();
+    assert_eq!(lacks().await["ready"], true);
+    // The lot is recalled, and the patient tells of her pill: the session still says what it said.
+    anna.make("noteLotRecall", "productLot", lot.edit_with(json!({"reason": "Particles"}))).await;
+    let recalled = lacks().await;
+    assert_eq!(
+        (&recalled["ready"], recalled["items"].as_array().map(Vec::len)),
+        (&json!(false), Some(1)),
+        "{recalled}"
+    );
+    let refused = anna.does("signSession", session.edit(), "__typename").await;
+    assert_eq!(refused.code(), "PROTOCOL_BLOCKED", "{}", refused.text);
+    let told = refused.errors[0]["extensions"]["checks"].as_array().unwrap().clone();
+    let recall = told.iter().find(|it| it["cause"].as_str().unwrap().contains("recalled")).unwrap();
+    assert_eq!(recall["id"], recalled["items"][0]["checkId"]);
+    // A reason for what was seen leaves the recall open; by its id it is settled.
+    let give = |version: i64, more: Value| {
+        let mut input =
+            json!({"sessionId": session.id, "expectedVersion": version, "rule": "LOT", "reason": "Talked about"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let again = anna.does("overrideSessionCheck", give(1, json!({})), CHECKS).await.ok();
+    let again = &again["overrideSessionCheck"]["session"];
+    let open: Vec<Value> = speaking_against(again).into_iter().filter(|it| it["settled"] == false).collect();
+    assert!(open.len() == 1 && open[0]["id"] == recall["id"], "{again}");
+    let gone = anna.does("overrideSessionCheck", give(2, json!({"checkId": "check_00"})), CHECKS).await;
+    assert_eq!(gone.code(), "CONFLICT");
+    assert_eq!(
+        anna.does("overrideSessionCheck", give(1, json!({"checkId": recall["id"]})), CHECKS).await.code(),
+        "CONFLICT",
+        "another version"
+    );
+    anna.does("overrideSessionCheck", give(2, json!({"checkId": recall["id"]})), CHECKS).await.ok();
+    assert_eq!(lacks().await["ready"], true);
+    let signed = anna.does("signSession", json!({"id": session.id, "expectedVersion": 3}), CHECKS).await.ok();
+    assert_eq!(speaking_against(&signed["signSession"]["session"]).len(), 2, "both are on the record");
 }

@@ -4,6 +4,7 @@ use crate::ids;
 use crate::protocol::defaults;
 use crate::record::Stamp;
 use crate::scalars;
+use crate::session::Override;
 use chrono::{TimeDelta, TimeZone};
 use proptest::prelude::*;
 
@@ -20,6 +21,7 @@ fn noon(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// Facts that nothing speaks against, on 15 June.
+#[derive(Clone)]
 struct Case {
     rules: Rules,
     areas: Vec<AreaFact>,
@@ -59,7 +61,7 @@ impl Case {
     fn checks(&self) -> Vec<KeptCheck> {
         checks(&Facts {
             rules: &self.rules,
-            protocol_version: ids::new_id(),
+            protocol_version: Uuid::from_u128(1),
             protocol_modality: Modality::Microneedling,
             modality: self.modality,
             started_at: noon(day(6, 15)),
@@ -69,7 +71,7 @@ impl Case {
             lots: &self.lots,
             cream: self.cream,
             skin_type: self.skin_type,
-            patient: ids::new_id(),
+            patient: Uuid::from_u128(2),
             health: &self.health,
             sessions: &self.sessions,
             consent: self.consent,
@@ -289,8 +291,8 @@ fn a_session_needs_its_consent() {
     for (consent, against) in [
         (ConsentFact::InForce(id), false),
         (ConsentFact::Missing, true),
-        (ConsentFact::Ended(id), true),
-        (ConsentFact::Expired(id), true),
+        (ConsentFact::Ended(id, Some(day(6, 1))), true),
+        (ConsentFact::Expired(id, None), true),
     ] {
         let found = Case { consent, ..Case::fine() }.against();
         let expected: &[_] = if against { &[(CheckRule::Consent, CheckVerdict::Block)] } else { &[] };
@@ -393,25 +395,103 @@ fn the_numbing_cream_has_its_own_list_and_its_minutes() {
     assert_eq!(blood.against(), [(CheckRule::Anaesthetic, Block)]);
 }
 
-#[test]
-fn an_override_stays_while_the_answer_gets_no_stricter() {
-    let case = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
-    let mut before = case.checks();
-    let done = crate::session::Override {
-        reason: "Wanted".to_owned(),
-        by: ids::new_id(),
-        supervisor_id: None,
-        at: ids::now(),
-    };
-    for check in before.iter_mut().filter(|it| it.verdict == CheckVerdict::Warn) {
+/// Whether everything that was settled in one case stays settled in another.
+fn stays(seen: &Case, later: &Case) -> bool {
+    let done = Override { reason: "Wanted".to_owned(), by: ids::new_id(), supervisor_id: None, at: ids::now() };
+    let mut before = seen.checks();
+    for check in before.iter_mut().filter(|it| it.verdict != CheckVerdict::Pass) {
         check.overridden = Some(done.clone());
     }
-    let of_interval =
-        |found: &[KeptCheck]| found.iter().find(|it| it.rule == CheckRule::Interval).expect("one").overridden.clone();
-    assert_eq!(of_interval(&keep_overrides(&before, case.checks())), Some(done));
-    let mut strict = case;
-    strict.rules.blocks.interval = true;
-    assert_eq!(of_interval(&keep_overrides(&before, strict.checks())), None);
+    let now = keep_overrides(&before, later.checks(), ids::new_id());
+    let mut against = now.iter().filter(|it| it.verdict != CheckVerdict::Pass).peekable();
+    assert!(against.peek().is_some(), "{now:#?}");
+    against.all(|it| it.overridden.as_ref() == Some(&done))
+}
+
+/// A case with a change.
+fn but(case: &Case, change: impl FnOnce(&mut Case)) -> Case {
+    let mut other = case.clone();
+    change(&mut other);
+    other
+}
+
+#[test]
+fn an_override_settles_the_cause_that_was_seen_and_nothing_else() {
+    let soon = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
+    assert!(stays(&soon, &soon));
+    let moved = but(&soon, |it| {
+        it.sessions = it.sessions.iter().cloned().map(|one| EarlierSession { day: day(6, 12), ..one }).collect();
+    });
+    let second_area = but(&soon, |it| {
+        let both = vec![(BodyArea::Cheek, Side::Left), (BodyArea::Nose, Side::Midline)];
+        it.sessions = it.sessions.iter().cloned().map(|one| EarlierSession { areas: both.clone(), ..one }).collect();
+        it.areas.push(AreaFact { area: BodyArea::Nose, side: Side::Midline, depth_mm: None });
+    });
+    let table = [
+        ("a stricter answer", soon.clone(), but(&soon, |it| it.rules.blocks.interval = true)),
+        (
+            "another session",
+            soon.clone(),
+            but(&soon, |it| it.sessions = vec![session(day(6, 10), BodyArea::Cheek, Side::Left)]),
+        ),
+        ("two days closer", soon.clone(), moved),
+        ("a second area", soon.clone(), second_area),
+    ];
+    for (what, seen, later) in table {
+        assert!(!stays(&seen, &later), "{what}");
+    }
+    let deep = |area, side, depth| Case { areas: vec![AreaFact { area, side, depth_mm: Some(depth) }], ..Case::fine() };
+    let cheek = deep(BodyArea::Cheek, Side::Left, Decimal::new(36, 1));
+    assert!(stays(&cheek, &cheek));
+    for other in [
+        deep(BodyArea::Cheek, Side::Left, Decimal::new(70, 1)),
+        deep(BodyArea::Cheek, Side::Right, Decimal::new(36, 1)),
+        deep(BodyArea::Periorbital, Side::Left, Decimal::new(36, 1)),
+    ] {
+        assert!(!stays(&cheek, &other), "{:?}", other.areas);
+    }
+}
+
+#[test]
+fn what_depends_on_the_days_since_is_settled_for_those_days() {
+    let pill = |code: &str, on| HealthEntry { last_dose_on: Some(on), ..entry(code) };
+    let taken = pill("isotretinoin", day(5, 1));
+    let first = Case { health: vec![taken.clone()], ..Case::fine() };
+    let later = but(&first, |it| it.health = vec![HealthEntry { last_dose_on: Some(day(6, 10)), ..taken.clone() }]);
+    assert!(stays(&first, &first) && !stays(&first, &later));
+    let expired = |on| {
+        let lot =
+            LotFact { product: "Serum".to_owned(), lot: Some("S-1".to_owned()), expires_on: Some(on), known: None };
+        Case { lots: vec![lot], ..Case::fine() }
+    };
+    assert!(stays(&expired(day(6, 1)), &expired(day(6, 1))) && !stays(&expired(day(6, 1)), &expired(day(3, 1))));
+    let withdrawn = |on| Case { consent: ConsentFact::Ended(Uuid::from_u128(9), Some(on)), ..Case::fine() };
+    assert!(!stays(&withdrawn(day(6, 1)), &withdrawn(day(6, 2))));
+}
+
+#[test]
+fn who_becomes_the_practitioner_loses_what_they_signed_off() {
+    let mut case = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
+    case.rules.blocks.interval = true;
+    let (prescriber, other) = (ids::new_id(), ids::new_id());
+    let mut before = case.checks();
+    for check in before.iter_mut().filter(|it| it.verdict == CheckVerdict::Block) {
+        let at = ids::now();
+        check.overridden =
+            Some(Override { reason: "Agreed".to_owned(), by: prescriber, supervisor_id: Some(prescriber), at });
+    }
+    let settled = |practitioner| keep_overrides(&before, case.checks(), practitioner).iter().all(KeptCheck::is_settled);
+    assert!(settled(other) && !settled(prescriber));
+}
+
+#[test]
+fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
+    let area = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(36, 1)) };
+    let found = Case { areas: vec![area, area], ..Case::fine() }.checks();
+    let session = ids::new_id();
+    let ids: std::collections::BTreeSet<String> = found.iter().map(|it| it.id(session)).collect();
+    assert_eq!(ids.len(), found.len());
+    assert!(found.iter().all(|it| it.id(session) == it.clone().id(session) && it.id(session) != it.id(Uuid::nil())));
 }
 
 #[test]
