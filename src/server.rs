@@ -12,7 +12,7 @@ use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
-use crate::operation::Service;
+use crate::operation::{Cursors, Service};
 use crate::photo::intake::Intake;
 use crate::{custody, demo, equip, evidence, graphql, photo, privacy};
 use actix_web::dev::ServerHandle;
@@ -288,6 +288,7 @@ impl Server {
             objects,
             links,
             refused: Notify::new(),
+            cursors: Cursors::new(settings.database.keys().key("cursors")?),
         });
         password::make_ready().await.map_err(|error| error.operator_message())?;
         if settings.unsafe_no_access_log {

@@ -19,6 +19,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for AdverseEvent {
     const NAME: &'static str = "AdverseEvent";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// How an adverse event stood at a later moment.

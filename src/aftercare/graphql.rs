@@ -15,6 +15,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for AftercareNote {
     const NAME: &'static str = "AftercareNote";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// An aftercare note.

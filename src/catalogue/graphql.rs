@@ -13,12 +13,21 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for Device {
     const NAME: &'static str = "Device";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for Product {
     const NAME: &'static str = "Product";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for ProductLot {
     const NAME: &'static str = "ProductLot";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A recall by the maker or an authority.

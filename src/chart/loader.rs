@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 impl Listed for TimelineEntry {
     const NAME: &'static str = "TimelineEntry";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        None
+    }
 }
 
 /// A patient's timeline, windowed: siblings with the same window share one statement.
@@ -110,7 +113,7 @@ pub async fn timeline(
         ctx.operation()?.in_emergency_of(part.kind, Some(patient))?;
     }
     let order = order("at", "id");
-    let window = arguments.window(&order)?;
+    let window = arguments.window::<TimelineEntry>(ctx, &order).await?;
     let key = TimelineOf { patient, condition: condition.clone(), window: window.clone() };
     let rows = ctx.batches()?.load_one(key).await?.unwrap_or_default();
     let count = batch_counter(ctx, TimelineCounted { patient, condition })?;

@@ -20,7 +20,7 @@ pub struct DatabaseSettings {
     #[arg(long, global = true, env = "CLINIC_DATA_DIR", default_value = ".clinic", value_name = "DIR")]
     pub data_dir: PathBuf,
 
-    /// Where the keys are that are not in the database: of checkpoints and of second factors; absent, the folder keys in the data folder
+    /// Where the keys are that are not in the database: of checkpoints, of second factors and of cursors; absent, the folder keys in the data folder
     #[arg(long, global = true, env = "CLINIC_KEY_DIR", value_name = "DIR")]
     pub key_dir: Option<PathBuf>,
 

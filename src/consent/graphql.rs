@@ -17,12 +17,21 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 impl Listed for ConsentTemplate {
     const NAME: &'static str = "ConsentTemplate";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for ConsentTemplateVersion {
     const NAME: &'static str = "ConsentTemplateVersion";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for Consent {
     const NAME: &'static str = "Consent";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// The version of a text with a status of which it has one at most.

@@ -15,6 +15,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for Consultation {
     const NAME: &'static str = "Consultation";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A product tried on a small patch of skin.

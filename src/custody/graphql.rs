@@ -13,9 +13,15 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 impl Listed for LegalHold {
     const NAME: &'static str = "LegalHold";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for PatientErasure {
     const NAME: &'static str = "PatientErasure";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A legal hold: while it is in force the patient's record can't be erased.

@@ -13,6 +13,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for HealthEntry {
     const NAME: &'static str = "HealthEntry";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// An entry of a patient's health history.
@@ -137,7 +140,7 @@ impl HealthQuery {
             let condition = filter.unwrap_or_default().read()?;
             let order_by = order_by.unwrap_or_default();
             let order = order_by.order();
-            let window = PageArguments { first, after, last, before }.window(&order)?;
+            let window = PageArguments { first, after, last, before }.window::<HealthEntry>(ctx, &order).await?;
             let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
             let count = counter(move |operation| {
                 let condition = condition.clone();

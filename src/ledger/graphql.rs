@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 impl Listed for RecordVersion {
     const NAME: &'static str = "RecordVersion";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        None
+    }
 }
 
 /// One version of a record: who did what, when, and which fields changed.
@@ -133,7 +136,8 @@ pub async fn history(
         direction: Direction::Desc,
         sample: Key::Number(0),
     };
-    let window: Window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
+    let window: Window =
+        PageArguments { first, after, ..PageArguments::default() }.window::<RecordVersion>(ctx, &order).await?;
     let before = window.from.as_ref().and_then(|(key, _)| if let Key::Number(seq) = key { Some(*seq) } else { None });
     let key = HistoryOf { kind, record, before, limit: window.limit + 1 };
     let versions = ctx.batches()?.load_one(key).await?.unwrap_or_default();

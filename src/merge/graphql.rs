@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 impl Listed for PatientMerge {
     const NAME: &'static str = "PatientMerge";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// How many records of a kind moved from one patient to another.

@@ -1,9 +1,11 @@
 //! One GraphQL operation: who sent it, the one picture it reads, and the transaction of each of its mutations.
 
 mod batch;
+mod cursors;
 mod input;
 
 pub use batch::{Batch, Batches, batches};
+pub use cursors::{CursorOf, Cursors};
 pub use input::{Inputs, patched};
 
 use crate::access::refusal::{self, RefusedTry, Tried};
@@ -69,6 +71,8 @@ pub struct Service {
     pub objects: Objects,
     /// Signs the links to them.
     pub links: Links,
+    /// Seals the cursors of lists.
+    pub cursors: Cursors,
     /// Sends mail, if the settings say by whom.
     pub mailer: Option<Mailer>,
     /// Told of each refused try to sign in that waits to be written to the access logs.
@@ -107,6 +111,7 @@ pub struct Operation {
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Vec<Shown>>,
     changes: std::sync::Mutex<Vec<usize>>,
+    org: std::sync::Mutex<Option<Uuid>>,
     key_refused: AtomicBool,
     records: AtomicU64,
     emergency_only: std::sync::Mutex<EmergencyOnly>,
@@ -166,8 +171,21 @@ impl Operation {
         let emergency_only = std::sync::Mutex::default();
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        let sign_in = std::sync::Mutex::default();
-        Self { service, facts, pass, reader, shown, changes, key_refused, records, emergency_only, sign_in, _under_way }
+        let (org, sign_in) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        Self {
+            service,
+            facts,
+            pass,
+            reader,
+            shown,
+            changes,
+            org,
+            key_refused,
+            records,
+            emergency_only,
+            sign_in,
+            _under_way,
+        }
     }
 
     /// The service.
@@ -220,6 +238,21 @@ impl Operation {
         MutexGuard::try_map(guard, Option::as_mut).map_err(|_| Error::Internal("the reading scope is gone".to_owned()))
     }
 
+    /// The organisation that is asked now. Known without waiting once something was read.
+    pub async fn org(&self) -> Result<Uuid> {
+        let known = self.org.lock().ok().and_then(|org| *org);
+        match known {
+            Some(org) => Ok(org),
+            None => Ok(self.reader().await?.org()),
+        }
+    }
+
+    /// Notes that the viewer learns of one more patient, whose record is not itself in the answer: what tells that a list
+    /// goes on tells of the next one in it.
+    pub fn show(&self, patient: Uuid) {
+        self.note_seen(BTreeSet::from([patient]), BTreeSet::new());
+    }
+
     async fn open(&self, writable: bool) -> Result<Scope> {
         let pass = self.pass().await;
         let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
@@ -266,6 +299,9 @@ impl Operation {
         if let Ok(mut changes) = self.changes.lock() {
             changes.push(errors);
         }
+        if let Ok(mut org) = self.org.lock() {
+            *org = None;
+        }
         *self.pass.lock().await = Pass { token: Some(token), by_cookie };
     }
 
@@ -301,6 +337,9 @@ impl Operation {
             *only = scope.emergency_only();
         }
         let turn = self.changes.lock().map_or(0, |changes| changes.len());
+        if let Ok(mut org) = self.org.lock() {
+            *org = Some(scope.org());
+        }
         if let Ok(mut shown) = self.shown.lock() {
             let viewer = (scope.org(), scope.viewer().actor());
             // The one whose turn it is comes last.

@@ -18,9 +18,15 @@ pub const SIGN_IN: &str = "sign_in";
 
 impl Listed for Location {
     const NAME: &'static str = "Location";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for Staff {
     const NAME: &'static str = "Staff";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A clinic group. Everything belongs to one organisation, and nobody sees another's.
@@ -399,7 +405,7 @@ impl OrganisationQuery {
         let filter = store::PlaceFilter { active: filter.active, role: filter.role };
         let order_by = order_by.unwrap_or_default();
         let order = order_by.order(STAFF_NAME);
-        let window = PageArguments { first, after, last, before }.window(&order)?;
+        let window = PageArguments { first, after, last, before }.window::<Staff>(ctx, &order).await?;
         let page = store::staff_page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
         let count = counter(move |operation| {
             let filter = filter.clone();
@@ -417,7 +423,7 @@ async fn locations(
     arguments: PageArguments,
 ) -> Result<Connection<Location>> {
     let order = order_by.order(LOCATION_NAME);
-    let window = arguments.window(&order)?;
+    let window = arguments.window::<Location>(ctx, &order).await?;
     let page =
         ctx.batches()?.load_one(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
     let count = batch_counter(ctx, loader::LocationsCounted(active))?;

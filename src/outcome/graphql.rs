@@ -17,6 +17,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for OutcomeAssessment {
     const NAME: &'static str = "OutcomeAssessment";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// What a score means.

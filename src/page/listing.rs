@@ -278,7 +278,9 @@ async fn counts_under_each<T: Listing>(
     sql.push_bind(door.org).push(format!(" AND {column} = ANY (")).push_bind(parents.to_vec()).push(")");
     condition.push_to(&mut sql);
     sql.push(format!(" GROUP BY {column}"));
-    Ok(sql.load(door.connection).await?)
+    let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
+    scope.counted(T::KIND, condition.patient(), counts.iter().map(|(_, count)| count).sum());
+    Ok(counts)
 }
 
 /// What siblings share: the same list under another parent.
@@ -452,7 +454,7 @@ pub async fn root<T: Listing>(
 ) -> Option<async_graphql::Result<Connection<T>>> {
     let found = async {
         let (condition, order) = (condition?, order.unwrap_or_default());
-        let window = arguments.window(&order.order())?;
+        let window = arguments.window::<T>(ctx, &order.order()).await?;
         let rows = page::<T>(&mut *ctx.operation()?.reader().await?, &condition, order, &window).await?;
         let count = counter(move |operation| {
             let condition = condition.clone();
@@ -483,7 +485,7 @@ pub async fn under<T: Listing>(
 ) -> async_graphql::Result<Connection<T>> {
     in_emergency::<T>(ctx, (column, id))?;
     let (condition, order) = (condition?, order.unwrap_or_default());
-    let window = arguments.window(&order.order())?;
+    let window = arguments.window::<T>(ctx, &order.order()).await?;
     let list = List { column, condition: condition.clone(), order, window: window.clone() };
     let rows = ctx.batches()?.load_one(Under { id, list, kind: Of::<T>::KIND }).await?.unwrap_or_default();
     let count = batch_counter(ctx, CountUnder { id, column, condition, kind: Of::<T>::KIND })?;

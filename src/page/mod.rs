@@ -1,24 +1,20 @@
 //! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
 
+mod connection;
 pub mod listing;
 
+pub use connection::{Connection, Counter, Listed, batch_counter, counter};
 pub use listing::{Condition, FilterIds, ListOrder, Listing};
 pub(crate) use listing::{list_order, listing};
 
 use crate::db::{Bind, Sql};
-use crate::error::{Error, Result, SharedError};
+use crate::error::{Error, Result};
 use crate::ids;
-use crate::operation::{Batch, Operation, Running};
+use crate::operation::{CursorOf, Cursors, Running};
 use crate::vocabulary::RecordKind;
-use async_graphql::dataloader::Loader;
-use async_graphql::{OutputType, SimpleObject, TypeName};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use async_graphql::Context;
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// The most records of one page.
@@ -69,26 +65,31 @@ impl Key {
     }
 }
 
-/// A place in an order: the name of the order, the key and the id.
+/// A place in an order: the key and the id. Sealed, it is a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Cursor(pub String, pub Key, pub Uuid);
+struct Place(Key, Uuid);
 
-impl Cursor {
-    /// The cursor as the client gets it.
-    pub fn encode(&self) -> String {
-        serde_json::to_vec(self).map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+impl Place {
+    fn bytes(&self) -> Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
     }
 }
 
-/// Reads a cursor from a client's text; what is read is written and read as the same. For the fuzz targets.
+/// Opens a client's text as a cursor, and reads the bytes of one that would open; what is read is written, sealed, opened and
+/// read as the same. For the fuzz targets.
 pub(crate) fn fuzz_cursor(text: &str) {
-    if let Some(cursor) = Cursor::decode(text) {
-        let _ = cursor.1.bind();
-        assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+    let cursors = Cursors::new([7; 32]);
+    let here = CursorOf { org: Uuid::nil(), list: "Patient", order: "name:Asc" };
+    assert_eq!(cursors.open(here, text), None, "nobody makes a cursor up");
+    if let Some(place) = Place::read(text.as_bytes()) {
+        let _ = place.0.bind();
+        let sealed = place.bytes().and_then(|bytes| cursors.seal(here, &bytes)).unwrap_or_default();
+        let opened = cursors.open(here, &sealed).and_then(|bytes| Place::read(&bytes));
+        assert_eq!(opened, Some(place));
     }
 }
 
@@ -108,7 +109,7 @@ pub struct PageArguments {
 /// What sorts a page: a column (the program's own text) with its direction, and a sample of its key.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Names the order in cursors: one of another order is refused.
+    /// Names the order: a cursor of another one does not open.
     pub name: String,
     /// The SQL expression.
     pub column: &'static str,
@@ -131,9 +132,34 @@ pub struct Window {
     pub from: Option<(Key, Uuid)>,
 }
 
+/// Paging arguments before their cursor is opened.
+struct Asked<'a> {
+    faults: crate::error::Faults,
+    limit: i64,
+    backward: bool,
+    /// Under its argument's name.
+    cursor: Option<(&'static str, &'a str)>,
+}
+
 impl PageArguments {
-    /// Checks the arguments against an order; every fault at once.
-    pub fn window(&self, order: &Order) -> Result<Window> {
+    /// Checks the arguments against an order of a list of `T`; every fault at once.
+    pub async fn window<T: Listed>(&self, ctx: &Context<'_>, order: &Order) -> Result<Window> {
+        let Asked { mut faults, limit, backward, cursor } = self.asked();
+        let mut from = None;
+        if let Some((name, text)) = cursor {
+            let operation = ctx.operation()?;
+            let here = CursorOf { org: operation.org().await?, list: T::NAME, order: &order.name };
+            let opened = operation.service().cursors.open(here, text).and_then(|bytes| Place::read(&bytes));
+            match opened {
+                Some(Place(key, id)) if key.same_kind(&order.sample) => from = Some((key, id)),
+                _ => faults.add(name, "is no cursor of this list in this order: begin anew without it"),
+            }
+        }
+        faults.into_result()?;
+        Ok(Window { limit, backward, from })
+    }
+
+    fn asked(&self) -> Asked<'_> {
         let mut faults = crate::error::Faults::default();
         for (name, size) in [("first", self.first), ("last", self.last)] {
             if size.is_some_and(|size| !(0..=LARGEST_PAGE).contains(&size)) {
@@ -150,19 +176,8 @@ impl PageArguments {
             let (wrong, right) = if backward { ("after", "before") } else { ("before", "after") };
             faults.add(wrong, format!("goes with the other direction: use {right} here"));
         }
-        let mut from = None;
-        if let Some(text) = cursor {
-            match Cursor::decode(text) {
-                Some(Cursor(made_for, key, id)) if made_for == order.name && key.same_kind(&order.sample) => {
-                    from = Some((key, id))
-                }
-                Some(_) => faults.add(name, "is a cursor of another order: start again without it"),
-                None => faults.add(name, "is not a cursor of this service: use one from pageInfo or an edge"),
-            }
-        }
-        faults.into_result()?;
         let limit = i64::from(self.last.or(self.first).unwrap_or(DEFAULT_PAGE));
-        Ok(Window { limit, backward, from })
+        Asked { faults, limit, backward, cursor: cursor.as_deref().map(|text| (name, text)) }
     }
 }
 
@@ -181,14 +196,14 @@ impl Window {
     /// Turns the fetched rows (one more than wanted, in fetch order) into a page.
     pub fn page<T>(&self, mut rows: Vec<T>) -> Page<T> {
         let wanted = usize::try_from(self.limit).unwrap_or(0);
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
+        let beyond = rows.drain(wanted.min(rows.len())..).next();
+        let more = beyond.is_some();
         if self.backward {
             rows.reverse();
         }
         let from = self.from.is_some();
         let (has_next, has_previous) = if self.backward { (from, more) } else { (more, from) };
-        Page { rows, has_next, has_previous }
+        Page { rows, has_next, has_previous, backward: self.backward, beyond }
     }
 }
 
@@ -201,155 +216,28 @@ pub struct Page<T> {
     pub has_next: bool,
     /// Whether there are more before them.
     pub has_previous: bool,
+    /// Whether it was fetched from the end backwards.
+    pub backward: bool,
+    /// The next record in the direction of the page. It is not shown: that there is one is what it is fetched for.
+    pub beyond: Option<T>,
 }
 
 impl<T> Page<T> {
     /// The page with each record turned into another.
-    pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
+    pub fn map<U>(self, mut turn: impl FnMut(T) -> U) -> Page<U> {
         Page {
-            rows: self.rows.into_iter().map(turn).collect(),
+            rows: self.rows.into_iter().map(&mut turn).collect(),
             has_next: self.has_next,
             has_previous: self.has_previous,
+            backward: self.backward,
+            beyond: self.beyond.map(turn),
         }
     }
 }
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), has_next: false, has_previous: false }
-    }
-}
-
-/// Where a page lies in its list.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct PageInfo {
-    /// Whether there are records after this page.
-    pub has_next_page: bool,
-    /// Whether there are records before it.
-    pub has_previous_page: bool,
-    /// The cursor of the first record; null in an empty page.
-    pub start_cursor: Option<String>,
-    /// The cursor of the last record; null in an empty page.
-    pub end_cursor: Option<String>,
-}
-
-/// What can be the node of a connection.
-pub trait Listed: OutputType {
-    /// The name of its GraphQL type.
-    const NAME: &'static str;
-}
-
-/// Counts the whole list, when somebody asks.
-pub type Counter = Arc<dyn Fn(Arc<Operation>) -> BoxFuture<'static, async_graphql::Result<i64>> + Send + Sync>;
-
-/// A counter of what an async closure counts: for a list that stands alone.
-pub fn counter<Counting>(count: impl Fn(Arc<Operation>) -> Counting + Send + Sync + 'static) -> Counter
-where
-    Counting: Future<Output = Result<i64>> + Send + 'static,
-{
-    Arc::new(move |operation| {
-        let counting = count(operation);
-        Box::pin(async move { Ok(counting.await?) })
-    })
-}
-
-/// A counter that asks a batched look-up: for a list under each row of another. A list that is not found is empty.
-pub fn batch_counter<K>(ctx: &async_graphql::Context<'_>, key: K) -> Result<Counter>
-where
-    K: Clone + Send + Sync + std::hash::Hash + Eq + 'static,
-    Batch: Loader<K, Value = i64, Error = SharedError>,
-{
-    let batches = Arc::clone(ctx.batches()?);
-    Ok(Arc::new(move |_| {
-        let (batches, key) = (Arc::clone(&batches), key.clone());
-        Box::pin(async move { Ok(batches.load_one(key).await?.unwrap_or(0)) })
-    }))
-}
-
-/// A page of a list, by the Relay convention.
-pub struct Connection<T> {
-    nodes: Vec<Arc<T>>,
-    cursors: Vec<String>,
-    has_next: bool,
-    has_previous: bool,
-    count: Counter,
-}
-
-/// A record with its place in the list.
-pub struct Edge<T> {
-    node: Arc<T>,
-    cursor: String,
-}
-
-impl<T> Connection<T> {
-    /// A connection on a page; `key` gives each record's place in the order.
-    pub fn new(page: Page<T>, order: &Order, key: impl Fn(&T) -> (Key, Uuid), count: Counter) -> Self {
-        let cursors = page
-            .rows
-            .iter()
-            .map(|row| {
-                let (key, id) = key(row);
-                Cursor(order.name.clone(), key, id).encode()
-            })
-            .collect();
-        let Page { rows, has_next, has_previous } = page;
-        Self { nodes: rows.into_iter().map(Arc::new).collect(), cursors, has_next, has_previous, count }
-    }
-}
-
-impl<T: Listed> TypeName for Connection<T> {
-    fn type_name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}Connection", T::NAME))
-    }
-}
-
-impl<T: Listed> TypeName for Edge<T> {
-    fn type_name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}Edge", T::NAME))
-    }
-}
-
-/// A page of a list.
-#[async_graphql::Object(name_type)]
-impl<T: Listed> Connection<T> {
-    /// The records with their cursors.
-    async fn edges(&self) -> Vec<Edge<T>> {
-        let nodes = self.nodes.iter().cloned();
-        nodes.zip(self.cursors.iter().cloned()).map(|(node, cursor)| Edge { node, cursor }).collect()
-    }
-
-    /// The records alone.
-    async fn nodes(&self) -> Vec<Arc<T>> {
-        self.nodes.clone()
-    }
-
-    /// Where this page lies in the list.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo {
-            has_next_page: self.has_next,
-            has_previous_page: self.has_previous,
-            start_cursor: self.cursors.first().cloned(),
-            end_cursor: self.cursors.last().cloned(),
-        }
-    }
-
-    /// How many records the whole list has. Counted only when asked for.
-    async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<i64> {
-        (self.count)(Arc::clone(ctx.operation()?)).await
-    }
-}
-
-/// A record with its place in a list.
-#[async_graphql::Object(name_type)]
-impl<T: Listed> Edge<T> {
-    /// The record.
-    async fn node(&self) -> &T {
-        &self.node
-    }
-
-    /// Its place, for `after` and `before`.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+        Self { rows: Vec::new(), has_next: false, has_previous: false, backward: false, beyond: None }
     }
 }
 
@@ -368,44 +256,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn order() -> Order {
-        Order {
-            name: "name:asc".to_owned(),
-            column: "n",
-            id: "id",
-            direction: Direction::Asc,
-            sample: Key::Text(String::new()),
-        }
-    }
-
     proptest! {
         #[test]
-        fn cursors_are_read_back(text in ".*", id: u128) {
-            let cursor = Cursor("name:asc".to_owned(), Key::Text(text), Uuid::from_u128(id));
-            prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        fn places_are_read_back(text in ".*", id: u128) {
+            let place = Place(Key::Text(text), Uuid::from_u128(id));
+            prop_assert_eq!(place.bytes().ok().and_then(|bytes| Place::read(&bytes)), Some(place));
         }
 
         #[test]
         fn any_text_as_a_cursor_is_answered(text in "\\PC*") {
-            let arguments = PageArguments { after: Some(text), ..PageArguments::default() };
-            let _ = arguments.window(&order());
+            fuzz_cursor(&text);
         }
-    }
-
-    #[test]
-    fn a_cursor_of_another_order_is_refused() {
-        let cursor = Cursor("birthDate:asc".to_owned(), Key::Text("x".to_owned()), Uuid::nil()).encode();
-        let arguments = PageArguments { after: Some(cursor), ..PageArguments::default() };
-        assert!(matches!(arguments.window(&order()), Err(Error::BadUserInput(_))));
     }
 
     #[test]
     fn all_faults_are_told_at_once() {
         let arguments = PageArguments { first: Some(-1), last: Some(101), after: Some("?".to_owned()), before: None };
-        match arguments.window(&order()) {
+        match arguments.asked().faults.into_result() {
             Err(Error::BadUserInput(faults)) => assert!(faults.len() >= 3, "{faults:?}"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_comes_after_a_page_is_not_of_it() {
+        let window = Window { limit: 0, backward: false, from: None };
+        let page = window.page(vec![9]);
+        assert_eq!((page.rows, page.has_next, page.beyond), (vec![], true, Some(9)));
+        let page = window.page(Vec::<i32>::new());
+        assert_eq!((page.rows, page.has_next, page.beyond), (vec![], false, None));
     }
 
     #[test]

@@ -33,6 +33,9 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 
 impl Listed for Patient {
     const NAME: &'static str = "Patient";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A name as on the identity document.
@@ -532,7 +535,7 @@ impl PatientQuery {
             updated_since: filter.updated_since.map(|time| time.0),
         };
         let order = store::order(field, direction);
-        let window = PageArguments { first, after, last, before }.window(&order)?;
+        let window = PageArguments { first, after, last, before }.window::<Patient>(ctx, &order).await?;
         let page = store::page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
         let keys: std::collections::HashMap<_, _> =
             page.rows.iter().map(|found| (found.0.id, store::key(field, found))).collect();

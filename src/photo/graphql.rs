@@ -17,6 +17,9 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 impl Listed for Photo {
     const NAME: &'static str = "Photo";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// Which bytes of a photo.

@@ -21,6 +21,9 @@ use chrono_tz::Tz;
 
 impl Listed for TreatmentPlan {
     const NAME: &'static str = "TreatmentPlan";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// An area that a plan is for.

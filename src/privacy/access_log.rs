@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 impl Listed for AccessEntry {
     const NAME: &'static str = "AccessEntry";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        None
+    }
 }
 
 /// Who is behind an entry of the access log.
@@ -125,7 +128,11 @@ impl AccessLogFilter {
 }
 
 /// Newest first, by number.
-fn window(first: Option<i32>, after: Option<String>) -> crate::error::Result<(Order, Window, Option<i64>)> {
+async fn window(
+    ctx: &Context<'_>,
+    first: Option<i32>,
+    after: Option<String>,
+) -> crate::error::Result<(Order, Window, Option<i64>)> {
     let order = Order {
         name: "accessLog".to_owned(),
         column: "seq",
@@ -133,7 +140,7 @@ fn window(first: Option<i32>, after: Option<String>) -> crate::error::Result<(Or
         direction: Direction::Desc,
         sample: Key::Number(0),
     };
-    let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
+    let window = PageArguments { first, after, ..PageArguments::default() }.window::<AccessEntry>(ctx, &order).await?;
     let before = window.from.as_ref().and_then(|(key, _)| if let Key::Number(seq) = key { Some(*seq) } else { None });
     Ok((order, window, before))
 }
@@ -147,7 +154,7 @@ pub async fn of_patient(
     after: Option<String>,
 ) -> Result<Connection<AccessEntry>> {
     let condition = filter.read()?;
-    let (order, window, before) = window(first, after)?;
+    let (order, window, before) = window(ctx, first, after).await?;
     let (rows, count) = loader::looks_at(ctx, patient, condition, before, window.limit).await?;
     Ok(Connection::new(window.page(rows), &order, move |entry| (Key::Number(entry.seq), patient), count))
 }
@@ -169,20 +176,18 @@ impl AccessLogQuery {
     ) -> Option<Result<Connection<AccessEntry>>> {
         let found = async {
             let condition = filter.unwrap_or_default().read()?;
-            let (order, window, before) = window(first, after)?;
+            let (order, window, before) = window(ctx, first, after).await?;
             let mut scope = ctx.operation()?.reader().await?;
             let rows = looks::page(&mut scope, &condition, before, window.limit + 1).await?;
             let org = scope.org();
+            let page = window.page(rows);
+            let next = page.beyond.as_ref().and(condition.patient);
             let count = counter(move |operation| {
                 let condition = condition.clone();
                 async move { looks::count(&mut *operation.reader().await?, &condition).await }
             });
-            Ok::<_, Error>(Connection::new(
-                window.page(rows),
-                &order,
-                move |entry| (Key::Number(entry.seq), org),
-                count,
-            ))
+            let key = move |entry: &AccessEntry| (Key::Number(entry.seq), org);
+            Ok::<_, Error>(Connection::new(page, &order, key, count).going_on_with(next))
         };
         Some(found.await.map_err(Into::into))
     }

@@ -12,9 +12,15 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for PatientRestriction {
     const NAME: &'static str = "PatientRestriction";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for EmergencyAccess {
     const NAME: &'static str = "EmergencyAccess";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A restriction: while it stands, nothing of the patient is shown without a stated reason.

@@ -13,9 +13,15 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for Protocol {
     const NAME: &'static str = "Protocol";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for ProtocolVersion {
     const NAME: &'static str = "ProtocolVersion";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A protocol: care rules as data, in versions.

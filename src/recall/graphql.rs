@@ -15,6 +15,9 @@ use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for Recall {
     const NAME: &'static str = "Recall";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// One try to reach a patient.

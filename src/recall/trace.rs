@@ -42,6 +42,9 @@ pub struct LotTracePatient {
 
 impl Listed for LotTracePatient {
     const NAME: &'static str = "LotTracePatient";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        Some(self.latest.patient_id)
+    }
 }
 
 impl Found {
@@ -132,22 +135,27 @@ impl LotTrace {
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TreatmentSession>> {
         let order = order("lotSession");
-        let window = PageArguments { first, after, last, before }.window(&order)?;
+        let window = PageArguments { first, after, last, before }.window::<TreatmentSession>(ctx, &order).await?;
         let page = window.page(fetched(self.found.uses.clone(), &window, |it| it.session_id));
         let wanted = page.rows.iter().map(|it| it.session_id);
+        let rows = listing::linked_many(ctx, wanted).await?;
+        let next = page.beyond.map(|it| it.patient_id);
         let page = crate::page::Page {
-            rows: listing::linked_many(ctx, wanted).await?,
+            rows,
             has_next: page.has_next,
             has_previous: page.has_previous,
+            backward: page.backward,
+            beyond: None,
         };
         let all = i64::try_from(self.found.uses.len()).unwrap_or(MOST_USES);
         let key = |session: &TreatmentSession| (Key::time(session.started_at), session.id);
-        Ok(Connection::new(page, &order, key, counter(move |_| async move { Ok(all) })))
+        Ok(Connection::new(page, &order, key, counter(move |_| async move { Ok(all) })).going_on_with(next))
     }
     /// The patients who got it, the latest use first.
     #[allow(clippy::too_many_arguments)]
     async fn patients(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Those who know only, or those who do not only.")] contacted: Option<bool>,
         #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "After this cursor.")] after: Option<String>,
@@ -155,7 +163,7 @@ impl LotTrace {
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Result<Connection<LotTracePatient>> {
         let order = order("lotPatient");
-        let window = PageArguments { first, after, last, before }.window(&order)?;
+        let window = PageArguments { first, after, last, before }.window::<LotTracePatient>(ctx, &order).await?;
         let mut uses = self.found.patients();
         uses.retain(|it| contacted.is_none_or(|wanted| self.found.has_contact(it.patient_id) == wanted));
         let all = i64::try_from(uses.len()).unwrap_or(MOST_USES);

@@ -13,9 +13,15 @@ use uuid::Uuid;
 
 impl Listed for ServiceAccount {
     const NAME: &'static str = "ServiceAccount";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 impl Listed for ApiKey {
     const NAME: &'static str = "ApiKey";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// An account of a program. It reads what its scopes say, and writes nothing.

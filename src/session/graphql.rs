@@ -25,6 +25,9 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 impl Listed for TreatmentSession {
     const NAME: &'static str = "TreatmentSession";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// The device that was used.

@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 impl Listed for Addendum {
     const NAME: &'static str = "Addendum";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
 }
 
 /// A signature: from then on the record takes no change, only addenda.
@@ -167,7 +170,7 @@ impl SigningQuery {
                 direction,
                 sample: Key::Time(0),
             };
-            let window = PageArguments { first, after, last, before }.window(&order)?;
+            let window = PageArguments { first, after, last, before }.window::<Addendum>(ctx, &order).await?;
             let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
             let count =
                 counter(

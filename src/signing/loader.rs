@@ -93,7 +93,7 @@ pub async fn addenda(
     after: Option<String>,
 ) -> Result<Connection<Addendum>> {
     let order = order();
-    let window = PageArguments { first, after, ..PageArguments::default() }.window(&order)?;
+    let window = PageArguments { first, after, ..PageArguments::default() }.window::<Addendum>(ctx, &order).await?;
     let rows = ctx.batches()?.load_one(AddendaOf { record, window: window.clone() }).await?.unwrap_or_default();
     let count = batch_counter(ctx, AddendaCounted(record))?;
     Ok(Connection::new(window.page(rows), &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))

@@ -1,6 +1,8 @@
 //! Paging: every list, every order, both ways: every row once, whatever it is sorted by and whatever comes in meanwhile.
 
 use crate::support::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashSet;
 
 const PAGE: usize = 7;
@@ -299,6 +301,11 @@ async fn paging_arguments_that_make_no_sense_are_refused() {
     let by_birth = cursor("{ patients(orderBy: {field: BIRTH_DATE}) { pageInfo { endCursor } } }").await;
     let down = cursor("{ patients(orderBy: {field: NAME, direction: DESC}) { pageInfo { endCursor } } }").await;
     let session = cursor("{ sessions { pageInfo { endCursor } } }").await;
+    // As it was when cursors held their place in clear.
+    let made_up = URL_SAFE_NO_PAD.encode(json!(["name:Asc", {"Text": "m"}, uuid::Uuid::nil()]).to_string());
+    clinic.stranger().patient("Sue", "South").await;
+    let south = clinic.stranger().ask("{ patients { pageInfo { endCursor } } }").await;
+    let elsewhere = south["patients"]["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
     let cases: Vec<(String, Vec<&str>)> = vec![
         ("first: 101".into(), vec!["first"]),
         ("first: -1".into(), vec!["first"]),
@@ -315,6 +322,8 @@ async fn paging_arguments_that_make_no_sense_are_refused() {
         ("after: \"\"".into(), vec!["after"]),
         ("after: \"garbage\"".into(), vec!["after"]),
         ("after: \"W10\"".into(), vec!["after"]),
+        (format!("after: \"{made_up}\""), vec!["after"]),
+        (format!("after: \"{elsewhere}\""), vec!["after"]),
     ];
     for (paging, paths) in cases {
         let answer = anna.graphql(&format!("{{ patients({paging}) {{ nodes {{ id }} }} }}"), json!({})).await;
@@ -328,6 +337,42 @@ async fn paging_arguments_that_make_no_sense_are_refused() {
             (answer.code(), answer.faults(), &answer.data["patient"]["id"]),
             ("BAD_USER_INPUT", vec!["first"], &json!(patient.id))
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_says_nothing_and_none_is_made_up() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    for given in ["Ada", "Bea"] {
+        anna.patient(given, "Xantippequark").await;
+    }
+    for order in ["NAME", "BIRTH_DATE", "CREATED_AT"] {
+        let query = format!(
+            "{{ patients(orderBy: {{field: {order}, direction: ASC}}) {{ edges {{ cursor node {{ id }} }} }} }}"
+        );
+        let edges = anna.ask(&query).await["patients"]["edges"].clone();
+        assert_eq!(anna.ask(&query).await["patients"]["edges"], edges, "a page that is read twice is the same");
+        let cursor = edges[0]["cursor"].as_str().unwrap();
+        let mut bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        for word in ["xantippe", "1990", "time", "text"] {
+            assert!(!text.contains(word), "{text}");
+        }
+        let after = async |cursor: &str| {
+            let query = format!(
+                "query ($after: String) {{ patients(orderBy: {{field: {order}, direction: ASC}}, after: $after) {{ nodes {{ id }} }} }}"
+            );
+            anna.graphql(&query, json!({"after": cursor})).await
+        };
+        let rest = after(cursor).await.ok();
+        assert_eq!(rest["patients"]["nodes"], json!([edges[1]["node"]]));
+        for place in [0, 15, 16, bytes.len() - 1] {
+            bytes[place] ^= 1;
+            let refused = after(&URL_SAFE_NO_PAD.encode(&bytes)).await;
+            assert!(refused.faults() == ["after"] && refused.text.contains("begin anew"), "{}", refused.text);
+            bytes[place] ^= 1;
+        }
     }
 }
 

@@ -103,6 +103,48 @@ async fn what_an_error_tells_of_a_patient_is_a_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_a_list_goes_on_is_a_look_at_who_comes_next() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (ada, eve) = (anna.patient("Ada", "Lovelace").await, anna.patient("Eve", "Lovelace").await);
+    for patient in [&ada, &eve] {
+        anna.health_entry(patient).await;
+    }
+    let (ada_row, eve_row) = (uuid_of(&ada.id).to_string(), uuid_of(&eve.id).to_string());
+    let lists = [
+        (
+            "healthEntries",
+            "{ pageInfo { hasNextPage } }",
+            format!("first: 0, filter: {{patientId: \"{}\"}}", ada.id),
+            vec![&ada_row],
+        ),
+        (
+            "healthEntries",
+            "{ pageInfo { hasPreviousPage } }",
+            format!("last: 0, filter: {{patientId: \"{}\"}}", eve.id),
+            vec![&eve_row],
+        ),
+        (
+            "healthEntries",
+            "{ nodes { id } pageInfo { hasPreviousPage } }",
+            "first: 2".to_owned(),
+            vec![&ada_row, &eve_row],
+        ),
+        ("patients", "{ pageInfo { hasNextPage } }", "first: 0".to_owned(), vec![&ada_row]),
+        ("patients", "{ nodes { id } pageInfo { hasNextPage } }", "first: 1".to_owned(), vec![&ada_row, &eve_row]),
+        // Whoever does not ask whether it goes on is told of the page alone.
+        ("patients", "{ nodes { id } pageInfo { hasPreviousPage } }", "first: 1".to_owned(), vec![&ada_row]),
+    ];
+    for (list, selection, arguments, expected) in lists {
+        anna.ask(&format!("{{ {list}({arguments}) {selection} }}")).await;
+        let row = looks(&clinic, 1).await.remove(0);
+        let named: BTreeSet<&str> = row[4].split_whitespace().collect();
+        assert_eq!((row[0].as_str(), row[1].as_str()), ("read", list));
+        assert_eq!(named, expected.iter().map(|it| it.as_str()).collect(), "{list}({arguments}) {selection}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_number_about_one_patient_names_them() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();

@@ -1,0 +1,220 @@
+//! A page of a list as clients see it, by the Relay convention: its records, their cursors, where it lies, how long the list
+//! is.
+
+use super::{Key, Order, Page, Place};
+use crate::error::{Result, SharedError};
+use crate::operation::{Batch, CursorOf, Operation, Running};
+use async_graphql::dataloader::Loader;
+use async_graphql::{Context, OutputType, TypeName};
+use futures::future::BoxFuture;
+use std::borrow::Cow;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Where a page lies in its list.
+pub struct PageInfo {
+    has_next: bool,
+    has_previous: bool,
+    backward: bool,
+    beyond: Option<Uuid>,
+    marks: Marks,
+    start: Option<Place>,
+    end: Option<Place>,
+}
+
+/// Where a page lies in its list.
+#[async_graphql::Object]
+impl PageInfo {
+    /// Whether there are records after this page.
+    async fn has_next_page(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        self.look_beyond(ctx, !self.backward)?;
+        Ok(self.has_next)
+    }
+    /// Whether there are records before it.
+    async fn has_previous_page(&self, ctx: &Context<'_>) -> async_graphql::Result<bool> {
+        self.look_beyond(ctx, self.backward)?;
+        Ok(self.has_previous)
+    }
+    /// The cursor of the first record; null in an empty page.
+    async fn start_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.marks.opt(ctx, self.start.as_ref()).await
+    }
+    /// The cursor of the last record; null in an empty page.
+    async fn end_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        self.marks.opt(ctx, self.end.as_ref()).await
+    }
+}
+
+impl PageInfo {
+    /// Who learns that the list goes on learns of the next record's patient: a look like any other.
+    fn look_beyond(&self, ctx: &Context<'_>, told: bool) -> Result<()> {
+        if let Some(patient) = self.beyond.filter(|_| told) {
+            ctx.operation()?.show(patient);
+        }
+        Ok(())
+    }
+}
+
+/// What the cursors of a page are made for.
+#[derive(Debug, Clone)]
+struct Marks {
+    list: &'static str,
+    order: Arc<str>,
+}
+
+impl Marks {
+    async fn cursor(&self, ctx: &Context<'_>, place: &Place) -> async_graphql::Result<String> {
+        let operation = ctx.operation()?;
+        let here = CursorOf { org: operation.org().await?, list: self.list, order: &self.order };
+        Ok(operation.service().cursors.seal(here, &place.bytes()?)?)
+    }
+
+    async fn opt(&self, ctx: &Context<'_>, place: Option<&Place>) -> async_graphql::Result<Option<String>> {
+        match place {
+            Some(place) => self.cursor(ctx, place).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What can be the node of a connection.
+pub trait Listed: OutputType {
+    /// The name of its GraphQL type.
+    const NAME: &'static str;
+
+    /// Whose record it is, where it is a patient's and the list stands alone. Of a list under a record whose patient is
+    /// shown anyway it need not tell.
+    fn whose(&self) -> Option<Uuid>;
+}
+
+/// Counts the whole list, when somebody asks.
+pub type Counter = Arc<dyn Fn(Arc<Operation>) -> BoxFuture<'static, async_graphql::Result<i64>> + Send + Sync>;
+
+/// A counter of what an async closure counts: for a list that stands alone.
+pub fn counter<Counting>(count: impl Fn(Arc<Operation>) -> Counting + Send + Sync + 'static) -> Counter
+where
+    Counting: Future<Output = Result<i64>> + Send + 'static,
+{
+    Arc::new(move |operation| {
+        let counting = count(operation);
+        Box::pin(async move { Ok(counting.await?) })
+    })
+}
+
+/// A counter that asks a batched look-up: for a list under each row of another. A list that is not found is empty.
+pub fn batch_counter<K>(ctx: &Context<'_>, key: K) -> Result<Counter>
+where
+    K: Clone + Send + Sync + std::hash::Hash + Eq + 'static,
+    Batch: Loader<K, Value = i64, Error = SharedError>,
+{
+    let batches = Arc::clone(ctx.batches()?);
+    Ok(Arc::new(move |_| {
+        let (batches, key) = (Arc::clone(&batches), key.clone());
+        Box::pin(async move { Ok(batches.load_one(key).await?.unwrap_or(0)) })
+    }))
+}
+
+/// A page of a list, by the Relay convention.
+pub struct Connection<T> {
+    nodes: Vec<Arc<T>>,
+    places: Vec<Place>,
+    marks: Marks,
+    has_next: bool,
+    has_previous: bool,
+    backward: bool,
+    beyond: Option<Uuid>,
+    count: Counter,
+}
+
+/// A record with its place in the list.
+pub struct Edge<T> {
+    node: Arc<T>,
+    place: Place,
+    marks: Marks,
+}
+
+impl<T: Listed> Connection<T> {
+    /// A connection on a page; `key` gives each record's place in the order.
+    pub fn new(page: Page<T>, order: &Order, key: impl Fn(&T) -> (Key, Uuid), count: Counter) -> Self {
+        let place = |row| {
+            let (key, id) = key(row);
+            Place(key, id)
+        };
+        let places = page.rows.iter().map(place).collect();
+        let Page { rows, has_next, has_previous, backward, beyond } = page;
+        Self {
+            nodes: rows.into_iter().map(Arc::new).collect(),
+            places,
+            marks: Marks { list: T::NAME, order: order.name.as_str().into() },
+            has_next,
+            has_previous,
+            backward,
+            beyond: beyond.and_then(|record| record.whose()),
+            count,
+        }
+    }
+
+    /// The same, where the next record's patient is known without that record.
+    pub fn going_on_with(self, patient: Option<Uuid>) -> Self {
+        Self { beyond: patient, ..self }
+    }
+}
+
+impl<T: Listed> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Connection", T::NAME))
+    }
+}
+
+impl<T: Listed> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Edge", T::NAME))
+    }
+}
+
+/// A page of a list.
+#[async_graphql::Object(name_type)]
+impl<T: Listed> Connection<T> {
+    /// The records with their cursors.
+    async fn edges(&self) -> Vec<Edge<T>> {
+        let edges = self.nodes.iter().cloned().zip(self.places.iter().cloned());
+        edges.map(|(node, place)| Edge { node, place, marks: self.marks.clone() }).collect()
+    }
+
+    /// The records alone.
+    async fn nodes(&self) -> Vec<Arc<T>> {
+        self.nodes.clone()
+    }
+
+    /// Where this page lies in the list.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            backward: self.backward,
+            beyond: self.beyond,
+            marks: self.marks.clone(),
+            start: self.places.first().cloned(),
+            end: self.places.last().cloned(),
+        }
+    }
+
+    /// How many records the whole list has. Counted only when asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
+        (self.count)(Arc::clone(ctx.operation()?)).await
+    }
+}
+
+/// A record with its place in a list.
+#[async_graphql::Object(name_type)]
+impl<T: Listed> Edge<T> {
+    /// The record.
+    async fn node(&self) -> &T {
+        &self.node
+    }
+
+    /// Its place, for `after` and `before`.
+    async fn cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<String> {
+        self.marks.cursor(ctx, &self.place).await
+    }
+}
