@@ -1,11 +1,12 @@
 //! What each command of the command line does.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod audit;
 mod progress;
 mod safekeeping;
+mod tell;
 
 use crate::access::{Scope, account, password};
+use crate::characters::fault_of_line;
 use crate::config::{
     Command, CommandLine, DatabaseSettings, DemoSettings, DocumentsArguments, DocumentsCommand, LogFormat,
     ServeSettings, StaffArguments, StaffCommand,
@@ -18,7 +19,7 @@ use crate::record::Stamp;
 use crate::server::{Database, Server, documents};
 use crate::vocabulary::StaffRole;
 use crate::{demo, graphql, ids};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
@@ -34,7 +35,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Serve(settings) => serve(*settings).await,
             Command::Migrate(settings) => migrate(settings).await,
             Command::Schema => {
-                print!("{}", graphql::sdl());
+                tell::own(&graphql::sdl());
                 Ok(())
             }
             Command::Staff(arguments) => staff(arguments).await,
@@ -53,16 +54,17 @@ pub fn run(line: CommandLine) -> ExitCode {
 }
 
 fn fail(message: &str) -> ExitCode {
-    eprintln!("clinic: {message}");
+    tell::complain(format!("clinic: {message}"));
     ExitCode::FAILURE
 }
 
 fn start_log(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    let colours = std::io::stderr().is_terminal();
     let started = match format {
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.with_writer(std::io::stderr).json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with_ansi(colours).with_writer(move || tell::Log { colours }).try_init(),
     };
     started.map_err(|error| format!("the log can't start: {error}"))
 }
@@ -96,35 +98,42 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 }
 
 fn greet(server: &Server) {
-    let url = server.url();
-    println!("clinic listens on {url}/graphql (open it in a browser for the explorer)");
+    use std::fmt::Write;
+    let (url, mut text) = (server.url(), String::new());
+    let _ = writeln!(text, "clinic listens on {url}/graphql (open it in a browser for the explorer)");
     if let Some(demo) = &server.demo {
-        println!();
-        println!(
+        text.push('\n');
+        let _ = writeln!(
+            text,
             "The demo clinic has admin@, practitioner@, frontdesk@ and auditor@demo.clinic, all with the password"
         );
-        println!("  {}", demo.password);
-        println!();
-        println!("Sign in:");
-        println!("  TOKEN=$(curl -s {url}/graphql -H 'content-type: application/json' \\");
-        println!(
+        let _ = writeln!(text, "  {}", demo.password);
+        text.push('\n');
+        let _ = writeln!(text, "Sign in:");
+        let _ = writeln!(text, "  TOKEN=$(curl -s {url}/graphql -H 'content-type: application/json' \\");
+        let _ = writeln!(
+            text,
             "    -d '{{\"query\":\"mutation {{ signIn(input: {{email: \\\"practitioner@demo.clinic\\\", password: \\\"{}\\\"}}) {{ token }} }}\"}}' \\",
             demo.password
         );
-        println!("    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
-        println!("Ask:");
-        println!("  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\");
-        println!(
+        let _ = writeln!(text, "    | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')");
+        let _ = writeln!(text, "Ask:");
+        let _ = writeln!(
+            text,
+            "  curl -s {url}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" \\"
+        );
+        let _ = writeln!(
+            text,
             "    -d '{{\"query\":\"{{ patients(first: 3) {{ nodes {{ displayName birthDate sessions(first: 1) {{ nodes {{ startedAt modality status practitioner {{ displayName }} }} }} }} }} }}\"}}'"
         );
     }
-    let _ = std::io::stdout().flush();
+    tell::own(&text);
 }
 
 async fn migrate(settings: DatabaseSettings) -> Result<(), String> {
     let mut database = Database::open(&settings).await?;
     database.close().await;
-    println!("the database is up to date");
+    tell::line("the database is up to date");
     Ok(())
 }
 
@@ -138,8 +147,8 @@ async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
     };
     database.close().await;
     let demo = filled?;
-    println!("The demo accounts admin@, practitioner@, frontdesk@ and auditor@demo.clinic have the password");
-    println!("  {}", demo.password);
+    tell::line("The demo accounts admin@, practitioner@, frontdesk@ and auditor@demo.clinic have the password");
+    tell::line(format!("  {}", demo.password));
     Ok(())
 }
 
@@ -149,12 +158,12 @@ async fn check_documents(arguments: DocumentsArguments) -> Result<(), String> {
     let (gate, _) = documents(max_cost, None).await?;
     match Persisted::read(&file, &gate).await {
         Ok(read) => {
-            println!("{} documents fit this schema", read.count());
+            tell::line(format!("{} documents fit this schema", read.count()));
             Ok(())
         }
         Err(complaints) => {
             for complaint in &complaints {
-                eprintln!("{complaint}");
+                tell::complain(complaint.to_string());
             }
             Err(format!("{} faults in {}", complaints.len(), file.display()))
         }
@@ -181,9 +190,19 @@ fn ask_password(about: &[&str]) -> Result<String, String> {
     }
 }
 
+/// Refuses a name that could not be read, as every name that comes in.
+fn readable(flag: &str, text: &str) -> Result<(), String> {
+    let fault = if text.trim().is_empty() { Some("is empty".to_owned()) } else { fault_of_line(text) };
+    fault.map_or(Ok(()), |fault| Err(format!("{flag} {fault}")))
+}
+
 async fn staff(arguments: StaffArguments) -> Result<(), String> {
     let StaffArguments { database, command } = arguments;
     // What needs no database is checked before one is started.
+    if let StaffCommand::Add { email, name, .. } = &command {
+        readable("--email", email)?;
+        readable("--name", name)?;
+    }
     let password = match &command {
         StaffCommand::Add { role, .. } if StaffRole::parse(role).is_none() => {
             return Err(format!("--role {role}: must be admin, practitioner, front_desk or auditor"));
@@ -230,6 +249,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
             let org = known.iter().find(|(_, known)| *known == organisation).map(|(id, _)| *id);
             let mut scope = Scope::program(&pool, org.unwrap_or_else(ids::new_id)).await.map_err(plain)?;
             if org.is_none() {
+                readable("--organisation", &organisation)?;
                 store::found(&mut scope, &organisation).await.map_err(plain)?;
                 equip::equip(&mut scope).await.map_err(plain)?;
             }
@@ -248,7 +268,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
             let (member, _) =
                 store::add_staff(&mut scope, member, &hash, store::Joining::AtOnce).await.map_err(plain)?;
             scope.commit().await.map_err(plain)?;
-            println!("{} is {} of {organisation}", member.email, member.role.words());
+            tell::line(format!("{} is {} of {organisation}", member.email, member.role.words()));
             Ok(())
         }
         StaffCommand::List => {
@@ -262,12 +282,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                         (true, None) => "invited",
                         (false, _) => "disabled",
                     };
-                    println!(
-                        "{organisation}\t{}\t{}\t{state}\t{}",
-                        member.email,
-                        member.role.as_str(),
-                        member.display_name
-                    );
+                    tell::cells(&[&organisation, &member.email, member.role.as_str(), state, &member.display_name]);
                 }
             }
             Ok(())
@@ -284,7 +299,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                     let after = Staff { active: false, stamp, ..member.clone() };
                     store::save_rights(&mut scope, &member, &after, member.stamp.version).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
-                    println!("{email} can't sign in to {organisation} any more");
+                    tell::line(format!("{email} can't sign in to {organisation} any more"));
                     done += 1;
                 } else {
                     scope.rollback().await;
@@ -299,7 +314,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 if let Some(member) = joined(&mut scope, &email).await? {
                     store::drop_second_factor(&mut scope, &member).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
-                    println!("{email} signs in without a second factor from now on");
+                    tell::line(format!("{email} signs in without a second factor from now on"));
                     return Ok(());
                 }
                 scope.rollback().await;
@@ -314,7 +329,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
                 if let Some(member) = joined(&mut scope, &email).await? {
                     store::set_password(&mut scope, &member, &hash).await.map_err(plain)?;
                     scope.commit().await.map_err(plain)?;
-                    println!("the password of {email} is set; every sign-in of theirs has ended");
+                    tell::line(format!("the password of {email} is set; every sign-in of theirs has ended"));
                     return Ok(());
                 }
                 scope.rollback().await;

@@ -8,6 +8,7 @@ mod aftercare; // aftercare notes
 mod backup; // everything in one file and back, and the canonical export
 mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
+mod characters; // what can't be seen: refused in names, told by its code on a terminal
 mod chart; // one timeline over all kinds, and the chart as it was known
 mod commands; // what each command of the command line does
 pub mod config; // every setting

@@ -2,6 +2,7 @@
 
 use super::organisations;
 use super::progress::Progress;
+use super::tell;
 use crate::config::{AuditArguments, AuditCommand, DatabaseSettings, EvidenceSettings, VerifySettings};
 use crate::evidence::{self, Checkpoint, Evidence, Findings, KeyRing};
 use crate::objects::Objects;
@@ -15,7 +16,7 @@ pub(super) async fn run(arguments: AuditArguments) -> Result<(), String> {
     match &arguments.command {
         AuditCommand::Key => {
             let (id, pem) = evidence::public_key(settings)?;
-            print!("key id: {id}\n{pem}");
+            tell::own(&format!("key id: {id}\n{pem}"));
             Ok(())
         }
         AuditCommand::Verify(verify) => {
@@ -68,7 +69,7 @@ async fn verify_one(database: &Database, trust: &Trust, id: Uuid, name: &str) ->
     let checkpoints = match evidence::read_checkpoints(&trust.store, id).await {
         Ok(checkpoints) => checkpoints,
         Err(why) => {
-            println!("{name}: {why}");
+            tell::line(format!("{name}: {why}"));
             return Ok(1);
         }
     };
@@ -92,19 +93,21 @@ async fn verify_one(database: &Database, trust: &Trust, id: Uuid, name: &str) ->
 fn say(name: &str, findings: &Findings, checkpoints: &[Checkpoint], fault: Option<&str>) {
     for (words, walk) in [("ledger", &findings.ledger), ("access log", &findings.access_log)] {
         match &walk.broken {
-            None => println!("{name}: the {words} is whole"),
-            Some(broken) => println!("{name}: entry {} of the {words} is broken: {}", broken.seq, broken.why),
+            None => tell::line(format!("{name}: the {words} is whole")),
+            Some(broken) => {
+                tell::line(format!("{name}: entry {} of the {words} is broken: {}", broken.seq, broken.why))
+            }
         }
     }
     match (fault, checkpoints.len()) {
-        (Some(fault), _) => println!("{name}: {fault}"),
-        (None, 0) => {
-            println!("{name}: there are no checkpoints: a chain rewritten from some entry on would not be noticed")
-        }
-        (None, count) => println!(
+        (Some(fault), _) => tell::line(format!("{name}: {fault}")),
+        (None, 0) => tell::line(format!(
+            "{name}: there are no checkpoints: a chain rewritten from some entry on would not be noticed"
+        )),
+        (None, count) => tell::line(format!(
             "{name}: {count} checkpoints hold; {} entries of the ledger and {} of the access log",
             findings.ledger.rows, findings.access_log.rows
-        ),
+        )),
     }
 }
 
@@ -118,7 +121,7 @@ pub(super) async fn verify_all(database: &Database, trust: &Trust) -> Result<(),
         broken += verify_one(database, trust, id, &name).await?;
     }
     for id in missing {
-        println!("organisation {id}: there are checkpoints of it, and it is not in the database");
+        tell::line(format!("organisation {id}: there are checkpoints of it, and it is not in the database"));
         broken += 1;
     }
     if broken == 0 { Ok(()) } else { Err(format!("{broken} chains are broken")) }
@@ -152,6 +155,6 @@ async fn export(database: &Database, trust: &Trust, wanted: &EvidenceSettings) -
     }
     // What is broken is given out too, and said.
     say(name, &findings, &checkpoints, trust.keys.fault(org, &checkpoints).as_deref());
-    println!("{} holds it; verify it with the verify.py inside", wanted.output.display());
+    tell::line(format!("{} holds it; verify it with the verify.py inside", wanted.output.display()));
     Ok(())
 }

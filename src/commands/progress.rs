@@ -29,8 +29,8 @@ impl Progress {
     }
 
     /// What is under way.
-    pub(super) fn say(&self, what: impl Into<std::borrow::Cow<'static, str>>) {
-        self.bar.set_message(what);
+    pub(super) fn say(&self, what: impl AsRef<str>) {
+        self.bar.set_message(crate::characters::shown(what.as_ref()).into_owned());
     }
 
     /// So far, of so many.

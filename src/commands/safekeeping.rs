@@ -2,6 +2,7 @@
 
 use super::audit::{self, verify_all};
 use super::progress::Progress;
+use super::tell;
 use crate::backup::{self, Checked, Lock, Sources, Targets, Told, Trust, Unlock};
 use crate::config::{BackupSettings, ExportSettings, ReaderSettings, RestoreSettings};
 use crate::evidence::{self, KeyRing};
@@ -35,18 +36,18 @@ pub(super) async fn backup(settings: BackupSettings) -> Result<(), String> {
     .await;
     database.close().await;
     let taken = taken?;
-    println!(
+    tell::line(format!(
         "{} holds {} rows and {} photo files ({} bytes){}",
         settings.output.display(),
         taken.rows,
         taken.objects,
         taken.size,
         if is_open { ", in plain text: keep it as you keep the record" } else { ", encrypted" }
-    );
+    ));
     match &taken.signed {
-        Some(key) => println!("it is signed with the key of checkpoints ({key})"),
+        Some(key) => tell::line(format!("it is signed with the key of checkpoints ({key})")),
         None => {
-            println!("it is not signed: there is no key of checkpoints in the keys' folder, give it with --key-dir")
+            tell::line("it is not signed: there is no key of checkpoints in the keys' folder, give it with --key-dir")
         }
     }
     say_missing(&taken.missing)
@@ -101,22 +102,22 @@ pub(super) async fn restore(settings: RestoreSettings) -> Result<(), String> {
     .await;
     database.close().await;
     let restored = restored?;
-    println!(
+    tell::line(format!(
         "the backup of {} is restored: {} rows, {} photo files",
         restored.at.format("%Y-%m-%d %H:%M:%S UTC"),
         restored.rows,
         restored.objects
-    );
+    ));
     say_missing(&restored.missing)
 }
 
 /// Says who vouches for a backup, and what becomes of its keys, before anything is written.
 fn say_whose(settings: &RestoreSettings, checked: &Checked) -> Result<(), String> {
     match &checked.vouched {
-        Some(key) => println!("the backup is signed with a key of yours ({key})"),
-        None => println!(
+        Some(key) => tell::line(format!("the backup is signed with a key of yours ({key})")),
+        None => tell::line(
             "nobody vouches for this backup: whoever made it chose what the database will hold and what runs in it; give \
-             --public-key a key that you know to be the service's"
+             --public-key a key that you know to be the service's",
         ),
     }
     let keys = checked.keys.join(", ");
@@ -124,11 +125,11 @@ fn say_whose(settings: &RestoreSettings, checked: &Checked) -> Result<(), String
         ("", true) => Err("--include-keys: the backup holds no keys".to_owned()),
         ("", false) => Ok(()),
         (_, true) => {
-            println!("its keys come too: {keys}");
+            tell::line(format!("its keys come too: {keys}"));
             Ok(())
         }
         (_, false) => {
-            println!("its keys are left in it, --include-keys takes them: {keys}");
+            tell::line(format!("its keys are left in it, --include-keys takes them: {keys}"));
             Ok(())
         }
     }
@@ -149,6 +150,6 @@ pub(super) async fn export(settings: ExportSettings) -> Result<(), String> {
     }
     .await;
     database.close().await;
-    println!("{} has {} lines", settings.output.display(), written?);
+    tell::line(format!("{} has {} lines", settings.output.display(), written?));
     Ok(())
 }

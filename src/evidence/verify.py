@@ -144,6 +144,11 @@ def checkpoints(folder, about, keys):
     return marks, count
 
 
+def shown(text):
+    """What a file says, as a terminal may show it: what would act instead of being seen is written as its code."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public-key", help="the key that you had from the clinic, PEM")
@@ -162,13 +167,13 @@ def main():
             why = f", {given} digests taken as they are given" if given else ""
             said.append(f"the {words} is whole: {rows} entries{why}")
     except Broken as broken:
-        print(broken)
+        print(shown(str(broken)))
         return 1
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"this could not be verified: {error!r}", file=sys.stderr)
         return 2
     print("\n".join(said))
-    print(f"{count} checkpoints hold, signed with the key {', '.join(sorted(keys)) or '(none)'}")
+    print(shown(f"{count} checkpoints hold, signed with the key {', '.join(sorted(keys)) or '(none)'}"))
     if not count:
         print("Without a checkpoint, a chain that was rewritten as a whole can't be told from this one.")
     return 0

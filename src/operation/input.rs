@@ -1,6 +1,7 @@
 //! Reading inputs: every fault is collected, with its path.
 
 use super::{Operation, RequestFacts};
+use crate::characters::{fault_of_line, fault_of_prose};
 use crate::error::{Faults, Result};
 use crate::ids;
 use crate::ledger::Retry;
@@ -10,6 +11,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+/// A text of at most so many characters is one line: a name, a number, a place, and the longest, an e-mail address. What may
+/// be longer is a note, of several lines.
+const LONGEST_LINE: usize = 254;
 
 /// A reader of one mutation's input. `path` prefixes every fault.
 #[derive(Default)]
@@ -79,8 +84,9 @@ impl Inputs {
         if length > most {
             self.fault(path, format!("has {length} characters; at most {most} are kept"));
         }
-        if text.contains('\0') {
-            self.fault(path, "contains a NUL character: take it out");
+        let fault = if most <= LONGEST_LINE { fault_of_line(text) } else { fault_of_prose(text) };
+        if let Some(fault) = fault {
+            self.fault(path, fault);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{EmergencyAccess, EmergencyAccessOrder, EmergencyCondition, store};
 use crate::access::{Scope, account};
+use crate::characters::shown;
 use crate::error::Result;
 use crate::ids;
 use crate::mail::Mailer;
@@ -68,6 +69,8 @@ fn time(at: DateTime<Utc>) -> String {
 fn text(access: &EmergencyAccess, who: Option<&Staff>, chart: &str) -> String {
     let (name, role) =
         who.map_or(("somebody", String::new()), |it| (&it.display_name, format!(" ({})", it.role.words())));
+    // A line of a mail is as easily forged as one of a terminal.
+    let (name, chart) = (shown(name), shown(chart));
     format!(
         "{name}{role} has begun emergency access to the record of one patient.\n\n\
          Chart number: {chart}\nBegun: {}\nEnds at the latest: {}\nId: {}\n\n\

@@ -479,6 +479,7 @@ async fn staff_are_managed_at_the_command_line() {
         ("a@x.example", "admin", "", "the password must have at least 12 characters"),
         ("a@x.example", "owner", "long enough to do\n", "--role owner"),
         ("nobody", "admin", "long enough to do\n", "--email nobody"),
+        ("a\u{1b}[2K@x.example", "admin", "long enough to do\n", "--email has U+001B as character 2"),
     ] {
         let ended = run(&add(&["--database-url", "postgres://u@127.0.0.1:1/x"], email, role), password).await;
         assert!(ended.complaint().contains(why), "{ended:?}");
@@ -537,6 +538,29 @@ async fn staff_are_managed_at_the_command_line() {
     }
     let said = run(&[&["audit"], &place[..], &["verify"]].concat(), "").await.ok();
     assert!(said.contains("Clinic: the ledger is whole\n"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_bends_what_a_command_prints() {
+    const BENT: &str =
+        "Dr\u{1b}]0;bent\u{7}\u{1b}[1A\u{1b}[2K\nOther Clinic\tforged@x.example\tadmin\tactive\u{202e}Nobody";
+    let clinic = Clinic::start().await;
+    // Rows of before names were looked at.
+    let sql = clinic.database.superuser().await;
+    for change in ["UPDATE staff SET display_name = $$BENT$$", "UPDATE organisation SET name = $$BENT$$ || id"] {
+        sql.run(&change.replace("BENT", BENT)).await;
+    }
+    let url = clinic.database.url();
+    let listed = run(&["staff", "--database-url", &url, "list"], "").await;
+    let verified = run(&["audit", "--database-url", &url, "verify"], "").await;
+    for (ended, lines) in [(listed, 8), (verified, 0)] {
+        let text = format!("{}{}", ended.out, ended.err);
+        let bent = text.chars().find(|it| it.is_control() && !"\n\t".contains(*it) || *it == '\u{202e}');
+        assert_eq!(bent, None, "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("Other Clinic")), "{text}");
+        assert!(lines == 0 || ended.out.lines().all(|line| line.matches('\t').count() == 4), "{text}");
+        assert!(text.contains("\\u{1b}[2K\\n"), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

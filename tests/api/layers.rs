@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// From the ground up. A file may use what is on its own floor or below. `*` stands for a slice.
 const FLOORS: &[&[&str]] = &[
+    &["characters"],
     &["vocabulary", "error", "config", "scalars", "keys"],
     &["ids", "record"],
     &["db", "objects", "mail"],

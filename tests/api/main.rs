@@ -28,6 +28,7 @@ mod ledger;
 mod limits;
 mod matrix;
 mod merges;
+mod names;
 mod oracles;
 mod outcomes;
 mod owners;
