@@ -22,7 +22,7 @@ pub struct CursorOf<'a> {
     pub order: &'a str,
 }
 
-impl<'a> CursorOf<'a> {
+impl CursorOf<'_> {
     fn headers(&self) -> [&[u8]; 4] {
         [PURPOSE, self.org.as_bytes(), self.list.as_bytes(), self.order.as_bytes()]
     }
