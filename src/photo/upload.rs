@@ -614,3 +614,22 @@ pub async fn sweep(service: &Service) -> crate::error::Result<(usize, usize)> {
     }
     Ok((given_up, service.objects.sweep(CUT).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_no_place_or_memory_in_time_is_told_when_to_come_again() {
+        let told = |busy| {
+            let refused = Refused::from(busy);
+            (refused.status, refused.code, refused.retry_after)
+        };
+        assert_eq!(told(Busy::Others), (503, "UNAVAILABLE", Some(5)));
+        assert_eq!(told(Busy::Address), (409, "UPLOAD_UNDER_WAY", Some(5)));
+        let limited = Refused::from(Error::RateLimited { retry_after: 42 });
+        assert_eq!((limited.status, limited.retry_after), (429, Some(42)));
+        assert_eq!(Refused::from(Error::Unavailable).retry_after, Some(1));
+        assert_eq!(Refused::cut().retry_after, None);
+    }
+}
