@@ -156,6 +156,9 @@ impl Database {
                     .to_owned(),
             );
         }
+        for told in db::loose_ends(&client).await? {
+            tracing::warn!("the database gives a right that nobody needs: {told}");
+        }
         Ok(())
     }
 
@@ -264,8 +267,9 @@ impl Server {
         if !pool.is_ready().await {
             return Err(
                 "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its \
-                        own"
-                .to_owned(),
+                 own. With a new password of the owner, give the owner CREATEROLE for one start, or set that of \
+                 clinic_app"
+                    .to_owned(),
             );
         }
         database.refuse_too_mighty().await?;

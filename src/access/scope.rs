@@ -286,6 +286,14 @@ impl Scope {
         self.door()
     }
 
+    /// The connection, with the number of the entry that this scope wrote last: for what the database does on the word of
+    /// that entry alone.
+    pub fn entered(&mut self) -> Result<(Door<'_>, i64)> {
+        let entry = self.last_entry.filter(|_| self.unrecorded.is_none());
+        let entry = entry.ok_or_else(|| Error::Internal("a deed without its ledger entry".to_owned()))?;
+        Ok((self.door()?, entry))
+    }
+
     fn door(&mut self) -> Result<Door<'_>> {
         Ok(Door { org: self.viewer.org, connection: self.transaction.connection()? })
     }

@@ -75,6 +75,10 @@ pub struct PatientErasure {
     pub objects: Vec<StoredObject>,
     /// When it had.
     pub objects_deleted_at: Option<DateTime<Utc>>,
+    /// Which entries of the ledger lost their content: the first and the last of each run, in order. None for an erasure
+    /// from before they were named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emptied: Option<Vec<(i64, i64)>>,
     /// Version and times.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -245,6 +245,7 @@ impl CustodyMutation {
             counts: BTreeMap::new(),
             objects: Vec::new(),
             objects_deleted_at: None,
+            emptied: None,
             stamp: Stamp::new(None, now),
         };
         let chart = inputs.text("confirmChartNumber", &input.confirm_chart_number, 40);

@@ -106,6 +106,7 @@ struct ErasureRow {
     created_by: Option<Uuid>,
     updated_at: DateTime<Utc>,
     updated_by: Option<Uuid>,
+    emptied: Option<Value>,
 }
 
 impl TryFrom<ErasureRow> for PatientErasure {
@@ -121,6 +122,7 @@ impl TryFrom<ErasureRow> for PatientErasure {
             counts: serde_json::from_value(row.counts)?,
             objects: serde_json::from_value(row.objects)?,
             objects_deleted_at: row.objects_deleted_at,
+            emptied: row.emptied.map(serde_json::from_value).transpose()?,
             stamp: Stamp {
                 version: row.version,
                 created_at: row.created_at,
@@ -150,6 +152,7 @@ impl ErasureRow {
             created_by: erasure.stamp.created_by,
             updated_at: erasure.stamp.updated_at,
             updated_by: erasure.stamp.updated_by,
+            emptied: erasure.emptied.as_ref().map(serde_json::to_value).transpose()?,
         })
     }
 }
@@ -159,28 +162,33 @@ pub mod erasures {
     crate::ledger::kept!(super::PatientErasure, patient_erasure, super::ErasureRow);
 }
 
-/// What the database says that it erased.
+/// What the database says that an erasure takes.
 #[derive(Deserialize)]
 struct Erased {
     counts: BTreeMap<String, i64>,
     objects: Vec<StoredObject>,
+    emptied: Vec<(i64, i64)>,
 }
 
-/// Erases a patient with everyone merged into them; `erasure` comes back with what went.
+/// Erases a patient with everyone merged into them; `erasure` comes back with what went. The ledger is told first what
+/// goes, and the database does that and nothing else.
 pub async fn erase(scope: &mut Scope, mut erasure: PatientErasure) -> Result<PatientErasure> {
     let door = scope.write(Action::Erase, RecordKind::PatientErasure)?;
-    let erased: Value = Sql::<st::Jsonb>::new("SELECT erase_patient_records(")
+    let found: Value = Sql::<st::Jsonb>::new("SELECT records_to_erase(")
         .bind(erasure.patient_id)
         .text(")")
         .get_result(door.connection)
         .await?;
-    Erased { counts: erasure.counts, objects: erasure.objects } = serde_json::from_value(erased)?;
+    let Erased { counts, objects, emptied } = serde_json::from_value(found)?;
+    (erasure.counts, erasure.objects, erasure.emptied) = (counts, objects, Some(emptied));
     // Who had no photos leaves no files.
     erasure.objects_deleted_at = erasure.objects.is_empty().then_some(erasure.erased_at);
     let row = ErasureRow::of(door.org, &erasure)?;
     diesel::insert_into(patient_erasure::table).values(&row).execute(door.connection).await?;
     scope.show([erasure.patient_id]);
     ledger::append(scope, Action::Erase, &erasure, &erasure).await?;
+    let (door, entry) = scope.entered()?;
+    Sql::<()>::new("SELECT erase_patient_records(").bind(entry).text(")").execute(door.connection).await?;
     Ok(erasure)
 }
 

@@ -1,5 +1,6 @@
 //! Two roles: the owner migrates, `clinic_app` serves. The application role owns nothing, is no superuser and can't pass
-//! by row-level security, so a fault in a query can't show another organisation's row.
+//! by row-level security, so a fault in a query can't show another organisation's row. It can make nothing either, not
+//! even a temporary table: nothing of its own may stand where the owner's functions look.
 
 use super::Address;
 use crate::error::{Error, Result};
@@ -17,26 +18,26 @@ const APPLICATION_ROLE: &str = "clinic_app";
 pub fn application_address(owner: &Address) -> Result<Address> {
     let mut address = owner.clone();
     address.config_mut().user(APPLICATION_ROLE);
-    if owner.config().get_password().is_some() {
-        address.config_mut().password(derived_password(owner.config())?);
+    if let Some(secret) = owner.config().get_password() {
+        address.config_mut().password(derived_password(secret)?);
     }
     Ok(address)
 }
 
-fn derived_password(owner: &Config) -> Result<String> {
-    let secret = owner.get_password().unwrap_or_default();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret)
+/// The application role's password, by the owner's.
+pub(super) fn derived_password(owners: &[u8]) -> Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(owners)
         .map_err(|_| Error::Internal("the password can't be a key".to_owned()))?;
     mac.update(b"clinic application role");
     Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Makes the application role where it is missing and takes from it what it must not have.
+/// Makes the application role where it is missing, and takes from it and from the owner what they must not have.
 pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), String> {
     let known = owner
         .query_opt("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", &[&APPLICATION_ROLE])
         .await
-        .map_err(|error| format!("the roles of the database can't be read: {error}"))?;
+        .map_err(unread)?;
     if let Some(row) = &known
         && row.get::<_, bool>(0)
     {
@@ -46,16 +47,15 @@ pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), 
         ));
     }
     let password = match config.get_password() {
-        Some(_) => {
-            let password = derived_password(config).map_err(|error| error.operator_message())?;
+        Some(secret) => {
+            let password = derived_password(secret).map_err(|error| error.operator_message())?;
             format!(" PASSWORD '{password}'")
         }
         None => String::new(),
     };
+    let may = Owner::of(owner).await?;
     if known.is_none() {
-        let statement = format!(
-            "CREATE ROLE {APPLICATION_ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT{password}"
-        );
+        let statement = format!("{CREATE}{password}");
         if let Err(error) = owner.batch_execute(&statement).await {
             // Another process may have made it just now.
             let made = owner.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&APPLICATION_ROLE]).await;
@@ -66,12 +66,98 @@ pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), 
                 ));
             }
         }
-    } else if !password.is_empty() {
+    } else if !password.is_empty() && may.makes_roles {
         // A role made by an administrator may keep its own password: then CLINIC_APP_DATABASE_URL names it.
         let statement = format!("ALTER ROLE {APPLICATION_ROLE}{password}");
         if let Err(error) = owner.batch_execute(&statement).await {
             tracing::debug!(%error, "the application role keeps its password");
         }
     }
+    may.give_up(owner).await;
     Ok(())
+}
+
+/// How the application role is made; its password goes behind.
+pub(super) const CREATE: &str =
+    "CREATE ROLE clinic_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT";
+
+fn unread(error: tokio_postgres::Error) -> String {
+    format!("the roles of the database can't be read: {error}")
+}
+
+/// What the owner may do, and what it can give up or take away.
+struct Owner {
+    /// CREATEROLE, or a superuser.
+    makes_roles: bool,
+    statements: Vec<String>,
+}
+
+impl Owner {
+    async fn of(owner: &Client) -> std::result::Result<Self, String> {
+        // A role that also does other things is somebody's own: it keeps CREATEROLE, and is warned of.
+        let row = owner
+            .query_one(
+                "SELECT r.rolcreaterole OR r.rolsuper, \
+                 r.rolcreaterole AND NOT (r.rolsuper OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls) AND NOT EXISTS \
+                 (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid <> to_regrole('clinic_app')), \
+                 pg_has_role(d.datdba, 'USAGE') AND has_database_privilege('public', d.oid, 'TEMPORARY'), \
+                 quote_ident(d.datname), pg_has_role(n.nspowner, 'USAGE') AND has_schema_privilege('public', n.oid, 'CREATE') \
+                 FROM pg_roles r, pg_database d, pg_namespace n \
+                 WHERE r.rolname = current_user AND d.datname = current_database() AND n.nspname = 'public'",
+                &[],
+            )
+            .await
+            .map_err(unread)?;
+        let database: String = row.get(3);
+        let each: [(usize, String); 3] = [
+            (2, format!("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")),
+            (4, "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()),
+            (1, "ALTER ROLE CURRENT_USER NOCREATEROLE".to_owned()),
+        ];
+        let statements = each.into_iter().filter(|(may, _)| row.get(*may)).map(|(_, statement)| statement);
+        Ok(Self { makes_roles: row.get(0), statements: statements.collect() })
+    }
+
+    /// Does what it can. What is left is found by `loose_ends`, and said.
+    async fn give_up(&self, owner: &Client) {
+        for statement in &self.statements {
+            match owner.batch_execute(statement).await {
+                Ok(()) => tracing::info!(statement, "a right that nobody needs was taken away"),
+                Err(error) => tracing::debug!(%error, statement, "a right that nobody needs stays"),
+            }
+        }
+    }
+}
+
+/// What the two roles may do that they should not, each with what to do about it. Asked on a connection of the
+/// application role.
+pub async fn loose_ends(application: &Client) -> std::result::Result<Vec<String>, String> {
+    let row = application
+        .query_one(
+            "SELECT quote_ident(current_database()), quote_ident(current_user), quote_ident(o.rolname), \
+             has_database_privilege(current_database(), 'TEMPORARY'), has_database_privilege(current_database(), 'CREATE'), \
+             EXISTS (SELECT FROM pg_namespace n WHERE n.nspname !~ '^pg_(temp|toast)' AND has_schema_privilege(n.oid, 'CREATE')), \
+             o.rolsuper OR o.rolbypassrls, o.rolcreaterole AND NOT o.rolsuper, \
+             NOT o.rolsuper AND EXISTS (SELECT FROM pg_roles g WHERE g.rolname IN \
+             ('pg_execute_server_program', 'pg_write_server_files', 'pg_read_server_files') AND pg_has_role(o.oid, g.oid, 'MEMBER')) \
+             FROM pg_roles o, pg_tables t WHERE t.schemaname = 'public' AND t.tablename = 'patient' AND o.rolname = t.tableowner",
+            &[],
+        )
+        .await
+        .map_err(unread)?;
+    let (database, role, owner): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+    let each: [(usize, String); 6] = [
+        (3, format!("{role} can make temporary tables: REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}")),
+        (4, format!("{role} can make schemas: REVOKE CREATE ON DATABASE {database} FROM PUBLIC, {role}")),
+        (5, format!("{role} can make things in a schema: REVOKE CREATE ON SCHEMA public FROM PUBLIC, {role}")),
+        (6, format!("{owner}, which owns the tables, is a superuser or has BYPASSRLS: let a plain role own them")),
+        (
+            7,
+            format!(
+                "{owner}, which owns the tables, can make roles and needs it no more: ALTER ROLE {owner} NOCREATEROLE"
+            ),
+        ),
+        (8, format!("{owner}, which owns the tables, can reach files or programs of the server: REVOKE that from it")),
+    ];
+    Ok(each.into_iter().filter(|(is, _)| row.get(*is)).map(|(_, told)| told).collect())
 }

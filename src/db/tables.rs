@@ -519,6 +519,7 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+        emptied -> Nullable<Jsonb>,
     }
 }
 

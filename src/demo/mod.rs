@@ -79,7 +79,7 @@ pub async fn fill(
     let present = patients_present(&mut client, &world).await?;
     if present < patients {
         ensure_months(&client, &world).await?;
-        write::write(&database.application, objects, world, present..patients).await?;
+        write::write(&database.owner, objects, world, present..patients).await?;
         tidy(database).await?;
     }
     Ok(Demo { password })

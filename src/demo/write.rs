@@ -1,6 +1,7 @@
-//! Writes charts into the database, many in one transaction, as the application role and under its row policies.
+//! Writes charts into the database, many in one transaction, as the owner of the tables and under their row policies.
 //!
-//! COPY into a table with row policies is refused, so rows are copied into temporary tables and inserted from there.
+//! COPY into a table with row policies is refused, so rows are copied into temporary tables and inserted from there. The
+//! application role can make none.
 //! Several lanes work at once; each chunk of patients commits after the one before it, so that after a sudden end the
 //! patients that are there are the first ones.
 
@@ -86,7 +87,7 @@ pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<T
 
 /// Makes up the patients of a range and writes them.
 pub(super) async fn write(
-    application: &Address,
+    owner: &Address,
     objects: &Objects,
     world: World,
     patients: std::ops::Range<u32>,
@@ -98,16 +99,16 @@ pub(super) async fn write(
         left: Mutex::new(patients),
         world: Arc::new(world),
     };
-    futures::future::try_join_all((0..LANES).map(|_| fill.lane(application))).await?;
+    futures::future::try_join_all((0..LANES).map(|_| fill.lane(owner))).await?;
     fill.progress.finish();
     Ok(())
 }
 
 impl Fill {
-    async fn lane(&self, application: &Address) -> Result<(), String> {
+    async fn lane(&self, owner: &Address) -> Result<(), String> {
         // Memory for a chunk's staged rows and their order; given at the start, as no session-level SET is used.
-        let mut roomy = application.clone();
-        let options = application.config().get_options().unwrap_or_default();
+        let mut roomy = owner.clone();
+        let options = owner.config().get_options().unwrap_or_default();
         roomy.config_mut().options(format!("{options} -c temp_buffers=64MB -c work_mem=32MB"));
         let mut client = crate::db::connect(&roomy).await?;
         for table in STAGED {

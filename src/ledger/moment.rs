@@ -186,10 +186,8 @@ fn bytea(bytes: &[u8]) -> String {
 }
 
 /// Appends what was done to many records, in two statements: the head is locked and read, and moved on with the rows.
-pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<()> {
-    if entries.is_empty() {
-        return Ok(());
-    }
+/// Answers with the number of the first.
+pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
     let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
     let request_id = scope.request_id().to_owned();
     let head: Vec<(i64, Vec<u8>)> =
@@ -200,6 +198,10 @@ pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry
             .await?;
     let head = head.into_iter().next();
     let (mut seq, mut hash) = head.ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
+    let first = seq + 1;
+    if entries.is_empty() {
+        return Ok(first);
+    }
     let mut rows = Vec::with_capacity(entries.len());
     for NewEntry { kind, record, patient, version, content } in entries {
         let salt: [u8; 16] = rand::random();
@@ -259,5 +261,5 @@ pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry
         .execute(scope.ledger()?.connection)
         .await?;
     scope.recorded(seq);
-    Ok(())
+    Ok(first)
 }

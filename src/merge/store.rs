@@ -174,22 +174,37 @@ pub async fn shared_photos(scope: &mut Scope, from: Uuid, into: Uuid) -> Result<
     Ok(pairs)
 }
 
-/// Gives records to another patient: all, or only these with what hangs on them. Answers with what moved, by table.
-async fn move_records(
+/// What would go to another patient, by table: all, or only these with what hangs on them.
+async fn moving(
     scope: &mut Scope,
-    from: Uuid,
-    into: Uuid,
+    (from, into): (Uuid, Uuid),
     only: Option<&BTreeMap<String, Vec<Uuid>>>,
 ) -> Result<BTreeMap<String, Vec<Uuid>>> {
     let door = scope.write(RIGHT.0, RIGHT.1)?;
-    let mut sql = Sql::<st::Jsonb>::new("SELECT move_patient_records(");
+    let mut sql = Sql::<st::Jsonb>::new("SELECT records_to_move(");
     sql.push_bind(from).push(", ").push_bind(into).push(", ");
     match only {
         Some(only) => sql.push_bind(serde_json::to_value(only)?).push("::jsonb)"),
         None => sql.push("NULL)"),
     };
-    let moved: Value = sql.get_result(door.connection).await?;
-    Ok(serde_json::from_value(moved)?)
+    let moving: Value = sql.get_result(door.connection).await?;
+    Ok(serde_json::from_value(moving)?)
+}
+
+/// Enters a merge, or its undoing, in the ledger, with what it does to each record, and has the database move what is
+/// entered: these records and no other.
+async fn enter_and_move(scope: &mut Scope, merge: &PatientMerge, entries: Vec<NewEntry>) -> Result<()> {
+    let first = ledger::append_all(scope, Action::Merge, entries).await?;
+    ledger::append(scope, Action::Merge, merge, merge).await?;
+    let (door, last) = scope.entered()?;
+    Sql::<()>::new("SELECT move_patient_records(")
+        .bind(first)
+        .text(", ")
+        .bind(last)
+        .text(")")
+        .execute(door.connection)
+        .await?;
+    Ok(())
 }
 
 /// The entries of moved records: each as it was, with its new patient.
@@ -230,16 +245,16 @@ pub async fn merge(
     identities: &Identities,
     away: &Patient,
 ) -> Result<PatientMerge> {
-    merge.moved = move_records(scope, merge.from_id, merge.into_id, None).await?;
+    let sides = (merge.from_id, merge.into_id);
+    merge.moved = moving(scope, sides, None).await?;
     patients::put(scope, RIGHT, &identities.into, &identities.merged).await?;
     patients::put(scope, RIGHT, &identities.from, away).await?;
     let door = scope.write(RIGHT.0, RIGHT.1)?;
     let row = Row::of(door.org, &merge, identities)?;
     diesel::insert_into(patient_merge::table).values(&row).execute(door.connection).await?;
-    let mut entries = moved_entries(scope, &merge.moved, (merge.from_id, merge.into_id)).await?;
+    let mut entries = moved_entries(scope, &merge.moved, sides).await?;
     entries.extend([entry_of(away)?, entry_of(&identities.merged)?]);
-    ledger::append_all(scope, Action::Merge, entries).await?;
-    ledger::append(scope, Action::Merge, &merge, &merge).await?;
+    enter_and_move(scope, &merge, entries).await?;
     Ok(merge)
 }
 
@@ -263,14 +278,14 @@ pub async fn undo(
     now: (&Patient, &Patient),
     after: (&Patient, &Patient),
 ) -> Result<()> {
+    let sides = (merge.into_id, merge.from_id);
+    let moved = moving(scope, sides, Some(&merge.moved)).await?;
     patients::put(scope, RIGHT, now.0, after.0).await?;
     patients::put(scope, RIGHT, now.1, after.1).await?;
-    let moved = move_records(scope, merge.into_id, merge.from_id, Some(&merge.moved)).await?;
     let door = scope.write(RIGHT.0, RIGHT.1)?;
     let row = Row::of(door.org, merge, identities)?;
     diesel::update(patient_merge::table.find((door.org, merge.id))).set(&row).execute(door.connection).await?;
-    let mut entries = moved_entries(scope, &moved, (merge.into_id, merge.from_id)).await?;
+    let mut entries = moved_entries(scope, &moved, sides).await?;
     entries.extend([entry_of(after.0)?, entry_of(after.1)?]);
-    ledger::append_all(scope, Action::Merge, entries).await?;
-    ledger::append(scope, Action::Merge, merge, merge).await
+    enter_and_move(scope, merge, entries).await
 }

@@ -1,7 +1,7 @@
 //! Legal holds, exports and erasure.
 
 use crate::access::{erasing, merging};
-use crate::ledger::broken;
+use crate::ledger::{broken, enter};
 use crate::merges::everything;
 use crate::support::*;
 use sha2::{Digest, Sha256};
@@ -89,8 +89,16 @@ async fn a_legal_hold_keeps_a_record_until_it_is_lifted() {
     );
     // The database itself refuses too, whoever asks it.
     let app = clinic.database.app(Some(clinic.north.uuid)).await;
-    let refused = app.try_run(&format!("SELECT erase_patient_records('{}')", uuid_of(&patient.id))).await;
+    let erased = uuid_of(&patient.id);
+    let refused = app.try_run(&format!("SELECT records_to_erase('{erased}')")).await;
     assert_eq!(refused.expect_err("a hold"), "P0001 under legal hold");
+    app.run("BEGIN").await;
+    let content = json!({"erased_id": erased, "counts": {}, "objects": [], "emptied": []});
+    let entry =
+        enter(&app, clinic.north.uuid, ("erase", "patient_erasure", uuid::Uuid::now_v7()), None, &content).await;
+    let refused = app.try_run(&format!("SELECT erase_patient_records({entry})")).await;
+    assert_eq!(refused.expect_err("a hold"), "P0001 under legal hold");
+    app.run("ROLLBACK").await;
     // A hold on a chart that is merged away goes along.
     let into = anna.patient("Zoë", "Ramírez").await;
     anna.make("mergePatients", "merge", merging(&patient, &into, json!({}))).await;
@@ -222,6 +230,75 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         clinic.practitioner().graphql("{ patientErasures { totalCount } }", json!({})).await.outcome(),
         "FORBIDDEN"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_erased_but_what_the_ledger_was_told_in_the_same_transaction() {
+    let clinic = Clinic::start().await;
+    let (anna, org) = (clinic.practitioner(), clinic.north.uuid);
+    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Ian", "Smith").await);
+    anna.signed_session(&patient).await;
+    let app = clinic.database.app(Some(org)).await;
+    app.run("SET app.opened = 'all'").await;
+    let (erased, kept) = (uuid_of(&patient.id), uuid_of(&other.id));
+    let right: Value = serde_json::from_str(&app.one(&format!("SELECT records_to_erase('{erased}')")).await).unwrap();
+    let named = |more: Value| {
+        let mut content = right.clone();
+        content["erased_id"] = json!(erased);
+        content.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        content
+    };
+    let kind = ("erase", "patient_erasure", uuid::Uuid::now_v7());
+    let numbers = right["emptied"].as_array().expect("a list");
+    assert!(numbers.len() >= 2, "others wrote in between: {numbers:?}");
+    let mut fewer = right["counts"].clone();
+    fewer["treatment_session"] = json!(0);
+    let wrong = [
+        ("another patient", kind, named(json!({"erased_id": kept}))),
+        ("an entry more", kind, named(json!({"emptied": [[1, 1000]]}))),
+        ("an entry less", kind, named(json!({"emptied": numbers[1..]}))),
+        ("a row less", kind, named(json!({"counts": fewer}))),
+        ("a list less", kind, named(json!({"emptied": null}))),
+        ("another action", ("update", kind.1, kind.2), named(json!({}))),
+        ("another kind", ("erase", "patient_merge", kind.2), named(json!({}))),
+    ];
+    for (what, entry, content) in wrong {
+        app.run("BEGIN").await;
+        let seq = enter(&app, org, entry, None, &content).await;
+        let refused = app.try_run(&format!("SELECT erase_patient_records({seq})")).await;
+        assert!(refused.as_ref().is_err_and(|why| why.starts_with("P0001")), "{what}: {refused:?}");
+        app.run("ROLLBACK").await;
+    }
+    // Right, and of another transaction; and one that another entry came after.
+    app.run("BEGIN").await;
+    let seq = enter(&app, org, kind, None, &named(json!({}))).await;
+    app.run("COMMIT").await;
+    assert!(app.try_run(&format!("SELECT erase_patient_records({seq})")).await.is_err());
+    app.run("BEGIN").await;
+    let seq = enter(&app, org, kind, None, &named(json!({}))).await;
+    enter(&app, org, ("update", "patient", kept), Some(kept), &json!({})).await;
+    assert!(app.try_run(&format!("SELECT erase_patient_records({seq})")).await.is_err());
+    app.run("ROLLBACK; BEGIN").await;
+    let seq = enter(&app, org, kind, None, &named(json!({}))).await;
+    app.run(&format!("SELECT erase_patient_records({seq}); COMMIT")).await;
+    assert_eq!(app.one(&format!("SELECT count(*) FROM treatment_session WHERE patient_id = '{erased}'")).await, "0");
+    assert_eq!(app.one(&format!("SELECT count(*) FROM patient WHERE id = '{kept}'")).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_merged_by_mistake_with_somebody_restricted_can_be_erased() {
+    let clinic = Clinic::start().await;
+    let (anna, admin, sql) = (clinic.practitioner(), clinic.admin(), clinic.database.superuser().await);
+    let (closed, gone) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Zoë", "Ramírez").await);
+    let entry = anna.health_entry(&closed).await;
+    let merge = anna.make("mergePatients", "merge", merging(&closed, &gone, json!({}))).await;
+    anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { id }").await.ok();
+    admin.make("restrictPatient", "restriction", json!({"patientId": closed.id, "reason": "Works here"})).await;
+    admin.does("erasePatient", erasing(&admin, &gone).await, "erasure { id }").await.ok();
+    let empty =
+        |of: &Made| format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&of.id));
+    assert_eq!(sql.one(&empty(&entry)).await, "0", "what went back is the other's");
+    assert_ne!(sql.one(&empty(&gone)).await, "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ mod corpora;
 mod custody;
 mod demo;
 mod evidence;
+mod functions;
 mod health;
 mod http;
 mod http2;

@@ -119,7 +119,7 @@ async fn migrations_up_down_and_up_leave_no_difference() {
 }
 
 /// A copy of the template, and the superuser in it.
-async fn migrated() -> (Database, Sql) {
+pub async fn migrated() -> (Database, Sql) {
     let database = Database::copy().await;
     let sql = database.superuser().await;
     (database, sql)

@@ -1,15 +1,16 @@
-//! The role and the database that the service is given in its own Postgres, looked after at every start.
+//! The roles and the database that the service is given in its own Postgres, looked after at every start.
 
 use tokio_postgres::{Client, Config, Error, NoTls};
 
 use super::StartError;
 use super::passwords::Passwords;
+use crate::db::roles::{CREATE, derived_password};
 
-/// Makes, or puts right, role `clinic_owner` and database `clinic`, as the superuser that `config` signs in.
+/// Makes, or puts right, the roles `clinic_owner` and `clinic_app` and the database `clinic`, as the superuser that `config` signs in.
 pub(super) async fn make(config: Config, passwords: &Passwords) -> Result<(), StartError> {
     let failed = |error: Error| {
         let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-        StartError::new(format!("the clinic's role and database can't be made: {why}"))
+        StartError::new(format!("the clinic's roles and database can't be made: {why}"))
     };
     let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
     let connection = tokio::spawn(connection);
@@ -20,14 +21,19 @@ pub(super) async fn make(config: Config, passwords: &Passwords) -> Result<(), St
 }
 
 async fn make_with(client: &Client, passwords: &Passwords) -> Result<(), Error> {
-    let role = client.query_opt("SELECT FROM pg_roles WHERE rolname = 'clinic_owner'", &[]).await?;
-    let verb = if role.is_some() { "ALTER" } else { "CREATE" };
-    // CREATEROLE: it makes `clinic_app`, the role that the service works as. The password is hexadecimal digits.
-    let role = format!(
-        "{verb} ROLE clinic_owner LOGIN CREATEROLE NOSUPERUSER NOCREATEDB NOREPLICATION NOBYPASSRLS PASSWORD '{}'",
-        passwords.owner
-    );
-    client.batch_execute(&role).await?;
+    // The owner makes no role: both are made here. The passwords are hexadecimal digits, and base 64 of the URL's sort.
+    let application = derived_password(passwords.owner.as_bytes()).unwrap_or_default();
+    for (name, create, password) in
+        [("clinic_owner", "CREATE ROLE clinic_owner LOGIN", &passwords.owner), ("clinic_app", CREATE, &application)]
+    {
+        if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&name]).await?.is_none() {
+            client.batch_execute(create).await?;
+        }
+        let role = format!(
+            "ALTER ROLE {name} LOGIN NOCREATEROLE NOSUPERUSER NOCREATEDB NOREPLICATION NOBYPASSRLS PASSWORD '{password}'"
+        );
+        client.batch_execute(&role).await?;
+    }
     let database = client.query_opt("SELECT FROM pg_database WHERE datname = 'clinic'", &[]).await?;
     if database.is_none() {
         client.batch_execute("CREATE DATABASE clinic OWNER clinic_owner").await?;

@@ -49,6 +49,11 @@ impl Database {
         Cluster::get().owner(&self.name)
     }
 
+    /// How the application role connects, as the program does it.
+    pub fn application_config(&self) -> Config {
+        clinic::db::application_address(&self.address()).expect("an address").config().clone()
+    }
+
     /// The same, as the program has it.
     pub fn address(&self) -> Address {
         Cluster::get().address(&self.name)
