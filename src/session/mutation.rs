@@ -249,6 +249,8 @@ async fn sign(
     expected: i32,
     meaning: SignatureMeaning,
 ) -> crate::error::Result<TreatmentSession> {
+    // Before anything is read: what is signed is what is there when it is signed.
+    store::hold(scope, id).await?;
     let mut session = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
     let parts = store::parts(scope, id).await?;

@@ -145,6 +145,18 @@ pub async fn session(scope: &mut Scope, id: Uuid) -> Result<TreatmentSession> {
     listing::one(scope, id).await
 }
 
+/// Holds a draft until the transaction ends: nothing is put into it or taken out meanwhile.
+pub async fn hold(scope: &mut Scope, id: Uuid) -> Result<()> {
+    let door = scope.read(RecordKind::TreatmentSession)?;
+    let _: Vec<Uuid> = treatment_session::table
+        .find((door.org, id))
+        .select(treatment_session::id)
+        .for_update()
+        .load(door.connection)
+        .await?;
+    Ok(())
+}
+
 /// Adds a session with its areas and products.
 pub async fn add(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<()> {
     let author = scope.viewer().author()?;

@@ -15,6 +15,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("entry_just_written(bigint, text, text)", "everybody"),
     ("erase_patient_records(bigint)", "clinic_app, with the owner's rights"),
     ("erasing_patients()", "everybody"),
+    ("keeps_what_holds(text, jsonb)", "everybody"),
     ("merges_of_patients(uuid[])", "everybody"),
     ("move_patient_records(bigint, bigint)", "clinic_app, with the owner's rights"),
     ("moving_patient()", "everybody"),

@@ -60,3 +60,4 @@ mod times;
 mod tls;
 mod tokens;
 mod uploads;
+mod what_holds;

@@ -1,0 +1,286 @@
+//! What was published, agreed to, stored, done or signed stays as it was, whatever the role that serves is made to do: by
+//! one transaction or by two at once.
+
+use crate::access::merging;
+use crate::support::*;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A connection of the role that serves, in the north, to which no patient is closed.
+async fn app(clinic: &Clinic) -> Sql {
+    let app = clinic.database.app(Some(clinic.north.uuid)).await;
+    app.run("SET app.opened = 'all'").await;
+    app
+}
+
+/// What puts a copy of a signed session's part into a session.
+fn copied(table: &str, from: Uuid, into: Uuid) -> String {
+    let columns = match table {
+        "session_area" => "org_id, area, side, needle_depth_mm, passes, note",
+        _ => "org_id, role, product, lot, intradermal_use",
+    };
+    format!(
+        "INSERT INTO {table} (id, position, session_id, {columns}) SELECT gen_random_uuid(), 90, '{into}', {columns} FROM {table} \
+         WHERE session_id = '{from}' AND position = 0"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_from_before_the_signature_puts_nothing_in_and_takes_nothing_out() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let pattern = uuid_of(&anna.signed_session(&patient).await.id);
+    for level in ["REPEATABLE READ", "SERIALIZABLE", "READ COMMITTED"] {
+        for table in ["session_area", "product_use"] {
+            let draft = anna.session(&patient).await;
+            let id = uuid_of(&draft.id);
+            let late = app(&clinic).await;
+            let parts = format!("SELECT count(*) FROM {table} WHERE session_id = '{id}'");
+            let before = late.one(&parts).await;
+            for statement in [copied(table, pattern, id), format!("DELETE FROM {table} WHERE session_id = '{id}'")] {
+                // It works on a draft, and is taken back.
+                late.run(&format!("BEGIN ISOLATION LEVEL {level}; {statement}; ROLLBACK")).await;
+            }
+            let mut pictures = Vec::new();
+            for statement in [copied(table, pattern, id), format!("DELETE FROM {table} WHERE session_id = '{id}'")] {
+                let late = app(&clinic).await;
+                late.run(&format!("BEGIN ISOLATION LEVEL {level}")).await;
+                late.one(&parts).await;
+                pictures.push((late, statement));
+            }
+            anna.sign_session(&draft).await;
+            for (late, statement) in pictures {
+                match late.try_run(&statement).await {
+                    Ok(touched) => assert_eq!(touched, 0, "{level} {statement}"),
+                    Err(refused) => {
+                        assert!(
+                            refused.starts_with("40001") || refused.starts_with("42501"),
+                            "{level} {statement}: {refused}"
+                        );
+                    }
+                }
+                let _ = late.try_run("COMMIT").await;
+            }
+            assert_eq!(late.one(&parts).await, before, "{level} {table}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_in_while_somebody_signs_is_under_the_signature() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let pattern = uuid_of(&anna.signed_session(&patient).await.id);
+    let draft = anna.session(&patient).await;
+    let id = uuid_of(&draft.id);
+    let early = app(&clinic).await;
+    early.run("BEGIN").await;
+    early.run(&copied("session_area", pattern, id)).await;
+    let signing = tokio::spawn({
+        let (anna, draft) = (anna.clone(), draft.clone());
+        async move { anna.sign_session(&draft).await }
+    });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    early.run("COMMIT").await;
+    signing.await.expect("signed");
+    let sealed = format!(
+        "SELECT jsonb_array_length(content::jsonb -> 'areas') FROM ledger WHERE record_id = '{id}' AND action = 'sign'"
+    );
+    let there = early.one(&format!("SELECT count(*) FROM session_area WHERE session_id = '{id}'")).await;
+    assert_eq!((early.one(&sealed).await, there.as_str()), ("3".to_owned(), "3"));
+}
+
+/// A row that holds in each table of them, and changes of it that must not be.
+async fn held(clinic: &Clinic) -> Vec<(&'static str, Uuid, Vec<&'static str>)> {
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let (patient, other) = (anna.patient("Zoë", "Ramírez").await, anna.patient("Zoë", "Ramírez").await);
+    let text = anna.consent_text("DATA", json!({})).await;
+    let consent = anna.consent(&patient, &text, json!({})).await;
+    let photo = anna.photo_with(&patient, json!({})).await;
+    let protocol = anna.protocol().await;
+    let merge = anna.make("mergePatients", "merge", merging(&other, &patient, json!({}))).await;
+    let placed = json!({"patientId": patient.id, "reason": "Case 12"});
+    let hold = admin.make("placeLegalHold", "legalHold", placed.clone()).await;
+    let restriction = admin.make("restrictPatient", "restriction", placed.clone()).await;
+    let emergency = clinic.front_desk();
+    let emergency = emergency.make("beginEmergencyAccess", "emergencyAccess", placed).await;
+    let gone = anna.patient("Gone", "Soon").await;
+    let erased = admin.make("erasePatient", "erasure", crate::access::erasing(&admin, &gone).await).await;
+    let version = Made { id: protocol.version, version: 1 };
+    let lifted = vec!["reason = 'x'", "placed_by = NULL", "placed_at = now()", "patient_id = gen_random_uuid()"];
+    let all: Vec<(&'static str, &Made, Vec<&'static str>)> = vec![
+        (
+            "consent_template_version",
+            &text.version,
+            vec![
+                "text = text || ' x'",
+                "text_hash = sha256('x')",
+                "valid_days = 1",
+                "language = 'de'",
+                "status = 'draft', published_at = NULL",
+                "published_by = NULL",
+                "id = gen_random_uuid()",
+            ],
+        ),
+        (
+            "protocol_version",
+            &version,
+            vec!["rules = '{}'", "indications = '{}'", "modality = 'prp'", "status = 'draft', published_at = NULL"],
+        ),
+        (
+            "consent",
+            &consent,
+            vec![
+                "text_hash = sha256('x')",
+                "signature_hash = sha256('x')",
+                "signer_name = 'x'",
+                "given_at = now()",
+                "expires_at = now()",
+                "kind = 'treatment'",
+                "modalities = '{prp}'",
+                "status = 'proposed'",
+                "status = 'draft', text_hash = sha256('x')",
+                "template_version_id = gen_random_uuid()",
+                "patient_id = gen_random_uuid()",
+                "witness_name = 'x'",
+                "created_by = NULL",
+            ],
+        ),
+        (
+            "photo",
+            &photo,
+            vec![
+                "content_hash = sha256('x')",
+                "media_type = 'image/jpeg'",
+                "byte_size = 1",
+                "width = 1",
+                "stored_at = NULL, status = 'awaiting_upload'",
+                "status = 'awaiting_upload'",
+                "status = 'abandoned'",
+                "patient_id = gen_random_uuid()",
+            ],
+        ),
+        (
+            "patient_merge",
+            &merge,
+            vec!["moved = '{}'", "before = '{}'", "conflicts = '[]'", "reason = 'x'", "from_id = gen_random_uuid()"],
+        ),
+        (
+            "patient_erasure",
+            &erased,
+            vec!["emptied = '[]'", "counts = '{}'", "erased_by = NULL", "patient_id = gen_random_uuid()"],
+        ),
+        ("legal_hold", &hold, lifted.clone()),
+        ("patient_restriction", &restriction, lifted),
+        (
+            "emergency_access",
+            &emergency,
+            vec![
+                "reason = 'x'",
+                "begun_at = now()",
+                "ends_at = ends_at + interval '1 day'",
+                "staff_id = gen_random_uuid()",
+            ],
+        ),
+    ];
+    all.into_iter().map(|(table, made, changes)| (table, uuid_of(&made.id), changes)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_agreed_to_stored_or_done_is_not_changed() {
+    let clinic = Clinic::start().await;
+    let held = held(&clinic).await;
+    let (app, sql) = (app(&clinic).await, clinic.database.superuser().await);
+    let named: Vec<&str> = held.iter().map(|(table, ..)| *table).collect();
+    let mut policies = sql.column("SELECT polrelid::regclass::text FROM pg_policy WHERE polname = 'what_holds'").await;
+    policies.sort();
+    let mut all = named.clone();
+    all.sort_unstable();
+    assert_eq!(policies, all, "each has its row here");
+    for (table, id, changes) in held {
+        let there = format!("SELECT count(*) FROM {table} WHERE id = '{id}'");
+        assert_eq!(app.one(&there).await, "1", "{table}");
+        for change in changes {
+            let refused = app.try_run(&format!("UPDATE {table} SET {change} WHERE id = '{id}'")).await;
+            let why = refused.expect_err(&format!("{table} {change}"));
+            assert!(why.starts_with("42501 new row violates row-level security policy"), "{table} {change}: {why}");
+        }
+        // What is to come may.
+        assert_eq!(app.run(&format!("UPDATE {table} SET version = version + 1 WHERE id = '{id}'")).await, 1, "{table}");
+    }
+    for (table, ends) in [
+        ("consent_template_version", "status = 'retired'"),
+        ("consent", "status = 'inactive', ended_at = now(), ended_reason = 'Asked to'"),
+        ("photo", "status = 'entered_in_error', status_reason = 'Of somebody else'"),
+        ("legal_hold", "lifted_at = now(), lift_reason = 'Closed'"),
+        ("patient_merge", "undone_at = now(), undo_reason = 'Twins'"),
+    ] {
+        assert_ne!(app.run(&format!("UPDATE {table} SET {ends} WHERE version > 1")).await, 0, "{table} {ends}");
+    }
+    // And once it ended, it has ended.
+    for (table, change) in [
+        ("legal_hold", "lifted_at = NULL, lift_reason = NULL"),
+        ("legal_hold", "lift_reason = 'x'"),
+        ("patient_merge", "undone_at = NULL, undo_reason = NULL"),
+        ("consent", "status = 'proposed'"),
+    ] {
+        let refused = app.try_run(&format!("UPDATE {table} SET {change} WHERE version > 1")).await;
+        assert!(refused.as_ref().is_err_and(|why| why.starts_with("42501")), "{table} {change}: {refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_changed_until_somebody_else_publishes_it() {
+    let clinic = Clinic::start().await;
+    let (anna, patient) = (clinic.practitioner(), clinic.practitioner().patient("Zoë", "Ramírez").await);
+    let publish = "status = 'published', published_at = now()";
+    for level in ["READ COMMITTED", "REPEATABLE READ"] {
+        let draft = uuid_of(&anna.consent_draft("DATA", json!({})).await.version.id);
+        let text = anna.consent_text("DATA", json!({})).await;
+        let proposed = uuid_of(&anna.proposed_consent(&patient, &text).await.id);
+        let give = "status = 'active', given_at = now(), signer = 'patient', signer_name = 'Zoë', signature_method = 'typed_name', signature_hash = sha256('x')";
+        for (table, id, holds, change) in [
+            ("consent_template_version", draft, publish, "text = 'x'"),
+            ("consent", proposed, give, "text_hash = sha256('x')"),
+        ] {
+            let (first, late) = (app(&clinic).await, app(&clinic).await);
+            let change = format!("UPDATE {table} SET {change} WHERE id = '{id}'");
+            assert_eq!(late.run(&format!("BEGIN; {change}")).await, 1, "{table}: a draft");
+            late.run("ROLLBACK").await;
+            late.run(&format!("BEGIN ISOLATION LEVEL {level}")).await;
+            late.one(&format!("SELECT version FROM {table} WHERE id = '{id}'")).await;
+            first.run("BEGIN").await;
+            first.run(&format!("UPDATE {table} SET {holds} WHERE id = '{id}'")).await;
+            let waiting = tokio::spawn(async move { late.try_run(&change).await });
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(!waiting.is_finished(), "it waits for the other");
+            first.run("COMMIT").await;
+            let refused = waiting.await.expect("an end").expect_err("it holds by now");
+            assert!(refused.starts_with("42501") || refused.starts_with("40001"), "{level} {table}: {refused}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drawn_signature_is_the_one_that_the_consent_names() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    let typed = uuid_of(&anna.consent(&patient, &text, json!({})).await.id);
+    let proposed = uuid_of(&anna.proposed_consent(&patient, &text).await.id);
+    let app = app(&clinic).await;
+    for consent in [typed, proposed] {
+        let add = format!(
+            "INSERT INTO consent_signature (org_id, consent_id, media_type, image) VALUES ('{}', '{consent}', 'image/png', 'x')",
+            clinic.north.uuid
+        );
+        let refused = app.try_run(&add).await.expect_err("nobody drew it");
+        assert!(refused.starts_with("42501 new row violates row-level security"), "{refused}");
+    }
+    let drawn = json!({"typedName": null, "signatureImage": SIGNATURE_PNG});
+    anna.consent(&patient, &text, drawn).await;
+    assert_eq!(app.one("SELECT count(*) FROM consent_signature").await, "1");
+}
