@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod copied;
+mod emptied;
 mod export;
 mod verify;
 

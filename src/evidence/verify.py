@@ -54,10 +54,54 @@ def lines(folder, name):
             yield json.loads(line)
 
 
+def held_to_erasures(folder, words, empty, erasures):
+    """Each empty entry is one that an erasure names, and each named one is empty. An erasure from before they were named
+    counts them: it accounts for that many before it, and all of what was its patient's then is empty."""
+    def broken(seq, why):
+        return Broken(f"entry {seq} of the {words} is broken: {why}")
+
+    naming = [one for one in erasures if one["named"] is not None]
+    counting = [one for one in erasures if one["named"] is None]
+    left = set(empty)
+    for one in naming:
+        last, entries = 0, []
+        for start, end in one["named"]:
+            if not last < start <= end < one["seq"]:
+                raise broken(one["seq"], "it is an erasure that names entries it can't have emptied")
+            last = end
+            entries.extend(range(start, end + 1))
+        if len(entries) != one["count"]:
+            raise broken(one["seq"], "it is an erasure that names entries it can't have emptied")
+        for seq in entries:
+            if seq not in left:
+                raise broken(seq, f"it has content, and the erasure of entry {one['seq']} emptied it")
+            left.remove(seq)
+    count, so_far = sum(one["count"] for one in counting), 0
+    if len(left) != count:
+        why = f"{len(left)} entries are empty that no erasure names, and erasures count {count}"
+        raise broken(min(left, default=1), why if counting else "it is empty, and no erasure names it")
+    for one in counting:
+        if naming and naming[0]["seq"] < one["seq"]:
+            raise broken(one["seq"], "it is an erasure that does not name the entries it emptied")
+        so_far += one["count"]
+        if sum(seq < one["seq"] for seq in left) < so_far:
+            raise broken(one["seq"], "it is an erasure that counts more entries than are empty before it")
+        newest, bare, seq = {}, set(), one["seq"]
+        for row in lines(folder, "ledger.ndjson"):
+            if row["seq"] < seq:
+                newest[row["recordId"]] = row["patientId"]
+                if row["content"] is None:
+                    bare.add(row["recordId"])
+        for row in lines(folder, "ledger.ndjson"):
+            theirs = row["recordId"] in bare or newest.get(row["recordId"]) == one["patient"]
+            if row["seq"] < seq and row["content"] is not None and theirs:
+                raise broken(row["seq"], f"it has content, and the erasure of entry {seq} must have emptied it")
+
+
 def walk(folder, about, name, words, digest_of, marks):
     """Follows one chain; how many entries it has, and how many digests were taken as they are given."""
     org = uuid.UUID(about["organisationId"]).bytes
-    hash_, last, given, emptied, accounted = hashlib.sha256(org).digest(), 0, 0, 0, 0
+    hash_, last, given, empty, erasures = hashlib.sha256(org).digest(), 0, 0, [], []
     withheld = about["withoutContent"] and name == "ledger"
 
     def hold():
@@ -74,7 +118,10 @@ def walk(folder, about, name, words, digest_of, marks):
             raise Broken(f"entry {last + 1} of the {words} is broken: it is missing")
         if name == "ledger" and row["salt"] is None and row["content"] is None:
             given += 1
-            emptied += not withheld
+            if not withheld:
+                empty.append(seq)
+                if row["recordKind"] == "patient_erasure":
+                    raise Broken(f"entry {seq} of the {words} is broken: it is an erasure, and is empty itself")
         else:
             try:
                 right = digest_of(org, row) == digest
@@ -83,7 +130,9 @@ def walk(folder, about, name, words, digest_of, marks):
             if not right:
                 raise Broken(f"entry {seq} of the {words} is broken: its content is not what was sealed")
             if name == "ledger" and row["recordKind"] == "patient_erasure" and row["version"] == 1:
-                accounted += json.loads(row["content"])["counts"].get("ledger", 0)
+                said = json.loads(row["content"])
+                erasures.append({"seq": seq, "patient": said["erased_id"], "named": said.get("emptied"),
+                                 "count": said["counts"].get("ledger", 0)})
         hash_ = hashlib.sha256(hash_ + seq.to_bytes(8, "big") + digest).digest()
         if hash_.hex() != row["hash"]:
             raise Broken(f"entry {seq} of the {words} is broken: its hash does not follow from the entry before it")
@@ -95,8 +144,7 @@ def walk(folder, about, name, words, digest_of, marks):
     head = about["heads"][name]
     if (head["seq"], head["hash"]) != (last, hash_.hex()):
         raise Broken(f"the {words} ends at {last}, which is not its head ({head['seq']})")
-    if emptied != accounted:
-        raise Broken(f"the {words} has {emptied} empty entries, and erasures account for {accounted}")
+    held_to_erasures(folder, words, empty, erasures)
     return last, given
 
 

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, bytes_of};
 use super::copied::{Columns, copy_rows, rows_of};
+use super::emptied::{Emptied, Erasure, question};
 use super::failed;
 use crate::ledger::{first_hash, hash_fields, next_hash};
 use bytes::Bytes;
@@ -102,8 +103,11 @@ pub async fn verify_organisation(
     checkpoints: &[Checkpoint],
     told: &(dyn Fn(Log, u64, u64) + Sync),
 ) -> Result<Findings, String> {
-    let ledger = walk(client, org, Log::Ledger, checkpoints, told).await?;
-    let mut access_log = walk(client, org, Log::Access, checkpoints, told).await?;
+    let (mut ledger, emptied) = walk(client, org, Log::Ledger, checkpoints, told).await?;
+    if ledger.broken.is_none() {
+        ledger.broken = broken_erasure(client, org, &emptied).await?;
+    }
+    let (mut access_log, _) = walk(client, org, Log::Access, checkpoints, told).await?;
     if access_log.broken.is_none() {
         access_log.broken = broken_register(client, org).await?;
     }
@@ -122,8 +126,10 @@ enum Seal {
     Whole,
     /// Content and salt are gone: what an erasure leaves. The digest is taken as it is.
     Empty,
-    /// An erasure's own entry: how many entries it says it emptied.
-    Erasure(i64),
+    /// An erasure's own entry, which nothing empties, without its content.
+    EmptyErasure,
+    /// An erasure's own entry.
+    Erasure(Erasure),
     Wrong,
 }
 
@@ -134,9 +140,7 @@ struct Follower<'c> {
     hash: [u8; 32],
     /// What checkpoints say of an entry.
     marks: BTreeMap<i64, Vec<(&'c Checkpoint, &'c [u8])>>,
-    emptied: i64,
-    accounted: i64,
-    last_empty: i64,
+    emptied: Emptied,
 }
 
 impl<'c> Follower<'c> {
@@ -149,7 +153,7 @@ impl<'c> Follower<'c> {
             };
             marks.entry(mark.seq).or_default().push((one, mark.hash.as_slice()));
         }
-        Self { log, last: 0, hash: first_hash(org), marks, emptied: 0, accounted: 0, last_empty: 0 }
+        Self { log, last: 0, hash: first_hash(org), marks, emptied: Emptied::default() }
     }
 
     fn broken(&self, seq: i64, why: impl Into<String>) -> Broken {
@@ -166,10 +170,11 @@ impl<'c> Follower<'c> {
         if row.seq > next {
             return Err(self.broken(next, "it is missing"));
         }
-        match row.sealed {
+        match &row.sealed {
             Seal::Wrong => return Err(self.broken(next, "its content is not what was sealed")),
-            Seal::Empty => (self.emptied, self.last_empty) = (self.emptied + 1, next),
-            Seal::Erasure(count) => self.accounted += count,
+            Seal::EmptyErasure => return Err(self.broken(next, "it is an erasure, and is empty itself")),
+            Seal::Empty => self.emptied.empty.push(next),
+            Seal::Erasure(erasure) => self.emptied.erasures.push(erasure.clone()),
             Seal::Whole => {}
         }
         if next_hash(&self.hash, next, &row.digest) != row.hash {
@@ -208,11 +213,10 @@ impl<'c> Follower<'c> {
             }
             Some(_) => {}
         }
-        if self.emptied != self.accounted {
-            let why = format!("{} entries are empty, and erasures account for {}", self.emptied, self.accounted);
-            return Err(self.broken(self.last_empty.max(1), why));
+        match self.emptied.fault() {
+            Some((seq, why)) => Err(self.broken(seq, why)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -226,12 +230,12 @@ async fn walk(
     log: Log,
     checkpoints: &[Checkpoint],
     told: &(dyn Fn(Log, u64, u64) + Sync),
-) -> Result<Walk, String> {
+) -> Result<(Walk, Emptied), String> {
     let head = head_of(client, org, log).await?;
     let total = head.as_ref().map_or(0, |(seq, _)| u64::try_from(*seq).unwrap_or(0));
     let mut follower = Follower::new(org, log, checkpoints);
     if let Err(broken) = follower.held_to_checkpoints() {
-        return Ok(Walk { rows: 0, broken: Some(broken) });
+        return Ok((Walk { rows: 0, broken: Some(broken) }, follower.emptied));
     }
     told(log, 0, total);
     let pieces = copy_rows(client, &log.rows(org)).await?.try_chunks(BATCH).map_err(|error| error.1);
@@ -244,12 +248,12 @@ async fn walk(
     while let Some(batch) = digests.next().await {
         for row in batch? {
             if let Err(broken) = follower.follow(&row) {
-                return Ok(Walk { rows: follower.last, broken: Some(broken) });
+                return Ok((Walk { rows: follower.last, broken: Some(broken) }, follower.emptied));
             }
         }
         told(log, u64::try_from(follower.last).unwrap_or(0), total);
     }
-    Ok(Walk { rows: follower.last, broken: follower.end(head).err() })
+    Ok((Walk { rows: follower.last, broken: follower.end(head).err() }, follower.emptied))
 }
 
 async fn head_of(client: &Client, org: Uuid, log: Log) -> Result<Option<(i64, Vec<u8>)>, String> {
@@ -264,6 +268,18 @@ async fn first_row(client: &Client, ask: &str) -> Result<Option<tokio_postgres::
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
     }))
+}
+
+/// What an erasure from before entries were named must have emptied, and is not empty.
+async fn broken_erasure(client: &Client, org: Uuid, emptied: &Emptied) -> Result<Option<Broken>, String> {
+    for erasure in emptied.unnamed() {
+        let row = first_row(client, &question(org, erasure)).await?;
+        if let Some(seq) = row.and_then(|row| row.get(0)?.parse().ok()) {
+            let why = format!("it has content, and the erasure of entry {} must have emptied it", erasure.seq);
+            return Ok(Some(Broken { log: Log::Ledger, seq, why }));
+        }
+    }
+    Ok(None)
 }
 
 /// The register of whose data was shown (`access_log_patient`) says what the entries say: it is what is asked who saw a
@@ -297,11 +313,12 @@ fn found_in(log: Log, org: Uuid, row: &Columns<'_>) -> Option<Found> {
     // A digest or a hash of another length is one that nothing comes to.
     let bytes = |value: &Option<&[u8]>| value.and_then(|value| value.try_into().ok()).unwrap_or([0; 32]);
     let (digest, hash) = (bytes(digest), bytes(hash));
+    let seq = i64::from_be_bytes((*seq)?.try_into().ok()?);
     let sealed = match log {
-        Log::Ledger => ledger_seal(org, fields, &digest),
+        Log::Ledger => ledger_seal(org, seq, fields, &digest),
         Log::Access => access_seal(org, fields, &digest),
     };
-    Some(Found { seq: i64::from_be_bytes((*seq)?.try_into().ok()?), digest, hash, sealed: sealed? })
+    Some(Found { seq, digest, hash, sealed: sealed? })
 }
 
 /// The time of a row, as digests cover it.
@@ -309,9 +326,10 @@ fn micros(at: Option<&[u8]>) -> Option<[u8; 8]> {
     Some(i64::from_be_bytes(at?.try_into().ok()?).wrapping_add(YEAR_2000).to_be_bytes())
 }
 
-fn ledger_seal(org: Uuid, fields: &[Option<&[u8]>], digest: &[u8; 32]) -> Option<Seal> {
+fn ledger_seal(org: Uuid, seq: i64, fields: &[Option<&[u8]>], digest: &[u8; 32]) -> Option<Seal> {
     let [salt, _org, at, actor, request, action, kind, record, patient, version, content] = fields else { return None };
     let (salt, content) = match (salt, content) {
+        (None, None) if *kind == Some(b"patient_erasure") => return Some(Seal::EmptyErasure),
         (None, None) => return Some(Seal::Empty),
         (Some(salt), Some(content)) => (*salt, *content),
         _ => return Some(Seal::Wrong),
@@ -335,15 +353,9 @@ fn ledger_seal(org: Uuid, fields: &[Option<&[u8]>], digest: &[u8; 32]) -> Option
         return Some(Seal::Wrong);
     }
     if *kind == Some(b"patient_erasure") && *version == Some(&1_i32.to_be_bytes()) {
-        return Some(Seal::Erasure(emptied_by(content)));
+        return Some(Seal::Erasure(Erasure::read(seq, content)));
     }
     Some(Seal::Whole)
-}
-
-/// How many entries an erasure emptied, as its own entry says.
-fn emptied_by(content: &[u8]) -> i64 {
-    let content: Option<serde_json::Value> = serde_json::from_slice(content).ok();
-    content.and_then(|content| content.get("counts")?.get("ledger")?.as_i64()).unwrap_or(0)
 }
 
 fn access_seal(org: Uuid, fields: &[Option<&[u8]>], digest: &[u8; 32]) -> Option<Seal> {

@@ -246,7 +246,7 @@ async fn a_retry_is_the_first_try_again_and_one_entry() {
 // --- The chain -------------------------------------------------------------------------------------------------------
 
 /// SHA-256 of fields, each after its length as 8 bytes, big-endian.
-fn hash_fields(fields: &[Vec<u8>]) -> Vec<u8> {
+pub fn hash_fields(fields: &[Vec<u8>]) -> Vec<u8> {
     let mut hasher = Sha256::new();
     for field in fields {
         hasher.update((field.len() as u64).to_be_bytes());
