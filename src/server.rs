@@ -21,6 +21,7 @@ use actix_web::{HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -250,6 +251,8 @@ impl Server {
         (gate, persisted): (DocumentCache, Persisted),
     ) -> Result<Serving, String> {
         let plain = |error: std::io::Error| format!("the service can't start: {error}");
+        // Before anything is written: what is written might reach the checkpoint.
+        let (writer, behind) = held_to_checkpoints(settings, database).await?;
         let objects = Objects::open(&settings.objects, &settings.database.data_dir)?;
         let demo = if settings.demo {
             let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
@@ -300,7 +303,6 @@ impl Server {
         }
         let keeping = (Arc::clone(&service), Arc::clone(&rates));
         let alerting = Arc::clone(&service);
-        let writer = evidence::Writer::open(&settings.checkpoints, &settings.objects, &settings.database)?;
         let intake = Arc::new(Intake::open(&settings.uploads, &settings.database.data_dir)?);
         let address = listener.local_addr().map_err(plain)?;
         let app = web::Data::new(App {
@@ -317,6 +319,8 @@ impl Server {
             home: http::Home::of(settings, address),
             trust_proxy: settings.trust_proxy,
             explorer: settings.introspection != Introspection::None && !settings.only_persisted_documents,
+            behind: Arc::clone(&behind),
+            refuse_behind: settings.refuse_behind_checkpoint,
         });
         let cors = settings.clone();
         let workers = settings
@@ -341,8 +345,8 @@ impl Server {
         };
         let server = server.map_err(plain)?.run();
         let handle = server.handle();
-        let checkpoints =
-            Checkpoints::start(writer, &keeping.0, database.application.clone(), settings.checkpoint_interval);
+        let application = database.application.clone();
+        let checkpoints = Checkpoints::start((writer, behind), &keeping.0, application, settings.checkpoint_interval);
         let photos = tokio::spawn(keep_photos(keeping.0, keeping.1));
         let certificate = certificate.map(|certificate| tokio::spawn(certificate.follow()));
         let refused = tokio::spawn(keep_logging_refused(Arc::clone(&alerting)));
@@ -397,6 +401,56 @@ pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCa
 /// How often the last checkpoint is tried when the service stops: there is no next interval that it could wait for.
 const TRIES_AT_THE_END: u32 = 10;
 
+/// Opens the writer of checkpoints, and holds the database to what it finds there. The error is one line.
+async fn held_to_checkpoints(
+    settings: &ServeSettings,
+    database: &Database,
+) -> Result<(evidence::Writer, Arc<AtomicUsize>), String> {
+    let mut writer = evidence::Writer::open(&settings.checkpoints, &settings.objects, &settings.database)?;
+    let behind = Arc::new(AtomicUsize::new(0));
+    let look = async {
+        writer.read_newest().await?;
+        writer.behind(&db::connect(&database.application).await?).await
+    };
+    match look.await {
+        Ok(found) => {
+            tell_behind(&found, &behind);
+            if found.is_empty() || !settings.refuse_behind_checkpoint {
+                return Ok((writer, behind));
+            }
+            let told: Vec<String> = found.iter().map(evidence::Behind::told).collect();
+            Err(format!(
+                "--refuse-behind-checkpoint: {}. Was an old copy of the database put back? clinic audit verify tells more",
+                told.join("; ")
+            ))
+        }
+        Err(why) if settings.refuse_behind_checkpoint => {
+            Err(format!("--refuse-behind-checkpoint: the database can't be held to its checkpoints: {why}"))
+        }
+        Err(why) => {
+            tracing::warn!(why, "the database can't be held to its checkpoints");
+            Ok((writer, behind))
+        }
+    }
+}
+
+/// Says what is behind its checkpoint when that is another number of chains than before.
+fn tell_behind(found: &[evidence::Behind], known: &AtomicUsize) {
+    if known.swap(found.len(), Ordering::Relaxed) == found.len() {
+        return;
+    }
+    for one in found {
+        tracing::warn!(
+            organisation = %one.organisation,
+            "the database is behind its newest checkpoint, an old copy was put back or its end was cut off: {}",
+            one.told()
+        );
+    }
+    if found.is_empty() {
+        tracing::info!("the database is behind no checkpoint any more");
+    }
+}
+
 /// The task that writes checkpoints of the evidence: at every interval, and once more when the service stops.
 struct Checkpoints {
     stop: tokio::sync::oneshot::Sender<()>,
@@ -404,14 +458,21 @@ struct Checkpoints {
 }
 
 impl Checkpoints {
-    fn start(mut writer: evidence::Writer, service: &Arc<Service>, application: Address, every: Duration) -> Self {
+    fn start(
+        (mut writer, behind): (evidence::Writer, Arc<AtomicUsize>),
+        service: &Arc<Service>,
+        application: Address,
+        every: Duration,
+    ) -> Self {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let service = Arc::clone(service);
         let writing = tokio::spawn(async move {
             let mut write = async || {
                 let organisations = account::organisations(service.doorkeeper.pool()).await;
                 let organisations = organisations.map_err(|error| error.operator_message())?;
-                let written = writer.write(&db::connect(&application).await?, &organisations).await?;
+                let client = db::connect(&application).await?;
+                tell_behind(&writer.behind(&client).await?, &behind);
+                let written = writer.write(&client, &organisations).await?;
                 if written > 0 {
                     tracing::debug!(written, "checkpoints of the evidence were written");
                 }

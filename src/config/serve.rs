@@ -34,6 +34,10 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_CHECKPOINT_INTERVAL", default_value = "1m", value_name = "TIME", value_parser = parse_duration)]
     pub checkpoint_interval: Duration,
 
+    /// Refuse to start, and be not ready, while the database is behind its newest checkpoint: an old copy was put back
+    #[arg(long, env = "CLINIC_REFUSE_BEHIND_CHECKPOINT")]
+    pub refuse_behind_checkpoint: bool,
+
     /// Fill a demo organisation if there is none, set the demo accounts' password and print it
     #[arg(long, env = "CLINIC_DEMO")]
     pub demo: bool,

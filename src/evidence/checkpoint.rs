@@ -252,19 +252,21 @@ pub async fn read_checkpoints(store: &Objects, org: Uuid) -> Result<Vec<Checkpoi
 
 /// How far an organisation's chains had come when this process last looked.
 #[derive(Debug, Clone)]
-struct Last {
+pub(super) struct Last {
     name: String,
-    ledger: i64,
-    access_log: i64,
+    pub(super) at: DateTime<Utc>,
+    pub(super) ledger: Mark,
+    pub(super) access_log: Mark,
     hash: String,
 }
 
 impl Last {
-    fn of(checkpoint: &Checkpoint) -> Self {
+    pub(super) fn of(checkpoint: &Checkpoint) -> Self {
         Self {
             name: checkpoint.name.clone(),
-            ledger: checkpoint.ledger.seq,
-            access_log: checkpoint.access_log.seq,
+            at: checkpoint.at,
+            ledger: checkpoint.ledger.clone(),
+            access_log: checkpoint.access_log.clone(),
             hash: checkpoint.hash(),
         }
     }
@@ -272,9 +274,9 @@ impl Last {
 
 /// Writes checkpoints.
 pub struct Writer {
-    store: Objects,
+    pub(super) store: Objects,
     key: SigningKey,
-    last: HashMap<Uuid, Last>,
+    pub(super) last: HashMap<Uuid, Last>,
 }
 
 impl Writer {
@@ -299,7 +301,11 @@ impl Writer {
     async fn write_one(&mut self, client: &Client, org: Uuid) -> Result<bool, String> {
         let at = ids::now();
         let Some((ledger, access_log)) = heads(client, org).await? else { return Ok(false) };
-        let covers = |last: &Last| last.ledger >= ledger.seq && last.access_log >= access_log.seq;
+        // Nothing new; or one of the two is behind, and a newer checkpoint must not take the place of what it is held to.
+        let covers = |last: &Last| {
+            let (ledger, access_log) = (ledger.seq - last.ledger.seq, access_log.seq - last.access_log.seq);
+            ledger < 0 || access_log < 0 || ledger + access_log == 0
+        };
         if (ledger.seq == 0 && access_log.seq == 0) || self.last.get(&org).is_some_and(covers) {
             return Ok(false);
         }
@@ -315,7 +321,13 @@ impl Writer {
             return Ok(false);
         }
         let name = format!("{org}/{:019}-{}.json", ledger.seq, at.format("%Y%m%dT%H%M%S%.6fZ"));
-        let last = Last { name: name.clone(), ledger: ledger.seq, access_log: access_log.seq, hash: String::new() };
+        let last = Last {
+            name: name.clone(),
+            at,
+            ledger: ledger.clone(),
+            access_log: access_log.clone(),
+            hash: String::new(),
+        };
         let statement = Statement {
             format: FORMAT.to_owned(),
             organisation: org,

@@ -1,12 +1,14 @@
 //! Evidence that holds: the two chains walked and held to checkpoints that are signed with a key outside the database and
 //! kept outside of it; and all of it as a file that an outsider verifies without us.
 
+mod behind;
 mod checkpoint;
 mod copied;
 mod emptied;
 mod export;
 mod verify;
 
+pub use behind::Behind;
 pub use checkpoint::{Checkpoint, KeyRing, Mark, Seal, Writer, open_store, read_checkpoints};
 pub(crate) use checkpoint::{public_key, sign};
 pub(crate) use copied::{copy_rows, rows_of};

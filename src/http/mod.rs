@@ -26,6 +26,7 @@ pub use home::Home;
 use request::BodyLimits;
 pub use shield::shield;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// What every worker shares.
@@ -56,6 +57,10 @@ pub struct App {
     pub trust_proxy: bool,
     /// Whether the explorer page is served.
     pub explorer: bool,
+    /// How many chains of the database are behind their newest checkpoint.
+    pub behind: Arc<AtomicUsize>,
+    /// Whether the service is not ready then.
+    pub refuse_behind: bool,
 }
 
 /// The routes.
