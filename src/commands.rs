@@ -163,7 +163,7 @@ async fn check_documents(arguments: DocumentsArguments) -> Result<(), String> {
         }
         Err(complaints) => {
             for complaint in &complaints {
-                tell::complain(complaint.to_string());
+                tell::complain(complaint);
             }
             Err(format!("{} faults in {}", complaints.len(), file.display()))
         }

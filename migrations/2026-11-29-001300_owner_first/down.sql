@@ -10,17 +10,18 @@ DROP POLICY open_patients ON patient_merge;
 CREATE POLICY open_patients ON patient_merge AS RESTRICTIVE USING (
     (SELECT current_setting('app.opened', true)) = 'all'
     OR (from_id <> ALL ((SELECT closed_patients())::uuid[]) AND into_id <> ALL ((SELECT closed_patients())::uuid[])));
-CREATE OR REPLACE FUNCTION restricted_patient(kind text, record uuid) RETURNS uuid
-    LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION public.restricted_patient(kind text, record uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
     answer uuid;
 BEGIN
     PERFORM set_config('app.opened', 'all', true);
-    answer := (SELECT p.id FROM ledger l JOIN patient p ON p.org_id = l.org_id AND p.id = l.patient_id
-        JOIN patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into) AND r.lifted_at IS NULL
-        WHERE l.org_id = current_org() AND l.record_id = record AND l.record_kind = kind LIMIT 1);
+    answer := (SELECT p.id FROM public.ledger l JOIN public.patient p ON p.org_id = l.org_id AND p.id = l.patient_id
+        JOIN public.patient_restriction r ON r.org_id = p.org_id AND r.patient_id IN (p.id, p.merged_into)
+            AND r.lifted_at IS NULL
+        WHERE l.org_id = public.current_org() AND l.record_id = record AND l.record_kind = kind LIMIT 1);
     PERFORM set_config('app.opened', opened, true);
     RETURN answer;
 END

@@ -6,8 +6,8 @@
 
 -- Where in the ledger a merge stands, to be asked with nobody closed. Merging appends the two patients and then the merge,
 -- and so does taking it back: what is between is what the two were while they were one.
-CREATE FUNCTION merge_span(merge patient_merge) RETURNS TABLE (first_seq bigint, last_seq bigint)
-    LANGUAGE sql STABLE ROWS 1
+CREATE FUNCTION public.merge_span(merge public.patient_merge) RETURNS TABLE (first_seq bigint, last_seq bigint)
+    LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT min(l.seq) - 2, CASE WHEN merge.undone_at IS NULL THEN 9223372036854775807 ELSE max(l.seq) - 3 END
     FROM public.ledger l WHERE l.org_id = merge.org_id AND l.record_id = merge.id
@@ -15,9 +15,9 @@ $$;
 
 -- The merges that tell of one of these patients, to be asked with nobody closed: those that they were a side of, and those
 -- in which a side of such a merge was a side of another while it stood, as it had names and numbers from there.
-CREATE FUNCTION merges_around(patients uuid[])
+CREATE FUNCTION public.merges_around(patients uuid[])
     RETURNS TABLE (id uuid, from_id uuid, into_id uuid, first_seq bigint, last_seq bigint, because uuid)
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp
     AS $$
     WITH RECURSIVE around AS (
         SELECT m.id, m.from_id, m.into_id, s.first_seq, s.last_seq,
@@ -35,8 +35,8 @@ CREATE FUNCTION merges_around(patients uuid[])
 $$;
 
 -- The merges that are closed to the running transaction.
-CREATE FUNCTION closed_merges() RETURNS uuid[]
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.closed_merges() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -54,8 +54,8 @@ END
 $$;
 
 -- The closed patients of whom the merges of these patients tell.
-CREATE FUNCTION closed_behind(patients uuid[]) RETURNS uuid[]
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.closed_behind(patients uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -75,8 +75,8 @@ $$;
 
 -- The entries of the ledger that stand under an open patient and tell of a closed one: those of merges, what the two
 -- patients of such a merge were while it stood, and what was another's only while it stood.
-CREATE FUNCTION closed_entries() RETURNS bigint[]
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.closed_entries() RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -118,8 +118,8 @@ END
 $$;
 
 -- The entries that stand under a patient of emergency access (`app.only_patients`) while their record is another's now.
-CREATE FUNCTION strayed_entries() RETURNS bigint[]
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.strayed_entries() RETURNS bigint[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -150,8 +150,8 @@ $$;
 
 -- The newest entry, up to a moment, of each record that was these patients' at it: whose each was is decided with nobody
 -- closed. Who reads the entries sees those of them that the policies leave.
-CREATE FUNCTION entries_at(patients uuid[], moment timestamptz) RETURNS TABLE (seq bigint, at timestamptz)
-    LANGUAGE plpgsql STABLE ROWS 200
+CREATE FUNCTION public.entries_at(patients uuid[], moment timestamptz) RETURNS TABLE (seq bigint, at timestamptz)
+    LANGUAGE plpgsql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -173,8 +173,8 @@ END
 $$;
 
 -- The newest entry of each of these records, found with nobody closed.
-CREATE FUNCTION newest_entries(records uuid[]) RETURNS TABLE (seq bigint, at timestamptz)
-    LANGUAGE plpgsql STABLE ROWS 200
+CREATE FUNCTION public.newest_entries(records uuid[]) RETURNS TABLE (seq bigint, at timestamptz)
+    LANGUAGE plpgsql STABLE ROWS 200 SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');
@@ -192,8 +192,8 @@ $$;
 
 -- Whose a record that was not found is, if it is that of a patient who is closed: then it is there for who says why. It is
 -- its owner's of now; a merge is both sides'.
-CREATE OR REPLACE FUNCTION restricted_patient(kind text, record uuid) RETURNS uuid
-    LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION public.restricted_patient(kind text, record uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     opened text := coalesce(current_setting('app.opened', true), '');

@@ -8,17 +8,24 @@ use uuid::Uuid;
 /// Every function of ours, with who may call it. What a policy asks is everybody's; what runs with the owner's rights is
 /// the application role's alone. A function without a row here fails the test.
 const FUNCTIONS: &[(&str, &str)] = &[
+    ("closed_behind(uuid[])", "everybody"),
     ("closed_but_for(text)", "everybody"),
+    ("closed_entries()", "everybody"),
+    ("closed_merges()", "everybody"),
     ("closed_patients()", "everybody"),
     ("current_org()", "everybody"),
     ("ensure_month_partitions(date, date)", "clinic_app, with the owner's rights"),
+    ("entries_at(uuid[], timestamp with time zone)", "everybody"),
     ("entry_just_written(bigint, text, text)", "everybody"),
     ("erase_patient_records(bigint)", "clinic_app, with the owner's rights"),
     ("erasing_patients()", "everybody"),
     ("keeps_what_holds(text, jsonb)", "everybody"),
+    ("merge_span(patient_merge)", "everybody"),
+    ("merges_around(uuid[])", "everybody"),
     ("merges_of_patients(uuid[])", "everybody"),
     ("move_patient_records(bigint, bigint)", "clinic_app, with the owner's rights"),
     ("moving_patient()", "everybody"),
+    ("newest_entries(uuid[])", "everybody"),
     ("only_patients()", "everybody"),
     ("patient_parts()", "everybody"),
     ("patient_tables()", "everybody"),
@@ -28,6 +35,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("records_to_erase(uuid)", "everybody"),
     ("records_to_move(uuid, uuid, jsonb)", "everybody"),
     ("restricted_patient(text, uuid)", "everybody"),
+    ("strayed_entries()", "everybody"),
 ];
 
 /// A function of ours: not one that the migrations' own program brings along.

@@ -424,7 +424,9 @@ fn an_override_settles_the_cause_that_was_seen_and_nothing_else() {
     });
     let second_area = but(&soon, |it| {
         let both = vec![(BodyArea::Cheek, Side::Left), (BodyArea::Nose, Side::Midline)];
-        it.sessions = it.sessions.iter().cloned().map(|one| EarlierSession { areas: both.clone(), ..one }).collect();
+        for one in &mut it.sessions {
+            one.areas.clone_from(&both);
+        }
         it.areas.push(AreaFact { area: BodyArea::Nose, side: Side::Midline, depth_mm: None });
     });
     let table = [
