@@ -547,7 +547,7 @@ async fn no_name_bends_what_a_command_prints() {
     let clinic = Clinic::start().await;
     // Rows of before names were looked at.
     let sql = clinic.database.superuser().await;
-    for change in ["UPDATE staff SET display_name = $$BENT$$", "UPDATE organisation SET name = $$BENT$$ || id"] {
+    for change in ["UPDATE staff SET display_name = $$BENT$$", "UPDATE organisation SET name = $$BENT$$ || org_id"] {
         sql.run(&change.replace("BENT", BENT)).await;
     }
     let url = clinic.database.url();

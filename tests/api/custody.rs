@@ -294,7 +294,10 @@ async fn who_was_merged_by_mistake_with_somebody_restricted_can_be_erased() {
     let merge = anna.make("mergePatients", "merge", merging(&closed, &gone, json!({}))).await;
     anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { id }").await.ok();
     admin.make("restrictPatient", "restriction", json!({"patientId": closed.id, "reason": "Works here"})).await;
-    admin.does("erasePatient", erasing(&admin, &gone).await, "erasure { id }").await.ok();
+    // A merge ties them to who is closed: all of it is in sight before it goes.
+    let input = erasing(&admin, &gone).await;
+    assert_eq!(admin.does("erasePatient", input.clone(), "erasure { id }").await.code(), "REASON_REQUIRED");
+    admin.because("She asked us to").does("erasePatient", input, "erasure { id }").await.ok();
     let empty =
         |of: &Made| format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&of.id));
     assert_eq!(sql.one(&empty(&entry)).await, "0", "what went back is the other's");
