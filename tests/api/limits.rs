@@ -369,3 +369,29 @@ async fn a_list_that_is_given_whole_counts_under_each_of_its_names() {
         assert_eq!((refused.outcome().as_str(), &refused.data), ("QUERY_TOO_LARGE", &Value::Null), "{open} {list}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_account_pays_for_counts_on_its_address_by_what_it_costs() {
+    let clinic = Clinic::with(&["--rate-limit-address", "200", "--rate-limit-account", "100000"]).await;
+    enough_of_a_minute(20).await;
+    let door = clinic.anonymous();
+    // 5,000 points: 50 requests, and the one that it is.
+    let schema = "{ __schema { queryType { name } } }";
+    let mut outcomes = Vec::new();
+    for _ in 0..6 {
+        outcomes.push(door.graphql(schema, json!({})).await.outcome());
+    }
+    let passed = outcomes.iter().filter(|outcome| *outcome == "ok").count();
+    assert!((2..=3).contains(&passed), "{outcomes:?}");
+    assert!(outcomes[passed..].iter().all(|outcome| outcome == "RATE_LIMITED"), "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_pays_for_counts_once_on_its_address() {
+    let clinic = Clinic::with(&["--rate-limit-address", "200", "--rate-limit-account", "100000"]).await;
+    enough_of_a_minute(20).await;
+    let anna = clinic.practitioner();
+    for _ in 0..8 {
+        anna.graphql("{ __schema { queryType { name } } }", json!({})).await.ok();
+    }
+}

@@ -23,6 +23,8 @@ const PUBLIC: &[&str] =
     &["__typename", "__schema", "__type", "signIn", "completeSignIn", "resetPassword", "acceptInvitation"];
 /// The root fields that somebody may use who has to set up a second factor first.
 const ENROLMENT: &[&str] = &["me", "beginSecondFactor", "confirmSecondFactor", "confirmIdentity", "signOut"];
+/// The root fields by which somebody ends or proves their own sign-ins: whoever spent their points must not keep them from it.
+const OWN_SIGN_IN: &[&str] = &["signOut", "revokeSignIn", "revokeAllSignIns", "confirmIdentity", "changePassword"];
 
 /// The size of a selection set, fragments included. Counts are of fields as they would be executed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Measure {
     pub introspects: bool,
     /// Some field of the set itself is closed to somebody who has to set up a second factor first.
     pub beyond_enrolment: bool,
+    /// Whether any root field does more than end or prove one's own sign-ins.
+    pub beyond_own_sign_in: bool,
     lists: u64,
     /// The part of the cost that a page repeats: the set's own `edges` and `nodes`.
     rows: Option<u64>,
@@ -83,6 +87,7 @@ impl Measure {
         self.lists = self.lists.max(fragment.lists);
         self.private |= fragment.private;
         self.beyond_enrolment |= fragment.beyond_enrolment;
+        self.beyond_own_sign_in |= fragment.beyond_own_sign_in;
         self.rest = self.rest.saturating_add(fragment.rest);
         if let Some(rows) = fragment.rows {
             self.rows = Some(self.rows.unwrap_or(0).saturating_add(rows));
@@ -97,6 +102,7 @@ impl Measure {
         self.aliases = self.aliases.saturating_add(u64::from(field.alias.is_some()));
         self.private |= !PUBLIC.contains(&name);
         self.beyond_enrolment |= !PUBLIC.contains(&name) && !ENROLMENT.contains(&name);
+        self.beyond_own_sign_in |= !OWN_SIGN_IN.contains(&name);
         self.dynamic |= rows.dynamic;
         self.introspects |= matches!(name, "__schema" | "__type");
         let own = match name {

@@ -208,6 +208,11 @@ impl Admitted {
         self.operation().is_some_and(|operation| !operation.measure.beyond_enrolment)
     }
 
+    /// Whether it does nothing but end or prove one's own sign-ins.
+    pub fn is_own_sign_in(&self) -> bool {
+        self.operation().is_some_and(|operation| !operation.measure.beyond_own_sign_in)
+    }
+
     /// The operation's first root field, by its name in the schema: what logs call the operation.
     pub fn root_field(&self) -> &str {
         let name = self.operation().and_then(|operation| operation.name.as_ref());

@@ -117,7 +117,7 @@ impl Default for Limits {
             document_bytes: 100 * 1024,
             tokens: 5_000,
             brackets: 60,
-            name_bytes: 256,
+            name_bytes: 128,
             nesting: 30,
             depth: 15,
             introspection_depth: 20,
