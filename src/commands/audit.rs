@@ -9,6 +9,7 @@ use crate::objects::Objects;
 use crate::server::Database;
 use crate::{db, ids};
 use std::collections::BTreeSet;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 pub(super) async fn run(arguments: AuditArguments) -> Result<(), String> {
@@ -63,6 +64,14 @@ impl Trust {
     }
 }
 
+/// A connection with a picture of the organisation open, in which the tables of the evidence are what they should be.
+async fn opened(database: &Database, org: Uuid) -> Result<Client, String> {
+    let client = db::connect(&database.application).await?;
+    evidence::begin(&client, org).await?;
+    evidence::hold_catalogue(&client).await?;
+    Ok(client)
+}
+
 /// Verifies one organisation and says what came of it; how many chains are broken.
 async fn verify_one(database: &Database, trust: &Trust, id: Uuid, name: &str) -> Result<usize, String> {
     // Checkpoints first: the picture of the database that is looked at then holds all that they tell of.
@@ -73,8 +82,7 @@ async fn verify_one(database: &Database, trust: &Trust, id: Uuid, name: &str) ->
             return Ok(1);
         }
     };
-    let client = db::connect(&database.application).await?;
-    evidence::begin(&client, id).await?;
+    let client = opened(database, id).await?;
     let bar = Progress::rows();
     let findings = evidence::verify_organisation(&client, id, &checkpoints, &|log, done, total| {
         if done == 0 {
@@ -136,8 +144,7 @@ async fn export(database: &Database, trust: &Trust, wanted: &EvidenceSettings) -
     if trust.keys.is_empty() && !checkpoints.is_empty() {
         return Err("the checkpoints' public key is not here: give it with --public-key".to_owned());
     }
-    let client = db::connect(&database.application).await?;
-    evidence::begin(&client, org).await?;
+    let client = opened(database, org).await?;
     let findings = evidence::verify_organisation(&client, org, &checkpoints, &|_, _, _| {}).await?;
     let public_key = trust.keys.pem()?;
     let evidence = Evidence {

@@ -94,13 +94,13 @@ type Chain = (i64, Option<Vec<u8>>);
 async fn chains(client: &Client, org: Uuid, last: &Last) -> Result<Option<[Chain; 2]>, String> {
     let hash = |table: &str, mark: &Mark| {
         format!(
-            "(SELECT encode(e.hash, 'hex') FROM {table} e WHERE e.org_id = '{org}' AND e.seq = {} LIMIT 1)",
+            "(SELECT encode(e.hash, 'hex') FROM public.{table} e WHERE e.org_id = '{org}' AND e.seq = {} LIMIT 1)",
             mark.seq
         )
     };
     let ask = format!(
         "BEGIN READ ONLY; SET LOCAL app.org_id = '{org}'; SET LOCAL app.opened = 'all'; SELECT l.seq, {}, a.seq, {} \
-         FROM ledger_head l JOIN access_log_head a ON a.org_id = l.org_id WHERE l.org_id = '{org}'; COMMIT",
+         FROM public.ledger_head l JOIN public.access_log_head a ON a.org_id = l.org_id WHERE l.org_id = '{org}'; COMMIT",
         hash("ledger", &last.ledger),
         hash("access_log", &last.access_log)
     );

@@ -353,8 +353,10 @@ impl Writer {
 /// The two heads, in one picture of the database.
 async fn heads(client: &Client, org: Uuid) -> Result<Option<(Mark, Mark)>, String> {
     let ask = format!(
-        "BEGIN READ ONLY; SET LOCAL app.org_id = '{org}'; SELECT l.seq, encode(l.hash, 'hex'), a.seq, encode(a.hash, 'hex') \
-         FROM ledger_head l JOIN access_log_head a ON a.org_id = l.org_id WHERE l.org_id = '{org}'; COMMIT"
+        "BEGIN READ ONLY; SET LOCAL app.org_id = '{org}'; SELECT l.seq, encode(l.hash, 'hex'), a.seq, encode(a.hash, 'hex'), \
+         (l.seq = 0 OR EXISTS (SELECT FROM public.ledger e WHERE e.org_id = l.org_id AND e.seq = l.seq AND e.hash = l.hash)) \
+         AND (a.seq = 0 OR EXISTS (SELECT FROM public.access_log e WHERE e.org_id = a.org_id AND e.seq = a.seq AND e.hash = a.hash)) \
+         FROM public.ledger_head l JOIN public.access_log_head a ON a.org_id = l.org_id WHERE l.org_id = '{org}'; COMMIT"
     );
     let answer = client.simple_query(&ask).await.map_err(|error| failed("asked", &error))?;
     let row = answer.iter().find_map(|message| match message {
@@ -362,6 +364,12 @@ async fn heads(client: &Client, org: Uuid) -> Result<Option<(Mark, Mark)>, Strin
         _ => None,
     });
     let Some(row) = row else { return Ok(None) };
+    // What is signed can't be taken back: a head that somebody bent would speak against the chain for ever.
+    if row.get(4) != Some("t") {
+        return Err(format!(
+            "a head of the organisation {org} is not its newest entry, and is not signed: clinic audit verify"
+        ));
+    }
     let mark = |column: usize| {
         let seq = row.get(column).and_then(|text| text.parse().ok());
         let hash = row.get(column + 1).and_then(bytes_of);

@@ -90,12 +90,12 @@ impl Evidence<'_> {
                 format!(
                     "seq, {micros}, actor_id AS \"actorId\", request_id AS \"requestId\", action, record_kind AS \"recordKind\", \
                      record_id AS \"recordId\", patient_id AS \"patientId\", version, {content} AS content, {salt} AS salt, \
-                     {seal} FROM ledger"
+                     {seal} FROM public.ledger"
                 )
             }
             Log::Access => format!(
                 "seq, {micros}, actor_id AS \"actorId\", request_id AS \"requestId\", event, operation, from_address AS \
-                 \"fromAddress\", patient_ids AS \"patientIds\", reason, {seal} FROM access_log"
+                 \"fromAddress\", patient_ids AS \"patientIds\", reason, {seal} FROM public.access_log"
             ),
         };
         format!(
@@ -105,7 +105,10 @@ impl Evidence<'_> {
 
     async fn heads(&self, client: &Client) -> Result<Heads, String> {
         let mark = async |log: &str| {
-            let ask = format!("SELECT seq, encode(hash, 'hex') FROM {log}_head WHERE org_id = '{}'", self.organisation);
+            let ask = format!(
+                "SELECT seq, encode(hash, 'hex') FROM public.{log}_head WHERE org_id = '{}'",
+                self.organisation
+            );
             let answer = client.simple_query(&ask).await.map_err(|error| failed("asked", &error))?;
             let mark = answer.iter().find_map(|message| match message {
                 SimpleQueryMessage::Row(row) => {

@@ -2,6 +2,7 @@
 //! kept outside of it; and all of it as a file that an outsider verifies without us.
 
 mod behind;
+mod catalogue;
 mod checkpoint;
 mod copied;
 mod emptied;
@@ -9,6 +10,7 @@ mod export;
 mod verify;
 
 pub use behind::Behind;
+pub use catalogue::hold_catalogue;
 pub use checkpoint::{Checkpoint, KeyRing, Mark, Seal, Writer, open_store, read_checkpoints};
 pub(crate) use checkpoint::{public_key, sign};
 pub(crate) use copied::{copy_rows, rows_of};
@@ -18,10 +20,11 @@ pub use verify::{Broken, Findings, Log, Walk, verify_organisation};
 use uuid::Uuid;
 
 /// Opens one consistent picture of an organisation on a connection of the application role, closed to nobody: every check
-/// runs in it. It ends with `ROLLBACK`.
+/// runs in it. It ends with `ROLLBACK`. No setting of the role's own and no name beside Postgres' own has a say in it.
 pub async fn begin(client: &tokio_postgres::Client, org: Uuid) -> Result<(), String> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL app.org_id = '{org}'; SET LOCAL app.opened = 'all'; \
+         SET LOCAL app.only_patients = ''; SET LOCAL search_path = pg_catalog, pg_temp; \
          SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
     );
     client.batch_execute(&begin).await.map_err(|error| failed("asked", &error))

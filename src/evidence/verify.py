@@ -122,6 +122,8 @@ def walk(folder, about, name, words, digest_of, marks):
                 empty.append(seq)
                 if row["recordKind"] == "patient_erasure":
                     raise Broken(f"entry {seq} of the {words} is broken: it is an erasure, and is empty itself")
+        elif withheld:
+            raise Broken(f"entry {seq} of the {words} is broken: this folder says that content was left out, and it has some")
         else:
             try:
                 right = digest_of(org, row) == digest
@@ -222,6 +224,9 @@ def main():
         return 2
     print("\n".join(said))
     print(shown(f"{count} checkpoints hold, signed with the key {', '.join(sorted(keys)) or '(none)'}"))
+    if about["withoutContent"]:
+        print("Content was left out: that the entries of the ledger are those, in that order, is shown. What they say (who, when, "
+              "what was done to which record), and which of them were erased, is not.")
     if not count:
         print("Without a checkpoint, a chain that was rewritten as a whole can't be told from this one.")
     return 0

@@ -37,24 +37,22 @@ impl Log {
         }
     }
 
-    fn head(self) -> &'static str {
+    fn table(self) -> &'static str {
         match self {
-            Self::Ledger => "ledger_head",
-            Self::Access => "access_log_head",
+            Self::Ledger => "public.ledger",
+            Self::Access => "public.access_log",
         }
     }
 
     /// The rows of an organisation. First seq, digest and hash, then what the digest covers.
     fn rows(self, org: Uuid) -> String {
-        let (columns, table) = match self {
-            Self::Ledger => (
-                "salt, org_id, at, actor_id, request_id, action, record_kind, record_id, patient_id, version, content",
-                "ledger",
-            ),
-            Self::Access => {
-                ("org_id, at, actor_id, request_id, event, operation, from_address, patient_ids, reason", "access_log")
+        let columns = match self {
+            Self::Ledger => {
+                "salt, org_id, at, actor_id, request_id, action, record_kind, record_id, patient_id, version, content"
             }
+            Self::Access => "org_id, at, actor_id, request_id, event, operation, from_address, patient_ids, reason",
         };
+        let table = self.table();
         format!("SELECT seq, digest, hash, {columns} FROM {table} WHERE org_id = '{org}' ORDER BY seq")
     }
 }
@@ -253,11 +251,25 @@ async fn walk(
         }
         told(log, u64::try_from(follower.last).unwrap_or(0), total);
     }
-    Ok((Walk { rows: follower.last, broken: follower.end(head).err() }, follower.emptied))
+    let broken = match follower.end(head) {
+        Err(broken) => Some(broken),
+        Ok(()) => miscounted(client, org, &follower).await?,
+    };
+    Ok((Walk { rows: follower.last, broken }, follower.emptied))
+}
+
+/// A plain query sees as many entries as were copied out.
+async fn miscounted(client: &Client, org: Uuid, follower: &Follower<'_>) -> Result<Option<Broken>, String> {
+    let Follower { log, last, .. } = follower;
+    let row = first_row(client, &format!("SELECT count(*) FROM {} WHERE org_id = '{org}'", log.table())).await?;
+    let counted: Option<i64> = row.and_then(|row| row.get(0)?.parse().ok());
+    let counted = counted.ok_or_else(|| format!("the entries of the {} can't be counted", log.words()))?;
+    let why = || format!("{last} entries were copied out of the {}, and a plain query counts {counted}", log.words());
+    Ok((counted != *last).then(|| follower.broken(*last, why())))
 }
 
 async fn head_of(client: &Client, org: Uuid, log: Log) -> Result<Option<(i64, Vec<u8>)>, String> {
-    let ask = format!("SELECT seq, encode(hash, 'hex') FROM {} WHERE org_id = '{org}'", log.head());
+    let ask = format!("SELECT seq, encode(hash, 'hex') FROM {}_head WHERE org_id = '{org}'", log.table());
     let row = first_row(client, &ask).await?;
     Ok(row.and_then(|row| row.get(0)?.parse().ok().zip(bytes_of(row.get(1)?))))
 }
@@ -286,9 +298,9 @@ async fn broken_erasure(client: &Client, org: Uuid, emptied: &Emptied) -> Result
 /// patient.
 async fn broken_register(client: &Client, org: Uuid) -> Result<Option<Broken>, String> {
     let ask = format!(
-        "SELECT min(coalesce(l.seq, r.seq)) FROM (SELECT DISTINCT a.seq, a.at, p FROM access_log a \
+        "SELECT min(coalesce(l.seq, r.seq)) FROM (SELECT DISTINCT a.seq, a.at, p FROM public.access_log a \
          CROSS JOIN LATERAL unnest(a.patient_ids) AS p WHERE a.org_id = '{org}') AS l FULL JOIN (SELECT seq, at, \
-         patient_id AS p FROM access_log_patient WHERE org_id = '{org}') AS r ON r.seq = l.seq AND r.at = l.at AND r.p = l.p \
+         patient_id AS p FROM public.access_log_patient WHERE org_id = '{org}') AS r ON r.seq = l.seq AND r.at = l.at AND r.p = l.p \
          WHERE l.seq IS NULL OR r.seq IS NULL"
     );
     let seq = first_row(client, &ask).await?.and_then(|row| row.get(0)?.parse().ok());
