@@ -158,7 +158,7 @@ impl Database {
             );
         }
         for told in db::loose_ends(&client).await? {
-            tracing::warn!("the database gives a right that nobody needs: {told}");
+            tracing::warn!("the database has what nobody needs: {told}");
         }
         Ok(())
     }

@@ -172,6 +172,20 @@ async fn server_major(client: &Client) -> Result<u32, String> {
     Ok(u32::try_from(row.get::<_, i32>(0)).unwrap_or(0))
 }
 
+/// A program of Postgres, without the surroundings' own words for it.
+fn tool(program: &std::path::Path) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+        command.env_remove(name);
+    }
+    command.kill_on_drop(true);
+    command
+}
+
+/// What `pg_dump` leaves out and `pg_restore` leaves in: it is the server's administrator's, and a plain owner can't make it.
+const OF_THE_SERVER: [&str; 4] =
+    ["--no-publications", "--no-subscriptions", "--no-security-labels", "--no-tablespaces"];
+
 /// How a program of Postgres connects: never by arguments, which others on the machine can read.
 fn environment(address: &Address) -> Vec<(&'static str, String)> {
     use tokio_postgres::config::Host;

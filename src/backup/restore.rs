@@ -4,7 +4,7 @@
 use super::archive::{self, Unlock};
 use super::check::{Checked, Told};
 use super::contents::{Content, LINK_SECRET};
-use super::restoring::Restoring;
+use super::restoring::Arriving;
 use super::staging::Staging;
 use super::{Chains, Manifest, chains, row_counts, server_major};
 use crate::config::DatabaseSettings;
@@ -97,7 +97,7 @@ struct Coming<'t> {
     keys: Vec<(PathBuf, Vec<u8>)>,
     /// Keys that were written.
     kept: Vec<PathBuf>,
-    database: Option<Restoring>,
+    database: Arriving,
     /// How many entries have come.
     count: u64,
 }
@@ -111,7 +111,7 @@ impl<'t> Coming<'t> {
             checkpoints: Staging::open(targets.checkpoints)?,
             keys: Vec::new(),
             kept: Vec::new(),
-            database: None,
+            database: Arriving::default(),
             count: 0,
         })
     }
@@ -135,11 +135,10 @@ impl<'t> Coming<'t> {
         let read = reading.await.map_err(|error| error.to_string()).and_then(|read| read);
         let ready = outcome.and(read).and_then(|()| self.settle());
         // pg_restore commits when its input ends: only what was read whole, and is in its place, may come to that.
-        match (ready, self.database.take()) {
-            (Ok(()), Some(restoring)) => restoring.end().await,
-            (Ok(()), None) => Err("the backup holds no database".to_owned()),
-            (Err(why), Some(restoring)) => Err(restoring.give_up(why).await),
-            (Err(why), None) => Err(why),
+        match (ready, std::mem::take(&mut self.database).under_way()) {
+            (Ok(()), Ok(restoring)) => restoring.end().await,
+            (Err(why), Ok(restoring)) => Err(restoring.give_up(why).await),
+            (Ok(()), Err(why)) | (Err(why), Err(_)) => Err(why),
         }
     }
 
@@ -155,15 +154,7 @@ impl<'t> Coming<'t> {
             self.count += 1;
         }
         match content {
-            Content::Database(_) => {
-                if self.database.is_none() {
-                    self.database = Some(Restoring::start(program, self.targets.owner)?);
-                }
-                match &mut self.database {
-                    Some(restoring) => restoring.feed(&bytes).await,
-                    None => Ok(()),
-                }
-            }
+            Content::Database(_) => self.database.take_in(program, self.targets.owner, bytes).await,
             Content::Object(name) => self.photos.add(name, bytes.into()).await,
             Content::Checkpoint(name) => self.checkpoints.add(name, bytes.into()).await,
             Content::Key(name) if self.targets.include_keys => {

@@ -3,8 +3,8 @@
 use super::archive::{self, Lock};
 use super::contents::{Content, LINK_SECRET, PART, SIGNATURE};
 use super::{
-    Entry, FORMAT, MANIFEST, Manifest, chains, environment, failed, last_words, photo_objects, picture, row_counts,
-    server_major,
+    Entry, FORMAT, MANIFEST, Manifest, OF_THE_SERVER, chains, environment, failed, last_words, photo_objects, picture,
+    row_counts, server_major, tool,
 };
 use crate::config::DatabaseSettings;
 use crate::db::Address;
@@ -33,6 +33,8 @@ pub struct Taken {
     pub missing: Vec<String>,
     /// The id of the key that it is signed with, if there is one.
     pub signed: Option<String>,
+    /// What the application role left in the database and the backup leaves out, each with what takes it back.
+    pub planted: Vec<String>,
 }
 
 /// Where everything is.
@@ -116,6 +118,8 @@ async fn fill(
     told: &(dyn Fn(&'static str, u64, u64) + Sync),
 ) -> Result<Taken, String> {
     let at = ids::now();
+    // Before the picture: what a checkpoint covers is committed by then, so none in the backup is newer than its chains.
+    put_checkpoints(sources, filling).await?;
     let client = picture(sources.reader).await?;
     let postgres = server_major(&client).await?;
     let dump =
@@ -125,8 +129,8 @@ async fn fill(
         .await
         .map_err(|error| failed(&error))?;
     let (snapshot, size): (String, i64) = (row.get(0), row.get(1));
+    let planted = sources.reader.planted().await?;
     let (tables, chains) = (row_counts(&client).await?, chains(&client).await?);
-    put_checkpoints(sources, filling).await?;
     let (objects, missing) = put_photos(sources, &client, filling, told).await?;
     put_keys(sources, filling).await?;
     put_dump(sources, &dump, &snapshot, filling, &|done| told("the database", done, u64::try_from(size).unwrap_or(0)))
@@ -149,7 +153,7 @@ async fn fill(
         let seal = serde_json::to_vec(seal).map_err(|error| error.to_string())?;
         filling.send(SIGNATURE.to_owned(), seal.into()).await?;
     }
-    Ok(Taken { size: 0, rows, objects, missing, signed: seal.map(|seal| seal.key) })
+    Ok(Taken { size: 0, rows, objects, missing, signed: seal.map(|seal| seal.key), planted })
 }
 
 async fn put_checkpoints(sources: &Sources<'_>, filling: &mut Filling) -> Result<(), String> {
@@ -226,13 +230,12 @@ async fn put_dump(
     filling: &mut Filling,
     told: &(dyn Fn(u64) + Sync),
 ) -> Result<(), String> {
-    let mut command = tokio::process::Command::new(program);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
-        command.env_remove(name);
-    }
-    command.args(["--format=custom", "--compress=0", "--no-password", "--no-owner"]);
+    let mut command = tool(program);
+    // The record has no large objects, and clinic_app can make some that nobody else may read. (Newer versions say
+    // --no-large-objects, and know this name too.)
+    command.args(["--format=custom", "--compress=0", "--no-password", "--no-owner", "--no-blobs"]).args(OF_THE_SERVER);
     command.arg(format!("--snapshot={snapshot}")).envs(environment(sources.reader));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let plain = |error: std::io::Error| format!("pg_dump can't be run: {error}");
     let mut child = command.spawn().map_err(plain)?;
     let (mut out, mut err) = (child.stdout.take().ok_or("pg_dump has no output")?, child.stderr.take());

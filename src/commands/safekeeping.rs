@@ -50,6 +50,9 @@ pub(super) async fn backup(settings: BackupSettings) -> Result<(), String> {
             tell::line("it is not signed: there is no key of checkpoints in the keys' folder, give it with --key-dir")
         }
     }
+    for planted in &taken.planted {
+        tell::line(format!("the backup leaves out what is nobody's record: {planted}"));
+    }
     say_missing(&taken.missing)
 }
 

@@ -129,8 +129,8 @@ impl Owner {
     }
 }
 
-/// What the two roles may do that they should not, each with what to do about it. Asked on a connection of the
-/// application role.
+/// What the two roles may do that they should not, and what the application role left behind, each with what to do about
+/// it. Asked on a connection of the application role.
 pub async fn loose_ends(application: &Client) -> std::result::Result<Vec<String>, String> {
     let row = application
         .query_one(
@@ -159,5 +159,50 @@ pub async fn loose_ends(application: &Client) -> std::result::Result<Vec<String>
         ),
         (8, format!("{owner}, which owns the tables, can reach files or programs of the server: REVOKE that from it")),
     ];
-    Ok(each.into_iter().filter(|(is, _)| row.get(*is)).map(|(_, told)| told).collect())
+    let mut found: Vec<String> = each.into_iter().filter(|(is, _)| row.get(*is)).map(|(_, told)| told).collect();
+    found.extend(planted(application).await?);
+    Ok(found)
+}
+
+/// Default privileges of the role $1, each with the statements that make them the system's own again; and its large objects.
+/// Those of a whole database are not beside the system's but instead of them: what those are is granted again.
+const PLANTED: &str = "
+    WITH privileges AS (
+        SELECT d.oid, d.defaclnamespace = 0 AS instead, d.defaclacl AS acl,
+            acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole) AS usual,
+            'ALTER DEFAULT PRIVILEGES FOR ROLE ' || d.defaclrole::regrole::text
+                || coalesce(' IN SCHEMA ' || quote_ident(n.nspname), '') AS begin,
+            ' ALL ON ' || CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS kind
+        FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defaclrole = to_regrole($1)
+    )
+    (SELECT 'set default privileges, which no backup takes along: ' || concat_ws('; ',
+        begin || ' REVOKE' || kind || ' FROM ' || (SELECT string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC'
+            ELSE a.grantee::regrole::text END, ', ') FROM aclexplode(acl) a),
+        CASE WHEN instead THEN begin || ' GRANT' || kind || ' TO ' || (SELECT string_agg(DISTINCT CASE a.grantee WHEN 0
+            THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ') FROM aclexplode(usual) a) END)
+    FROM privileges ORDER BY oid)
+    UNION ALL
+    SELECT 'made large objects, ' || count(*) || ' of them, which no backup takes along (REVOKE EXECUTE ON FUNCTION '
+        || 'lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC, and there will be no more): '
+        || 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata WHERE lomowner = ' || quote_literal($1) || '::regrole'
+    FROM pg_largeobject_metadata WHERE lomowner = to_regrole($1) HAVING count(*) > 0
+    UNION ALL
+    SELECT 'has settings of its own, ' || array_to_string(s.setconfig, ', ') || ', which outlive the service: ALTER ROLE '
+        || s.setrole::regrole || coalesce(' IN DATABASE ' || quote_ident(d.datname), '') || ' RESET ALL'
+    FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
+    WHERE s.setrole = to_regrole($1) AND (s.setdatabase = 0 OR d.datname = current_database())";
+
+/// What the application role left in the database that is nobody's record: any role may. Each with the statement that takes
+/// it back, for a superuser; the owner can't.
+pub(crate) async fn planted(client: &Client) -> std::result::Result<Vec<String>, String> {
+    let rows = client.query(PLANTED, &[&APPLICATION_ROLE]).await.map_err(unread)?;
+    Ok(rows.iter().map(|row| format!("{APPLICATION_ROLE} {}", row.get::<_, String>(0))).collect())
+}
+
+impl Address {
+    /// What the application role left in the database and no backup takes along, each with the statement that takes it back.
+    pub(crate) async fn planted(&self) -> std::result::Result<Vec<String>, String> {
+        planted(&super::connect(self).await?).await
+    }
 }

@@ -454,3 +454,50 @@ async fn a_crafted_backup_is_refused_and_writes_nowhere() {
     assert!(!around.path().join("r/data/keys").exists(), "no key was planted");
     assert_eq!(walk(&around.path().join("r/data/objects")).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_application_role_planted_is_told_and_spoils_no_backup() {
+    let mut clinic = Clinic::with(&["--checkpoint-interval", "300ms"]).await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    anna.photo_with(&patient, json!({})).await;
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let app = clinic.database.app(None).await;
+    app.run(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO clinic_owner; \
+         ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; \
+         DO $$ BEGIN EXECUTE format('COMMENT ON LARGE OBJECT %s IS %L', lo_from_bytea(0, 'mine'), 'mine'); END $$",
+    )
+    .await;
+    // What the line that tells of it says an administrator may do; a dump takes that along too.
+    let superuser = clinic.database.superuser().await;
+    superuser
+        .run("REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC")
+        .await;
+    superuser.run("CREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert')").await;
+
+    let work = tempfile::tempdir().unwrap();
+    let at = |name: &str| work.path().join(name).display().to_string();
+    let place = Place::of(&clinic, &reader(&clinic.database).await);
+    let said = place.run("backup", &["--output", &at("whole")]).await.ok();
+    for what in [
+        "ALTER DEFAULT PRIVILEGES FOR ROLE clinic_app IN SCHEMA public REVOKE ALL ON TABLES FROM clinic_owner",
+        "SELECT lo_unlink(oid) FROM pg_largeobject_metadata",
+    ] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    let before = place.export(work.path(), "before").await;
+    clinic.stop().await;
+
+    // Into a server where the owner is no superuser, and into a folder.
+    let (database, folder, fresh) = (Database::empty().await, tempfile::tempdir().unwrap(), data_folder());
+    let server = Place { reader: Some(reader(&database).await), ..Place::database(&database, folder.path()) };
+    for (into, name) in [(server, "server"), (Place::folder(&fresh.path().join("data")), "folder")] {
+        let said = into.run("restore", &["--input", &at("whole")]).await.ok();
+        assert!(said.contains("north: the ledger is whole\n"), "{said}");
+        assert!(into.export(work.path(), name).await == before, "{name}: byte for byte");
+    }
+    let planted = "SELECT (SELECT count(*) FROM pg_default_acl) + (SELECT count(*) FROM pg_largeobject_metadata) \
+                   + (SELECT count(*) FROM pg_publication)";
+    assert_eq!(database.superuser().await.one(planted).await, "0");
+}
