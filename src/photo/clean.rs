@@ -2,6 +2,18 @@
 //! takes. Nothing is unpacked here, and nothing is believed that the decoders would not read the same way.
 
 use super::MediaType;
+use image::metadata::Orientation;
+
+/// The most bytes of a colour profile, unpacked: real ones are below 2 MiB. A larger one is taken out.
+pub const MOST_OF_PROFILE: usize = 4 * 1024 * 1024;
+/// Bytes of memory that the prefix codes of a WebP packed without loss may take for each byte of its chunk. image-webp
+/// 0.2.4 builds the tables of every group of codes that is told, used or not, and has no limit of its own (`lossless.rs`,
+/// `read_huffman_codes`). The dearest group is 82 bits long: 2,048 greens of 11 bits, told in 66, and four codes of one
+/// symbol. It takes 4,096 nodes of 16 bytes and 1,024 entries of 4 (`huffman.rs`, `build_implicit`), 6.8 KB for each of its
+/// bytes; 7.8 were measured: 327 MB for a file of 42,140 bytes. This is more than either.
+const CODES_OF_BYTE: u64 = 10 * 1024;
+/// The most pixels of a side: what a JPEG can have. Decoders keep a row or two apart.
+pub const MOST_SIDE: u32 = 65_535;
 
 /// Why a file is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +30,8 @@ pub enum PictureFault {
     TooManyPixels,
     /// Unpacking it takes too much memory, or too long.
     TooDear,
+    /// Packed without loss as a WebP, it could take too much memory.
+    Lossless,
 }
 
 /// A file without what is not the picture.
@@ -29,15 +43,40 @@ pub struct Cleaned {
     pub pixels: u64,
     /// Bytes of memory that unpacking takes beside the pixels themselves.
     pub beside: u64,
+    /// Bytes of memory that the prefix codes of a WebP may take: how many there are is not known from its head.
+    pub codes: u64,
+    /// Bytes of its colour profile, as they lie in the file: a PNG's is packed.
+    pub profile: usize,
+    /// Which way up it is, by the EXIF that was taken out.
+    pub orientation: Orientation,
 }
 
 /// Takes out of a file what is not the picture.
 pub fn clean(bytes: &[u8], media_type: MediaType) -> Result<Cleaned, PictureFault> {
-    match media_type {
-        MediaType::Jpeg => clean_jpeg(bytes),
-        MediaType::Png => clean_png(bytes),
-        MediaType::Webp => clean_webp(bytes),
+    let cleaned = clean_with(bytes, media_type, true)?;
+    if cleaned.profile <= MOST_OF_PROFILE {
+        return Ok(cleaned);
     }
+    drop(cleaned);
+    without_profile(bytes, media_type)
+}
+
+/// The same, and its colour profile too.
+pub fn without_profile(bytes: &[u8], media_type: MediaType) -> Result<Cleaned, PictureFault> {
+    clean_with(bytes, media_type, false)
+}
+
+fn clean_with(bytes: &[u8], media_type: MediaType, profiled: bool) -> Result<Cleaned, PictureFault> {
+    match media_type {
+        MediaType::Jpeg => clean_jpeg(bytes, profiled),
+        MediaType::Png => clean_png(bytes, profiled),
+        MediaType::Webp => clean_webp(bytes, profiled),
+    }
+}
+
+/// Which way up a picture is. Read here: the decoders are given no EXIF, XMP or text.
+fn upright_by(exif: Option<&[u8]>) -> Orientation {
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 /// Reads bytes from front to back; the end too early is `Broken`.
@@ -94,12 +133,27 @@ impl Frame {
     }
 }
 
+const JPEG_PROFILE: &[u8] = b"ICC_PROFILE\0";
+
+/// What is kept of a JPEG's segment.
+fn jpeg_kept(marker: u8, content: &[u8], profiled: bool) -> Option<Vec<u8>> {
+    match marker {
+        // Version, unit and densities; its own thumbnail goes.
+        0xE0 if content.starts_with(b"JFIF\0") => content.get(..12).map(|jfif| [jfif, &[0, 0]].concat()),
+        0xE2 if content.starts_with(JPEG_PROFILE) => profiled.then(|| content.to_vec()),
+        0xEE if content.starts_with(b"Adobe") => content.get(..12).map(<[u8]>::to_vec),
+        0xE0..=0xEF | 0xFE => None,
+        _ => Some(content.to_vec()),
+    }
+}
+
 /// A JPEG without its application segments and remarks, its scans untouched. What shows it right stays: density (JFIF),
 /// the colour profile and Adobe's colour transform. What follows the end (second pictures, films, trailers) goes.
-fn clean_jpeg(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
+fn clean_jpeg(bytes: &[u8], profiled: bool) -> Result<Cleaned, PictureFault> {
     let mut rest = Bytes(bytes);
     let mut kept = Vec::with_capacity(bytes.len());
     let (mut frame, mut scans, mut in_parts) = (None::<Frame>, 0, false);
+    let (mut profile, mut exif) = (0_usize, None);
     kept.extend_from_slice(rest.take(2)?);
     loop {
         let [mut marker] = rest.array()?;
@@ -118,7 +172,7 @@ fn clean_jpeg(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
                     return Err(PictureFault::TooDear);
                 }
                 let beside = if in_parts || frame.progressive { frame.coefficients() } else { 0 };
-                return Ok(Cleaned { bytes: kept, pixels, beside });
+                return Ok(Cleaned { bytes: kept, pixels, beside, codes: 0, profile, orientation: upright_by(exif) });
             }
             0x00 | 0x01 | 0xD0..=0xD8 => continue,
             _ => {}
@@ -130,14 +184,13 @@ fn clean_jpeg(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
         {
             return Err(PictureFault::Broken);
         }
-        let content: Option<Vec<u8>> = match marker {
-            // Version, unit and densities; its own thumbnail goes.
-            0xE0 if content.starts_with(b"JFIF\0") => content.get(..12).map(|jfif| [jfif, &[0, 0]].concat()),
-            0xE2 if content.starts_with(b"ICC_PROFILE\0") => Some(content.to_vec()),
-            0xEE if content.starts_with(b"Adobe") => content.get(..12).map(<[u8]>::to_vec),
-            0xE0..=0xEF | 0xFE => None,
-            _ => Some(content.to_vec()),
-        };
+        if marker == 0xE1 && scans == 0 {
+            exif = content.strip_prefix(b"Exif\0\0").or(exif);
+        }
+        let content = jpeg_kept(marker, content, profiled);
+        if marker == 0xE2 {
+            profile += content.as_ref().map_or(0, Vec::len);
+        }
         if let Some(content) = &content {
             let length = u16::try_from(content.len() + 2).map_err(|_| PictureFault::Broken)?;
             kept.extend_from_slice(&[0xFF, marker]);
@@ -160,13 +213,14 @@ fn scan_length(bytes: &[u8]) -> Result<usize, PictureFault> {
     bytes.windows(2).position(ends).ok_or(PictureFault::Broken)
 }
 
-/// The chunks of a PNG that show it: all that is critical, transparency and colour. Text, time, EXIF and frames go.
-const PNG_CHUNKS: [&[u8; 4]; 12] =
-    [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"cICP", b"pHYs"];
+/// The chunks of a PNG that show it, its colour profile apart: all that is critical, transparency and colour. Text, time,
+/// EXIF and frames go.
+const PNG_CHUNKS: [&[u8; 4]; 11] =
+    [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"cICP", b"pHYs"];
 
-fn clean_png(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
+fn clean_png(bytes: &[u8], profiled: bool) -> Result<Cleaned, PictureFault> {
     let mut rest = Bytes(bytes);
-    let mut pixels = 0;
+    let (mut pixels, mut profile, mut exif, mut in_data) = (0, 0, None, false);
     let mut kept = Vec::with_capacity(bytes.len());
     kept.extend_from_slice(rest.take(8)?);
     loop {
@@ -175,19 +229,31 @@ fn clean_png(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
         let name: [u8; 4] = rest.array()?;
         let content = rest.take(length)?;
         rest.take(4)?;
-        if &name == b"IHDR" {
-            let mut size = Bytes(content);
-            let (width, height) = (u32::from_be_bytes(size.array()?), u32::from_be_bytes(size.array()?));
-            pixels = pixels.max(u64::from(width) * u64::from(height));
-        }
-        if &name == b"acTL" {
-            return Err(PictureFault::Animated);
+        let chunk = whole.get(..length + 12).ok_or(PictureFault::Broken)?;
+        match &name {
+            b"IHDR" => {
+                let mut size = Bytes(content);
+                let (width, height) = (u32::from_be_bytes(size.array()?), u32::from_be_bytes(size.array()?));
+                if width.max(height) > MOST_SIDE {
+                    return Err(PictureFault::TooManyPixels);
+                }
+                pixels = pixels.max(u64::from(width) * u64::from(height));
+            }
+            b"acTL" => return Err(PictureFault::Animated),
+            b"IDAT" => in_data = true,
+            b"eXIf" if !in_data => exif = exif.or(Some(content)),
+            // One, and before the pixels: decoders read no other.
+            b"iCCP" if profiled && !in_data && profile == 0 => {
+                profile = chunk.len();
+                kept.extend_from_slice(chunk);
+            }
+            _ => {}
         }
         if PNG_CHUNKS.contains(&&name) {
-            kept.extend_from_slice(whole.get(..length + 12).ok_or(PictureFault::Broken)?);
+            kept.extend_from_slice(chunk);
         }
         if &name == b"IEND" {
-            return Ok(Cleaned { bytes: kept, pixels, beside: 0 });
+            return Ok(Cleaned { bytes: kept, pixels, beside: 0, codes: 0, profile, orientation: upright_by(exif) });
         }
     }
 }
@@ -210,7 +276,8 @@ fn webp_size(name: &[u8; 4], content: &[u8]) -> Result<(u64, u64), PictureFault>
         b"VP8L" => {
             rest.take(1)?;
             let header = u64::from(u32::from_le_bytes(rest.array()?));
-            (((header & 0x3FFF) + 1) * (((header >> 14) & 0x3FFF) + 1), 4)
+            // All four channels, and what is told of each block.
+            (((header & 0x3FFF) + 1) * (((header >> 14) & 0x3FFF) + 1), 5)
         }
         // It is unpacked as a picture of its own.
         b"ALPH" => (0, 6),
@@ -218,13 +285,25 @@ fn webp_size(name: &[u8; 4], content: &[u8]) -> Result<(u64, u64), PictureFault>
     })
 }
 
-fn clean_webp(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
-    let (mut pixels, mut beside) = (0, 0);
+/// What the prefix codes of a chunk may take, all of whose bytes may tell such; 0 where it has none.
+fn webp_codes(name: &[u8; 4], content: &[u8]) -> u64 {
+    let lossless = match name {
+        b"VP8L" => true,
+        // The two lowest bits are its method: 0 is one byte a pixel, 1 is packed as a VP8L is.
+        b"ALPH" => content.first().is_some_and(|head| head & 3 != 0),
+        _ => false,
+    };
+    if lossless { u64::try_from(content.len()).unwrap_or(u64::MAX).saturating_mul(CODES_OF_BYTE) } else { 0 }
+}
+
+fn clean_webp(bytes: &[u8], profiled: bool) -> Result<Cleaned, PictureFault> {
+    let (mut pixels, mut beside, mut codes, mut profile, mut orientation) = (0, 0, 0_u64, 0_usize, None);
     let mut rest = Bytes(bytes);
     rest.take(4)?;
     let size = usize::try_from(u32::from_le_bytes(rest.array()?)).map_err(|_| PictureFault::Broken)?;
     let mut chunks = Bytes(Bytes(rest.0).take(size)?);
     chunks.take(4)?;
+    let extended = chunks.0.starts_with(b"VP8X");
     let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
     while !chunks.0.is_empty() {
         let name: [u8; 4] = chunks.array()?;
@@ -235,11 +314,20 @@ fn clean_webp(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
         }
         let (size, more) = webp_size(&name, &content)?;
         (pixels, beside) = (size.max(pixels), beside + more);
+        codes = codes.saturating_add(webp_codes(&name, &content));
         match &name {
             b"ANIM" | b"ANMF" => return Err(PictureFault::Animated),
-            // Its flags say that EXIF (8) and XMP (4) follow: no more.
-            b"VP8X" => content.first_mut().ok_or(PictureFault::Broken).map(|flags| *flags &= !0x0C)?,
-            b"VP8 " | b"VP8L" | b"ALPH" | b"ICCP" => {}
+            // Its flags say that EXIF (8), XMP (4) and a profile (32) follow: no more.
+            b"VP8X" => {
+                let gone = if profiled { 0x0C } else { 0x2C };
+                content.first_mut().ok_or(PictureFault::Broken).map(|flags| *flags &= !gone)?;
+            }
+            b"VP8 " | b"VP8L" | b"ALPH" => {}
+            b"ICCP" if profiled => profile += length,
+            b"EXIF" if extended => {
+                orientation.get_or_insert_with(|| upright_by(Some(&content)));
+                continue;
+            }
             _ => continue,
         }
         kept.extend_from_slice(&name);
@@ -251,7 +339,8 @@ fn clean_webp(bytes: &[u8]) -> Result<Cleaned, PictureFault> {
     }
     let size = u32::try_from(kept.len() - 8).map_err(|_| PictureFault::Broken)?;
     kept.splice(4..8, size.to_le_bytes());
-    Ok(Cleaned { bytes: kept, pixels, beside: pixels.saturating_mul(beside) })
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    Ok(Cleaned { bytes: kept, pixels, beside: pixels.saturating_mul(beside), codes, profile, orientation })
 }
 
 #[cfg(test)]
@@ -294,6 +383,41 @@ mod tests {
         assert_eq!(clean(&jpeg(0xC0, [0x11, 0x01, 0x11], 1, 3), MediaType::Jpeg).err(), Some(PictureFault::Broken));
     }
 
+    /// A JPEG whose profile lies in so many full segments.
+    fn profiled_jpeg(segments: usize) -> Vec<u8> {
+        let plain = jpeg(0xC0, [0x11; 3], 1, 3);
+        let profile = segment(0xE2, &[&b"ICC_PROFILE\0\x01\x01"[..], &[7; 65_500]].concat());
+        [&plain[..2], &profile.repeat(segments), &plain[2..]].concat()
+    }
+
+    #[test]
+    fn a_profile_that_is_not_packed_is_taken_out_where_it_is_larger_than_any_is() {
+        let kept = clean(&profiled_jpeg(32), MediaType::Jpeg).expect("clean");
+        assert_eq!((kept.profile, kept.bytes.len()), (32 * 65_514, profiled_jpeg(32).len()));
+        let plain = clean(&jpeg(0xC0, [0x11; 3], 1, 3), MediaType::Jpeg).expect("clean");
+        assert_eq!(clean(&profiled_jpeg(65), MediaType::Jpeg).expect("clean"), plain);
+        let (mut canvas, small, large) = ([0_u8; 10], vec![7; 2_000_000], vec![7; 2_200_000]);
+        canvas[0] = 0x20;
+        let kept = clean(&webp(&[(b"VP8X", &canvas), (b"ICCP", &small)]), MediaType::Webp).expect("clean");
+        assert_eq!((kept.profile, kept.bytes.len(), kept.bytes[20]), (2_000_000, 30 + 8 + 2_000_000, 0x20));
+        let twice = webp(&[(b"VP8X", &canvas), (b"ICCP", &large), (b"ICCP", &large)]);
+        let kept = clean(&twice, MediaType::Webp).expect("clean");
+        assert_eq!((kept.profile, kept.bytes.len(), kept.bytes[20]), (0, 30, 0));
+    }
+
+    #[test]
+    fn a_webp_is_turned_by_the_first_exif_of_one_that_may_have_any() {
+        let exif = |orientation: u8| {
+            let head = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
+            [&head[..], &[orientation, 0, 0, 0, 0, 0, 0, 0]].concat()
+        };
+        let (canvas, lossless) = ([8_u8, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0x2F, 0, 0, 0, 0, 0]);
+        let way_up = |chunks: &[_]| clean(&webp(chunks), MediaType::Webp).map(|it| it.orientation);
+        let both = [(b"VP8X", &canvas[..]), (b"EXIF", &exif(6)), (b"EXIF", &exif(3))];
+        assert_eq!(way_up(&both), Ok(Orientation::Rotate90));
+        assert_eq!(way_up(&[(b"VP8L", &lossless), (b"EXIF", &exif(6))]), Ok(Orientation::NoTransforms));
+    }
+
     fn webp(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
         let mut body = b"WEBP".to_vec();
         for (name, content) in chunks {
@@ -302,6 +426,26 @@ mod tests {
             body.extend_from_slice(content);
         }
         [&b"RIFF"[..], &u32::try_from(body.len()).expect("short").to_le_bytes(), &body].concat()
+    }
+
+    #[test]
+    fn what_is_packed_without_loss_is_weighed_by_its_length() {
+        fn codes(chunks: &[(&[u8; 4], &[u8])]) -> Result<u64, PictureFault> {
+            clean(&webp(chunks), MediaType::Webp).map(|it| it.codes)
+        }
+        let (canvas, frame) = ([0_u8; 10], [0, 0, 0, 0x9D, 0x01, 0x2A, 8, 0, 8, 0]);
+        let long = |head: &[u8]| [head, &vec![0; 40_000 - head.len()]].concat();
+        let (lossy, lossless) = (long(&frame), long(&[0x2F, 0, 0, 0, 0]));
+        assert_eq!(codes(&[(b"VP8L", &lossless)]), Ok(40_000 * 10_240));
+        assert_eq!(codes(&[(b"VP8 ", &lossy)]), Ok(0));
+        // Transparency: as it is, filtered or not, and packed.
+        for (head, expected) in [(0, 0), (4, 0), (1, 40_000 * 10_240), (0x1D, 40_000 * 10_240), (3, 40_000 * 10_240)] {
+            let alpha = long(&[head]);
+            let found = codes(&[(b"VP8X", &canvas[..]), (b"ALPH", &alpha[..]), (b"VP8 ", &lossy[..])]);
+            assert_eq!(found, Ok(expected), "{head}");
+        }
+        let both = [(b"VP8X", &canvas[..]), (b"VP8L", &lossless), (b"VP8L", &lossless)];
+        assert_eq!(codes(&both), Ok(80_000 * 10_240), "whichever is read");
     }
 
     #[test]
@@ -314,7 +458,7 @@ mod tests {
         assert_eq!((large.pixels, large.beside), (16_383 * 16_383, 3 * 16_383 * 16_383));
         let lossless = [0x2F, 0xFF, 0xFF, 0xFF, 0x0F, 0];
         let large = clean(&webp(&[(b"VP8L", &lossless)]), MediaType::Webp).expect("clean");
-        assert_eq!((large.pixels, large.beside), (16_384 * 16_384, 4 * 16_384 * 16_384));
+        assert_eq!((large.pixels, large.beside), (16_384 * 16_384, 5 * 16_384 * 16_384));
         assert_eq!(clean(&webp(&[(b"ANIM", b"      ")]), MediaType::Webp).err(), Some(PictureFault::Animated));
     }
 }

@@ -61,6 +61,10 @@ impl page::Condition for PhotoCondition {
         self.patient
     }
 
+    fn record(&self) -> Option<Uuid> {
+        self.session
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         if let Some(patient) = self.patient {

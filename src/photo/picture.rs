@@ -3,7 +3,7 @@
 
 use super::MediaType;
 pub use super::clean::PictureFault;
-use super::clean::{Cleaned, clean};
+use super::clean::{Cleaned, MOST_OF_PROFILE, MOST_SIDE, clean, without_profile};
 use super::turned::{self, Turned};
 use crate::record::hex;
 use image::codecs::jpeg::JpegEncoder;
@@ -17,12 +17,13 @@ use std::io::{Cursor, Write};
 const MIB: u64 = 1024 * 1024;
 /// The most pixels: 64 megapixels are 192 MB of memory.
 const MOST_PIXELS: u64 = 64_000_000;
-/// The most pixels of a side: what a JPEG can have. Decoders keep a row or two apart.
-const MOST_SIDE: u32 = 65_535;
 /// The most memory for one picture where nobody says how much there is: 64 megapixels of a telephone's JPEG, turned.
 const MOST_MEMORY: u64 = 384 * MIB;
-/// What a decoder may keep while it reads a picture's head: colour profiles are packed.
-const MOST_OF_HEAD: u64 = 64 * MIB;
+/// What a decoder may keep while it reads a picture's head. A PNG's colour profile is packed, up to a thousand to one: it
+/// counts with its packed bytes, and a row.
+const MOST_OF_HEAD: u64 = MOST_OF_PROFILE as u64;
+/// What looking takes beside four times the file: a profile in the decoder, and its copy.
+pub const LOOKING: u64 = 2 * MOST_OF_HEAD;
 /// What unpacking anything takes: tables, rows, the thumbnail.
 const LEAST_MEMORY: u64 = 8 * MIB;
 /// The largest file that turning a picture may make, and the memory that writing it takes.
@@ -85,7 +86,6 @@ pub struct Picture {
 pub struct Look {
     cleaned: Cleaned,
     media_type: MediaType,
-    orientation: Orientation,
     profile: Option<Vec<u8>>,
     memory: u64,
 }
@@ -101,32 +101,34 @@ pub struct Seen {
     pub memory: u64,
 }
 
-/// Cleans a file and looks at its head: `TooManyPixels` or `TooDear` where unpacking would take more memory than this.
+/// Cleans a file and looks at its head: `TooManyPixels`, `TooDear` or `Lossless` where unpacking could take more memory
+/// than this.
 pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
     let media_type = match sniff(bytes) {
         Content::Picture(media_type) => media_type,
         Content::Heic => return Err(PictureFault::Heic),
         Content::Other => return Err(PictureFault::NotAPicture),
     };
-    let cleaned = clean(bytes, media_type)?;
-    if cleaned.pixels > MOST_PIXELS {
-        return Err(PictureFault::TooManyPixels);
-    }
-    let unpacked = unpacked(&cleaned.bytes, media_type)?;
-    let (orientation, profile) = told(bytes, media_type)?;
-    let turning = match (orientation, media_type) {
+    let (cleaned, Head { unpacked, profile }) = headed(bytes, media_type)?;
+    let turning = match (cleaned.orientation, media_type) {
         (Orientation::NoTransforms, _) => 0,
         (_, MediaType::Jpeg) => WRITING,
         (_, MediaType::Png | MediaType::Webp) => unpacked.saturating_mul(2).saturating_add(WRITING),
     };
     // The file as it came, as it is kept, and as the decoder keeps it.
     let files = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(3);
-    let parts = [files, unpacked, cleaned.beside, turning, LEAST_MEMORY];
+    // The decoder's and the look's, or the look's and the one that is written.
+    let profiles = profile.as_ref().and_then(|it| u64::try_from(it.len()).ok()).unwrap_or(0).saturating_mul(2);
+    let parts = [files, unpacked, cleaned.beside, profiles, turning, LEAST_MEMORY];
     let memory = parts.into_iter().fold(0, u64::saturating_add);
     if memory > most_memory {
         return Err(PictureFault::TooDear);
     }
-    Ok(Look { cleaned, media_type, orientation, profile, memory })
+    let memory = memory.saturating_add(cleaned.codes);
+    if memory > most_memory {
+        return Err(PictureFault::Lossless);
+    }
+    Ok(Look { cleaned, media_type, profile, memory })
 }
 
 /// Checks, cleans and shrinks.
@@ -137,14 +139,15 @@ pub fn prepare(bytes: &[u8]) -> Result<Picture, PictureFault> {
 impl Look {
     /// What it tells.
     pub fn seen(&self) -> Seen {
-        let upright = self.orientation == Orientation::NoTransforms;
+        let upright = self.cleaned.orientation == Orientation::NoTransforms;
         let hash = upright.then(|| hex::text(&Sha256::digest(&self.cleaned.bytes)));
         Seen { hash, pixels: self.cleaned.pixels, memory: self.memory }
     }
 
     /// Decodes it to its end, turns it the right way up, and shrinks it.
     pub fn unpack(self) -> Result<Picture, PictureFault> {
-        let Self { cleaned, media_type, orientation, profile, memory } = self;
+        let Self { cleaned, media_type, profile, memory } = self;
+        let orientation = cleaned.orientation;
         let mut kept = cleaned.bytes;
         let mut picture = decode(&kept, media_type, memory)?;
         let mut small = if picture.width().max(picture.height()) > THUMBNAIL {
@@ -195,24 +198,42 @@ fn fault_of(error: &image::ImageError) -> PictureFault {
     }
 }
 
-/// The bytes of a picture's pixels, as its decoder says them before it unpacks any.
-fn unpacked(bytes: &[u8], media_type: MediaType) -> Result<u64, PictureFault> {
-    let decoder = reader(bytes, media_type, MOST_OF_HEAD).into_decoder().map_err(|error| fault_of(&error))?;
+/// What a picture's decoder says of it before it unpacks any pixel.
+struct Head {
+    /// The bytes of its pixels.
+    unpacked: u64,
+    /// Its colour profile.
+    profile: Option<Vec<u8>>,
+}
+
+fn read_head(bytes: &[u8], media_type: MediaType) -> Result<Head, PictureFault> {
+    let mut decoder = reader(bytes, media_type, MOST_OF_HEAD).into_decoder().map_err(|error| fault_of(&error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS || width.max(height) > MOST_SIDE {
         return Err(PictureFault::TooManyPixels);
     }
-    Ok(decoder.total_bytes())
-}
-
-/// Which way up a picture is, and its colour profile, as the file that came says.
-fn told(bytes: &[u8], media_type: MediaType) -> Result<(Orientation, Option<Vec<u8>>), PictureFault> {
-    let mut decoder = reader(bytes, media_type, MOST_OF_HEAD).into_decoder().map_err(|error| fault_of(&error))?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     // A profile of four inks does not fit the three colours that a decoded CMYK picture has.
     let inks = decoder.original_color_type() == ExtendedColorType::Cmyk8;
     let profile = decoder.icc_profile().ok().flatten().filter(|_| !inks);
-    Ok((orientation, profile))
+    Ok(Head { unpacked: decoder.total_bytes(), profile })
+}
+
+/// A file cleaned, and its head. A packed profile that is larger than any, or broken, goes: nothing tries to unpack it
+/// again, and no more of it was unpacked than a decoder may keep.
+fn headed(bytes: &[u8], media_type: MediaType) -> Result<(Cleaned, Head), PictureFault> {
+    let cleaned = clean(bytes, media_type)?;
+    if cleaned.pixels > MOST_PIXELS {
+        return Err(PictureFault::TooManyPixels);
+    }
+    let head = read_head(&cleaned.bytes, media_type);
+    let packed = media_type == MediaType::Png && cleaned.profile > 0;
+    if !packed || head.as_ref().is_ok_and(|head| head.profile.is_some()) {
+        return Ok((cleaned, head?));
+    }
+    drop(cleaned);
+    let cleaned = without_profile(bytes, media_type)?;
+    let head = read_head(&cleaned.bytes, media_type)?;
+    Ok((cleaned, head))
 }
 
 fn decode(bytes: &[u8], media_type: MediaType, memory: u64) -> Result<DynamicImage, PictureFault> {
@@ -429,6 +450,116 @@ mod tests {
         let least = seen.memory;
         assert!(look(&png_of(1000, 1000, 8, 2), least).is_ok());
         assert_eq!(look(&png_of(1000, 1000, 8, 2), least - 1).err(), Some(PictureFault::TooDear));
+    }
+
+    /// A WebP of one chunk of so many bytes, whose picture is 8 by 8.
+    fn webp_of(name: &[u8; 4], head: &[u8], length: usize) -> Vec<u8> {
+        let mut chunk = head.to_vec();
+        chunk.resize(length, 0);
+        let size = |length: usize| u32::try_from(length).expect("short").to_le_bytes();
+        [&b"RIFF"[..], &size(length + 12), b"WEBP", name, &size(length), &chunk].concat()
+    }
+
+    #[test]
+    fn a_long_lossless_webp_is_refused_by_its_head() {
+        let lossless = |length| webp_of(b"VP8L", &[0x2F, 7, 0xC0, 1, 0], length);
+        let fault = |file: &[u8], memory| look(file, memory).err();
+        assert_eq!(fault(&lossless(38_000), MOST_MEMORY), None, "380 MB");
+        assert_eq!(fault(&lossless(40_000), MOST_MEMORY), Some(PictureFault::Lossless), "400 MB");
+        assert_eq!(fault(&lossless(9_000), 64 * MIB), Some(PictureFault::Lossless), "as much as there is");
+        assert_eq!(prepare(&lossless(42_140)).err(), Some(PictureFault::Lossless));
+        let seen = look(&lossless(10_000), MOST_MEMORY).expect("a look").seen();
+        assert!((110_000_000..112_000_000).contains(&seen.memory), "{seen:?}");
+        let lossy = webp_of(b"VP8 ", &[0x10, 0, 0, 0x9D, 0x01, 0x2A, 8, 0, 8, 0], 1_000_000);
+        let seen = look(&lossy, MOST_MEMORY).expect("a look").seen();
+        assert!(seen.memory < 12 * MIB, "{seen:?}");
+        let seen = look(&plain(MediaType::Webp), MOST_MEMORY).expect("a look").seen();
+        assert!(seen.memory < 64 * MIB, "what is small is taken: {seen:?}");
+    }
+
+    /// So many bytes of nothing, packed: the pixels of a black picture are.
+    fn packed(length: usize) -> Vec<u8> {
+        use image::codecs::png::{CompressionType, FilterType};
+        let (width, height) = (1023, u32::try_from(length / 1024).expect("a height"));
+        let mut png = Vec::new();
+        PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::NoFilter)
+            .write_image(&vec![0; 1023 * (length / 1024)], width, height, ExtendedColorType::L8)
+            .expect("encodes");
+        let (mut chunks, mut data) = (&png[8..], Vec::new());
+        while !chunks.is_empty() {
+            let length = u32::from_be_bytes(chunks[..4].try_into().expect("four")) as usize;
+            if &chunks[4..8] == b"IDAT" {
+                data.extend_from_slice(&chunks[8..8 + length]);
+            }
+            chunks = &chunks[12 + length..];
+        }
+        data
+    }
+
+    fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let named = [name, content].concat();
+        let length = u32::try_from(content.len()).expect("short").to_be_bytes();
+        [&length[..], &named, &crc32(&named).to_be_bytes()].concat()
+    }
+
+    /// A PNG with these chunks after its head.
+    fn png_with(chunks: &[Vec<u8>]) -> Vec<u8> {
+        let plain = plain(MediaType::Png);
+        [&plain[..33], &chunks.concat(), &plain[33..]].concat()
+    }
+
+    fn packed_profile(length: usize) -> Vec<u8> {
+        chunk(b"iCCP", &[&b"p\0\0"[..], &packed(length)].concat())
+    }
+
+    #[test]
+    fn no_more_of_a_packed_profile_is_unpacked_than_any_has() {
+        const MIB: usize = 1024 * 1024;
+        let plain_file = plain(MediaType::Png);
+        let profile = |length| {
+            let (cleaned, head) = headed(&png_with(&[packed_profile(length)]), MediaType::Png).expect("a head");
+            let unpacked = head.profile.map(|it| it.len());
+            assert_eq!(unpacked.is_some(), holds(&cleaned.bytes, b"iCCP"), "what is not told is not kept");
+            assert!(unpacked.is_some() || cleaned.bytes == plain_file);
+            unpacked
+        };
+        assert_eq!(profile(3 * MIB), Some(3 * MIB), "larger than real ones");
+        for length in [4 * MIB + 1024, 60 * MIB, 64 * MIB] {
+            assert_eq!(profile(length), None, "{length}");
+        }
+        let bomb = png_with(&[packed_profile(60 * MIB)]);
+        assert!(bomb.len() < MIB, "{}", bomb.len());
+        assert!(look(&bomb, MOST_MEMORY).expect("a look").seen().memory < 12 * MIB as u64);
+        let picture = prepare(&bomb).expect("a picture");
+        assert!(picture.bytes == plain_file && !holds(&picture.thumbnail, b"ICC_PROFILE"));
+        let weight = |file: &[u8]| look(file, MOST_MEMORY).expect("a look").seen().memory;
+        assert!(weight(&png_with(&[packed_profile(3 * MIB)])) > weight(&plain_file) + 6 * MIB as u64);
+    }
+
+    #[test]
+    fn of_several_profiles_one_is_kept_and_packed_text_is_not_unpacked() {
+        let (small, bomb) = (packed_profile(2048), packed_profile(60 << 20));
+        let first = prepare(&png_with(&[small.clone(), bomb.clone()])).expect("a picture");
+        assert!(first.bytes == png_with(std::slice::from_ref(&small)), "the second goes");
+        let second = prepare(&png_with(&[bomb, small.clone()])).expect("a picture");
+        assert!(second.bytes == plain(MediaType::Png), "a decoder reads the first, or none");
+        let content = [&b"XML:com.adobe.xmp\0\x01\0\0\0"[..], &packed(60 << 20)].concat();
+        let texts = [chunk(b"iTXt", &content), chunk(b"zTXt", &[&b"p\0\0"[..], &packed(60 << 20)].concat())];
+        let long = chunk(b"tEXt", &[&b"p\0"[..], &vec![b'x'; 9 << 20]].concat());
+        let texts = png_with(&[texts.concat(), long]);
+        assert!(prepare(&texts).expect("a picture").bytes == plain(MediaType::Png), "however long it is");
+    }
+
+    #[test]
+    fn a_small_profile_is_in_the_picture_its_thumbnail_and_the_turned_one() {
+        let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        for (chunks, size) in [(Vec::new(), (60, 40)), (chunk(b"eXIf", exif), (40, 60))] {
+            let picture = prepare(&png_with(&[packed_profile(2048), chunks])).expect("a picture");
+            assert_eq!((picture.width, picture.height), size);
+            assert!(holds(&picture.bytes, b"iCCP") && holds(&picture.thumbnail, b"ICC_PROFILE"));
+            assert!(!holds(&picture.bytes, b"eXIf"));
+            assert_eq!(read_head(&picture.bytes, MediaType::Png).expect("a head").profile, Some(vec![0; 2048]));
+        }
     }
 
     #[test]

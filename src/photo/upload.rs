@@ -128,6 +128,12 @@ impl From<PictureFault> for Refused {
                 "unpacking the picture takes more memory than there is for one, or too long: send a smaller one, with 8 \
                  bits a channel, or a plain JPEG",
             ),
+            PictureFault::Lossless => (
+                413,
+                "PHOTO_TOO_LARGE",
+                "a WebP of this size that is packed without loss, or whose transparency is, may take more memory than there \
+                 is for one picture: send it as a JPEG, as a PNG, or as a lossy WebP without transparency",
+            ),
         };
         Self::new(status, code, message)
     }
@@ -201,10 +207,12 @@ impl Bearer {
         Ok(pass)
     }
 
-    /// The data as the holder of the address sees them now. That the address holds no more is in the access log.
+    /// The data as the holder of the address sees them now. That the address holds no more is in the access log, and counts
+    /// on where it was tried from: its owner pays nothing for it.
     async fn scope(&self, pass: &Pass, writable: bool) -> Outcome<Scope> {
         match self.service.doorkeeper.open_scope_of(&pass.holder, &self.request_id, writable).await {
             Err(error @ Error::Forbidden(_)) => {
+                self.charge(Payer::Address(&self.address), 1).await?;
                 self.log(pass, Event::Refused, BTreeSet::new(), None).await?;
                 Err(error.into())
             }
@@ -251,7 +259,11 @@ impl Bearer {
 
     /// Takes points from the account that an address was given to.
     async fn pay(&self, pass: &Pass, points: u64) -> Outcome<()> {
-        match self.rates.charge(Payer::Account(pass.holder.staff), points).await {
+        self.charge(Payer::Account(pass.holder.staff), points).await
+    }
+
+    async fn charge(&self, payer: Payer<'_>, points: u64) -> Outcome<()> {
+        match self.rates.charge(payer, points).await {
             Some(charge) if !charge.passed => Err(Error::RateLimited { retry_after: charge.standing.resets_in }.into()),
             _ => Ok(()),
         }
@@ -263,8 +275,12 @@ impl Bearer {
         if pass.purpose != Use::Upload {
             return Err(Refused::unknown());
         }
+        let mut scope = self.scope(&pass, false).await?;
+        let photo = self.photo(&pass, &mut scope).await;
+        scope.rollback().await;
+        // By a sign-in that holds, what is refused is paid for, too.
         self.pay(&pass, UPLOAD_POINTS).await?;
-        self.settled(&pass, None).await?;
+        takes_bytes(&photo?)?;
         Ok(pass)
     }
 
@@ -330,7 +346,8 @@ impl Bearer {
             self.intake.note_fault(arrived.sent, fault);
             Refused::from(fault)
         };
-        let looking = self.intake.memory(4 * u64::try_from(arrived.size).unwrap_or(0), until).await?;
+        let looking = picture::LOOKING + 4 * u64::try_from(arrived.size).unwrap_or(0);
+        let looking = self.intake.memory(looking, until).await?;
         let file = arrived.clone();
         let (looked, memory) =
             off(looking, move || look(&file, most).map(|looked| looked.map(|look| look.seen()))).await?;
@@ -404,6 +421,8 @@ impl Bearer {
         let pass = self.pass(token)?;
         let Use::Read(reading, reason) = pass.purpose else { return Err(Refused::unknown()) };
         let points = if reading == Reading::Original { ORIGINAL_POINTS } else { THUMBNAIL_POINTS };
+        // Before a turn is taken: an address whose sign-in has ended takes none of its owner's.
+        self.scope(&pass, false).await?.rollback().await;
         self.pay(&pass, points).await?;
         let turn = self.intake.reading(pass.holder.staff).await.map_err(|_| too_many_readings())?;
         let mut scope = self.scope(&pass, false).await?;

@@ -216,6 +216,82 @@ async fn what_is_broken_is_told_again_and_costs_no_second_look() {
     assert_eq!((answer.0, &answer.1["width"]), (StatusCode::OK, &json!(3000)), "{answer:?}");
 }
 
+/// A WebP without loss, 8 by 8 pixels, of so many bytes: all of them may be codes.
+fn lossless_webp(length: u32) -> Vec<u8> {
+    let mut file = [&b"RIFF"[..], &(length - 8).to_le_bytes(), b"WEBPVP8L", &(length - 20).to_le_bytes()].concat();
+    file.extend([0x2F, 7, 0xC0, 1, 0]);
+    file.resize(length as usize, 0);
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_lossless_webp_is_refused_and_told_what_to_send() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let url = ask(&anna, &patient).await;
+    for _ in 0..2 {
+        let answer = put(&anna, &url, lossless_webp(42_140)).await;
+        assert_eq!(code(&answer), (413, "PHOTO_TOO_LARGE"));
+        assert!(answer.1["error"]["message"].as_str().unwrap().contains("as a JPEG, as a PNG"), "{answer:?}");
+    }
+    // A short one is unpacked: this one is no picture. A small one that is, is taken.
+    assert_eq!(code(&put(&anna, &url, lossless_webp(420)).await), (400, "PHOTO_BROKEN"));
+    let mut small = Cursor::new(Vec::new());
+    RgbImage::from_pixel(8, 8, Rgb([1, 2, 3])).write_to(&mut small, ImageFormat::WebP).expect("a picture");
+    let answer = put(&anna, &url, small.into_inner()).await;
+    assert_eq!((answer.0, &answer.1["width"]), (StatusCode::OK, &json!(8)), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_whose_sign_in_has_ended_costs_its_owner_nothing() {
+    let clinic = Clinic::with(&["--rate-limit-account", "20000", "--rate-limit-address", "60"]).await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let text = admin.consent_text("CLINICAL_PHOTO", json!({})).await;
+    let patient = anna.patient("Ada", "Lovelace").await;
+    anna.consent(&patient, &text, json!({})).await;
+    let photo = anna.photo_with(&patient, json!({})).await;
+    let out = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    let upload = ask(&out, &patient).await;
+    let link = "query ($id: ID!) { photo(id: $id) { link(purpose: CLINICAL_RECORD, size: ORIGINAL) { url } } }";
+    let link = out.graphql(link, json!({"id": photo.id})).await.ok();
+    let read = link["photo"]["link"]["url"].as_str().expect("a link").to_owned();
+    out.ask("mutation { signOut { signedOut } }").await;
+    // All in one minute of the clock.
+    while std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 60 > 40 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let left = async || {
+        let answer = anna.graphql("{ viewer { kind } }", json!({})).await;
+        let answer = serde_json::from_str::<Value>(&answer.text).expect("JSON");
+        answer["extensions"]["rateLimit"]["remaining"].as_u64().expect("points")
+    };
+    let before = left().await;
+    let one = before - left().await;
+    for _ in 0..5 {
+        assert_eq!(code(&put(&anna, &upload, picture(1)).await), (403, "FORBIDDEN"));
+        let answer = anna.request(Method::GET, &read).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    }
+    assert_eq!(left().await, before - 2 * one);
+    // One that holds pays, whatever comes of it.
+    let taken = put(&anna, &ask(&anna, &patient).await, b"no picture at all".to_vec()).await;
+    assert_eq!(code(&taken), (415, "NOT_A_PHOTO"));
+    assert!(left().await <= before - 3 * one - 100);
+    // Who goes on trying is held back where they are.
+    let mut tries = 0;
+    let refused = loop {
+        let answer = put(&anna, &upload, picture(1)).await;
+        if answer.0 != StatusCode::FORBIDDEN {
+            break answer;
+        }
+        tries += 1;
+        assert!(tries < 60, "it counts on the network address");
+    };
+    assert_eq!(code(&refused), (429, "RATE_LIMITED"));
+    assert!(refused.2.is_some(), "{refused:?}");
+}
+
 /// The most memory that a process has had, MiB.
 fn most_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a status");
@@ -256,6 +332,42 @@ async fn what_a_picture_takes_in_memory_is_bounded_before_it_is_unpacked() {
     println!("taken: {taken} MiB more than {before}");
     assert!(taken < 384 + 64, "{taken} MiB");
     assert_eq!(std::fs::read_dir(folder.path().join("uploads")).expect("a folder").count(), 0, "no file is left");
+    service.stop().await;
+}
+
+/// A small picture with a colour profile of 60 MiB, packed to a hundredth.
+fn profiled(seed: u8) -> Vec<u8> {
+    let mut plain = Cursor::new(Vec::new());
+    RgbImage::from_pixel(8, 8, Rgb([seed, 1, 2])).write_to(&mut plain, ImageFormat::Png).expect("a picture");
+    let plain = plain.into_inner();
+    // The packed pixels of a black picture: 960 rows of 65,535 and one byte.
+    let black = black_png(65_535, 960, 8, 1);
+    let named = [&b"iCCPp\0\0"[..], &black[41..black.len() - 16]].concat();
+    let length = u32::try_from(named.len() - 4).unwrap().to_be_bytes();
+    [&plain[..33], &length[..], &named, &crc32(&named).to_be_bytes(), &plain[33..]].concat()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_profile_is_not_unpacked_past_what_real_ones_have() {
+    let clinic = Clinic::start().await;
+    let (folder, url) = (data_folder(), clinic.database.url());
+    let mut service = Service::start(&["--database-url", &url, "--data-dir", folder.path().to_str().unwrap()]).await;
+    let anna = service.sign_in(&clinic.practitioner().member.email).await;
+    let patient = clinic.practitioner().patient("Ada", "Lovelace").await;
+    let answer = put(&anna, &ask(&anna, &patient).await, picture(1)).await;
+    assert_eq!(answer.0, StatusCode::OK, "{answer:?}");
+    let before = most_memory(service.id());
+    let uploads = [1, 2, 3, 4].map(|seed| {
+        let (anna, patient) = (&anna, &patient);
+        async move { put(anna, &ask(anna, patient).await, profiled(seed)).await }
+    });
+    for answer in futures::future::join_all(uploads).await {
+        assert_eq!((answer.0, &answer.1["width"]), (StatusCode::OK, &json!(8)), "without its profile: {answer:?}");
+    }
+    let taken = most_memory(service.id()) - before;
+    println!("taken: {taken} MiB more than {before}");
+    assert!(taken < 64, "{taken} MiB");
     service.stop().await;
 }
 
