@@ -58,6 +58,8 @@ pub enum ConsentFact {
     InForce(Uuid),
     /// There never was one for this kind of treatment.
     Missing,
+    /// The patient was asked, and said no.
+    Refused(Uuid),
     /// It was withdrawn or ended, on this day where it is known.
     Ended(Uuid, Option<NaiveDate>),
     /// It has run out, on this day.
@@ -330,6 +332,9 @@ fn consent(answers: &mut Answers<'_>) {
         }
         ConsentFact::Missing => {
             ("there is no consent to this kind of treatment", None, (RecordKind::Patient, facts.patient))
+        }
+        ConsentFact::Refused(id) => {
+            ("the patient refused consent to this kind of treatment", None, (RecordKind::Consent, id))
         }
         ConsentFact::Ended(id, on) => {
             ("the consent to this kind of treatment was withdrawn", on, (RecordKind::Consent, id))

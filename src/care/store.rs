@@ -164,9 +164,11 @@ async fn zones(scope: &mut Scope, locations: impl Iterator<Item = Uuid>) -> Resu
 
 /// How the consent to a kind of treatment stands at a moment: the best there is.
 pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -> ConsentFact {
+    let about = |it: &&Consent| {
+        it.kind == ConsentKind::Treatment && (it.modalities.is_empty() || it.modalities.contains(&modality))
+    };
     let covers = |it: &&Consent| {
-        it.kind == ConsentKind::Treatment
-            && (it.modalities.is_empty() || it.modalities.contains(&modality))
+        about(it)
             && it.given.as_ref().is_some_and(|given| given.at <= at)
             && it.status != ConsentStatus::EnteredInError
     };
@@ -185,7 +187,11 @@ pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -
             };
         }
     }
-    found
+    let refused = consents.iter().filter(about).find(|it| it.status == ConsentStatus::Rejected);
+    match refused {
+        Some(refused) if found == ConsentFact::Missing => ConsentFact::Refused(refused.id),
+        _ => found,
+    }
 }
 
 /// The latest consultation before a moment that came to a finding; without such a one, the latest of all.

@@ -130,6 +130,10 @@ impl page::Condition for Condition {
         self.patient
     }
 
+    fn record(&self) -> Option<Uuid> {
+        self.plan
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         for (column, id) in [
             ("patient_id", self.patient),

@@ -260,6 +260,18 @@ pub fn refuse_blocked(session: Uuid, checks: &[KeptCheck], what_to_do: &str) -> 
     Err(blocked(session, checks, &blocking, "the protocol blocks this session", what_to_do))
 }
 
+/// Refuses to whoever signed off a block of this session to carry it out or to sign it: it takes two. Only a sign-off that
+/// still stands counts. FORBIDDEN, with what to do.
+pub fn refuse_own_sign_off(checks: &[KeptCheck], viewer: Option<Uuid>, what_to_do: &str) -> crate::error::Result<()> {
+    let theirs = |it: &Override| it.supervisor_id.is_some() && it.supervisor_id == viewer;
+    let signed_off = |it: &KeptCheck| it.verdict == CheckVerdict::Block && it.overridden.as_ref().is_some_and(theirs);
+    if checks.iter().any(signed_off) {
+        let message = format!("you signed off what the protocol blocks of this session: {what_to_do}");
+        return Err(crate::error::Error::Forbidden(message));
+    }
+    Ok(())
+}
+
 /// PROTOCOL_BLOCKED for these of a session's checks, with all that do not pass.
 pub fn blocked(
     session: Uuid,

@@ -8,7 +8,7 @@ use super::request::{
 };
 use super::{
     CheckVerdict, DeviceUse, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,
-    refuse_blocked, store,
+    refuse_blocked, refuse_own_sign_off, store,
 };
 use crate::access::Scope;
 use crate::care::store as care;
@@ -192,7 +192,12 @@ async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> cr
     Ok(session)
 }
 
-/// Ends a session that is under way, as completed or stopped.
+/// What to do about a block of a session that is to end before it began.
+const NOT_BEGUN: &str = "It was not begun: have a supervising prescriber sign it off (signOffSessionCheck), or, if it did \
+    not take place, make it NOT_DONE (updateSession). A treatment that was done without being begun here is written down \
+    with logSession";
+
+/// Ends a session, as completed or stopped. One that is still in preparation begins with that: it must be able to begin.
 async fn end(
     scope: &mut Scope,
     id: Uuid,
@@ -203,15 +208,27 @@ async fn end(
     if session.status.is_over() {
         return Err(Error::input("input.id", format!("this session is {} already", session.status.words())));
     }
+    let begun = session.status != SessionStatus::Preparation;
     change(&mut session);
     session.stamp = session.stamp.changed(scope.viewer().staff, ids::now());
     let mut inputs = Inputs::new();
     check_times(&mut inputs, "", session.started_at, session.ended_at);
     inputs.finish()?;
+    if !begun {
+        let parts = store::parts(scope, id).await?;
+        session.checks = care::evaluate(scope, &session, &parts).await?;
+        care::drop_lapsed(scope, &mut session.checks).await?;
+        refuse_blocked(id, &session.checks, NOT_BEGUN)?;
+    }
+    refuse_own_sign_off(&session.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
     store::save(scope, Action::Update, &session, expected, None).await?;
     refresh_recalls(scope, &session).await?;
     Ok(session)
 }
+
+/// Who signs what somebody signed off.
+const OTHER_SIGNS: &str =
+    "its practitioner signs it as AUTHOR; what you have to say of it you add after that (addAddendum)";
 
 /// What to do about a block before a signature.
 const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessionCheck";
@@ -266,6 +283,8 @@ async fn sign(
         "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
     );
     ask_again(scope, &mut session, &parts, &mut lacks).await?;
+    // A record is signed once: theirs would be the only signature.
+    refuse_own_sign_off(&session.checks, Some(signer), OTHER_SIGNS)?;
     lacks.into_result()?;
     refuse_blocked(session.id, &session.checks, SIGN_OFF)?;
     let now = ids::now();
@@ -337,6 +356,7 @@ impl SessionMutation {
                 }
                 if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
                     refuse_blocked(id, &after.checks, PREPARE)?;
+                    refuse_own_sign_off(&after.checks, scope.viewer().staff, "its practitioner begins it")?;
                 }
                 store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
                 refresh_recalls(scope, &after).await?;

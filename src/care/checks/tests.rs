@@ -291,6 +291,7 @@ fn a_session_needs_its_consent() {
     for (consent, against) in [
         (ConsentFact::InForce(id), false),
         (ConsentFact::Missing, true),
+        (ConsentFact::Refused(id), true),
         (ConsentFact::Ended(id, Some(day(6, 1))), true),
         (ConsentFact::Expired(id, None), true),
     ] {
