@@ -25,6 +25,9 @@ fn copied(table: &str, from: Uuid, into: Uuid) -> String {
     )
 }
 
+/// Changes of a row, in turn, and whether each is let through.
+type Steps<'s> = &'s [(&'s str, bool)];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_from_before_the_signature_puts_nothing_in_and_takes_nothing_out() {
     let clinic = Clinic::start().await;
@@ -101,7 +104,7 @@ async fn held(clinic: &Clinic) -> Vec<(&'static str, Uuid, Vec<&'static str>)> {
     let photo = anna.photo_with(&patient, json!({})).await;
     let protocol = anna.protocol().await;
     let merge = anna.make("mergePatients", "merge", merging(&other, &patient, json!({}))).await;
-    let placed = json!({"patientId": patient.id, "reason": "Case 12"});
+    let placed = json!({"patientId": patient.id, "reason": "Case 12 of the court"});
     let hold = admin.make("placeLegalHold", "legalHold", placed.clone()).await;
     let restriction = admin.make("restrictPatient", "restriction", placed.clone()).await;
     let emergency = clinic.front_desk();
@@ -121,7 +124,6 @@ async fn held(clinic: &Clinic) -> Vec<(&'static str, Uuid, Vec<&'static str>)> {
                 "language = 'de'",
                 "status = 'draft', published_at = NULL",
                 "published_by = NULL",
-                "id = gen_random_uuid()",
             ],
         ),
         (
@@ -207,6 +209,10 @@ async fn what_was_published_agreed_to_stored_or_done_is_not_changed() {
             let why = refused.expect_err(&format!("{table} {change}"));
             assert!(why.starts_with("42501 new row violates row-level security policy"), "{table} {change}: {why}");
         }
+        // Whose key it takes is looked for, and is not there.
+        let moved = app.try_run(&format!("UPDATE {table} SET id = gen_random_uuid() WHERE id = '{id}'")).await;
+        let why = moved.expect_err(table);
+        assert!(why.starts_with("40001 the row is not there any more"), "{table}: {why}");
         // What is to come may.
         assert_eq!(app.run(&format!("UPDATE {table} SET version = version + 1 WHERE id = '{id}'")).await, 1, "{table}");
     }
@@ -228,6 +234,168 @@ async fn what_was_published_agreed_to_stored_or_done_is_not_changed() {
     ] {
         let refused = app.try_run(&format!("UPDATE {table} SET {change} WHERE version > 1")).await;
         assert!(refused.as_ref().is_err_and(|why| why.starts_with("42501")), "{table} {change}: {refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_does_not_begin_again() {
+    const AGAIN: &str = "status = 'active', ended_at = NULL, ended_reason = NULL";
+    const GIVEN: &str = "status = 'active', given_at = now(), signer = 'patient', signer_name = 'Zoë', \
+        signature_method = 'typed_name', signature_hash = sha256('x')";
+    const WITHDRAWN: &str = "status = 'inactive', ended_at = now(), ended_reason = 'Asked to'";
+    const REJECTED: &str = "status = 'rejected', ended_at = now(), ended_reason = 'No'";
+    const IN_ERROR: &str = "status = 'entered_in_error', ended_at = now(), ended_reason = 'Of somebody else'";
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    let (withdrawn, mistaken) =
+        (anna.consent(&patient, &text, json!({})).await, anna.consent(&patient, &text, json!({})).await);
+    let refused = anna.proposed_consent(&patient, &text).await;
+    let draft = anna.consent_draft("DATA", json!({})).await;
+    let photo = anna.photo_with(&patient, json!({})).await;
+    let protocol = Made { id: anna.protocol().await.version, version: 1 };
+    let begun = json!({"patientId": patient.id, "reason": "Case 12 of the court"});
+    let emergency = clinic.front_desk().make("beginEmergencyAccess", "emergencyAccess", begun).await;
+    let version: &[(&str, bool)] = &[
+        ("status = 'retired'", true),
+        ("status = 'published'", false),
+        ("status = 'published', published_at = now()", false),
+        ("status = 'draft', published_at = NULL", false),
+    ];
+    let steps: [(&str, &Made, Steps<'_>); 8] = [
+        ("consent_template_version", &text.version, version),
+        ("protocol_version", &protocol, version),
+        ("consent_template_version", &draft.version, &[("status = 'retired', published_at = now()", false)]),
+        (
+            "consent",
+            &withdrawn,
+            &[
+                ("ended_at = now()", false),
+                ("ended_reason = 'x'", false),
+                (REJECTED, false),
+                (WITHDRAWN, true),
+                (AGAIN, false),
+                (REJECTED, false),
+                ("ended_at = NULL", false),
+                ("ended_at = ended_at + interval '1 year'", false),
+                ("ended_reason = 'x'", false),
+                (IN_ERROR, true),
+                (WITHDRAWN, false),
+                (AGAIN, false),
+                ("ended_reason = 'x'", false),
+            ],
+        ),
+        ("consent", &mistaken, &[(IN_ERROR, true), (AGAIN, false), (WITHDRAWN, false)]),
+        (
+            "consent",
+            &refused,
+            &[
+                (WITHDRAWN, false),
+                (REJECTED, true),
+                (GIVEN, false),
+                ("status = 'proposed'", false),
+                ("ended_reason = 'x'", false),
+                (IN_ERROR, true),
+                (REJECTED, false),
+            ],
+        ),
+        (
+            "photo",
+            &photo,
+            &[
+                ("note = 'x'", true),
+                ("status = 'entered_in_error', status_reason = 'x', note = 'y'", false),
+                ("status = 'entered_in_error', status_reason = 'x'", true),
+                ("status = 'stored', status_reason = NULL", false),
+                ("status_reason = 'y'", false),
+                ("note = 'y'", false),
+            ],
+        ),
+        (
+            "emergency_access",
+            &emergency,
+            &[
+                ("alerted_at = now()", true),
+                ("alerted_at = NULL", false),
+                ("reviewed_at = now(), review_note = 'Rightly'", true),
+                ("reviewed_at = NULL, review_note = NULL", false),
+                ("reviewed_at = now()", false),
+                ("reviewed_by = gen_random_uuid()", false),
+                ("review_note = 'x'", false),
+                ("ended_at = now()", true),
+                ("ended_at = NULL", false),
+                ("ended_at = now() + interval '1 hour'", false),
+            ],
+        ),
+    ];
+    let app = app(&clinic).await;
+    for (table, made, changes) in steps {
+        let id = uuid_of(&made.id);
+        for (change, may) in changes {
+            let done =
+                app.try_run(&format!("UPDATE {table} SET {change}, version = version + 1 WHERE id = '{id}'")).await;
+            match done {
+                Ok(rows) => assert_eq!((rows, *may), (1, true), "{table} {change}"),
+                Err(why) => assert!(!may && why.starts_with("42501 new row violates"), "{table} {change}: {why}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_takes_the_place_of_a_draft_that_was_erased() {
+    let clinic = Clinic::start().await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    let given = uuid_of(&anna.consent(&patient, &text, json!({})).await.id);
+    let whole = format!("SELECT to_jsonb(c) FROM consent c WHERE id = '{given}'");
+    for level in ["REPEATABLE READ", "SERIALIZABLE", "READ COMMITTED"] {
+        let gone = anna.patient("Gone", "Soon").await;
+        let draft = uuid_of(&anna.proposed_consent(&gone, &text).await.id);
+        let late = app(&clinic).await;
+        let before = late.one(&whole).await;
+        let forge = format!(
+            "UPDATE consent SET id = '{draft}', text_hash = sha256('x'), signer_name = 'Somebody Else' WHERE id = '{given}'"
+        );
+        // While the draft is there, its key is taken.
+        let taken = late.try_run(&forge).await.expect_err("two of one key");
+        assert!(taken.starts_with("23505"), "{level}: {taken}");
+        late.run(&format!("BEGIN ISOLATION LEVEL {level}")).await;
+        late.one("SELECT count(*) FROM consent").await;
+        admin.make("erasePatient", "erasure", crate::access::erasing(&admin, &gone).await).await;
+        let refused = late.try_run(&forge).await.expect_err("it was erased");
+        assert!(refused.starts_with("40001"), "{level}: {refused}");
+        late.run("ROLLBACK").await;
+        assert_eq!(late.one(&whole).await, before, "{level}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_end_a_consent_at_once_one_does_and_the_others_are_told() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Zoë", "Ramírez").await;
+    let text = anna.consent_text("DATA", json!({})).await;
+    for _ in 0..5 {
+        let consent = anna.consent(&patient, &text, json!({})).await;
+        let ends = (0..8).map(|i| {
+            let mutation = if i % 2 == 0 { "withdrawConsent" } else { "markConsentEnteredInError" };
+            let input = json!({"id": consent.id, "expectedVersion": consent.version, "reason": "Asked to"});
+            let anna = anna.clone();
+            tokio::spawn(async move { anna.does(mutation, input, "consent { version }").await })
+        });
+        let mut done = 0;
+        for end in ends.collect::<Vec<_>>() {
+            let answer = end.await.expect("an answer");
+            if answer.errors.is_empty() {
+                done += 1;
+            } else {
+                assert_eq!(answer.code(), "CONFLICT", "{}", answer.text);
+            }
+        }
+        assert_eq!(done, 1);
     }
 }
 
