@@ -77,7 +77,7 @@ BEGIN
 END
 $$;
 
--- The months are those of a calendar that somebody may live to see: whoever calls this can't fill the catalogue.
+-- The months are some around today: whoever calls this can't fill the catalogue.
 CREATE OR REPLACE FUNCTION public.ensure_month_partitions(first_month date, last_month date) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -90,8 +90,8 @@ BEGIN
     IF last_month > first_month + interval '40 years' THEN
         RAISE EXCEPTION 'at most 40 years of partitions at a time';
     END IF;
-    IF first_month < date '2000-01-01' OR last_month >= date '2100-01-01' THEN
-        RAISE EXCEPTION 'partitions are of this century';
+    IF first_month < date_trunc('month', now()) - interval '10 years' OR last_month > now() + interval '2 years' THEN
+        RAISE EXCEPTION 'partitions are made of the last ten years and the next two';
     END IF;
     FOREACH parent IN ARRAY ARRAY['ledger', 'access_log', 'access_log_patient'] LOOP
         month := date_trunc('month', first_month)::date;

@@ -105,6 +105,12 @@ BEGIN
             JOIN public.ledger l ON l.org_id = public.current_org() AND l.record_id = side.id
             AND l.seq BETWEEN a.first_seq AND a.last_seq
             UNION
+            -- Who had been merged into a side of it went along, and their entry names the other.
+            SELECT l.seq FROM around a JOIN public.patient_merge m ON m.org_id = public.current_org() AND m.id = a.id
+            CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(m.moved -> 'patient', '[]')) AS along (id)
+            JOIN public.ledger l ON l.org_id = public.current_org() AND l.record_id = along.id::uuid AND l.action = 'merge'
+            WHERE (l.content::jsonb ->> 'merged_into')::uuid = ANY (closed)
+            UNION
             SELECT l.seq FROM moved m JOIN public.ledger l
             ON l.org_id = public.current_org() AND l.record_id = m.record_id AND l.patient_id <> ALL (closed)
             WHERE (SELECT n.patient_id FROM public.ledger n WHERE n.org_id = public.current_org()
@@ -216,6 +222,93 @@ BEGIN
     PERFORM set_config('app.opened', opened, true);
     PERFORM set_config('app.only_patients', only_these, true);
     RETURN CASE WHEN answer = ANY (closed) THEN answer END;
+END
+$$;
+
+-- Who is erased is erased whole: out of the merges that tell of them too. These are their own, and those of others that
+-- were made and taken back while the others were one with them.
+CREATE OR REPLACE FUNCTION public.merges_of_patients(everyone uuid[]) RETURNS uuid[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT coalesce(array_agg(m.id), '{}') FROM public.patient_merge m
+        WHERE m.org_id = public.current_org() AND (m.from_id = ANY (everyone) OR m.into_id = ANY (everyone)
+            OR m.undone_at IS NOT NULL AND m.id IN (SELECT a.id FROM public.merges_around(everyone) AS a))
+$$;
+
+-- What erasing a patient takes, as before, and what others were while they were one with them.
+CREATE OR REPLACE FUNCTION public.records_to_erase(erased_patient uuid) RETURNS jsonb
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    org uuid := public.current_org();
+    opened text := coalesce(current_setting('app.opened', true), '');
+    bound text := coalesce(current_setting('app.only_patients', true), '');
+    everyone uuid[];
+    merges uuid[];
+    records uuid[];
+    owned record;
+    going bigint;
+    counts jsonb := '{}';
+    objects jsonb;
+    emptied jsonb;
+BEGIN
+    everyone := public.patient_with_merged(erased_patient);
+    IF erased_patient = ANY (everyone) IS NOT TRUE THEN
+        RAISE EXCEPTION 'no such patient';
+    END IF;
+    -- Whose a record is, is decided with nobody closed: the other side of an undone merge may be.
+    PERFORM set_config('app.opened', 'all', true), set_config('app.only_patients', '', true);
+    everyone := public.patient_with_merged(erased_patient);
+    IF EXISTS (SELECT FROM public.legal_hold h
+        WHERE h.org_id = org AND h.patient_id = ANY (everyone) AND h.lifted_at IS NULL) THEN
+        RAISE EXCEPTION 'under legal hold';
+    END IF;
+    merges := public.merges_of_patients(everyone);
+    records := merges || public.records_of_patients(everyone);
+    SELECT coalesce(jsonb_agg(jsonb_build_object('photo_id', p.id, 'content_hash', encode(p.content_hash, 'hex'),
+        'media_type', p.media_type) ORDER BY p.id), '[]') INTO objects
+        FROM public.photo p WHERE p.org_id = org AND p.patient_id = ANY (everyone);
+    FOR owned IN SELECT * FROM public.patient_parts() LOOP
+        EXECUTE format('SELECT count(*) FROM public.%I WHERE org_id = $1 AND %I IN (
+            SELECT o.id FROM public.%I AS o WHERE o.org_id = $1 AND o.patient_id = ANY ($2))',
+            owned.name, owned.by_column, owned.part_of) INTO going USING org, everyone;
+        counts := counts || jsonb_build_object(owned.name, going);
+    END LOOP;
+    FOR owned IN SELECT * FROM public.patient_tables() LOOP
+        EXECUTE format('SELECT count(*) FROM public.%I WHERE org_id = $1 AND patient_id = ANY ($2)', owned.name)
+            INTO going USING org, everyone;
+        counts := counts || jsonb_build_object(owned.name, going);
+    END LOOP;
+    -- What others were while one of these merges made them one with these patients, as it may have names and numbers from
+    -- there, and what names one of these as whom somebody went along to. What somebody is now is their own: the newest
+    -- entry of who stays is kept.
+    WITH around AS MATERIALIZED (
+        SELECT a.* FROM public.merges_around(everyone) AS a WHERE a.id = ANY (merges)
+    )
+    SELECT coalesce(sum(g.last - g.first + 1), 0)::bigint,
+        coalesce(jsonb_agg(jsonb_build_array(g.first, g.last) ORDER BY g.first), '[]') INTO going, emptied
+        FROM (SELECT min(s.seq) AS first, max(s.seq) AS last FROM (
+            SELECT e.seq, e.seq - row_number() OVER (ORDER BY e.seq) AS island FROM (
+                SELECT l.seq FROM public.ledger l
+                WHERE l.org_id = org AND l.record_id = ANY (records) AND l.content IS NOT NULL
+                UNION
+                SELECT f.seq FROM (
+                    SELECT l.seq, l.record_id FROM around a CROSS JOIN LATERAL (VALUES (a.from_id), (a.into_id)) AS side (id)
+                    JOIN public.ledger l ON l.org_id = org AND l.record_id = side.id
+                    WHERE l.seq BETWEEN a.first_seq AND a.last_seq AND l.record_kind = 'patient' AND l.content IS NOT NULL
+                    UNION
+                    SELECT l.seq, l.record_id FROM around a JOIN public.patient_merge m ON m.org_id = org AND m.id = a.id
+                    CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(m.moved -> 'patient', '[]')) AS along (id)
+                    JOIN public.ledger l ON l.org_id = org AND l.record_id = along.id::uuid
+                    WHERE l.action = 'merge' AND l.record_kind = 'patient' AND l.content IS NOT NULL
+                    AND (l.content::jsonb ->> 'merged_into')::uuid = ANY (everyone)
+                ) AS f WHERE EXISTS (
+                    SELECT FROM public.ledger n WHERE n.org_id = org AND n.record_id = f.record_id AND n.seq > f.seq)
+            ) AS e) AS s GROUP BY s.island) AS g;
+    counts := counts || jsonb_build_object('patient_merge', cardinality(merges), 'patient', cardinality(everyone),
+        'ledger', going);
+    PERFORM set_config('app.opened', opened, true), set_config('app.only_patients', bound, true);
+    RETURN jsonb_build_object('counts', counts, 'objects', objects, 'emptied', emptied);
 END
 $$;
 

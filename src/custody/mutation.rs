@@ -125,6 +125,7 @@ async fn give_out(scope: &mut Scope, id: Uuid) -> error::Result<Patient> {
     if patient.status == PatientStatus::Merged {
         return Err(Error::input("input.patientId", "was merged into another patient: export that one (mergedInto)"));
     }
+    scope.reason_stated(&[patient.id])?;
     store::note_export(scope, &patient).await?;
     Ok(patient)
 }
@@ -152,6 +153,7 @@ async fn erase(
     everyone.extend(patients::merged_into(scope, id).await?.iter().map(|merged| merged.id));
     // What is hidden from a statement is not erased by it either.
     ledger::all_in_sight(scope, &everyone).await?;
+    scope.reason_stated(&everyone)?;
     let holds: Vec<LegalHold> = listing::all_under(scope, "patient_id", &everyone).await?;
     let standing: Vec<String> = holds
         .iter()

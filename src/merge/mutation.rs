@@ -121,6 +121,7 @@ struct Plan {
 async fn plan(scope: &mut Scope, ids: (Uuid, Uuid), versions: MergeVersions, hold: bool) -> error::Result<Plan> {
     scope.viewer().check(Action::Merge, RecordKind::PatientMerge)?;
     let (from, into) = pair(scope, ids, hold).await?;
+    scope.reason_stated(&[from.id, into.id])?;
     error::at_version("patient", from.stamp.version, versions.from)?;
     error::at_version("patient", into.stamp.version, versions.into)?;
     super::may_merge(&from, &into)?;
@@ -187,9 +188,17 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
         return Err(Error::input("input.mergeId", "was taken back already"));
     }
     let (from, into) = pair(scope, (merge.from_id, merge.into_id), true).await?;
+    scope.reason_stated(&[from.id, into.id])?;
     if into.status == PatientStatus::Merged {
         let message =
             "was followed by another: the patient who stayed was merged on (mergedInto). Take that merge back first";
+        return Err(Error::input("input.mergeId", message));
+    }
+    // What the later one found in the patient who stayed was there by this one: taken back first, it would stay for ever.
+    ledger::all_in_sight(scope, &[merge.into_id]).await?;
+    if store::is_followed(scope, &merge).await? {
+        let message =
+            "was followed by another merge into the same patient: take that one back first, and merge it again";
         return Err(Error::input("input.mergeId", message));
     }
     let (by, now) = (scope.viewer().staff, ids::now());
@@ -252,7 +261,8 @@ impl MergeMutation {
     }
 
     /// Takes a merge back: every record that moved goes back, with what was added to it since; what was added to the
-    /// patient who stayed, stays. Both are as they were before, but for fields changed since (`merge.kept`).
+    /// patient who stayed, stays. Both are as they were before, but for fields changed since (`merge.kept`). Merges into one
+    /// patient are taken back the newest first: BAD_USER_INPUT for one that another followed.
     async fn unmerge_patients(&self, ctx: &Context<'_>, input: UnmergePatientsInput) -> Result<UnmergePatientsPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("mergeId", RecordKind::PatientMerge, &input.merge_id);

@@ -270,6 +270,18 @@ pub async fn held(scope: &mut Scope, id: Uuid) -> Result<Option<(PatientMerge, I
     .transpose()
 }
 
+/// Whether another merge into the same patient came later and stands.
+pub async fn is_followed(scope: &mut Scope, merge: &PatientMerge) -> Result<bool> {
+    let door = scope.read(RIGHT.1)?;
+    let later: i64 = patient_merge::table
+        .filter(patient_merge::org_id.eq(door.org).and(patient_merge::into_id.eq(merge.into_id)))
+        .filter(patient_merge::undone_at.is_null().and(patient_merge::merged_at.gt(merge.merged_at)))
+        .count()
+        .get_result(door.connection)
+        .await?;
+    Ok(later > 0)
+}
+
 /// Takes a merge back: `now` and `after` are the two patients, the one merged away first.
 pub async fn undo(
     scope: &mut Scope,

@@ -304,6 +304,98 @@ async fn who_was_merged_by_mistake_with_somebody_restricted_can_be_erased() {
     assert_ne!(sql.one(&empty(&gone)).await, "0");
 }
 
+/// A merge that takes over the name and phone of who is merged away.
+fn taking(from: &Made, into: &Made) -> Value {
+    let taken = ["LEGAL_NAME", "PHONE"].map(|field| json!({"field": field, "take": "FROM"}));
+    merging(from, into, json!({"resolution": taken, "reason": format!("{MARKER} is the same")}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_is_gone_from_the_charts_they_were_merged_into_by_mistake() {
+    let clinic = Clinic::start().await;
+    let (anna, admin, sql) = (clinic.practitioner(), clinic.admin(), clinic.database.superuser().await);
+    let who = json!({"phone": "+34600123456", "email": format!("{MARKER}@x.example")});
+    let gone = anna.patient_with("Zoë", MARKER, who).await;
+    let mut between = anna.patient_with("Ian", "Smith", json!({"phone": "+34600999888"})).await;
+    let last = anna.patient_with("Ada", "Byron", json!({"phone": "+34600777666"})).await;
+    anna.health_entry(&gone).await;
+    let kept = anna.health_entry(&between).await;
+    // The name goes on to a third chart while the first two are one.
+    let first = anna.make("mergePatients", "merge", taking(&gone, &between)).await;
+    between.version += 1;
+    let edit = json!({"id": between.id, "expectedVersion": between.version, "patch": {"gender": "man"}});
+    between = anna.make("updatePatient", "patient", edit).await;
+    let second = anna.make("mergePatients", "merge", taking(&between, &last)).await;
+    for merge in [&second, &first] {
+        let input = json!({"mergeId": merge.id, "reason": "Two persons"});
+        anna.does("unmergePatients", input, "merge { id }").await.ok();
+    }
+    // A merge of theirs that tells of nobody else stays.
+    let plain = anna.patient_with("Eve", "Stone", json!({})).await;
+    between.version += 3;
+    let resolution = json!({"resolution": [{"field": "LEGAL_NAME", "take": "INTO"}]});
+    let third = anna.make("mergePatients", "merge", merging(&plain, &between, resolution)).await;
+    let undo = json!({"mergeId": third.id, "reason": "Two persons"});
+    anna.does("unmergePatients", undo, "merge { id }").await.ok();
+    let look = "query ($id: ID!) { patient(id: $id) { displayName phone gender merges { id } healthEntries { nodes { id text } } } }";
+    let (was, was_last) = (
+        anna.graphql(look, json!({"id": between.id})).await.ok(),
+        anna.graphql(look, json!({"id": last.id})).await.ok(),
+    );
+    let chart =
+        "query ($id: ID!) { chart(patientId: $id) { patient { id displayName phone } records { kind content } } }";
+    assert_eq!(was["patient"]["displayName"], "Ian Smith", "{was}");
+
+    let erasure = "erasure { id counts { table count } }";
+    let done = admin.does("erasePatient", erasing(&admin, &gone).await, erasure).await.ok();
+    let counts = done["erasePatient"]["erasure"]["counts"].as_array().expect("counts").clone();
+    let count = |table: &str| counts.iter().find(|it| it["table"] == table).map(|it| it["count"].clone());
+    let empty = sql.one("SELECT count(*) FROM ledger WHERE content IS NULL").await;
+    assert_eq!(count("ledger").map(|it| it.to_string()), Some(empty));
+    assert_eq!((count("patient"), count("patient_merge")), (Some(json!(1)), Some(json!(2))));
+    for text in [MARKER, "34600123456"] {
+        assert_eq!(places_with(&sql, text).await, [""; 0], "{text}");
+    }
+    // Who stays is whole: as they are now, and as they were before and after.
+    for (patient, was, merges) in [(&between, &was, vec![&third.id]), (&last, &was_last, vec![])] {
+        let is = anna.graphql(look, json!({"id": patient.id})).await.ok();
+        for part in ["displayName", "phone", "gender", "healthEntries"] {
+            assert_eq!(is["patient"][part], was["patient"][part], "{part}");
+        }
+        let shown = is["patient"]["merges"].as_array().expect("merges");
+        assert_eq!(shown.iter().map(|it| &it["id"]).collect::<Vec<_>>(), merges);
+        let chart = anna.graphql(chart, json!({"id": patient.id})).await.ok();
+        assert_eq!(chart["chart"]["patient"]["phone"], was["patient"]["phone"]);
+        let newest = format!(
+            "SELECT content IS NOT NULL FROM ledger WHERE record_id = '{}' ORDER BY seq DESC LIMIT 1",
+            uuid_of(&patient.id)
+        );
+        assert_eq!(sql.one(&newest).await, "t");
+        let history =
+            "query ($id: ID!) { patient(id: $id) { history { nodes { version changes { field before after } } } } }";
+        let history = anna.graphql(history, json!({"id": patient.id})).await;
+        let export = admin.does("exportPatient", json!({"patientId": patient.id}), EXPORT).await;
+        for text in [history.ok().to_string(), export.ok().to_string()] {
+            assert!(!text.contains(MARKER) && !text.contains("34600123456"), "{text}");
+        }
+    }
+    let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&kept.id));
+    assert_eq!(sql.one(&blank).await, "0", "their own record is theirs");
+    assert_eq!(broken(&sql, "ledger", clinic.north.uuid).await, None);
+    let verify = std::process::Command::new(env!("CARGO_BIN_EXE_clinic"))
+        .args(["audit", "--database-url", &clinic.database.url(), "verify"])
+        .env("CLINIC_KEY_DIR", clinic.evidence())
+        .env("CLINIC_CHECKPOINT_STORE", clinic.evidence())
+        .output()
+        .expect("clinic audit verify");
+    assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
+    // And can be erased in turn.
+    for patient in [&last, &between] {
+        admin.does("erasePatient", erasing(&admin, patient).await, erasure).await.ok();
+    }
+    assert_eq!(broken(&sql, "ledger", clinic.north.uuid).await, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_who_was_erased_while_others_wrote() {
     let clinic = Clinic::with(&["--pool-wait", "10s"]).await;

@@ -582,3 +582,24 @@ async fn a_retried_merge_is_the_first_one_again() {
     assert_eq!(anna.does("mergePatients", input, MERGE).await.ok(), first);
     assert_eq!(clinic.database.superuser().await.one("SELECT count(*) FROM ledger").await, entries);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_into_one_patient_are_taken_back_the_newest_first() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let first = anna.patient_with("Zoë", "Ramírez", json!({"phone": "+34600000001"})).await;
+    let second = anna.patient_with("Zoë", "Ramírez", json!({"phone": "+34600000003"})).await;
+    let mut into = anna.patient("Zoë", "Ramírez").await;
+    let one = anna.make("mergePatients", "merge", merging(&first, &into, json!({}))).await;
+    into.version += 1;
+    let taken = json!({"resolution": [{"field": "PHONE", "take": "FROM"}]});
+    let two = anna.make("mergePatients", "merge", merging(&second, &into, taken)).await;
+    let undo = async |merge: &Made| {
+        anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "x"}), "into { phone }").await
+    };
+    // The first one's phone would stay with who was merged with them by mistake.
+    let early = undo(&one).await;
+    assert_eq!((early.outcome().as_str(), early.faults()), ("BAD_USER_INPUT", vec!["input.mergeId"]), "{}", early.text);
+    assert_eq!(undo(&two).await.ok()["unmergePatients"]["into"]["phone"], "+34600000001");
+    assert_eq!(undo(&one).await.ok()["unmergePatients"]["into"]["phone"], Value::Null);
+}
