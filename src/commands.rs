@@ -246,6 +246,7 @@ async fn manage_staff(database: &Database, command: StaffCommand, password: Opti
         StaffCommand::Add { email, name, role, organisation } => {
             let role = StaffRole::parse(&role).ok_or("--role: unknown")?;
             let hash = password::hash(password.unwrap_or_default()).await.map_err(plain)?;
+            let organisation = organisation.split_whitespace().collect::<Vec<_>>().join(" ");
             let org = known.iter().find(|(_, known)| *known == organisation).map(|(id, _)| *id);
             let mut scope = Scope::program(&pool, org.unwrap_or_else(ids::new_id)).await.map_err(plain)?;
             if org.is_none() {

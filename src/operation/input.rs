@@ -62,7 +62,8 @@ impl Inputs {
         })
     }
 
-    /// Text that must say something, in at most `most` characters. Space around it is cut.
+    /// Text that must say something, in at most `most` characters. Space around it is cut; one of which nothing can be seen
+    /// says nothing, be it a name or a reason.
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
         let text = text.trim();
         if text.is_empty() {
@@ -72,7 +73,8 @@ impl Inputs {
         text.to_owned()
     }
 
-    /// Text that may be absent; empty text is absent.
+    /// Text that may be absent; empty text is absent. One of which nothing can be seen is a fault, not absent: somebody meant
+    /// to send something.
     pub fn opt_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.check_text(path, text, most);

@@ -6,6 +6,7 @@ use actix_web::http::{
 };
 use uuid::Uuid;
 
+use crate::characters::{fault_of_line, legible, length_seen};
 use crate::error::NotSignedIn;
 
 use super::RequestRefusal;
@@ -56,19 +57,25 @@ pub fn idempotency_key(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal>
 }
 
 /// The value of `Access-Reason`: why restricted patients are looked at; `None` when the header is absent. Letters beyond
-/// ASCII come as UTF-8.
+/// ASCII come as UTF-8. Whoever reads the access log must see it, so it is held to the rules of a name.
 ///
 /// # Errors
-/// 400 unless it is one header of 3 to 500 characters without control characters.
+/// 400 unless it is one header of one line of 3 to 500 characters that can be seen.
 pub fn access_reason(head: &HeaderMap) -> Result<Option<String>, RequestRefusal> {
     let mut given = head.get_all(ACCESS_REASON);
     let Some(first) = given.next() else { return Ok(None) };
-    let reason = std::str::from_utf8(first.as_bytes()).ok().map(str::trim).filter(|reason| {
-        given.next().is_none() && (3..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control)
-    });
+    let once = given.next().is_none();
+    let reason = std::str::from_utf8(first.as_bytes()).ok().map(str::trim).filter(|_| once);
+    if let Some(fault) = reason.and_then(fault_of_line) {
+        return Err(RequestRefusal::bad_request(format!("Access-Reason {fault}")));
+    }
+    // So the log writes the reasons of emergency access, which others are told of.
+    let reason = reason.filter(|reason| !reason.to_lowercase().starts_with("emergency:"));
+    let reason = reason.filter(|reason| length_seen(reason) >= 3 && reason.chars().count() <= 500);
     reason.map(|reason| Some(reason.to_owned())).ok_or_else(|| {
         RequestRefusal::bad_request(
-            "Access-Reason takes 3 to 500 characters of UTF-8, once: say why you need the record",
+            "Access-Reason takes 3 to 500 characters of UTF-8, once, and does not begin with `emergency:`: say why you need \
+             the record",
         )
     })
 }
@@ -88,10 +95,11 @@ pub fn background(head: &HeaderMap) -> Result<bool, RequestRefusal> {
     ))
 }
 
-/// What the client calls itself (`User-Agent`), cut to 200 characters: so that somebody knows their sign-ins again.
+/// What the client calls itself (`User-Agent`), cut to 200 characters: so that somebody knows their sign-ins again. What
+/// nobody sees, or what turns the line around, is left out: nobody can be asked to call themselves something else.
 pub fn client(head: &HeaderMap) -> String {
     let said = head.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect()
+    legible(&said.unwrap_or_default()).trim().chars().take(200).collect()
 }
 
 /// The client's `X-Request-Id` if it is fit for a log line, else a new one.
@@ -178,11 +186,49 @@ mod tests {
         let said = access_reason(with(&[("access-reason", " Her practitioner is away ")]).headers());
         assert_eq!(said, Ok(Some("Her practitioner is away".to_owned())));
         let long: &'static str = Box::leak("r".repeat(501).into_boxed_str());
+        for reason in
+            ["a b", "مراجعه\u{200c}ی بیمار", "Tra\u{302}\u{300}n hỏi", "她的醫生不在", "👩\u{200d}⚕\u{fe0f} asked"]
+        {
+            assert_eq!(access_reason(with(&[("access-reason", reason)]).headers()), Ok(Some(reason.to_owned())));
+        }
         for wrong in ["", "  ", "ab", "a\tb c", long] {
             let refusal = access_reason(with(&[("access-reason", wrong)]).headers()).unwrap_err();
             assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{wrong:?}");
         }
         assert!(access_reason(with(&[("access-reason", "one"), ("access-reason", "two")]).headers()).is_err());
+    }
+
+    #[test]
+    fn an_access_reason_can_be_seen() {
+        for wrong in [
+            "\u{3164}\u{3164}\u{3164}",
+            "\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}",
+            "\u{2800}\u{2800}\u{2800}",
+            "\u{ad}\u{ad}\u{ad}\u{ad}",
+            "a \u{202e} b",
+            "a\u{200b}\u{200b}b",
+            "\u{301}\u{302}\u{303}",
+            "\u{e000}\u{e000}\u{e000}",
+            "\u{fffc}\u{1d159}\u{ffff}",
+            "her\u{9b}31m",
+        ] {
+            let refusal = access_reason(with(&[("access-reason", wrong)]).headers()).unwrap_err();
+            assert_eq!((refusal.status.as_u16(), refusal.code), (400, "BAD_REQUEST"), "{wrong:?}");
+            assert!(refusal.message.starts_with("Access-Reason has U+"), "{wrong:?}: {}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn a_client_is_called_what_can_be_seen() {
+        for (said, client_name) in [
+            ("Anna's tablet", "Anna's tablet"),
+            ("Mozilla/5.0 (X11)\u{202e}\u{200b}", "Mozilla/5.0 (X11)"),
+            ("\u{3164}\u{3164}", ""),
+            ("Tabl\u{e9}tte\u{9b} \u{200b}", "Tabl\u{e9}tte"),
+        ] {
+            assert_eq!(client(with(&[("user-agent", said)]).headers()), client_name, "{said:?}");
+        }
+        assert_eq!(client(with(&[]).headers()), "");
     }
 
     #[test]
