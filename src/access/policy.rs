@@ -55,6 +55,9 @@ const PROVED: &[(RecordKind, &str)] = &[
     (RecordKind::Staff, "cu"),
     (RecordKind::ServiceAccount, "cu"),
     (RecordKind::ApiKey, "cu"),
+    // What the rules ask of everybody from then on, and what patients sign.
+    (RecordKind::ProtocolVersion, "p"),
+    (RecordKind::ConsentTemplateVersion, "p"),
     (RecordKind::Patient, "x"),
     (RecordKind::PatientMerge, "m"),
     (RecordKind::PatientErasure, "e"),
@@ -205,6 +208,16 @@ pub fn in_emergency(record: RecordKind) -> bool {
             | OutcomeAssessment
             | AdverseEvent
     )
+}
+
+/// Whether a record of a kind tells of a patient: then so does how many there are.
+pub fn tells_of_patients(record: RecordKind) -> bool {
+    use RecordKind::{EmergencyAccess, LegalHold, Patient, PatientErasure, PatientMerge, PatientRestriction, Recall};
+    let others = matches!(
+        record,
+        Patient | Recall | PatientMerge | LegalHold | PatientErasure | PatientRestriction | EmergencyAccess
+    );
+    others || in_emergency(record)
 }
 
 /// Kinds whose content carries that of others: a merge holds what two charts said differently, names and phones. Who reads

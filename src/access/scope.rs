@@ -314,6 +314,13 @@ impl Scope {
         EmergencyOnly(self.viewer.emergency.then(open))
     }
 
+    /// REASON_REQUIRED where one of these patients is open by emergency access alone: that shows a record, and does nothing
+    /// with it as a whole.
+    pub fn reason_stated(&self, patients: &[Uuid]) -> Result<()> {
+        let emergency = self.sight.emergencies.iter().any(|it| patients.contains(&it.patient));
+        if emergency && !self.sight.all { Err(Error::ReasonRequired) } else { Ok(()) }
+    }
+
     /// Opens the record of one restricted patient until the transaction ends: for what is done about the access itself.
     pub async fn open_patient(&mut self, patient: Uuid) -> Result<()> {
         if self.sight.all {
@@ -378,9 +385,11 @@ impl Scope {
 
     /// Notes that so many records of a kind were counted. With a filter that names a patient the number tells of them, where
     /// it is not 0: that is told of who is not there, and of who is closed to the viewer, too.
-    pub fn counted(&mut self, record: RecordKind, about: Option<Uuid>, count: i64) {
-        self.looked |= record == RecordKind::Patient || policy::in_emergency(record);
-        self.seen.extend(about.filter(|_| count > 0));
+    pub fn counted(&mut self, record: RecordKind, about: impl IntoIterator<Item = Uuid>, count: i64) {
+        self.looked |= policy::tells_of_patients(record);
+        if count > 0 {
+            self.seen.extend(about);
+        }
     }
 
     /// Whether there was such a look.

@@ -126,6 +126,10 @@ impl page::Condition for Condition {
         self.patient
     }
 
+    fn record(&self) -> Option<Uuid> {
+        self.session
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         let filter = &self.filter;
         for (column, id) in [("patient_id", self.patient), ("session_id", self.session), ("author_id", self.author)] {

@@ -63,6 +63,10 @@ impl page::Condition for OutcomeCondition {
         self.patient
     }
 
+    fn record(&self) -> Option<Uuid> {
+        self.session.or(self.plan)
+    }
+
     fn push_to<R>(&self, sql: &mut Sql<R>) {
         for (column, id) in [("patient_id", self.patient), ("plan_id", self.plan), ("session_id", self.session)] {
             if let Some(id) = id {

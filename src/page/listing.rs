@@ -24,6 +24,11 @@ pub trait Condition: Clone + Debug + Default + Eq + Hash + Send + Sync + 'static
     /// The one patient whose records it keeps, if it is about one: who counts them is told of that patient.
     fn patient(&self) -> Option<Uuid>;
 
+    /// The one record whose records it keeps, such as a session, if it is about one: that is one patient's too.
+    fn record(&self) -> Option<Uuid> {
+        None
+    }
+
     /// Appends ` AND …` for each part.
     fn push_to<R>(&self, sql: &mut Sql<R>);
 }
@@ -210,11 +215,13 @@ pub async fn all<T: Listing>(scope: &mut Scope, condition: &T::Condition, order:
 /// How many a condition keeps.
 pub async fn count<T: Listing>(scope: &mut Scope, condition: &T::Condition) -> Result<i64> {
     let door = scope.read_list(T::KIND, condition.patient())?;
-    let mut sql = Sql::<st::BigInt>::new(format!("SELECT count(*) FROM {} WHERE org_id = ", T::TABLE));
-    sql.push_bind(door.org);
+    // Of a record's own records there are few, and whose they are is looked up with them.
+    let whose = condition.record().map_or("'{}'::uuid[]", |_| "coalesce(array_agg(DISTINCT patient_id), '{}')");
+    let mut sql = Sql::<(st::BigInt, st::Array<st::Uuid>)>::new(format!("SELECT count(*), {whose} FROM {}", T::TABLE));
+    sql.push(" WHERE org_id = ").push_bind(door.org);
     condition.push_to(&mut sql);
-    let count = sql.get_result(door.connection).await?;
-    scope.counted(T::KIND, condition.patient(), count);
+    let (count, whose): (i64, Vec<Uuid>) = sql.get_result(door.connection).await?;
+    scope.counted(T::KIND, whose.into_iter().chain(condition.patient()), count);
     Ok(count)
 }
 

@@ -142,7 +142,10 @@ pub async fn count(scope: &mut Scope, condition: &LookCondition) -> Result<i64> 
             sql.push_bind(patient).push(" OR o.merged_into = ").push_bind(patient).push(")))");
         });
     }
-    Ok(sql.get_result(door.connection).await?)
+    let count: i64 = sql.get_result(door.connection).await?;
+    scope.note_look();
+    scope.show(condition.patient.filter(|_| count > 0));
+    Ok(count)
 }
 
 /// The newest entries about each of these patients before a number, at most `limit` for each, one more than is shown, in
@@ -189,5 +192,7 @@ pub async fn counts(scope: &mut Scope, patients: &[Uuid], condition: &LookCondit
     push_about_each(&mut sql, door.org, condition);
     sql.push(") AS v");
     let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
+    scope.note_look();
+    scope.show(counts.iter().filter(|(_, count)| *count > 0).map(|(patient, _)| *patient));
     Ok(counts.into_iter().collect())
 }

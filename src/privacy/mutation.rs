@@ -202,6 +202,8 @@ async fn review(scope: &mut Scope, id: Uuid, expected: i32, note: String) -> err
     if access.reviewed_at.is_some() {
         return Err(Error::input("input.id", "is reviewed already"));
     }
+    // The review is a control by two people: a token alone is not the second one.
+    scope.viewer().proved_lately()?;
     scope.open_patient(access.patient_id).await?;
     let (by, now) = (scope.viewer().staff, ids::now());
     (access.reviewed_at, access.reviewed_by, access.review_note) = (Some(now), by, Some(note));
@@ -279,7 +281,7 @@ impl PrivacyMutation {
             }
         };
         let reason = inputs.text("reason", &input.reason, 1000);
-        if (1..SHORTEST_REASON).contains(&reason.chars().count()) {
+        if (1..SHORTEST_REASON).contains(&crate::characters::length_seen(&reason)) {
             inputs.fault("reason", format!("must have at least {SHORTEST_REASON} characters: admins read it"));
         }
         let minutes = inputs.range("minutes", Some(input.minutes), MINUTES.1, MINUTES.2).unwrap_or(MINUTES.0);

@@ -109,10 +109,11 @@ pub async fn page(scope: &mut Scope, condition: &Condition, order: &Order, windo
 /// How many addenda a condition keeps.
 pub async fn count(scope: &mut Scope, condition: &Condition) -> Result<i64> {
     let door = scope.read_list(RecordKind::Addendum, condition.patient)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
+    let whose = condition.record.map_or("'{}'::uuid[]", |_| "coalesce(array_agg(DISTINCT patient_id), '{}')");
+    let mut sql = Sql::<(st::BigInt, st::Array<st::Uuid>)>::new(format!("SELECT count(*), {whose}"));
     push_condition(&mut sql, door.org, condition);
-    let count = sql.get_result(door.connection).await?;
-    scope.counted(RecordKind::Addendum, condition.patient, count);
+    let (count, whose): (i64, Vec<Uuid>) = sql.get_result(door.connection).await?;
+    scope.counted(RecordKind::Addendum, whose.into_iter().chain(condition.patient), count);
     Ok(count)
 }
 

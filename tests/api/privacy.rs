@@ -65,7 +65,7 @@ async fn what_an_error_tells_of_a_patient_is_a_look() {
             "PROTOCOL_BLOCKED",
             &both[..1],
         ),
-        (&anna, "signSession", session.edit(), "BAD_USER_INPUT", &both[..1]),
+        (&anna, "signSession", session.edit(), "PROTOCOL_BLOCKED", &both[..1]),
         (&anna, "signSession", begun.edit(), "BAD_USER_INPUT", &both[..1]),
         (&anna, "updateSession", signed.edit_with(json!({"patch": {"note": "x"}})), "RECORD_SIGNED", &both[..1]),
         (
@@ -152,7 +152,7 @@ async fn a_number_about_one_patient_names_them() {
     anna.health_entry(&patient).await;
     let session = anna.session(&patient).await;
     anna.note(&session).await;
-    anna.consultation(&patient).await;
+    let consultation = anna.consultation(&patient).await;
     anna.outcome(&patient, "2", 1, json!({})).await;
     anna.addendum(&anna.sign_session(&session).await).await;
     for list in ["healthEntries", "sessions", "aftercareNotes", "consultations", "outcomeAssessments", "addenda"] {
@@ -164,6 +164,29 @@ async fn a_number_about_one_patient_names_them() {
             let named = if count > 0 { uuid_of(&about.id).to_string() } else { String::new() };
             assert_eq!((look[1].as_str(), &look[4]), (list, &named), "{list} {count}");
         }
+    }
+    // So does a number about one of their records, and one of the looks at them.
+    let plan = anna.plan(&consultation, &anna.protocol().await).await;
+    let treated = anna.session_with(&patient, json!({"planId": plan.id})).await;
+    anna.note(&treated).await;
+    let named = uuid_of(&patient.id).to_string();
+    let auditor = clinic.auditor();
+    for (who, list, filter, of) in [
+        (&anna, "sessions", "planId", &plan),
+        (&anna, "aftercareNotes", "sessionId", &treated),
+        (&anna, "addenda", "recordId", &session),
+        (&auditor, "accessLog", "patientId", &patient),
+    ] {
+        let query = format!("query ($id: ID!) {{ {list}(filter: {{{filter}: $id}}, first: 0) {{ totalCount }} }}");
+        let answer = who.graphql(&query, json!({"id": of.id})).await.ok();
+        assert!(answer[list]["totalCount"].as_i64() >= Some(1), "{list} {answer}");
+        let look = looks(&clinic, 1).await.remove(0);
+        assert_eq!((look[1].as_str(), &look[4]), (list, &named), "{list}");
+    }
+    // What tells of patients and names nobody is a look all the same.
+    for (who, list) in [(&anna, "recalls"), (&auditor, "emergencyAccesses")] {
+        who.graphql(&format!("{{ {list}(first: 0) {{ totalCount }} }}"), json!({})).await.ok();
+        assert_eq!(looks(&clinic, 1).await.remove(0)[1], list);
     }
 }
 
@@ -1069,6 +1092,7 @@ async fn the_access_log_is_shown_to_who_looks_after_it() {
     }
     // The organisation's: refusals and sign-ins too, and nothing of another organisation.
     clinic.anonymous().sign_in("admin@north.example", "a wrong password").await;
+    clinic.refusals_logged().await;
     let root = "query ($f: AccessLogFilter) { accessLog(first: 100, filter: $f) { totalCount nodes { event operation actor { ... on Staff { id } } } } }";
     let refused =
         admin.graphql(root, json!({"f": {"event": ["REFUSED", "SIGN_IN_REFUSED"]}})).await.ok()["accessLog"].clone();

@@ -4,7 +4,7 @@ use crate::access::{MUTATIONS, PUBLIC, chart, input_of};
 use crate::support::*;
 
 /// What asks for a proof. All else goes on with an old one.
-const PROVED: [&str; 22] = [
+const PROVED: [&str; 25] = [
     "signConsultation",
     "signSession",
     "signAftercareNote",
@@ -20,6 +20,9 @@ const PROVED: [&str; 22] = [
     "createApiKey",
     "rotateApiKey",
     "revokeApiKey",
+    "reviewEmergencyAccess",
+    "publishProtocolVersion",
+    "publishConsentTemplateVersion",
     "mergePatients",
     "unmergePatients",
     "exportPatient",
