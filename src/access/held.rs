@@ -15,7 +15,8 @@ const UNKNOWN: &str = "sign in first: the request has no token that anybody know
 const REVOKED: &str = "sign in again: this sign-in was ended";
 const EXPIRED: &str = "sign in again: this sign-in has come to its end";
 const IDLE: &str = "sign in again: this sign-in was not used for too long";
-const REPLACED: &str = "a newer token took this one's place: send the request again with that one";
+const REPLACED: &str = "a newer token took this one's place: send the request again with that one, and with the same Idempotency-Key if it \
+     changes something (what stands before the error may have been done)";
 const CODE_AWAITED: &str = "this is the challenge of a sign-in that waits for a code: send both to completeSignIn";
 
 /// For so long a token reads that a newer one took the place of: requests under way when it was replaced are answered.

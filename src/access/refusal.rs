@@ -63,34 +63,42 @@ pub async fn note(pool: &Pool, refusal: RefusedTry) -> Result<()> {
     Ok(())
 }
 
-type Row = ((Option<Uuid>, Option<Uuid>, Option<Uuid>), (String, String, String));
-type RowSql =
-    ((st::Nullable<st::Uuid>, st::Nullable<st::Uuid>, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text));
+type Row = ((Uuid, Option<Uuid>, Option<Uuid>, Option<Uuid>), (String, String, String));
+type RowSql = (
+    (st::Uuid, st::Nullable<st::Uuid>, st::Nullable<st::Uuid>, st::Nullable<st::Uuid>),
+    (st::Text, st::Text, st::Text),
+);
 
-/// Refused tries, each with the organisations and staff in whose access logs it belongs.
-pub type Placed = Vec<(RefusedTry, Vec<(Uuid, Uuid)>)>;
+/// Refused tries with their ids, each with the organisations and staff in whose access logs it belongs.
+pub type Placed = Vec<(Uuid, RefusedTry, Vec<(Uuid, Uuid)>)>;
 
-/// Takes refused tries out. They are gone once the transaction is committed: after they were written to the logs. Two
-/// processes take different ones.
+/// Refused tries that wait, held until the transaction ends. Two processes get different ones.
 pub async fn take(pool: &Pool) -> Result<(Transaction, Placed)> {
     let taking = Sql::<RowSql>::new(
-        "WITH taken AS (DELETE FROM refused_sign_in WHERE id IN (SELECT id FROM refused_sign_in ORDER BY at, id LIMIT ",
+        "SELECT id, account_id, by_org, by_staff, request_id, operation, from_address FROM refused_sign_in ORDER BY at, id LIMIT ",
     )
     .bind(BATCH)
-    .text(
-        " FOR UPDATE SKIP LOCKED) RETURNING id, at, account_id, by_org, by_staff, request_id, operation, from_address) \
-         SELECT account_id, by_org, by_staff, request_id, operation, from_address FROM taken ORDER BY at, id",
-    );
+    .text(" FOR UPDATE SKIP LOCKED");
     let (mut transaction, rows) = pool.begin::<_, Row>(true, Uuid::nil(), &taking).await?;
     let mut found = Vec::with_capacity(rows.len());
-    for ((account, org, staff), (request_id, operation, from_address)) in rows {
+    for ((id, account, org, staff), (request_id, operation, from_address)) in rows {
         let tried = Tried { account, also: org.zip(staff) };
         let mut places = match account {
             Some(account) => account::places(transaction.connection()?, account).await?,
             None => Vec::new(),
         };
         places.extend(tried.also);
-        found.push((RefusedTry { tried, request_id, operation, from_address }, places));
+        found.push((id, RefusedTry { tried, request_id, operation, from_address }, places));
     }
     Ok((transaction, found))
+}
+
+/// Takes out the tries that were written to every log they belong in, and commits.
+pub async fn take_out(mut transaction: Transaction, written: Vec<Uuid>) -> Result<()> {
+    Sql::<()>::new("DELETE FROM refused_sign_in WHERE id = ANY (")
+        .bind(written)
+        .text(")")
+        .execute(transaction.connection()?)
+        .await?;
+    transaction.commit().await
 }

@@ -94,7 +94,7 @@ impl Doorkeeper {
         let hash = password::hash(new).await?;
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
         account::write_password(transaction.connection()?, account.id, &hash).await?;
-        let rotation = Rotation { end_others: Some(account.id), second_factor: None };
+        let rotation = Rotation { end_others: Some(account.id), ..Rotation::default() };
         self.rotate(transaction, caller, rotation).await.map(Some)
     }
 }

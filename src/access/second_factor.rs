@@ -145,6 +145,8 @@ impl Doorkeeper {
         };
         throttle::succeeded_in(&mut accounts, sign_in).await?;
         drop(accounts);
+        let places = account::places(&mut *self.pool().accounts().await?, account.id).await?;
+        let places = self.active_places(&places, None).await?;
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
         let connection = transaction.connection()?;
         let confirmed = Sql::<()>::new("UPDATE account SET totp_confirmed_at = ")
@@ -162,7 +164,8 @@ impl Doorkeeper {
             return Ok(None);
         }
         let codes = self.write_recovery_codes(transaction.connection()?, account.id).await?;
-        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(true) };
+        let was_enrolling = places.iter().any(|place| place.must_have_second_factor);
+        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(true), was_enrolling };
         let rotated = self.rotate(transaction, caller, rotation).await?;
         Ok(Some((codes, rotated)))
     }
@@ -218,7 +221,7 @@ impl Doorkeeper {
         }
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
         drop_second_factor(transaction.connection()?, account.id).await?;
-        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(false) };
+        let rotation = Rotation { end_others: Some(account.id), second_factor: Some(false), ..Rotation::default() };
         self.rotate(transaction, caller, rotation).await.map(Some)
     }
 

@@ -61,6 +61,8 @@ pub(super) struct Rotation {
     pub(super) end_others: Option<Uuid>,
     /// Whether the sign-in has a second factor from here on.
     pub(super) second_factor: Option<bool>,
+    /// Whether the old token was good for nothing but setting a second factor up: then it reads nothing from here on.
+    pub(super) was_enrolling: bool,
 }
 
 type Row = ((Uuid, Uuid, String, String), (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>), (bool, bool));
@@ -104,7 +106,9 @@ impl Doorkeeper {
         if let Some(account) = rotation.end_others {
             account::end_sign_ins(connection, account, Some(&hash)).await?;
         }
-        held::keep(connection, old, sign_in).await?;
+        if !rotation.was_enrolling {
+            held::keep(connection, old, sign_in).await?;
+        }
         transaction.commit().await?;
         self.remember(hash, org);
         Ok(Rotated { token, by_cookie, expires_at })

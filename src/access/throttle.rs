@@ -22,6 +22,9 @@ use uuid::Uuid;
 
 /// No delay grows over this, in seconds.
 const LONGEST_DELAY: i64 = 900;
+/// So long ago ends a delay that is none. It must not be the moment of the try: who came a moment earlier, and is counted
+/// a moment later, would be told to wait.
+const NO_DELAY: TimeDelta = TimeDelta::hours(1);
 /// For so many days an address from which somebody signed in is one of theirs.
 const KNOWN_FOR: i64 = 30;
 /// Counts are swept after so many days without a failure: after each is forgotten.
@@ -114,13 +117,15 @@ async fn count(
     .text(", 1, ")
     .bind(now)
     .text(", ")
-    .bind(now)
+    .bind(now - NO_DELAY)
     .text(
         ") ON CONFLICT (kind, key_hash) DO UPDATE SET last_failed_at = excluded.last_failed_at, \
          (failures, blocked_until) = (SELECT t.n, excluded.last_failed_at + make_interval(secs => CASE WHEN t.n < ",
     )
     .bind(counter.free())
-    .text(" THEN 0 ELSE least(power(2::float8, least(t.n - ")
+    .text(" THEN ")
+    .bind(-NO_DELAY.num_seconds())
+    .text(" ELSE least(power(2::float8, least(t.n - ")
     .bind(counter.free())
     .text(", 20)), ")
     .bind(LONGEST_DELAY)

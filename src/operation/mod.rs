@@ -3,24 +3,26 @@
 mod batch;
 mod cursors;
 mod input;
+mod service;
+mod standing;
 
 pub use batch::{Batch, Batches, batches};
 pub use cursors::{CursorOf, Cursors};
 pub use input::{Inputs, patched};
+pub use service::Service;
 
 use crate::access::refusal::{self, RefusedTry, Tried};
-use crate::access::sign_in::Doorkeeper;
-use crate::access::{Caller, Emergency, EmergencyOnly, Scope, SignInMark, Viewer};
+use crate::access::{Caller, Emergency, Scope, SignInMark, Viewer};
 use crate::error::{Error, Result};
-use crate::ledger::{self, AccessEvent, AccessLog, Claim, Event, Record, Retry, UnderWay};
-use crate::mail::Mailer;
-use crate::objects::{Holder, Links, Objects};
+use crate::ledger::{self, AccessEvent, Claim, Event, Record, Retry, UnderWay};
+use crate::objects::Holder;
 use crate::vocabulary::RecordKind;
 use futures::future::BoxFuture;
+use standing::Standing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Notify};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use uuid::Uuid;
 
 /// What is known of a request before anything runs.
@@ -61,48 +63,6 @@ const RECORDS: u64 = 2_000;
 /// pages is and takes it for one record; few are longer than this.
 const RECORDS_A_POINT: u64 = 20;
 
-/// The parts of the service that operations need.
-pub struct Service {
-    /// Sign-in and the door to the data.
-    pub doorkeeper: Doorkeeper,
-    /// Who saw what.
-    pub access_log: AccessLog,
-    /// Photos' bytes.
-    pub objects: Objects,
-    /// Signs the links to them.
-    pub links: Links,
-    /// Seals the cursors of lists.
-    pub cursors: Cursors,
-    /// Sends mail, if the settings say by whom.
-    pub mailer: Option<Mailer>,
-    /// Told of each refused try to sign in that waits to be written to the access logs.
-    pub refused: Notify,
-}
-
-impl Service {
-    /// Writes the refused tries that wait to the access logs they belong in. How many there were.
-    pub async fn log_refused(&self) -> Result<usize> {
-        let (transaction, refusals) = refusal::take(self.doorkeeper.pool()).await?;
-        let taken = refusals.len();
-        let rows = refusals.into_iter().flat_map(|(refusal, places)| {
-            places.into_iter().map(move |(org, staff)| AccessEvent {
-                org,
-                actor: Some(staff),
-                request_id: refusal.request_id.clone(),
-                event: Event::SignInRefused,
-                operation: refusal.operation.clone(),
-                from_address: refusal.from_address.clone(),
-                reason: None,
-                patients: Vec::new(),
-            })
-        });
-        // A crash before the commit writes them twice: better than never.
-        futures::future::try_join_all(rows.map(|row| self.access_log.write(row))).await?;
-        transaction.commit().await?;
-        Ok(taken)
-    }
-}
-
 /// One operation under way.
 pub struct Operation {
     service: Arc<Service>,
@@ -111,11 +71,9 @@ pub struct Operation {
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Vec<Shown>>,
     changes: std::sync::Mutex<Vec<usize>>,
-    org: std::sync::Mutex<Option<Uuid>>,
     key_refused: AtomicBool,
     records: AtomicU64,
-    emergency_only: std::sync::Mutex<EmergencyOnly>,
-    sign_in: std::sync::Mutex<Option<SignInMark>>,
+    standing: Standing,
     _under_way: UnderWay,
 }
 
@@ -144,7 +102,7 @@ struct Shown {
 /// another viewer of those that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// A field; it was the so-manieth error, from 0.
+    /// A field, with the index of its error, from 0.
     Field(usize),
     /// The error that ended the operation, or one about it as a whole.
     Last,
@@ -168,24 +126,10 @@ impl Operation {
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
-        let emergency_only = std::sync::Mutex::default();
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        let (org, sign_in) = (std::sync::Mutex::default(), std::sync::Mutex::default());
-        Self {
-            service,
-            facts,
-            pass,
-            reader,
-            shown,
-            changes,
-            org,
-            key_refused,
-            records,
-            emergency_only,
-            sign_in,
-            _under_way,
-        }
+        let standing = Standing::default();
+        Self { service, facts, pass, reader, shown, changes, key_refused, records, standing, _under_way }
     }
 
     /// The service.
@@ -231,7 +175,7 @@ impl Operation {
         let mut guard = self.reader.lock().await;
         if guard.is_none() {
             let scope = self.open(false).await?;
-            self.note_sign_in(&scope);
+            self.standing.signed_in(scope.viewer().sign_in);
             self.note_viewer(&scope);
             *guard = Some(scope);
         }
@@ -240,8 +184,7 @@ impl Operation {
 
     /// The organisation that is asked now. Known without waiting once something was read.
     pub async fn org(&self) -> Result<Uuid> {
-        let known = self.org.lock().ok().and_then(|org| *org);
-        match known {
+        match self.standing.org() {
             Some(org) => Ok(org),
             None => Ok(self.reader().await?.org()),
         }
@@ -299,47 +242,29 @@ impl Operation {
         if let Ok(mut changes) = self.changes.lock() {
             changes.push(errors);
         }
-        if let Ok(mut org) = self.org.lock() {
-            *org = None;
-        }
+        self.standing.changes();
         *self.pass.lock().await = Pass { token: Some(token), by_cookie };
     }
 
     /// FORBIDDEN for clinical records that the viewer reads by emergency access alone, unless they are this patient's and it
     /// is open for them. Asked of each field before it is batched with its siblings: what one is refused, another may see.
     pub fn in_emergency_of(&self, record: RecordKind, patient: Option<Uuid>) -> Result<()> {
-        match self.emergency_only.lock() {
-            Ok(only) => only.check(record, patient),
-            Err(_) => Err(Error::Internal("whose emergency it is is lost".to_owned())),
-        }
+        self.standing.in_emergency_of(record, patient)
     }
 
     /// The sign-in that the operation went on with last, as far as anybody asked: to tell when it ends.
     pub fn sign_in(&self) -> Option<SignInMark> {
-        self.sign_in.lock().map_or(None, |sign_in| *sign_in)
-    }
-
-    fn note_sign_in(&self, scope: &Scope) {
-        if let Ok(mut sign_in) = self.sign_in.lock() {
-            *sign_in = scope.viewer().sign_in;
-        }
+        self.standing.sign_in()
     }
 
     /// Notes that the sign-in has ended in the operation.
     pub fn forget_sign_in(&self) {
-        if let Ok(mut sign_in) = self.sign_in.lock() {
-            *sign_in = None;
-        }
+        self.standing.signed_in(None);
     }
 
     fn note_viewer(&self, scope: &Scope) {
-        if let Ok(mut only) = self.emergency_only.lock() {
-            *only = scope.emergency_only();
-        }
+        self.standing.asks(scope.org(), scope.emergency_only());
         let turn = self.changes.lock().map_or(0, |changes| changes.len());
-        if let Ok(mut org) = self.org.lock() {
-            *org = Some(scope.org());
-        }
         if let Ok(mut shown) = self.shown.lock() {
             let viewer = (scope.org(), scope.viewer().actor());
             // The one whose turn it is comes last.
@@ -388,7 +313,7 @@ impl Operation {
         // What is read after this mutation must see it: the picture of before is closed.
         self.close_reader().await;
         let mut scope = self.open(true).await?;
-        self.note_sign_in(&scope);
+        self.standing.signed_in(scope.viewer().sign_in);
         self.note_viewer(&scope);
         match Self::claim_and_work(&mut scope, retry, work).await {
             Ok(record) => {
