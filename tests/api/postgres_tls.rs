@@ -236,7 +236,7 @@ async fn everything_goes_over_tls() {
     assert!(all.parse::<u32>().unwrap() >= 1 && plain == "0", "{seen}");
     service.stop().await;
     // pg_dump, and the walk along the chains.
-    let common = ["--database-url", one.as_str(), "--data-dir", data.as_str()];
+    let common = ["--database-url", one.as_str(), "--data-dir", data.as_str(), "--key-dir", keys.as_str()];
     run(&[&["backup", "--backup-database-url", &reader, "--output", &backup][..], &common].concat(), "").await.ok();
     run(&[&["audit"][..], &common, &["verify"]].concat(), "").await.ok();
     // pg_restore.
