@@ -11,6 +11,7 @@ CREATE FUNCTION public.merge_span(merge public.patient_merge) RETURNS TABLE (fir
     AS $$
     SELECT min(l.seq) - 2, CASE WHEN merge.undone_at IS NULL THEN 9223372036854775807 ELSE max(l.seq) - 3 END
     FROM public.ledger l WHERE l.org_id = merge.org_id AND l.record_id = merge.id
+        AND l.at >= merge.merged_at - interval '1 day'
 $$;
 
 -- The merges that tell of one of these patients, to be asked with nobody closed: those that they were a side of, and those

@@ -63,7 +63,7 @@ const MADE: &[(&str, &str)] = &[
     ("function public.closed_patients()", "552c88be9a072cad8b584a78b426713a"),
     ("function public.current_org()", "6895dcb0895f6f1001c2f5db53010c48"),
     ("function public.erasing_patients()", "7b25e13b636def9ded5ba79ab3c8207f"),
-    ("function public.merge_span(public.patient_merge)", "f32089fb3b42f484cc61b65db85289be"),
+    ("function public.merge_span(public.patient_merge)", "ae84b56a099ac3d8c6d57f36fd990a3a"),
     ("function public.merges_around(uuid[])", "d27dd0e3b869c41d68e1c049ff6f1549"),
     ("function public.only_patients()", "c51764bcfade5ce453e165d7441a4f5c"),
     ("function public.strayed_entries()", "69e59e6f11808029cdc2820002b3870f"),

@@ -43,7 +43,7 @@ pub struct Limits {
     pub tokens: usize,
     /// Brackets of any kind in one another: 60, just under the 64 selection sets at which the engine's parser gives up.
     pub brackets: usize,
-    /// Bytes of a name: 256. The engine compares an unknown name with every known one, letter by letter.
+    /// Bytes of a name: 256. The engine compares an unknown argument with every known one, letter by letter.
     pub name_bytes: usize,
     /// Selection sets in one another, those of fragments counted: 30, under the engine's own guard of 32, whose refusal
     /// says neither what nor why.
@@ -117,7 +117,7 @@ impl Default for Limits {
             document_bytes: 100 * 1024,
             tokens: 5_000,
             brackets: 60,
-            name_bytes: 128,
+            name_bytes: 256,
             nesting: 30,
             depth: 15,
             introspection_depth: 20,
