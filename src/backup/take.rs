@@ -12,7 +12,7 @@ use crate::db::embedded::find_tool;
 use crate::evidence::{self, KeyRing};
 use crate::objects::Objects;
 use crate::record::hex;
-use crate::{ids, keys};
+use crate::{db, ids, keys};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -129,7 +129,7 @@ async fn fill(
         .await
         .map_err(|error| failed(&error))?;
     let (snapshot, size): (String, i64) = (row.get(0), row.get(1));
-    let planted = sources.reader.planted().await?;
+    let planted = db::planted(&db::connect(sources.reader).await?).await?;
     let (tables, chains) = (row_counts(&client).await?, chains(&client).await?);
     let (objects, missing) = put_photos(sources, &client, filling, told).await?;
     put_keys(sources, filling).await?;

@@ -168,9 +168,7 @@ pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -
         it.kind == ConsentKind::Treatment && (it.modalities.is_empty() || it.modalities.contains(&modality))
     };
     let covers = |it: &&Consent| {
-        about(it)
-            && it.given.as_ref().is_some_and(|given| given.at <= at)
-            && it.status != ConsentStatus::EnteredInError
+        about(it) && it.given.as_ref().is_some_and(|given| given.at <= at) && it.status != ConsentStatus::EnteredInError
     };
     let mut found = ConsentFact::Missing;
     // Newest first: the newest that holds is the one, else the newest that did.

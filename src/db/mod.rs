@@ -14,5 +14,6 @@ pub use address::Address;
 pub use migrate::{MigrationOutcome, connect, migrate, refuse_outdated};
 pub(crate) use migrate::{is_empty, make_roles};
 pub(crate) use pool::{Pool, PoolSettings, Transaction};
+pub(crate) use roles::planted;
 pub use roles::{application_address, loose_ends};
 pub(crate) use sql::{Bind, Sql, columns};

@@ -199,10 +199,3 @@ pub(crate) async fn planted(client: &Client) -> std::result::Result<Vec<String>,
     let rows = client.query(PLANTED, &[&APPLICATION_ROLE]).await.map_err(unread)?;
     Ok(rows.iter().map(|row| format!("{APPLICATION_ROLE} {}", row.get::<_, String>(0))).collect())
 }
-
-impl Address {
-    /// What the application role left in the database and no backup takes along, each with the statement that takes it back.
-    pub(crate) async fn planted(&self) -> std::result::Result<Vec<String>, String> {
-        planted(&super::connect(self).await?).await
-    }
-}

@@ -1,6 +1,6 @@
 //! The parts of the service that operations need.
 
-use super::Cursors;
+use super::cursors::Cursors;
 use crate::access::refusal;
 use crate::access::sign_in::Doorkeeper;
 use crate::error::Result;

@@ -337,7 +337,8 @@ async fn who_is_erased_is_gone_from_the_charts_they_were_merged_into_by_mistake(
     let third = anna.make("mergePatients", "merge", merging(&plain, &between, resolution)).await;
     let undo = json!({"mergeId": third.id, "reason": "Two persons"});
     anna.does("unmergePatients", undo, "merge { id }").await.ok();
-    let look = "query ($id: ID!) { patient(id: $id) { displayName phone gender merges { id } healthEntries { nodes { id text } } } }";
+    let look =
+        "query ($id: ID!) { patient(id: $id) { displayName phone gender merges { id } healthHistory { id text } } }";
     let (was, was_last) = (
         anna.graphql(look, json!({"id": between.id})).await.ok(),
         anna.graphql(look, json!({"id": last.id})).await.ok(),
@@ -359,7 +360,7 @@ async fn who_is_erased_is_gone_from_the_charts_they_were_merged_into_by_mistake(
     // Who stays is whole: as they are now, and as they were before and after.
     for (patient, was, merges) in [(&between, &was, vec![&third.id]), (&last, &was_last, vec![])] {
         let is = anna.graphql(look, json!({"id": patient.id})).await.ok();
-        for part in ["displayName", "phone", "gender", "healthEntries"] {
+        for part in ["displayName", "phone", "gender", "healthHistory"] {
             assert_eq!(is["patient"][part], was["patient"][part], "{part}");
         }
         let shown = is["patient"]["merges"].as_array().expect("merges");

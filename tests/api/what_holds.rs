@@ -167,7 +167,13 @@ async fn held(clinic: &Clinic) -> Vec<(&'static str, Uuid, Vec<&'static str>)> {
         (
             "patient_merge",
             &merge,
-            vec!["moved = '{}'", "before = '{}'", "conflicts = '[]'", "reason = 'x'", "from_id = gen_random_uuid()"],
+            vec![
+                "moved = '{\"consent\": []}'",
+                "before = '{}'",
+                "conflicts = '[{}]'",
+                "reason = 'x'",
+                "from_id = gen_random_uuid()",
+            ],
         ),
         (
             "patient_erasure",
