@@ -1,10 +1,15 @@
 //! What the fuzz targets run: each takes any bytes, gives nothing back and must not panic. `tests/api/corpora.rs` runs the
 //! kept inputs through the same functions. No part of the API.
 
+use crate::api;
+use crate::backup;
 use crate::evidence::{Checkpoint, KeyRing};
-use crate::graphql::gate::{DocumentCache, Limits};
+use crate::gate::{DocumentCache, Limits};
+use crate::http;
+use crate::ids;
+use crate::keys;
 use crate::page::fuzz_cursor;
-use crate::{backup, graphql, http, ids, keys, photo};
+use crate::photo;
 use async_graphql::Variables;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -22,7 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("files", files),
 ];
 
-static SCHEMA: LazyLock<graphql::Schema> = LazyLock::new(graphql::never_run);
+static SCHEMA: LazyLock<api::Schema> = LazyLock::new(api::never_run);
 static GATE: LazyLock<Option<DocumentCache>> =
     LazyLock::new(|| DocumentCache::new(Limits::default(), &SCHEMA.sdl()).ok());
 
@@ -84,6 +89,6 @@ pub fn files(bytes: &[u8]) {
     }
     let _ = Checkpoint::parse("file", text);
     if let (Some(gate), Ok(runtime)) = (GATE.as_ref(), tokio::runtime::Builder::new_current_thread().build()) {
-        runtime.block_on(graphql::persisted::fuzz(text, gate));
+        runtime.block_on(api::persisted::fuzz(text, gate));
     }
 }

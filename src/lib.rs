@@ -5,6 +5,7 @@ mod vocabulary; // closed lists of words, and what they are called in the databa
 mod access; // who may do what: accounts, sign-in, the policy, and the one door to the data
 mod adverse_event; // adverse events, and what notes propose
 mod aftercare; // aftercare notes
+mod api; // the GraphQL face of every record, the schema's roots, node, sign-in
 mod backup; // everything in one file and back, and the canonical export
 mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
@@ -22,7 +23,7 @@ mod error; // the only error type
 pub mod evidence; // the chains verified, signed checkpoints of them, evidence for outsiders
 #[doc(hidden)]
 pub mod fuzzing; // what the fuzz targets run
-mod graphql; // the schema's roots, and the gate in front of the executor
+mod gate; // what a GraphQL document costs, measured before anything runs
 mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids

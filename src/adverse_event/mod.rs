@@ -1,9 +1,7 @@
 //! Adverse events: what went wrong after a treatment, how bad it is, whether the treatment caused it, and how it went on.
 
 mod filter;
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 pub mod proposal;
 pub mod store;
 

@@ -16,7 +16,7 @@ crate::page::listing!(AdverseEvent, adverse_event, Row, AdverseEventCondition, A
     "patient_id" => |it| Some(it.patient_id), "session_id" => |it| it.session_id,
 });
 
-crate::ledger::kept!(AdverseEvent, adverse_event, Row);
+crate::page::kept!(AdverseEvent, adverse_event, Row);
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = adverse_event, treat_none_as_null = true)]

@@ -1,9 +1,7 @@
 //! Aftercare notes: what the patient was told after a session, and how they did.
 
 mod filter;
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};

@@ -4,9 +4,7 @@
 mod aftercare;
 mod checks;
 mod estimate;
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 pub mod store;
 
 pub use aftercare::{CheckInState, InForce, Situation, situation};

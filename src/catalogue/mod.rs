@@ -1,8 +1,6 @@
 //! What the clinic treats with: devices, products and their lots.
 
 mod filter;
-pub mod graphql;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{

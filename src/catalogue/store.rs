@@ -19,17 +19,17 @@ crate::page::listing!(ProductLot, product_lot, LotRow, LotCondition, LotOrder, {
 
 /// Adding and changing devices.
 pub mod devices {
-    crate::ledger::kept!(super::Device, device, super::DeviceRow);
+    crate::page::kept!(super::Device, device, super::DeviceRow);
 }
 
 /// Adding and changing products.
 pub mod products {
-    crate::ledger::kept!(super::Product, product, super::ProductRow);
+    crate::page::kept!(super::Product, product, super::ProductRow);
 }
 
 /// Adding and changing lots.
 pub mod lots {
-    crate::ledger::kept!(super::ProductLot, product_lot, super::LotRow);
+    crate::page::kept!(super::ProductLot, product_lot, super::LotRow);
 }
 
 #[derive(Queryable, Insertable, AsChangeset)]

@@ -76,9 +76,11 @@ impl Loader<TimelineCounted> for Batch {
 
 /// The record behind a place on a timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct RecordOf {
-    pub(super) kind: RecordKind,
-    pub(super) id: Uuid,
+pub struct RecordOf {
+    /// Its kind.
+    pub kind: RecordKind,
+    /// Its id.
+    pub id: Uuid,
 }
 
 impl Loader<RecordOf> for Batch {

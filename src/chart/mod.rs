@@ -1,7 +1,6 @@
 //! The chart as a whole: all kinds of record on one timeline, and the record as it was known at a moment.
 
 mod filter;
-pub mod graphql;
 mod kinds;
 pub mod loader;
 pub mod store;

@@ -2,12 +2,9 @@
 
 pub mod defaults;
 mod filter;
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 mod rules;
 pub mod store;
-pub mod template_mutation;
 
 pub use filter::{
     ConsentCondition, ConsentFilter, ConsentOrder, TemplateCondition, TemplateFilter, TemplateOrder, VersionCondition,

@@ -30,12 +30,12 @@ listing::listing!(Consent, consent, ConsentRow, ConsentCondition, ConsentOrder, 
 /// Changing texts; they are added with their first version.
 #[allow(dead_code)]
 pub mod templates {
-    crate::ledger::kept!(super::ConsentTemplate, consent_template, super::TemplateRow);
+    crate::page::kept!(super::ConsentTemplate, consent_template, super::TemplateRow);
 }
 
 /// Adding and changing versions of texts.
 pub mod versions {
-    crate::ledger::kept!(super::ConsentTemplateVersion, consent_template_version, super::VersionRow);
+    crate::page::kept!(super::ConsentTemplateVersion, consent_template_version, super::VersionRow);
 }
 
 /// Adds a text with its first version; the ledger has the version first, then the text.

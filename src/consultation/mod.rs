@@ -1,10 +1,7 @@
 //! Consultations: what the patient wants, what was found, whether they can be treated and what is recommended.
 
 mod filter;
-pub mod graphql;
-mod input;
 pub mod loader;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};

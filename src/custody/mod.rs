@@ -1,9 +1,7 @@
 //! What the law asks of a record: held for a court, given out whole, erased.
 
-mod export;
+pub mod export;
 mod filter;
-pub mod graphql;
-pub mod mutation;
 pub mod remains;
 pub mod store;
 

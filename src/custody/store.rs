@@ -22,7 +22,7 @@ crate::page::listing!(PatientErasure, patient_erasure, ErasureRow, ErasureCondit
 
 /// Adding and changing legal holds.
 pub mod holds {
-    crate::ledger::kept!(super::LegalHold, legal_hold, super::HoldRow);
+    crate::page::kept!(super::LegalHold, legal_hold, super::HoldRow);
 }
 
 #[derive(Queryable, Insertable, AsChangeset)]
@@ -159,7 +159,7 @@ impl ErasureRow {
 
 /// Changing erasures: only their files go after them.
 pub mod erasures {
-    crate::ledger::kept!(super::PatientErasure, patient_erasure, super::ErasureRow);
+    crate::page::kept!(super::PatientErasure, patient_erasure, super::ErasureRow);
 }
 
 /// What the database says that an erasure takes.

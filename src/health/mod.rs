@@ -1,9 +1,7 @@
 //! The health history: conditions, medications, allergies, pregnancy or nursing, prior procedures.
 
 mod filter;
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};

@@ -9,7 +9,7 @@ use crate::access::rate::{Charge, Payer, Standing};
 use crate::access::{Caller, SignInMark};
 use crate::config::Introspection;
 use crate::error::{Error, NotSignedIn};
-use crate::graphql::gate::{Admitted, Refusal};
+use crate::gate::{Admitted, Refusal};
 use crate::operation::{Operation, Refusal as Refused, RequestFacts, batches};
 use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};

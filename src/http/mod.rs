@@ -13,10 +13,10 @@ pub mod streams;
 pub mod tls;
 
 use crate::access::rate::Rates;
+use crate::api::Schema;
+use crate::api::persisted::Persisted;
 use crate::config::{Introspection, ServeSettings};
-use crate::graphql::Schema;
-use crate::graphql::gate::DocumentCache;
-use crate::graphql::persisted::Persisted;
+use crate::gate::DocumentCache;
 use crate::operation::Service;
 use crate::photo::intake::Intake;
 use actix_cors::Cors;

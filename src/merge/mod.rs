@@ -1,9 +1,7 @@
 //! Two charts of one person: finding them, making them one, and taking that back.
 
 mod filter;
-pub mod graphql;
 pub mod likeness;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{MergeCondition, MergeOrder};

@@ -1,10 +1,7 @@
 //! The organisation (the tenant), its locations and its staff.
 
-mod filter;
-pub mod graphql;
+pub mod filter;
 pub mod loader;
-pub mod mutation;
-pub mod stamp;
 pub mod store;
 
 use crate::ledger::Record;

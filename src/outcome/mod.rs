@@ -1,8 +1,6 @@
 //! Outcome assessments: what came of a treatment, scored on a scale.
 
 mod filter;
-pub mod graphql;
-pub mod mutation;
 mod scale;
 mod series;
 pub mod store;

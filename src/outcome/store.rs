@@ -20,7 +20,7 @@ crate::page::listing!(OutcomeAssessment, outcome_assessment, OutcomeRow, Outcome
     "session_id" => |it| it.session_id,
 });
 
-crate::ledger::kept!(OutcomeAssessment, outcome_assessment, OutcomeRow);
+crate::page::kept!(OutcomeAssessment, outcome_assessment, OutcomeRow);
 
 /// Which of these plans are of a patient.
 pub async fn plans_of(scope: &mut Scope, patient: Uuid, plans: &[Uuid]) -> Result<Vec<Uuid>> {

@@ -1,9 +1,11 @@
 //! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
 
 mod connection;
+mod kept;
 pub mod listing;
 
 pub use connection::{Connection, Counter, Listed, batch_counter, counter};
+pub(crate) use kept::kept;
 pub use listing::{Condition, FilterIds, ListOrder, Listing};
 pub(crate) use listing::{list_order, listing};
 

@@ -1,8 +1,6 @@
 //! Patients: who they are and how to reach them.
 
-pub mod graphql;
 pub mod loader;
-pub mod mutation;
 pub mod search;
 pub mod store;
 

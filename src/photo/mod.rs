@@ -2,10 +2,8 @@
 
 pub mod clean;
 mod filter;
-pub mod graphql;
 pub mod intake;
 pub mod loader;
-pub mod mutation;
 pub mod picture;
 pub mod store;
 mod turned;

@@ -23,7 +23,7 @@ crate::page::listing!(Photo, photo, PhotoRow, PhotoCondition, PhotoOrder, {
 
 /// Adding and changing photos.
 pub mod photos {
-    crate::ledger::kept!(super::Photo, photo, super::PhotoRow);
+    crate::page::kept!(super::Photo, photo, super::PhotoRow);
 }
 
 /// A photo, held until the transaction ends: nobody else changes it meanwhile.

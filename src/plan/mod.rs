@@ -1,8 +1,6 @@
 //! Treatment plans: the course that a consultation led to, and how far it has come.
 
 mod filter;
-pub mod graphql;
-pub mod mutation;
 mod progress;
 pub mod store;
 

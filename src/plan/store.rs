@@ -13,7 +13,7 @@ crate::page::listing!(TreatmentPlan, treatment_plan, Row, PlanCondition, PlanOrd
     "patient_id" => |it| Some(it.patient_id),
     "consultation_id" => |it| Some(it.consultation_id),
 });
-crate::ledger::kept!(TreatmentPlan, treatment_plan, Row);
+crate::page::kept!(TreatmentPlan, treatment_plan, Row);
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = treatment_plan, treat_none_as_null = true)]

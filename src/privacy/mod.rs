@@ -1,12 +1,9 @@
 //! What may be seen of whom, and who saw it: restricted patients, emergency access, and the access log as it is shown.
 
-pub mod access_log;
 pub mod alert;
 mod filter;
-pub mod graphql;
 pub mod loader;
 pub mod looks;
-pub mod mutation;
 pub mod store;
 
 pub use filter::{

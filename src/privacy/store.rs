@@ -26,12 +26,12 @@ crate::page::listing!(EmergencyAccess, emergency_access, EmergencyRow, Emergency
 
 /// Adding and changing restrictions.
 pub mod restrictions {
-    crate::ledger::kept!(super::PatientRestriction, patient_restriction, super::RestrictionRow);
+    crate::page::kept!(super::PatientRestriction, patient_restriction, super::RestrictionRow);
 }
 
 /// Adding and changing emergency access.
 pub mod emergencies {
-    crate::ledger::kept!(super::EmergencyAccess, emergency_access, super::EmergencyRow);
+    crate::page::kept!(super::EmergencyAccess, emergency_access, super::EmergencyRow);
 }
 
 #[derive(Queryable, Insertable, AsChangeset)]

@@ -2,9 +2,6 @@
 
 pub mod defaults;
 mod filter;
-pub mod graphql;
-pub mod input;
-pub mod mutation;
 mod rules;
 pub mod store;
 

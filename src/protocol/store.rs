@@ -23,12 +23,12 @@ crate::page::listing!(ProtocolVersion, protocol_version, VersionRow, ProtocolVer
 
 /// Adding and changing protocols.
 pub mod protocols {
-    crate::ledger::kept!(super::Protocol, protocol, super::ProtocolRow);
+    crate::page::kept!(super::Protocol, protocol, super::ProtocolRow);
 }
 
 /// Adding and changing versions.
 pub mod versions {
-    crate::ledger::kept!(super::ProtocolVersion, protocol_version, super::VersionRow);
+    crate::page::kept!(super::ProtocolVersion, protocol_version, super::VersionRow);
 }
 
 /// Whether the organisation has any protocol.

@@ -2,10 +2,7 @@
 
 pub mod due;
 mod filter;
-pub mod graphql;
-pub mod mutation;
 pub mod store;
-pub mod trace;
 
 pub use filter::{RecallCondition, RecallFilter, RecallOrder};
 

@@ -21,7 +21,7 @@ pub const MOST_USES: i64 = 10_000;
 
 crate::page::listing!(Recall, recall, Row, RecallCondition, RecallOrder, { "patient_id" => |it| Some(it.patient_id) });
 
-crate::ledger::kept!(Recall, recall, Row);
+crate::page::kept!(Recall, recall, Row);
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = recall, treat_none_as_null = true)]

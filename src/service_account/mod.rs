@@ -1,9 +1,7 @@
 //! Programs as users: service accounts, what they may read, and their keys.
 
 mod filter;
-pub mod graphql;
-mod loader;
-pub mod mutation;
+pub mod loader;
 pub mod store;
 
 pub use filter::{KeyCondition, KeyOrder, ServiceCondition, ServiceOrder};

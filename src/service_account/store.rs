@@ -17,12 +17,12 @@ crate::page::listing!(ApiKey, api_key, KeyRow, KeyCondition, KeyOrder, { "servic
 
 /// Adding and changing service accounts.
 pub mod accounts {
-    crate::ledger::kept!(super::ServiceAccount, service_account, super::ServiceRow);
+    crate::page::kept!(super::ServiceAccount, service_account, super::ServiceRow);
 }
 
 /// Changing keys.
 pub mod keys {
-    crate::ledger::kept!(super::ApiKey, api_key, super::KeyRow);
+    crate::page::kept!(super::ApiKey, api_key, super::KeyRow);
 }
 
 #[derive(Queryable, Insertable, AsChangeset)]

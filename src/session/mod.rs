@@ -1,12 +1,8 @@
 //! Treatment sessions: what was done, where on the skin, with what.
 
 mod filter;
-pub mod graphql;
-mod input;
 pub mod loader;
-pub mod mutation;
 mod parts;
-pub mod request;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};

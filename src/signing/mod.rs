@@ -1,6 +1,5 @@
 //! Signed is for ever: signatures, and the addenda that correct what is signed.
 
-pub mod graphql;
 pub mod loader;
 pub mod store;
 

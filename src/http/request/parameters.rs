@@ -11,7 +11,7 @@ use serde_json::{Value, error::Category};
 use url::form_urlencoded;
 
 use super::{Parameters, RequestRefusal};
-use crate::graphql::persisted::hash_of;
+use crate::api::persisted::hash_of;
 
 /// As JSON gives them: any type, checked afterwards so that the message can say which member is wrong. Unknown members
 /// are skipped, a member given twice is refused.

@@ -1,0 +1,229 @@
+//! Adverse events in the API: the record, what notes propose, the queries and the links.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::adverse_event::proposal::{ProposedAdverseEvent, Symptom};
+use crate::adverse_event::{
+    AdverseEvent, AdverseEventFilter, AdverseEventKind, AdverseEventOrder, AdverseEventOutcome, AdverseEventSeverity,
+    AuthorityReport, Causality, Expectedness, FollowUp, missing,
+};
+use crate::aftercare::{AftercareNote, loader as notes};
+use crate::catalogue::ProductLot;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::scalars::DateTime;
+use crate::session::{TreatmentSession, loader as sessions};
+use crate::vocabulary::{BodyArea, RecordKind};
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for AdverseEvent {
+    const NAME: &'static str = "AdverseEvent";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// How an adverse event stood at a later moment.
+#[Object(name = "AdverseEventFollowUp")]
+impl FollowUp {
+    /// The moment it tells of.
+    async fn at(&self) -> DateTime {
+        DateTime(self.at)
+    }
+    /// Who wrote it.
+    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.author_id).await
+    }
+    /// How it stood.
+    async fn outcome(&self) -> AdverseEventOutcome {
+        self.outcome
+    }
+    /// In words.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A report to an authority or a maker.
+#[Object]
+impl AuthorityReport {
+    /// To whom.
+    async fn to(&self) -> &str {
+        &self.to
+    }
+    /// When.
+    async fn at(&self) -> DateTime {
+        DateTime(self.at)
+    }
+    /// The number it got there.
+    async fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+}
+
+/// An adverse event.
+#[Object]
+impl AdverseEvent {
+    /// Typed id, `adverse_event_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::AdverseEvent, self.id)
+    }
+    /// Whose.
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// After which session.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
+        Some(sessions::session_of_record(ctx, self.session_id?).await)
+    }
+    /// The aftercare note that it was reported from.
+    async fn aftercare_note(&self, ctx: &Context<'_>) -> Option<Result<AftercareNote>> {
+        Some(notes::note_of_record(ctx, self.aftercare_note_id?).await)
+    }
+    /// The lot that is suspected.
+    async fn lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
+        listing::linked(ctx, self.lot_id).await
+    }
+    /// What happened.
+    async fn kind(&self) -> AdverseEventKind {
+        self.kind
+    }
+    /// In words; OTHER has it.
+    async fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+    /// When it began.
+    async fn onset_at(&self) -> DateTime {
+        DateTime(self.onset_at)
+    }
+    /// Where on the body.
+    async fn area(&self) -> Option<BodyArea> {
+        self.area
+    }
+    /// How bad.
+    async fn severity(&self) -> AdverseEventSeverity {
+        self.severity
+    }
+    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    async fn serious(&self) -> bool {
+        self.serious
+    }
+    /// Whether the treatment is known for it at that time.
+    async fn expectedness(&self) -> Expectedness {
+        self.expectedness
+    }
+    /// What is suspected to have caused it.
+    async fn suspected_cause(&self) -> Option<&str> {
+        self.suspected_cause.as_deref()
+    }
+    /// How likely the treatment caused it (WHO-UMC).
+    async fn causality(&self) -> Option<Causality> {
+        self.causality
+    }
+    /// What was done.
+    async fn action_taken(&self) -> Option<&str> {
+        self.action_taken.as_deref()
+    }
+    /// How it went on: what the last follow-up said.
+    async fn outcome(&self) -> AdverseEventOutcome {
+        self.outcome
+    }
+    /// When it was over; there when the outcome is RESOLVED or RESOLVED_WITH_SEQUELAE.
+    async fn resolved_at(&self) -> Option<DateTime> {
+        self.resolved_at.map(DateTime)
+    }
+    /// The report to an authority or the maker.
+    async fn report(&self) -> Option<&AuthorityReport> {
+        self.report.as_ref()
+    }
+    /// How it stood later, oldest first; at most 200.
+    async fn follow_ups(&self, ctx: &Context<'_>) -> Result<&[FollowUp]> {
+        ctx.operation()?.lead_to(self.follow_ups.len())?;
+        Ok(&self.follow_ups)
+    }
+    /// What the report still lacks, a sentence each, starting with the field's name. Empty when it is complete.
+    async fn missing(&self) -> Vec<String> {
+        missing(self)
+    }
+    /// Whether it was entered in error: it never was.
+    async fn entered_in_error(&self) -> bool {
+        self.entered_in_error
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// An adverse event that an aftercare note proposes: a symptom that outlasts the time in which it is usual.
+#[Object]
+impl ProposedAdverseEvent {
+    /// The kind to report.
+    async fn kind(&self) -> AdverseEventKind {
+        self.proposal.symptom.kind()
+    }
+    /// The symptom.
+    async fn symptom(&self) -> Symptom {
+        self.proposal.symptom
+    }
+    /// Its score in the note, 1 to 10.
+    async fn score(&self) -> i16 {
+        self.proposal.score
+    }
+    /// Until when it was usual: 7 days from the session's end, unless the protocol says otherwise.
+    async fn expected_until(&self) -> DateTime {
+        DateTime(self.proposal.expected_until)
+    }
+    /// Whole hours from the session's end to the note.
+    async fn hours_since_session(&self) -> i64 {
+        self.proposal.hours_since_session
+    }
+    /// How bad it is by its score: 1 to 3 MILD, 4 to 6 MODERATE, 7 to 10 SEVERE.
+    async fn severity(&self) -> AdverseEventSeverity {
+        self.proposal.severity
+    }
+    /// Why it is proposed, in a sentence.
+    async fn reason(&self) -> &str {
+        &self.proposal.reason
+    }
+    /// The event that was reported already, from this note or for this session and kind.
+    async fn already(&self) -> Option<&AdverseEvent> {
+        self.already.as_ref()
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct AdverseEventQuery;
+
+#[Object]
+impl AdverseEventQuery {
+    /// An adverse event; null with NOT_FOUND if there is none with this id.
+    async fn adverse_event(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`adverse_event_…`")] id: ID,
+    ) -> Option<Result<AdverseEvent>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Adverse events, the latest onset first unless asked otherwise, without those entered in error. Null with
+    /// FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn adverse_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<AdverseEvent>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

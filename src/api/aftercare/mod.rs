@@ -1,0 +1,156 @@
+//! Aftercare notes in the API: the record, its queries and its links.
+
+pub mod mutation;
+
+use crate::adverse_event::{loader as events, proposal::ProposedAdverseEvent};
+use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, Filter, OrderBy};
+use crate::api::history::history;
+use crate::ledger::RecordVersion;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::record::Signature;
+use crate::scalars::DateTime;
+use crate::session::{TreatmentSession, loader as sessions};
+use crate::signing::{Addendum, loader::addenda};
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for AftercareNote {
+    const NAME: &'static str = "AftercareNote";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// An aftercare note.
+#[Object]
+impl AftercareNote {
+    /// Typed id, `note_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::AftercareNote, self.id)
+    }
+    /// Whose.
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// After which session.
+    async fn session(&self, ctx: &Context<'_>) -> Result<TreatmentSession> {
+        sessions::session_of_record(ctx, self.session_id).await
+    }
+    /// Who wrote it.
+    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.author_id).await
+    }
+    /// What it is about.
+    async fn kind(&self) -> AftercareNoteKind {
+        self.kind
+    }
+    /// The moment it tells of.
+    async fn noted_at(&self) -> DateTime {
+        DateTime(self.noted_at)
+    }
+    /// In words.
+    async fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+    /// Redness, 0 (none) to 10.
+    async fn redness(&self) -> Option<i16> {
+        self.redness
+    }
+    /// Swelling, 0 (none) to 10.
+    async fn swelling(&self) -> Option<i16> {
+        self.swelling
+    }
+    /// Pain as the patient put it, 0 (none) to 10.
+    async fn pain(&self) -> Option<i16> {
+        self.pain
+    }
+    /// How far the patient kept to the instructions.
+    async fn adherence(&self) -> Option<Adherence> {
+        self.adherence
+    }
+    /// Whether a practitioner must look at it.
+    async fn escalate(&self) -> bool {
+        self.escalate
+    }
+    /// Adverse events that its scores propose: a symptom of 1 or more after the time in which it is usual (7 days from the
+    /// session's end). Reporting one is up to a practitioner.
+    async fn proposed_adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<ProposedAdverseEvent>> {
+        events::proposed(ctx, self).await
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    pub async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was added.
+    pub async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When it was last changed.
+    pub async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// The signature; null while it is a draft.
+    pub async fn signature(&self) -> Option<Signature> {
+        self.signature.clone()
+    }
+    /// What was added after it was signed, oldest first.
+    pub async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Addendum>> {
+        addenda(ctx, self.id, first, after).await
+    }
+    /// Every version of this record, newest first.
+    pub async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::AftercareNote, self.id, first, after).await
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct AftercareQuery;
+
+#[Object]
+impl AftercareQuery {
+    /// An aftercare note; null with NOT_FOUND if there is none with this id.
+    async fn aftercare_note(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`note_…`")] id: ID,
+    ) -> Option<Result<AftercareNote>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Aftercare notes, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn aftercare_notes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<AftercareNote>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

@@ -1,0 +1,208 @@
+//! Going on in spite of a check: with a reason, or on a supervising prescriber's sign-off.
+
+use crate::access::Scope;
+use crate::care::store as care;
+use crate::error::{self, Error};
+use crate::ids;
+use crate::ledger::history_of;
+use crate::operation::{Inputs, Running, transaction};
+use crate::organisation::store as people;
+use crate::page::listing;
+use crate::session::{
+    CheckRule, CheckVerdict, KeptCheck, Override, SessionStatus, TreatmentSession, answers_changed, store as sessions,
+};
+use crate::signing;
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use uuid::Uuid;
+
+/// So many versions of a session are looked through for who treated: more than any hand makes.
+const MOST_VERSIONS: i64 = 10_000;
+
+/// Overrides the answers of one rule on a session that is not signed.
+#[derive(InputObject)]
+pub struct OverrideSessionCheckInput {
+    /// `session_…`
+    session_id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The rule.
+    rule: CheckRule,
+    /// Only the answers that this record triggered; all of the rule's when absent.
+    record_id: Option<ID>,
+    /// Only the answer with this `id`, as it was seen. One that is no longer the same is CONFLICT.
+    check_id: Option<ID>,
+    /// Why, at most 2,000 characters.
+    reason: String,
+}
+
+/// The session with the override.
+#[derive(SimpleObject)]
+pub struct SessionCheckPayload {
+    /// It.
+    session: TreatmentSession,
+}
+
+struct Wanted {
+    session: Uuid,
+    expected: i32,
+    rule: CheckRule,
+    record: Option<Uuid>,
+    check: Option<String>,
+    reason: String,
+}
+
+impl Wanted {
+    fn names(&self, check: &KeptCheck) -> bool {
+        check.rule == self.rule
+            && self.record.is_none_or(|record| check.record_id == Some(record))
+            && self.check.as_ref().is_none_or(|id| check.id(self.session) == *id)
+    }
+}
+
+impl OverrideSessionCheckInput {
+    fn read(self) -> error::Result<Wanted> {
+        let mut inputs = Inputs::new();
+        let record = self.record_id.as_ref().map(|id| ids::parse_any(id).map(|(_, record)| record));
+        if record == Some(None) {
+            inputs.fault("recordId", "is not an id of this service");
+        }
+        let wanted = Wanted {
+            session: inputs.id("sessionId", RecordKind::TreatmentSession, &self.session_id),
+            expected: self.expected_version,
+            rule: self.rule,
+            record: record.flatten(),
+            check: self.check_id.map(|id| id.to_string()),
+            reason: inputs.text("reason", &self.reason, 2000),
+        };
+        inputs.finish()?;
+        Ok(wanted)
+    }
+}
+
+/// Overrides what of a rule's answers is of one verdict.
+async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdict) -> error::Result<TreatmentSession> {
+    scope.viewer().check(Action::Update, RecordKind::TreatmentSession)?;
+    let by = scope.viewer().author()?;
+    let mut session: TreatmentSession = listing::one(scope, wanted.session).await?;
+    signing::editable("treatment session", session.signature.as_ref(), session.stamp.version, wanted.expected)?;
+    let supervisor_id = match verdict {
+        CheckVerdict::Block => {
+            let prescriber = prescriber(scope, by, &session).await?;
+            // It is a signature too.
+            scope.viewer().proved_lately()?;
+            Some(prescriber)
+        }
+        _ => None,
+    };
+    settle(
+        scope,
+        &mut session,
+        &wanted,
+        Override { reason: wanted.reason.clone(), by, supervisor_id, at: ids::now() },
+        verdict,
+    )
+    .await?;
+    session.stamp = session.stamp.changed(Some(by), ids::now());
+    sessions::save(scope, Action::Update, &session, wanted.expected, None).await?;
+    Ok(session)
+}
+
+/// Asks the rules again and settles what was seen of their answers: the one that was named by its id, or those of the
+/// session's version that are still the same. What they say for the first time stays open.
+async fn settle(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    wanted: &Wanted,
+    done: Override,
+    verdict: CheckVerdict,
+) -> error::Result<()> {
+    let parts = sessions::parts(scope, session.id).await?;
+    let now = care::evaluate(scope, session, &parts).await?;
+    let shown = std::mem::replace(&mut session.checks, now);
+    let seen: Vec<KeptCheck> = match wanted.check {
+        // It may have come with a refusal, newer than the session's own answers.
+        Some(_) => session.checks.iter().filter(|it| wanted.names(it)).cloned().collect(),
+        None => shown.into_iter().filter(|it| wanted.names(it)).collect(),
+    };
+    if seen.is_empty() && wanted.check.is_some() {
+        return Err(answers_changed());
+    }
+    if !seen.iter().any(|it| it.verdict == verdict) {
+        let message = match seen.last().map(|it| it.verdict) {
+            Some(CheckVerdict::Block) => "blocks: a supervising prescriber signs it off with signOffSessionCheck",
+            Some(CheckVerdict::Warn) => "only warns: override it with overrideSessionCheck",
+            Some(CheckVerdict::Pass) => "passes: there is nothing to override",
+            None => "said nothing about this record of this session",
+        };
+        return Err(Error::input("input.rule", message));
+    }
+    let was_seen = |it: &&mut KeptCheck| it.verdict == verdict && seen.iter().any(|old| old.is_same(it));
+    let mut settled = false;
+    for check in session.checks.iter_mut().filter(was_seen) {
+        check.overridden = Some(done.clone());
+        settled = true;
+    }
+    if settled { Ok(()) } else { Err(answers_changed()) }
+}
+
+/// Who may sign a block off: a practitioner with a licence number who is not the one treating.
+async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> error::Result<Uuid> {
+    let member = people::staff_member(scope, by).await?;
+    if by == session.practitioner_id {
+        let message = "you are the practitioner of this session: another one, a prescriber, signs a block off";
+        return Err(Error::Forbidden(message.to_owned()));
+    }
+    if was_treated_by(scope, session.id, by).await? {
+        let message = "you were the practitioner of this session: another one, a prescriber, signs a block off";
+        return Err(Error::Forbidden(message.to_owned()));
+    }
+    if member.licence_number.is_none() {
+        let message = "only a prescriber signs a block off: a practitioner with a licence number (updateStaff)";
+        return Err(Error::Forbidden(message.to_owned()));
+    }
+    Ok(by)
+}
+
+/// Whether somebody was the practitioner of a session in any of its versions, once it was more than prepared.
+async fn was_treated_by(scope: &mut Scope, session: Uuid, by: Uuid) -> error::Result<bool> {
+    for entry in history_of(scope, &[session], MOST_VERSIONS).await? {
+        let then: TreatmentSession = entry.record_as()?;
+        if then.practitioner_id == by && then.status != SessionStatus::Preparation {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct CareMutation;
+
+#[Object]
+impl CareMutation {
+    /// Goes on in spite of what a rule WARNs of, with a reason that stays on the record.
+    async fn override_session_check(
+        &self,
+        ctx: &Context<'_>,
+        input: OverrideSessionCheckInput,
+    ) -> Result<SessionCheckPayload> {
+        let wanted = input.read()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(override_checks(scope, wanted, CheckVerdict::Warn)));
+        Ok(SessionCheckPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Signs off what a rule BLOCKs: by a supervising prescriber, that is another practitioner, with a licence number.
+    /// FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
+    async fn sign_off_session_check(
+        &self,
+        ctx: &Context<'_>,
+        input: OverrideSessionCheckInput,
+    ) -> Result<SessionCheckPayload> {
+        let wanted = input.read()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(override_checks(scope, wanted, CheckVerdict::Block)));
+        Ok(SessionCheckPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

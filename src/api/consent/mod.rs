@@ -1,0 +1,350 @@
+//! Consents and their texts in the API: the records, their queries and their links.
+
+pub mod mutation;
+pub mod template_mutation;
+
+use super::stamp::RecordStamp;
+use crate::consent::{
+    Consent, ConsentFilter, ConsentKind, ConsentOrder, ConsentSignatureMethod, ConsentSigner, ConsentState,
+    ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, Given, TemplateCondition,
+    TemplateFilter, TemplateOrder, VersionCondition, VersionFilter, VersionOrder, loader,
+};
+use crate::ids;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::record::hex;
+use crate::scalars::DateTime;
+use crate::vocabulary::{Modality, RecordKind};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+impl Listed for ConsentTemplate {
+    const NAME: &'static str = "ConsentTemplate";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+impl Listed for ConsentTemplateVersion {
+    const NAME: &'static str = "ConsentTemplateVersion";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+impl Listed for Consent {
+    const NAME: &'static str = "Consent";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// The version of a text with a status of which it has one at most.
+async fn version_of(
+    ctx: &Context<'_>,
+    template: uuid::Uuid,
+    status: ConsentTemplateVersionStatus,
+) -> Option<Result<ConsentTemplateVersion>> {
+    match listing::whole::<ConsentTemplateVersion>(ctx, ("template_id", template)).await {
+        Ok(versions) => versions.into_iter().find(|version| version.status == status).map(Ok),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// A text that patients agree to. What it says is in its versions.
+#[Object]
+impl ConsentTemplate {
+    /// Typed id, `consent_template_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::ConsentTemplate, self.id)
+    }
+    /// Name, unique in the organisation.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// What it is about.
+    async fn kind(&self) -> ConsentKind {
+        self.kind
+    }
+    /// Whether it is in use: else nobody is asked to agree to it any more.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// The version that patients are asked to agree to now; null before the first is published.
+    async fn published_version(&self, ctx: &Context<'_>) -> Option<Result<ConsentTemplateVersion>> {
+        version_of(ctx, self.id, ConsentTemplateVersionStatus::Published).await
+    }
+    /// The version that is being written; null if none is.
+    async fn draft_version(&self, ctx: &Context<'_>) -> Option<Result<ConsentTemplateVersion>> {
+        version_of(ctx, self.id, ConsentTemplateVersionStatus::Draft).await
+    }
+    /// All its versions, newest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<VersionFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<VersionOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<ConsentTemplateVersion>> {
+        let condition = Ok(VersionCondition(filter.unwrap_or_default()));
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("template_id", self.id), condition, order_by, window).await
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// A version of a text that patients agree to. Once published it takes no change.
+#[Object]
+impl ConsentTemplateVersion {
+    /// Typed id, `consent_version_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::ConsentTemplateVersion, self.id)
+    }
+    /// Of which text.
+    async fn template(&self, ctx: &Context<'_>) -> Result<ConsentTemplate> {
+        listing::required(ctx, self.template_id).await
+    }
+    /// 1 for the first, one more with each.
+    async fn number(&self) -> i32 {
+        self.number
+    }
+    /// How it stands.
+    async fn status(&self) -> ConsentTemplateVersionStatus {
+        self.status
+    }
+    /// What it says, plain text or Markdown.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+    /// SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits: send it back with the signature.
+    async fn text_hash(&self) -> String {
+        hex::text(&self.text_hash)
+    }
+    /// BCP 47 tag of its language, such as `en` or `es-MX`.
+    async fn language(&self) -> &str {
+        &self.language
+    }
+    /// The treatments it covers; all when empty.
+    async fn modalities(&self) -> &[Modality] {
+        &self.modalities
+    }
+    /// How long a consent to it holds, days; null for ever.
+    async fn valid_days(&self) -> Option<i32> {
+        self.valid_days
+    }
+    /// When it was published.
+    async fn published_at(&self) -> Option<DateTime> {
+        self.published_at.map(DateTime)
+    }
+    /// By whom; null for the program itself.
+    async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.published_by).await
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// The signature under a consent.
+pub struct ConsentSignature {
+    consent: uuid::Uuid,
+    given: Given,
+}
+
+/// The signature under a consent.
+#[Object]
+impl ConsentSignature {
+    /// When it was signed.
+    async fn given_at(&self) -> DateTime {
+        DateTime(self.given.at)
+    }
+    /// Who signed.
+    async fn signer(&self) -> ConsentSigner {
+        self.given.signer
+    }
+    /// Their name; for a typed signature, what they typed.
+    async fn signer_name(&self) -> &str {
+        &self.given.name
+    }
+    /// What a guardian is to the patient.
+    async fn relationship(&self) -> Option<&str> {
+        self.given.relationship.as_deref()
+    }
+    /// How it was signed.
+    async fn method(&self) -> ConsentSignatureMethod {
+        self.given.method
+    }
+    /// SHA-256 of the drawn image's bytes, or of the typed name, 64 hexadecimal digits.
+    async fn signature_hash(&self) -> String {
+        hex::text(&self.given.signature_hash)
+    }
+    /// The drawn signature as a `data:` URL, PNG or JPEG; null for a typed name. Looked up only when asked for.
+    async fn signature_image(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        match self.given.method {
+            ConsentSignatureMethod::DrawnImage => loader::signature(ctx, self.consent).await,
+            ConsentSignatureMethod::TypedName => None,
+        }
+    }
+    /// The staff member who saw it being signed.
+    async fn witness(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.given.witness_id).await
+    }
+    /// Somebody else who saw it being signed.
+    async fn witness_name(&self) -> Option<&str> {
+        self.given.witness_name.as_deref()
+    }
+}
+
+/// A consent of a patient to one version of a text.
+#[Object]
+impl Consent {
+    /// Typed id, `consent_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Consent, self.id)
+    }
+    /// Whose.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// To which version of a text.
+    async fn template_version(&self, ctx: &Context<'_>) -> Result<ConsentTemplateVersion> {
+        listing::required(ctx, self.template_version_id).await
+    }
+    /// What it is about.
+    async fn kind(&self) -> ConsentKind {
+        self.kind
+    }
+    /// The treatments it covers; all when empty.
+    async fn modalities(&self) -> &[Modality] {
+        &self.modalities
+    }
+    /// SHA-256 of the text, 64 hexadecimal digits.
+    async fn text_hash(&self) -> String {
+        hex::text(&self.text_hash)
+    }
+    /// How it stands, as FHIR R4 has it. An ACTIVE one may have expired: `state` and `inForce` say so.
+    async fn status(&self) -> ConsentStatus {
+        self.status
+    }
+    /// How it stands now.
+    async fn state(&self) -> ConsentState {
+        self.state_at(ids::now())
+    }
+    /// Whether it holds now.
+    async fn in_force(&self) -> bool {
+        self.in_force_at(ids::now())
+    }
+    /// The signature; null before it is signed.
+    async fn signature(&self) -> Option<ConsentSignature> {
+        self.given.clone().map(|given| ConsentSignature { consent: self.id, given })
+    }
+    /// From when on it holds no more; null for ever.
+    async fn expires_at(&self) -> Option<DateTime> {
+        self.expires_at.map(DateTime)
+    }
+    /// When it was withdrawn, rejected or found to be an error.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.ended_at.map(DateTime)
+    }
+    /// Why.
+    async fn ended_reason(&self) -> Option<&str> {
+        self.ended_reason.as_deref()
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct ConsentQuery;
+
+#[Object]
+impl ConsentQuery {
+    /// A text that patients agree to; null with NOT_FOUND if there is none with this id.
+    async fn consent_template(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`consent_template_…`")] id: ID,
+    ) -> Option<Result<ConsentTemplate>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Texts that patients agree to, by name unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn consent_templates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<TemplateOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<ConsentTemplate>>> {
+        let condition = Ok(TemplateCondition(filter.unwrap_or_default()));
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+
+    /// A version of a text; null with NOT_FOUND if there is none with this id.
+    async fn consent_template_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`consent_version_…`")] id: ID,
+    ) -> Option<Result<ConsentTemplateVersion>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// A consent; null with NOT_FOUND if there is none with this id.
+    async fn consent(&self, ctx: &Context<'_>, #[graphql(desc = "`consent_…`")] id: ID) -> Option<Result<Consent>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Consents, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn consents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<ConsentOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Consent>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}
+
+/// The text.
+#[derive(SimpleObject)]
+pub struct ConsentTemplatePayload {
+    /// It.
+    pub consent_template: ConsentTemplate,
+}
+
+/// The version of a text.
+#[derive(SimpleObject)]
+pub struct ConsentTemplateVersionPayload {
+    /// It.
+    pub consent_template_version: ConsentTemplateVersion,
+}
+
+/// The consent.
+#[derive(SimpleObject)]
+pub struct ConsentPayload {
+    /// It.
+    pub consent: Consent,
+}

@@ -1,0 +1,448 @@
+//! Proposing, signing, rejecting and withdrawing consents.
+
+use super::ConsentPayload;
+use crate::access::Scope;
+use crate::consent::{
+    Consent, ConsentSignatureMethod, ConsentSigner, ConsentStatus, ConsentStep, ConsentTemplate,
+    ConsentTemplateVersion, ConsentTemplateVersionStatus, Given, SignatureImage, hash_of, image_type, is_minor_on,
+    store,
+};
+use crate::error::{self, Error, Faults};
+use crate::ids;
+use crate::operation::{Inputs, Running, transaction};
+use crate::organisation::{store as people, unfit};
+use crate::page::listing;
+use crate::patient::{Patient, store as patients};
+use crate::record::{Stamp, hex};
+use crate::scalars::DateTime;
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{TimeDelta, Utc};
+use uuid::Uuid;
+
+/// The largest drawn signature, bytes.
+const LARGEST_IMAGE: usize = 256 * 1024;
+
+/// Puts a text before a patient.
+#[derive(InputObject)]
+pub struct ProposeConsentInput {
+    /// An id the client made (`consent_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// `patient_…`
+    patient_id: ID,
+    /// `consent_version_…`, a PUBLISHED one.
+    template_version_id: ID,
+    /// Remarks, at most 2,000 characters.
+    note: Option<String>,
+}
+
+/// A signature: who, how, on which text, seen by whom.
+#[derive(InputObject)]
+pub struct ConsentSigningInput {
+    /// Who signs. For a patient under 18 on the day a guardian signs.
+    signer: ConsentSigner,
+    /// Their name, at most 200 characters.
+    signer_name: String,
+    /// What a guardian is to the patient, such as `mother`; needed for GUARDIAN, at most 100 characters.
+    relationship: Option<String>,
+    /// The name as the signer typed it: the same as `signerName`. This or `signatureImage`.
+    typed_name: Option<String>,
+    /// The drawn signature, a PNG or JPEG of at most 256 KB in base64 or as a `data:` URL. This or `typedName`.
+    signature_image: Option<String>,
+    /// The `textHash` of the text that was shown to the signer; CONFLICT if it is another.
+    text_hash: String,
+    /// The staff member who saw it, `staff_…`. This or `witnessName`, or neither.
+    witness_id: Option<ID>,
+    /// Somebody else who saw it, at most 200 characters.
+    witness_name: Option<String>,
+    /// When it was signed, not in the future; now when absent.
+    given_at: Option<DateTime>,
+}
+
+/// Signs a proposed consent.
+#[derive(InputObject)]
+pub struct GiveConsentInput {
+    /// `consent_…`, a PROPOSED one.
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The signature.
+    signing: ConsentSigningInput,
+}
+
+/// Records a consent that is signed here and now, without proposing it first.
+#[derive(InputObject)]
+pub struct RecordConsentInput {
+    /// An id the client made (`consent_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// `patient_…`
+    patient_id: ID,
+    /// `consent_version_…`, a PUBLISHED one.
+    template_version_id: ID,
+    /// The signature.
+    signing: ConsentSigningInput,
+    /// Remarks, at most 2,000 characters.
+    note: Option<String>,
+}
+
+/// Notes that the patient said no to a proposed consent.
+#[derive(InputObject)]
+pub struct RejectConsentInput {
+    /// `consent_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// Why, at most 2,000 characters.
+    reason: String,
+}
+
+/// Notes that the patient takes a consent back.
+#[derive(InputObject)]
+pub struct WithdrawConsentInput {
+    /// `consent_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// Why, at most 2,000 characters.
+    reason: String,
+    /// When, not before it was given and not in the future; now when absent.
+    at: Option<DateTime>,
+}
+
+/// Marks a consent as an error.
+#[derive(InputObject)]
+pub struct MarkConsentEnteredInErrorInput {
+    /// `consent_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// What was wrong, at most 2,000 characters.
+    reason: String,
+}
+
+/// A signature as it was read: what the patient and the text say of it is checked later.
+struct Signing {
+    given: Given,
+    image: Option<SignatureImage>,
+    text_hash: String,
+}
+
+/// Reads a drawn signature.
+fn read_image(inputs: &mut Inputs, path: &str, text: &str) -> Option<SignatureImage> {
+    let text = text.trim();
+    let base64 = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,").map_or("", |(_, base64)| base64),
+        None => text,
+    };
+    let Ok(bytes) = STANDARD.decode(base64) else {
+        inputs.fault(path, "must be base64, or a data: URL with ;base64,");
+        return None;
+    };
+    if bytes.len() > LARGEST_IMAGE {
+        inputs.fault(path, format!("has {} bytes; at most {LARGEST_IMAGE} are kept", bytes.len()));
+        return None;
+    }
+    let Some(media_type) = image_type(&bytes) else {
+        inputs.fault(path, "is neither a whole PNG nor a whole JPEG file");
+        return None;
+    };
+    Some(SignatureImage { media_type, bytes })
+}
+
+impl ConsentSigningInput {
+    fn read(self, inputs: &mut Inputs) -> Signing {
+        let name = inputs.text("signing.signerName", &self.signer_name, 200);
+        let relationship = inputs.opt_text("signing.relationship", self.relationship.as_deref(), 100);
+        match self.signer {
+            ConsentSigner::Guardian if relationship.is_none() => {
+                inputs.fault("signing.relationship", "is missing: what is the guardian to the patient?");
+            }
+            ConsentSigner::Patient if relationship.is_some() => {
+                inputs.fault("signing.relationship", "goes with signer GUARDIAN only");
+            }
+            _ => {}
+        }
+        let typed = self.typed_name.as_deref().map(str::trim).filter(|typed| !typed.is_empty());
+        let image = self.signature_image.as_deref().filter(|image| !image.trim().is_empty());
+        let (method, signature_hash, image) = match (typed, image) {
+            (Some(typed), None) => {
+                if typed != name {
+                    inputs.fault("signing.typedName", "must be the same as signerName");
+                }
+                (ConsentSignatureMethod::TypedName, hash_of(typed.as_bytes()), None)
+            }
+            (None, Some(image)) => {
+                let image = read_image(inputs, "signing.signatureImage", image);
+                let hash = image.as_ref().map(|image| hash_of(&image.bytes)).unwrap_or_default();
+                (ConsentSignatureMethod::DrawnImage, hash, image)
+            }
+            (Some(_), Some(_)) => {
+                inputs.fault("signing.signatureImage", "goes without typedName: send one of them");
+                (ConsentSignatureMethod::DrawnImage, Vec::new(), None)
+            }
+            (None, None) => {
+                inputs.fault("signing", "lacks the signature: send typedName or signatureImage");
+                (ConsentSignatureMethod::TypedName, Vec::new(), None)
+            }
+        };
+        let text_hash = self.text_hash.trim().to_lowercase();
+        if text_hash.len() != 64 || !text_hash.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            inputs.fault("signing.textHash", "must be the 64 hexadecimal digits of the text's textHash");
+        }
+        let witness_id = inputs.opt_id("signing.witnessId", RecordKind::Staff, self.witness_id.as_ref());
+        let witness_name = inputs.opt_text("signing.witnessName", self.witness_name.as_deref(), 200);
+        if witness_id.is_some() && witness_name.is_some() {
+            inputs.fault("signing.witnessName", "goes without witnessId: send one of them");
+        }
+        let at = self.given_at.map_or_else(ids::now, |at| inputs.past_time("signing.givenAt", at.0));
+        let signer = self.signer;
+        let given = Given { at, signer, name, relationship, method, signature_hash, witness_id, witness_name };
+        Signing { given, image, text_hash }
+    }
+}
+
+/// A published version of a text that is in use, for a consent to it.
+async fn published(scope: &mut Scope, id: Uuid) -> error::Result<(ConsentTemplateVersion, ConsentTemplate)> {
+    let path = "input.templateVersionId";
+    let found = listing::by_ids::<ConsentTemplateVersion>(scope, &[id]).await?.into_iter().next();
+    let Some(version) = found else {
+        return Err(Error::input(path, "is not a version of a consent template of this organisation"));
+    };
+    match version.status {
+        ConsentTemplateVersionStatus::Published => {}
+        ConsentTemplateVersionStatus::Draft => {
+            return Err(Error::input(path, "is a draft: publish it first (publishConsentTemplateVersion)"));
+        }
+        ConsentTemplateVersionStatus::Retired => {
+            return Err(Error::input(path, "is retired: use the template's publishedVersion"));
+        }
+    }
+    let template: ConsentTemplate = listing::one(scope, version.template_id).await?;
+    if !template.active {
+        return Err(Error::input(path, "is of a consent template that is out of use"));
+    }
+    Ok((version, template))
+}
+
+/// A new proposal.
+struct NewConsent {
+    id: Uuid,
+    patient: Uuid,
+    version: Uuid,
+    note: Option<String>,
+}
+
+impl NewConsent {
+    /// The consent as a proposal, pinned to its text, with its patient and text.
+    async fn proposed(self, scope: &mut Scope) -> error::Result<(Consent, Patient, ConsentTemplateVersion)> {
+        scope.viewer().check(Action::Create, RecordKind::Consent)?;
+        let patient = patients::active_patient(scope, self.patient, "input.patientId").await?;
+        let (version, template) = published(scope, self.version).await?;
+        let consent = Consent {
+            id: self.id,
+            patient_id: patient.id,
+            template_version_id: version.id,
+            kind: template.kind,
+            modalities: version.modalities.clone(),
+            text_hash: version.text_hash.clone(),
+            status: ConsentStatus::Proposed,
+            given: None,
+            expires_at: None,
+            ended_at: None,
+            ended_reason: None,
+            note: self.note,
+            stamp: Stamp::new(scope.viewer().staff, ids::now()),
+        };
+        Ok((consent, patient, version))
+    }
+}
+
+/// The consent signed, if the patient may sign and saw the right text.
+async fn signed(
+    scope: &mut Scope,
+    consent: Consent,
+    patient: &Patient,
+    version: &ConsentTemplateVersion,
+    signing: &Signing,
+) -> error::Result<Consent> {
+    let given = &signing.given;
+    let mut faults = Faults::default();
+    if given.signer == ConsentSigner::Patient && is_minor_on(patient.birth_date, given.at.date_naive()) {
+        faults.add("input.signing.signer", "the patient is under 18 on the day: a guardian signs (GUARDIAN)");
+    }
+    if let Some(witness) = given.witness_id
+        && let Some(why) = unfit(people::staff(scope, &[witness]).await?.first(), None)
+    {
+        faults.add("input.signing.witnessId", why);
+    }
+    faults.into_result()?;
+    if signing.text_hash != hex::text(&consent.text_hash) {
+        return Err(Error::Conflict {
+            message: "the text that was signed is not the text of this consent: show the signer the text of its \
+                      templateVersion again and send that one's textHash"
+                .to_owned(),
+            current_version: None,
+        });
+    }
+    let days = version.valid_days.map(|days| TimeDelta::days(i64::from(days)));
+    Ok(Consent {
+        status: ConsentStatus::Active,
+        expires_at: days.and_then(|days| given.at.checked_add_signed(days)),
+        given: Some(given.clone()),
+        ..consent
+    })
+}
+
+async fn propose(scope: &mut Scope, new: NewConsent) -> error::Result<Consent> {
+    let (consent, ..) = new.proposed(scope).await?;
+    store::add(scope, &consent, None).await?;
+    Ok(consent)
+}
+
+async fn record(scope: &mut Scope, new: NewConsent, signing: Signing) -> error::Result<Consent> {
+    let (consent, patient, version) = new.proposed(scope).await?;
+    let consent = signed(scope, consent, &patient, &version, &signing).await?;
+    store::add(scope, &consent, signing.image.as_ref()).await?;
+    Ok(consent)
+}
+
+/// The consent that a step was meant for, and its status after it.
+async fn stepping(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    step: ConsentStep,
+) -> error::Result<(Consent, ConsentStatus)> {
+    scope.viewer().check(Action::Update, RecordKind::Consent)?;
+    let consent: Consent = listing::one(scope, id).await?;
+    error::at_version("consent", consent.stamp.version, expected)?;
+    let status = consent.status.after(step).map_err(|why| Error::input("input.id", why))?;
+    Ok((consent, status))
+}
+
+async fn give(scope: &mut Scope, id: Uuid, expected: i32, signing: Signing) -> error::Result<Consent> {
+    let (before, _) = stepping(scope, id, expected, ConsentStep::Give).await?;
+    let patient = patients::active_patient(scope, before.patient_id, "input.id").await?;
+    let version: ConsentTemplateVersion = listing::one(scope, before.template_version_id).await?;
+    let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+    let after = Consent { stamp, ..signed(scope, before, &patient, &version, &signing).await? };
+    store::save(scope, &after, expected, signing.image.as_ref()).await?;
+    Ok(after)
+}
+
+/// The end of a consent: how, why and when.
+struct Ending {
+    step: ConsentStep,
+    reason: String,
+    at: Option<chrono::DateTime<Utc>>,
+}
+
+async fn end(scope: &mut Scope, id: Uuid, expected: i32, ending: Ending) -> error::Result<Consent> {
+    let (before, status) = stepping(scope, id, expected, ending.step).await?;
+    let given = before.given.as_ref().map(|given| given.at);
+    let now = ids::now();
+    if ending.at.zip(given).is_some_and(|(end, given)| end < given) {
+        return Err(Error::input("input.at", "is before the consent was given"));
+    }
+    let after = Consent {
+        status,
+        // A consent may be given minutes ahead of our clock; one that ends now never ends before that.
+        ended_at: Some(ending.at.unwrap_or_else(|| given.map_or(now, |given| now.max(given)))),
+        ended_reason: Some(ending.reason),
+        stamp: before.stamp.changed(scope.viewer().staff, now),
+        ..before
+    };
+    store::save(scope, &after, expected, None).await?;
+    Ok(after)
+}
+
+/// Reads the end of a consent.
+fn read_ending(id: &ID, step: ConsentStep, reason: &str, at: Option<DateTime>) -> error::Result<(Uuid, Ending)> {
+    let mut inputs = Inputs::new();
+    let id = inputs.id("id", RecordKind::Consent, id);
+    let reason = inputs.text("reason", reason, 2000);
+    let at = at.map(|at| inputs.past_time("at", at.0));
+    inputs.finish()?;
+    Ok((id, Ending { step, reason, at }))
+}
+
+/// The mutations of consents.
+#[derive(Default)]
+pub struct ConsentMutation;
+
+#[Object]
+impl ConsentMutation {
+    /// Puts a published text before a patient: a PROPOSED consent, pinned to that version and its hash.
+    async fn propose_consent(&self, ctx: &Context<'_>, input: ProposeConsentInput) -> Result<ConsentPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let mut inputs = Inputs::new();
+        let new = NewConsent {
+            id: inputs.new_id(RecordKind::Consent, input.id.as_ref()),
+            patient: inputs.id("patientId", RecordKind::Patient, &input.patient_id),
+            version: inputs.id("templateVersionId", RecordKind::ConsentTemplateVersion, &input.template_version_id),
+            note: inputs.opt_text("note", input.note.as_deref(), 2000),
+        };
+        inputs.finish()?;
+        let work = transaction(move |scope| Box::pin(propose(scope, new)));
+        Ok(ConsentPayload { consent: operation.mutate(retry, work).await? })
+    }
+
+    /// Signs a proposed consent: it is ACTIVE from then on, until it expires or is withdrawn.
+    async fn give_consent(&self, ctx: &Context<'_>, input: GiveConsentInput) -> Result<ConsentPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Consent, &input.id);
+        let signing = input.signing.read(&mut inputs);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(give(scope, id, input.expected_version, signing)));
+        Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Records a consent that is signed here and now: propose and give in one.
+    async fn record_consent(&self, ctx: &Context<'_>, input: RecordConsentInput) -> Result<ConsentPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let mut inputs = Inputs::new();
+        let new = NewConsent {
+            id: inputs.new_id(RecordKind::Consent, input.id.as_ref()),
+            patient: inputs.id("patientId", RecordKind::Patient, &input.patient_id),
+            version: inputs.id("templateVersionId", RecordKind::ConsentTemplateVersion, &input.template_version_id),
+            note: inputs.opt_text("note", input.note.as_deref(), 2000),
+        };
+        let signing = input.signing.read(&mut inputs);
+        inputs.finish()?;
+        let work = transaction(move |scope| Box::pin(record(scope, new, signing)));
+        Ok(ConsentPayload { consent: operation.mutate(retry, work).await? })
+    }
+
+    /// Notes that the patient said no to a proposed consent.
+    async fn reject_consent(&self, ctx: &Context<'_>, input: RejectConsentInput) -> Result<ConsentPayload> {
+        let (id, ending) = read_ending(&input.id, ConsentStep::Reject, &input.reason, None)?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(end(scope, id, input.expected_version, ending)));
+        Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Notes that the patient takes a consent back. It held until then.
+    async fn withdraw_consent(&self, ctx: &Context<'_>, input: WithdrawConsentInput) -> Result<ConsentPayload> {
+        let (id, ending) = read_ending(&input.id, ConsentStep::Withdraw, &input.reason, input.at)?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(end(scope, id, input.expected_version, ending)));
+        Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Marks a consent as an error: it is kept, and counts for nothing.
+    async fn mark_consent_entered_in_error(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkConsentEnteredInErrorInput,
+    ) -> Result<ConsentPayload> {
+        let (id, ending) = read_ending(&input.id, ConsentStep::EnterInError, &input.reason, None)?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(end(scope, id, input.expected_version, ending)));
+        Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

@@ -1,0 +1,197 @@
+//! Consultations in the API: the record, its patch test, its queries and its links.
+
+pub mod input;
+pub mod mutation;
+
+use crate::api::history::history;
+use crate::consultation::{
+    Candidacy, Consultation, ConsultationMode, Filter, OrderBy, PatchTest, PatchTestResult, ScarType,
+};
+use crate::ledger::RecordVersion;
+use crate::organisation::{Location, Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::record::Signature;
+use crate::scalars::{Date, DateTime};
+use crate::signing::{Addendum, loader::addenda};
+use crate::vocabulary::{Concern, RecordKind};
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for Consultation {
+    const NAME: &'static str = "Consultation";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// A product tried on a small patch of skin.
+#[Object]
+impl PatchTest {
+    /// Where on the body.
+    async fn site(&self) -> &str {
+        &self.site
+    }
+    /// When it was put on.
+    async fn performed_at(&self) -> DateTime {
+        DateTime(self.performed_at)
+    }
+    /// What was tried.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// How the skin answered; null until it was read.
+    async fn result(&self) -> Option<PatchTestResult> {
+        self.result
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// A consultation.
+#[Object]
+impl Consultation {
+    /// Typed id, `consultation_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Consultation, self.id)
+    }
+    /// Whose.
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// Who held it.
+    async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.practitioner_id).await
+    }
+    /// Where.
+    async fn location(&self, ctx: &Context<'_>) -> Option<Result<Location>> {
+        people::location(ctx, self.location_id?).await
+    }
+    /// When.
+    async fn held_at(&self) -> DateTime {
+        DateTime(self.held_at)
+    }
+    /// How.
+    async fn mode(&self) -> ConsultationMode {
+        self.mode
+    }
+    /// What the patient wants treated.
+    async fn concerns(&self) -> &[Concern] {
+        &self.concerns
+    }
+    /// What the patient hopes for.
+    async fn goals(&self) -> Option<&str> {
+        self.goals.as_deref()
+    }
+    /// What the examination showed.
+    async fn findings(&self) -> Option<&str> {
+        self.findings.as_deref()
+    }
+    /// The shapes of the scars.
+    async fn scar_types(&self) -> &[ScarType] {
+        &self.scar_types
+    }
+    /// What was done before, here or elsewhere.
+    async fn prior_procedures(&self) -> Option<&str> {
+        self.prior_procedures.as_deref()
+    }
+    /// Whether it was discussed what can be expected: scars improve and seldom go, results are not permanent.
+    async fn expectations_discussed(&self) -> Option<bool> {
+        self.expectations_discussed
+    }
+    /// Whether the patient can be treated.
+    async fn candidacy(&self) -> Option<Candidacy> {
+        self.candidacy
+    }
+    /// Why, or why not.
+    async fn candidacy_reasons(&self) -> Option<&str> {
+        self.candidacy_reasons.as_deref()
+    }
+    /// What is recommended.
+    async fn recommended_plan(&self) -> Option<&str> {
+        self.recommended_plan.as_deref()
+    }
+    /// The patch test.
+    async fn patch_test(&self) -> Option<&PatchTest> {
+        self.patch_test.as_ref()
+    }
+    /// The last day that a treatment may rely on it.
+    async fn valid_until(&self) -> Option<Date> {
+        self.valid_until.map(Date)
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    pub async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was recorded.
+    pub async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When it was last changed.
+    pub async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// The signature; null while it is a draft.
+    pub async fn signature(&self) -> Option<Signature> {
+        self.signature.clone()
+    }
+    /// What was added after it was signed, oldest first.
+    pub async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Addendum>> {
+        addenda(ctx, self.id, first, after).await
+    }
+    /// Every version of this record, newest first.
+    pub async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Consultation, self.id, first, after).await
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct ConsultationQuery;
+
+#[Object]
+impl ConsultationQuery {
+    /// A consultation; null with NOT_FOUND if there is none with this id.
+    async fn consultation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`consultation_…`")] id: ID,
+    ) -> Option<Result<Consultation>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Consultations, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn consultations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Consultation>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

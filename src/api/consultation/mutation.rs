@@ -1,0 +1,176 @@
+//! Recording, changing and signing consultations.
+
+use super::input::{ConsultationPatch, RecordConsultationInput};
+use crate::access::Scope;
+use crate::api::signing::SignRecordInput;
+use crate::consultation::{Consultation, may_sign, missing, store};
+use crate::error::Faults;
+use crate::ids;
+use crate::operation::{Inputs, Running, transaction};
+use crate::organisation::{store as people, unfit};
+use crate::patient::store as patients;
+use crate::record::Stamp;
+use crate::signing;
+use crate::vocabulary::{Action, RecordKind, SignatureMeaning, StaffRole};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use uuid::Uuid;
+
+/// The recorded consultation.
+#[derive(SimpleObject)]
+pub struct RecordConsultationPayload {
+    /// It.
+    consultation: Consultation,
+}
+
+/// Changes a consultation that is not signed.
+#[derive(InputObject)]
+pub struct UpdateConsultationInput {
+    /// `consultation_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The changes.
+    patch: ConsultationPatch,
+}
+
+/// The changed consultation.
+#[derive(SimpleObject)]
+pub struct UpdateConsultationPayload {
+    /// It, after the change.
+    consultation: Consultation,
+}
+
+/// The signed consultation.
+#[derive(SimpleObject)]
+pub struct SignConsultationPayload {
+    /// It.
+    consultation: Consultation,
+}
+
+/// Checks the practitioner and the place that a consultation newly names; every fault at once. What it named before
+/// stays, though the practitioner may have left since.
+async fn check_links(
+    scope: &mut Scope,
+    practitioner: Option<Uuid>,
+    location: Option<Uuid>,
+    prefix: &str,
+) -> crate::error::Result<()> {
+    let mut faults = Faults::default();
+    if let Some(id) = practitioner
+        && let Some(why) = unfit(people::staff(scope, &[id]).await?.first(), Some(StaffRole::Practitioner))
+    {
+        faults.add(format!("input.{prefix}practitionerId"), why);
+    }
+    if let Some(id) = location {
+        let found = people::locations(scope, &[id]).await?;
+        if !found.first().is_some_and(|location| location.active) {
+            faults.add(format!("input.{prefix}locationId"), "is not an active location of this organisation");
+        }
+    }
+    faults.into_result()
+}
+
+/// Adds a new consultation.
+async fn add(scope: &mut Scope, mut new: Consultation) -> crate::error::Result<Consultation> {
+    scope.viewer().check(Action::Create, RecordKind::Consultation)?;
+    let author = scope.viewer().author()?;
+    new.stamp = Stamp::new(Some(author), ids::now());
+    if new.practitioner_id.is_nil() {
+        new.practitioner_id = author;
+    }
+    patients::active_patient(scope, new.patient_id, "input.patientId").await?;
+    check_links(scope, Some(new.practitioner_id), new.location_id, "").await?;
+    store::add(scope, &new).await?;
+    Ok(new)
+}
+
+/// The draft that an edit was made for, at the version it expects.
+async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> crate::error::Result<Consultation> {
+    scope.viewer().check(action, RecordKind::Consultation)?;
+    let consultation = store::consultation(scope, id).await?;
+    signing::editable("consultation", consultation.signature.as_ref(), consultation.stamp.version, expected)?;
+    Ok(consultation)
+}
+
+/// Changes a draft.
+async fn change(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    patch: ConsultationPatch,
+) -> crate::error::Result<Consultation> {
+    let before = draft(scope, Action::Update, id, expected).await?;
+    let mut after = patch.apply(&before)?;
+    after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+    let practitioner = Some(after.practitioner_id).filter(|id| *id != before.practitioner_id);
+    let location = after.location_id.filter(|id| Some(*id) != before.location_id);
+    check_links(scope, practitioner, location, "patch.").await?;
+    store::save(scope, Action::Update, &after, expected).await?;
+    Ok(after)
+}
+
+/// Signs a consultation that lacks nothing.
+async fn sign(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    meaning: SignatureMeaning,
+) -> crate::error::Result<Consultation> {
+    let mut consultation = draft(scope, Action::Sign, id, expected).await?;
+    let signer = scope.viewer().author()?;
+    let mut lacking = missing(&consultation);
+    lacking.unless(
+        may_sign(&consultation, signer, meaning),
+        "input.meaning",
+        "AUTHOR is for the consultation's practitioner; another practitioner signs as REVIEWER or SUPERVISOR",
+    );
+    lacking.into_result()?;
+    let now = ids::now();
+    consultation.stamp = consultation.stamp.changed(Some(signer), now);
+    consultation.signature = Some(signing::sign(&consultation, signer, now, meaning)?);
+    store::save(scope, Action::Sign, &consultation, expected).await?;
+    Ok(consultation)
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct ConsultationMutation;
+
+#[Object]
+impl ConsultationMutation {
+    /// Records a consultation, as a draft.
+    async fn record_consultation(
+        &self,
+        ctx: &Context<'_>,
+        input: RecordConsultationInput,
+    ) -> Result<RecordConsultationPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let new = input.read()?;
+        let work = transaction(move |scope| Box::pin(add(scope, new)));
+        Ok(RecordConsultationPayload { consultation: operation.mutate(retry, work).await? })
+    }
+
+    /// Changes a consultation that is not signed.
+    async fn update_consultation(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateConsultationInput,
+    ) -> Result<UpdateConsultationPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Consultation, &input.id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let (expected, patch) = (input.expected_version, input.patch);
+        let work = transaction(move |scope| Box::pin(change(scope, id, expected, patch)));
+        Ok(UpdateConsultationPayload { consultation: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Signs a consultation. From then on it takes no change, only addenda. Everything that is missing is told at once.
+    async fn sign_consultation(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignConsultationPayload> {
+        let (id, expected, meaning) = input.read(RecordKind::Consultation)?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, meaning)));
+        Ok(SignConsultationPayload { consultation: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

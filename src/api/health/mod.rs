@@ -1,0 +1,156 @@
+//! The health history in the API.
+
+pub mod mutation;
+
+use crate::api::history::history;
+use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy, store};
+use crate::ids;
+use crate::ledger::RecordVersion;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::patient::{Patient, loader as patients};
+use crate::scalars::{Date, DateTime};
+use crate::vocabulary::{ContraindicationSeverity, RecordKind};
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for HealthEntry {
+    const NAME: &'static str = "HealthEntry";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// An entry of a patient's health history.
+#[Object]
+impl HealthEntry {
+    /// Typed id, `health_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::HealthEntry, self.id)
+    }
+    /// Whose.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// What it is about.
+    async fn kind(&self) -> HealthEntryKind {
+        self.kind
+    }
+    /// A code that rules look for, such as `isotretinoin`.
+    async fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+    /// In words.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+    /// How much it speaks against a treatment.
+    async fn severity(&self) -> Option<ContraindicationSeverity> {
+        self.severity
+    }
+    /// Since when.
+    async fn onset_on(&self) -> Option<Date> {
+        self.onset_on.map(Date)
+    }
+    /// Until when; null while it lasts.
+    async fn ended_on(&self) -> Option<Date> {
+        self.ended_on.map(Date)
+    }
+    /// For a medicine: the last dose.
+    async fn last_dose_on(&self) -> Option<Date> {
+        self.last_dose_on.map(Date)
+    }
+    /// Who said so: the patient, a letter, an examination.
+    async fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+    /// The practitioner who verified it.
+    async fn verified_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.verified_by).await
+    }
+    /// When it was verified.
+    async fn verified_at(&self) -> Option<DateTime> {
+        self.verified_at.map(DateTime)
+    }
+    /// It was never true: kept, and out of every rule.
+    async fn entered_in_error(&self) -> bool {
+        self.entered_in_error
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::HealthEntry, self.id, first, after).await
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct HealthQuery;
+
+#[Object]
+impl HealthQuery {
+    /// An entry of a health history; null with NOT_FOUND if there is none with this id.
+    async fn health_entry(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`health_…`")] id: ID,
+    ) -> Option<Result<HealthEntry>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::HealthEntry, &id)?;
+            Ok(store::entry(&mut *ctx.operation()?.reader().await?, id).await?)
+        };
+        Some(found.await)
+    }
+
+    /// Health entries of all patients, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no
+    /// clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn health_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<HealthEntry>>> {
+        let found = async {
+            let condition = filter.unwrap_or_default().read()?;
+            let order_by = order_by.unwrap_or_default();
+            let order = order_by.order();
+            let window = PageArguments { first, after, last, before }.window::<HealthEntry>(ctx, &order).await?;
+            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
+            let count = counter(move |operation| {
+                let condition = condition.clone();
+                async move { store::count(&mut *operation.reader().await?, &condition).await }
+            });
+            Ok(Connection::new(page, &order, |entry| order_by.key(entry), count))
+        };
+        Some(found.await)
+    }
+}

@@ -1,0 +1,190 @@
+//! Merges and possible duplicates in the API.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::error::Error;
+use crate::ids;
+use crate::ledger::shown_content;
+use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge, likeness, store};
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Listed, global_id};
+use crate::patient::{Patient, loader as patients, store as patient_store};
+use crate::scalars::{DateTime, Json};
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+impl Listed for PatientMerge {
+    const NAME: &'static str = "PatientMerge";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// How many records of a kind moved from one patient to another.
+#[derive(Debug, Clone, PartialEq, SimpleObject)]
+pub struct MovedRecords {
+    /// Their kind; PATIENT stands for those who were merged into the moved one before.
+    kind: RecordKind,
+    /// How many.
+    count: i64,
+}
+
+/// What moved, by kind.
+pub(super) fn moved(counts: impl IntoIterator<Item = (String, i64)>) -> Vec<MovedRecords> {
+    let each = counts.into_iter().filter(|(_, count)| *count > 0);
+    let mut moved: Vec<MovedRecords> =
+        each.filter_map(|(table, count)| Some(MovedRecords { kind: RecordKind::parse(&table)?, count })).collect();
+    moved.sort_by_key(|moved| moved.kind);
+    moved
+}
+
+pub(super) fn counted(moved: &BTreeMap<String, Vec<Uuid>>) -> Vec<(String, i64)> {
+    moved.iter().map(|(table, ids)| (table.clone(), i64::try_from(ids.len()).unwrap_or(i64::MAX))).collect()
+}
+
+/// A field that two charts of one person fill differently.
+#[Object]
+impl MergeConflict {
+    /// The field.
+    async fn field(&self) -> IdentityField {
+        self.field
+    }
+    /// What the chart that is merged away says.
+    async fn from(&self) -> Json {
+        Json(shown_content(&self.from))
+    }
+    /// What the chart that stays says.
+    async fn into(&self) -> Json {
+        Json(shown_content(&self.into))
+    }
+    /// Which was taken; null while nobody has chosen.
+    async fn taken(&self) -> Option<MergeSide> {
+        self.taken
+    }
+}
+
+/// A merge of two charts of one person. It can be taken back with `unmergePatients`.
+#[Object]
+impl PatientMerge {
+    /// Typed id, `merge_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::PatientMerge, self.id)
+    }
+    /// Who was merged away.
+    async fn from(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.from_id).await
+    }
+    /// Into whom.
+    async fn into(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.into_id).await
+    }
+    /// When.
+    async fn merged_at(&self) -> DateTime {
+        DateTime(self.merged_at)
+    }
+    /// By whom.
+    async fn merged_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.merged_by).await
+    }
+    /// Why.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+    /// What moved, by kind.
+    async fn moved(&self) -> Vec<MovedRecords> {
+        moved(counted(&self.moved))
+    }
+    /// What the two charts said differently, and which was taken.
+    async fn conflicts(&self) -> &[MergeConflict] {
+        &self.conflicts
+    }
+    /// When it was taken back; null while it stands.
+    async fn undone_at(&self) -> Option<DateTime> {
+        self.undone_at.map(DateTime)
+    }
+    /// By whom.
+    async fn undone_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.undone_by).await
+    }
+    /// Why.
+    async fn undo_reason(&self) -> Option<&str> {
+        self.undo_reason.as_deref()
+    }
+    /// Fields of the one who stayed that somebody changed after the merge, and that stayed so when it was taken back.
+    async fn kept(&self) -> &[IdentityField] {
+        &self.kept
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// Something that speaks for two charts being one person's.
+#[derive(SimpleObject)]
+pub struct DuplicateReason {
+    /// The field.
+    field: IdentityField,
+    /// In words.
+    explanation: &'static str,
+    /// How much it counts, 0 to 1.
+    weight: f64,
+}
+
+/// A patient who may be the same person as another.
+#[derive(SimpleObject)]
+pub struct PossibleDuplicate {
+    /// They.
+    patient: Patient,
+    /// How likely, 0.5 to 1: the sum of the reasons, at most 1.
+    score: f64,
+    /// Why, the weightiest first.
+    reasons: Vec<DuplicateReason>,
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct MergeQuery;
+
+#[Object]
+impl MergeQuery {
+    /// Other patients who may be the same person, the likeliest first: names (also swapped or misspelt a little), date of
+    /// birth (also with day and month swapped or a digit wrong), phone and e-mail. Null with NOT_FOUND if there is no
+    /// such patient.
+    async fn possible_duplicates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`patient_…`")] patient_id: ID,
+        #[graphql(desc = "The likeliest so many, 0 to 50; 10 unless given.")] first: Option<i32>,
+    ) -> Option<Result<Vec<PossibleDuplicate>>> {
+        let found = async {
+            let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;
+            let wanted = usize::try_from(first.unwrap_or(10)).ok().filter(|first| *first <= 50);
+            let wanted = wanted.ok_or_else(|| Error::input("first", "must be from 0 to 50"))?;
+            let mut scope = ctx.operation()?.reader().await?;
+            let patient = patient_store::patient(&mut scope, id).await?;
+            let mut found: Vec<PossibleDuplicate> = Vec::new();
+            for other in store::candidates(&mut scope, &patient).await? {
+                let (score, reasons) = likeness::compare(&patient, &other);
+                if score >= likeness::ENOUGH {
+                    let reasons = reasons.into_iter().map(|reason| DuplicateReason {
+                        field: reason.field,
+                        explanation: reason.explanation,
+                        weight: reason.weight,
+                    });
+                    found.push(PossibleDuplicate { patient: other, score, reasons: reasons.collect() });
+                }
+            }
+            found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.patient.id.cmp(&b.patient.id)));
+            found.truncate(wanted);
+            scope.show(found.iter().map(|duplicate| duplicate.patient.id));
+            ctx.operation()?.lead_to(found.len())?;
+            Ok(found)
+        };
+        Some(found.await)
+    }
+}

@@ -1,0 +1,277 @@
+//! Merging two charts of one person, and taking that back.
+
+use super::{MovedRecords, counted, moved};
+use crate::access::Scope;
+use crate::error::{self, Error, Faults};
+use crate::ids;
+use crate::ledger;
+use crate::merge::{Identities, IdentityField, MergeConflict, MergeSide, PatientMerge, store};
+use crate::operation::{Inputs, Running, transaction};
+use crate::patient::{Patient, PatientStatus, store as patients};
+use crate::record::Stamp;
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The versions of the two patients that were read.
+#[derive(InputObject, Clone, Copy)]
+pub struct MergeVersions {
+    /// Of the one who is merged away.
+    from: i32,
+    /// Of the one who stays.
+    into: i32,
+}
+
+/// How one conflict is decided.
+#[derive(InputObject, Clone, Copy)]
+pub struct MergeResolution {
+    /// The field in conflict.
+    field: IdentityField,
+    /// Which chart's is kept.
+    take: MergeSide,
+}
+
+/// Merges a patient into another.
+#[derive(InputObject)]
+pub struct MergePatientsInput {
+    /// An id the client made (`merge_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// `patient_…`: the chart that is merged away. It stays to be read, with `mergedInto`.
+    from_id: ID,
+    /// `patient_…`: the chart that stays and gets every record of the other.
+    into_id: ID,
+    /// The versions that were read.
+    expected_versions: MergeVersions,
+    /// Why they are one person.
+    reason: String,
+    /// True: nothing is written; the answer says what would happen.
+    #[graphql(default = false)]
+    dry_run: bool,
+    /// A decision for each field that both fill differently.
+    #[graphql(default)]
+    resolution: Vec<MergeResolution>,
+}
+
+/// The merge, or what it would be.
+#[derive(SimpleObject)]
+pub struct MergePatientsPayload {
+    /// The merge; null after a dry run.
+    merge: Option<PatientMerge>,
+    /// The patient who stays; after a dry run as they are, unchanged.
+    patient: Patient,
+    /// What moved or would move, by kind.
+    moved: Vec<MovedRecords>,
+    /// What the two charts say differently. The names of the fields go into `resolution`.
+    conflicts: Vec<MergeConflict>,
+}
+
+/// Takes a merge back.
+#[derive(InputObject)]
+pub struct UnmergePatientsInput {
+    /// `merge_…`
+    merge_id: ID,
+    /// Why they are two persons after all.
+    reason: String,
+}
+
+/// The merge that was taken back.
+#[derive(SimpleObject)]
+pub struct UnmergePatientsPayload {
+    /// It, with `kept`.
+    merge: PatientMerge,
+    /// Who had been merged away, with their records back.
+    from: Patient,
+    /// Who had stayed.
+    into: Patient,
+}
+
+/// The two patients of a merge, in the order of the ids; held until the end, or only looked at.
+async fn pair(scope: &mut Scope, ids: (Uuid, Uuid), hold: bool) -> error::Result<(Patient, Patient)> {
+    let wanted = [ids.0, ids.1];
+    let mut found =
+        if hold { patients::held(scope, &wanted).await? } else { patients::patients(scope, &wanted).await? };
+    let mut take = |id: Uuid| {
+        let at = found.iter().position(|patient| patient.id == id)?;
+        Some(found.swap_remove(at))
+    };
+    let mut faults = Faults::default();
+    let pair = (take(ids.0), take(ids.1));
+    let missing = [(&pair.0, ids.0), (&pair.1, ids.1)];
+    let missing = missing.into_iter().filter(|(found, _)| found.is_none()).map(|(_, id)| (RecordKind::Patient, id));
+    if !ledger::restricted(scope, &missing.collect::<Vec<_>>()).await?.is_empty() {
+        return Err(Error::ReasonRequired);
+    }
+    for (patient, path) in [(&pair.0, "input.fromId"), (&pair.1, "input.intoId")] {
+        if patient.is_none() {
+            faults.add(path, "is not a patient of this organisation");
+        }
+    }
+    faults.into_result()?;
+    pair.0.zip(pair.1).ok_or_else(|| Error::Internal("a patient that was there".to_owned()))
+}
+
+/// What a merge finds before it begins.
+struct Plan {
+    from: Patient,
+    into: Patient,
+    conflicts: Vec<MergeConflict>,
+}
+
+async fn plan(scope: &mut Scope, ids: (Uuid, Uuid), versions: MergeVersions, hold: bool) -> error::Result<Plan> {
+    scope.viewer().check(Action::Merge, RecordKind::PatientMerge)?;
+    let (from, into) = pair(scope, ids, hold).await?;
+    scope.reason_stated(&[from.id, into.id])?;
+    error::at_version("patient", from.stamp.version, versions.from)?;
+    error::at_version("patient", into.stamp.version, versions.into)?;
+    crate::merge::may_merge(&from, &into)?;
+    let mut faults = Faults::default();
+    for (a, b) in store::shared_photos(scope, from.id, into.id).await? {
+        let show = |id| ids::show(RecordKind::Photo, id);
+        faults.add(
+            "input.fromId",
+            format!("{} and {} are the same picture: mark one as entered in error first", show(a), show(b)),
+        );
+    }
+    faults.into_result()?;
+    let conflicts = crate::merge::conflicts(&from, &into)?;
+    Ok(Plan { from, into, conflicts })
+}
+
+async fn merge(
+    scope: &mut Scope,
+    (id, reason): (Uuid, String),
+    ids: (Uuid, Uuid),
+    versions: MergeVersions,
+    choices: Vec<(IdentityField, MergeSide)>,
+) -> error::Result<PatientMerge> {
+    let Plan { from, into, mut conflicts } = plan(scope, ids, versions, true).await?;
+    crate::merge::resolve(&mut conflicts, &choices)?;
+    let (by, now) = (scope.viewer().staff, ids::now());
+    let stamp = into.stamp.changed(by, now);
+    let merged = Patient { stamp, ..crate::merge::merged(&from, &into, &conflicts)? };
+    let away = Patient {
+        status: PatientStatus::Merged,
+        status_reason: Some(reason.clone()),
+        merged_into: Some(into.id),
+        stamp: from.stamp.changed(by, now),
+        ..from.clone()
+    };
+    let merge = PatientMerge {
+        id,
+        from_id: from.id,
+        into_id: into.id,
+        merged_at: now,
+        merged_by: by,
+        reason,
+        moved: BTreeMap::new(),
+        conflicts,
+        undone_at: None,
+        undone_by: None,
+        undo_reason: None,
+        kept: Vec::new(),
+        stamp: Stamp::new(by, now),
+    };
+    store::merge(scope, merge, &Identities { from, into, merged }, &away).await
+}
+
+async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<PatientMerge> {
+    scope.viewer().check(Action::Merge, RecordKind::PatientMerge)?;
+    let found = store::held(scope, id).await?;
+    let Some((mut merge, identities)) = found else {
+        return Err(match ledger::absent(scope, RecordKind::PatientMerge, id).await {
+            Error::NotFound(_) => Error::input("input.mergeId", "is not a merge of this organisation"),
+            other => other,
+        });
+    };
+    if merge.undone_at.is_some() {
+        return Err(Error::input("input.mergeId", "was taken back already"));
+    }
+    let (from, into) = pair(scope, (merge.from_id, merge.into_id), true).await?;
+    scope.reason_stated(&[from.id, into.id])?;
+    if into.status == PatientStatus::Merged {
+        let message =
+            "was followed by another: the patient who stayed was merged on (mergedInto). Take that merge back first";
+        return Err(Error::input("input.mergeId", message));
+    }
+    // What the later one found in the patient who stayed was there by this one: taken back first, it would stay for ever.
+    ledger::all_in_sight(scope, &[merge.into_id]).await?;
+    if store::is_followed(scope, &merge).await? {
+        let message =
+            "was followed by another merge into the same patient: take that one back first, and merge it again";
+        return Err(Error::input("input.mergeId", message));
+    }
+    let (by, now) = (scope.viewer().staff, ids::now());
+    let back = Patient {
+        status: identities.from.status,
+        status_reason: identities.from.status_reason.clone(),
+        merged_into: None,
+        stamp: from.stamp.changed(by, now),
+        ..from.clone()
+    };
+    let (apart, kept) = crate::merge::apart(&identities, &into)?;
+    let apart = Patient { stamp: into.stamp.changed(by, now), ..apart };
+    merge.kept = kept;
+    (merge.undone_at, merge.undone_by, merge.undo_reason) = (Some(now), by, Some(reason));
+    merge.stamp = merge.stamp.changed(by, now);
+    store::undo(scope, &merge, &identities, (&from, &into), (&back, &apart)).await?;
+    Ok(merge)
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct MergeMutation;
+
+#[Object]
+impl MergeMutation {
+    /// Makes two charts of one person one: every record of the one goes to the other, signed ones with the signature they
+    /// have, and both chart numbers find the patient. BAD_USER_INPUT names every field that both fill differently and
+    /// `resolution` does not decide; `dryRun` shows them beforehand.
+    async fn merge_patients(&self, ctx: &Context<'_>, input: MergePatientsInput) -> Result<MergePatientsPayload> {
+        let operation = ctx.operation()?;
+        let mut inputs = Inputs::new();
+        let id = inputs.new_id(RecordKind::PatientMerge, input.id.as_ref());
+        let ids = (
+            inputs.id("fromId", RecordKind::Patient, &input.from_id),
+            inputs.id("intoId", RecordKind::Patient, &input.into_id),
+        );
+        let reason = inputs.text("reason", &input.reason, 1000);
+        if ids.0 == ids.1 && !ids.0.is_nil() {
+            inputs.fault("intoId", "is the same patient: two are needed");
+        }
+        inputs.finish()?;
+        if input.dry_run {
+            let mut scope = operation.reader().await?;
+            let Plan { into, mut conflicts, .. } = plan(&mut scope, ids, input.expected_versions, false).await?;
+            for conflict in &mut conflicts {
+                conflict.taken =
+                    input.resolution.iter().find(|choice| choice.field == conflict.field).map(|choice| choice.take);
+            }
+            let counts = store::counts(&mut scope, ids.0).await?;
+            return Ok(MergePatientsPayload { merge: None, patient: into, moved: moved(counts), conflicts });
+        }
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let choices: Vec<_> = input.resolution.iter().map(|choice| (choice.field, choice.take)).collect();
+        let versions = input.expected_versions;
+        let work = transaction(move |scope| Box::pin(merge(scope, (id, reason), ids, versions, choices)));
+        let merge = operation.mutate(retry, work).await?;
+        let patient = patients::patient(&mut *operation.reader().await?, merge.into_id).await?;
+        let (moved, conflicts) = (moved(counted(&merge.moved)), merge.conflicts.clone());
+        Ok(MergePatientsPayload { merge: Some(merge), patient, moved, conflicts })
+    }
+
+    /// Takes a merge back: every record that moved goes back, with what was added to it since; what was added to the
+    /// patient who stayed, stays. Both are as they were before, but for fields changed since (`merge.kept`). Merges into one
+    /// patient are taken back the newest first: BAD_USER_INPUT for one that another followed.
+    async fn unmerge_patients(&self, ctx: &Context<'_>, input: UnmergePatientsInput) -> Result<UnmergePatientsPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("mergeId", RecordKind::PatientMerge, &input.merge_id);
+        let reason = inputs.text("reason", &input.reason, 1000);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(unmerge(scope, id, reason)));
+        let merge = operation.mutate(operation.retry(ctx, None)?, work).await?;
+        let (from, into) = pair(&mut *operation.reader().await?, (merge.from_id, merge.into_id), false).await?;
+        Ok(UnmergePatientsPayload { merge, from, into })
+    }
+}

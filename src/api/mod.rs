@@ -1,0 +1,161 @@
+//! The schema's roots, and the gate in front of the executor.
+
+mod addendum;
+pub mod adverse_event;
+pub mod aftercare;
+pub mod care;
+pub mod catalogue;
+pub mod chart;
+pub mod consent;
+pub mod consultation;
+pub mod custody;
+pub mod health;
+pub mod history;
+mod identity;
+pub mod merge;
+mod node;
+pub mod organisation;
+pub mod outcome;
+pub mod patient;
+pub mod persisted;
+pub mod photo;
+pub mod plan;
+pub mod privacy;
+pub mod protocol;
+pub mod recall;
+pub mod service_account;
+pub mod session;
+mod sign_in;
+pub mod signing;
+pub mod stamp;
+
+use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
+use aftercare::{AftercareQuery, mutation::AftercareMutation};
+use async_graphql::{EmptySubscription, MergedObject, extensions};
+use care::{CareQuery, mutation::CareMutation};
+use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
+use chart::ChartQuery;
+use consent::{ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
+use consultation::{ConsultationQuery, mutation::ConsultationMutation};
+use custody::{CustodyQuery, mutation::CustodyMutation};
+use health::{HealthQuery, mutation::HealthMutation};
+use merge::{MergeQuery, mutation::MergeMutation};
+use organisation::{OrganisationQuery, mutation::OrganisationMutation};
+use outcome::{OutcomeQuery, mutation::OutcomeMutation};
+use patient::{PatientQuery, mutation::PatientMutation};
+use photo::{PhotoQuery, mutation::PhotoMutation};
+use plan::{PlanQuery, mutation::PlanMutation};
+use privacy::{PrivacyQuery, access_log::AccessLogQuery, mutation::PrivacyMutation};
+use protocol::{ProtocolQuery, mutation::ProtocolMutation};
+use recall::{RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
+use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
+use session::{SessionQuery, mutation::SessionMutation};
+use signing::SigningQuery;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    node::NodeQuery,
+    OrganisationQuery,
+    ServiceAccountQuery,
+    PatientQuery,
+    HealthQuery,
+    ConsultationQuery,
+    SessionQuery,
+    AftercareQuery,
+    SigningQuery,
+    CatalogueQuery,
+    ProtocolQuery,
+    PlanQuery,
+    CareQuery,
+    ConsentQuery,
+    OutcomeQuery,
+    AdverseEventQuery,
+    RecallQuery,
+    LotTraceQuery,
+    MergeQuery,
+    ChartQuery,
+    CustodyQuery,
+    PrivacyQuery,
+    AccessLogQuery,
+    PhotoQuery,
+);
+
+/// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    sign_in::SignInMutation,
+    identity::IdentityMutation,
+    OrganisationMutation,
+    ServiceAccountMutation,
+    PatientMutation,
+    HealthMutation,
+    ConsultationMutation,
+    SessionMutation,
+    AftercareMutation,
+    CatalogueMutation,
+    ProtocolMutation,
+    PlanMutation,
+    CareMutation,
+    ConsentTemplateMutation,
+    ConsentMutation,
+    OutcomeMutation,
+    AdverseEventMutation,
+    RecallMutation,
+    MergeMutation,
+    CustodyMutation,
+    PrivacyMutation,
+    PhotoMutation,
+    addendum::AddendumMutation,
+);
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::ClinicalRecord>()
+        // For each unknown field the engine would compare its name with every known one, letter by letter, before anybody
+        // has signed in: 400 long names took a second.
+        .disable_suggestions()
+}
+
+/// Builds the schema. Who may introspect it is decided in front of it.
+pub fn schema() -> Schema {
+    builder().finish()
+}
+
+/// A schema that validates and runs nothing: for the fuzz targets.
+pub fn never_run() -> Schema {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::ClinicalRecord>()
+        .extension(NeverRun)
+        .finish()
+}
+
+struct NeverRun;
+
+impl extensions::ExtensionFactory for NeverRun {
+    fn create(&self) -> std::sync::Arc<dyn extensions::Extension> {
+        std::sync::Arc::new(NeverRun)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl extensions::Extension for NeverRun {
+    async fn execute(
+        &self,
+        _: &extensions::ExtensionContext<'_>,
+        _: Option<&str>,
+        _: extensions::NextExecute<'_>,
+    ) -> async_graphql::Response {
+        async_graphql::Response::default()
+    }
+}
+
+/// The schema as SDL: what `schema.graphql` holds.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_enum_items().prefer_single_line_descriptions();
+    let sdl = schema().sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}

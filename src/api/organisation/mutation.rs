@@ -1,0 +1,494 @@
+//! Managing the organisation, its locations and its staff.
+
+use super::AddressInput;
+use crate::access::one_time::OneTimeToken;
+use crate::access::{Scope, password};
+use crate::error::Error;
+use crate::ids;
+use crate::ledger::Event;
+use crate::operation::{Inputs, Running, patched, transaction};
+use crate::organisation::store::{self, Joining};
+use crate::organisation::{Location, Organisation, Staff, is_time_zone};
+use crate::record::Stamp;
+use crate::scalars::DateTime;
+use crate::vocabulary::{Action, RecordKind, StaffRole};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use futures::future::BoxFuture;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+/// Changes the organisation. An absent field stays.
+#[derive(InputObject)]
+pub struct UpdateOrganisationInput {
+    /// The version that was read.
+    expected_version: i32,
+    /// Its new name.
+    name: Option<String>,
+    /// The roles that must sign in with a second factor, all of them: from their next request on, who has none may do
+    /// nothing but set one up.
+    second_factor_roles: Option<Vec<StaffRole>>,
+}
+
+/// The changed organisation.
+#[derive(SimpleObject)]
+pub struct UpdateOrganisationPayload {
+    /// It, after the change.
+    organisation: Organisation,
+}
+
+/// Adds a clinic.
+#[derive(InputObject)]
+pub struct AddLocationInput {
+    /// An id the client made (`location_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// Its name, unique in the organisation.
+    name: String,
+    /// IANA time zone, such as Europe/Madrid.
+    time_zone: String,
+    /// Where it is.
+    address: Option<AddressInput>,
+    /// E.164 number.
+    phone: Option<String>,
+}
+
+/// The added clinic.
+#[derive(SimpleObject)]
+pub struct AddLocationPayload {
+    /// It.
+    location: Location,
+}
+
+/// Changes a clinic. An absent field stays, null clears.
+#[derive(InputObject)]
+pub struct UpdateLocationInput {
+    /// `location_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// Its new name.
+    name: Option<String>,
+    /// Its new IANA time zone.
+    time_zone: Option<String>,
+    /// Where it is.
+    address: MaybeUndefined<AddressInput>,
+    /// E.164 number.
+    phone: MaybeUndefined<String>,
+    /// Whether new records may name it.
+    active: Option<bool>,
+}
+
+/// The changed clinic.
+#[derive(SimpleObject)]
+pub struct UpdateLocationPayload {
+    /// It, after the change.
+    location: Location,
+}
+
+/// Adds somebody to the staff.
+#[derive(InputObject)]
+pub struct AddStaffInput {
+    /// An id the client made (`staff_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// The e-mail they sign in with.
+    email: String,
+    /// The name others see.
+    display_name: String,
+    /// What they may do.
+    role: StaffRole,
+    /// Professional licence.
+    licence_number: Option<String>,
+    /// The first password of a new account, at least 12 characters and hard to guess: then they have their place at once.
+    /// Absent: they get an invitation and choose their own. Somebody who works elsewhere already keeps theirs, and enters by
+    /// signing in with it and with this organisation's id; the answer is the same.
+    #[graphql(secret)]
+    password: Option<String>,
+}
+
+/// The added staff member.
+#[derive(SimpleObject)]
+pub struct AddStaffPayload {
+    /// They. `joinedAt` is null until they accept an invitation.
+    staff: Staff,
+    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where a password was given, and
+    /// when a retry finds them added already: createInvitationLink makes another.
+    invitation_token: Option<String>,
+    /// When it holds no more: after 7 days. Null without one.
+    invitation_expires_at: Option<DateTime>,
+}
+
+/// Invites somebody again.
+#[derive(InputObject)]
+pub struct CreateInvitationLinkInput {
+    /// `staff_…`
+    staff_id: ID,
+}
+
+/// An invitation.
+#[derive(SimpleObject)]
+pub struct CreateInvitationLinkPayload {
+    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else.
+    token: String,
+    /// When it holds no more: after 7 days.
+    expires_at: DateTime,
+    /// Whom it invites.
+    staff: Staff,
+}
+
+/// Changes a staff member. An absent field stays, null clears. Holds from their next request on.
+#[derive(InputObject)]
+pub struct UpdateStaffInput {
+    /// `staff_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The name others see.
+    display_name: Option<String>,
+    /// What they may do.
+    role: Option<StaffRole>,
+    /// Professional licence.
+    licence_number: MaybeUndefined<String>,
+    /// Whether they may sign in.
+    active: Option<bool>,
+}
+
+/// The changed staff member.
+#[derive(SimpleObject)]
+pub struct UpdateStaffPayload {
+    /// They, after the change.
+    staff: Staff,
+}
+
+/// Makes a link by which a staff member sets a new password.
+#[derive(InputObject)]
+pub struct CreatePasswordResetLinkInput {
+    /// `staff_…`
+    staff_id: ID,
+}
+
+/// A one-time link to set a new password.
+#[derive(SimpleObject)]
+pub struct CreatePasswordResetLinkPayload {
+    /// For resetPassword; it is shown this once. Hand it to them and nobody else.
+    token: String,
+    /// When it holds no more: after an hour.
+    expires_at: DateTime,
+    /// Whose password it sets.
+    staff: Staff,
+}
+
+/// Signs a staff member out of this organisation everywhere.
+#[derive(InputObject)]
+pub struct RevokeStaffSignInsInput {
+    /// `staff_…`
+    staff_id: ID,
+}
+
+/// The staff member whose sign-ins have ended.
+#[derive(SimpleObject)]
+pub struct RevokeStaffSignInsPayload {
+    /// They.
+    staff: Staff,
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct OrganisationMutation;
+
+#[Object]
+impl OrganisationMutation {
+    /// Renames the organisation, or says which roles must have a second factor.
+    async fn update_organisation(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateOrganisationInput,
+    ) -> Result<UpdateOrganisationPayload> {
+        let mut inputs = Inputs::new();
+        let name = input.name.as_deref().map(|name| inputs.text("name", name, 200));
+        let roles = input.second_factor_roles.map(|roles| BTreeSet::from_iter(roles).into_iter().collect());
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let organisation = operation
+            .mutate(
+                operation.retry(ctx, None)?,
+                transaction(|scope| Box::pin(store::change(scope, name, roles, input.expected_version))),
+            )
+            .await?;
+        Ok(UpdateOrganisationPayload { organisation })
+    }
+
+    /// Adds a clinic to the organisation.
+    async fn add_location(&self, ctx: &Context<'_>, input: AddLocationInput) -> Result<AddLocationPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.new_id(RecordKind::Location, input.id.as_ref());
+        let name = inputs.text("name", &input.name, 200);
+        check_time_zone(&mut inputs, &input.time_zone);
+        let address = input.address.as_ref().map(|address| address.read(&mut inputs, "address"));
+        let phone = inputs.phone("phone", input.phone.as_deref());
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let location = operation
+            .mutate(
+                operation.retry(ctx, input.id.as_ref())?,
+                transaction(|scope| {
+                    Box::pin(async move {
+                        let stamp = Stamp::new(scope.viewer().staff, ids::now());
+                        let location =
+                            Location { id, name, time_zone: input.time_zone, address, phone, active: true, stamp };
+                        store::add_location(scope, &location).await?;
+                        Ok(location)
+                    })
+                }),
+            )
+            .await?;
+        Ok(AddLocationPayload { location })
+    }
+
+    /// Changes a clinic.
+    async fn update_location(&self, ctx: &Context<'_>, input: UpdateLocationInput) -> Result<UpdateLocationPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Location, &input.id);
+        let name = input.name.as_deref().map(|name| inputs.text("name", name, 200));
+        if let Some(zone) = &input.time_zone {
+            check_time_zone(&mut inputs, zone);
+        }
+        let address = input.address.map_value(|address| address.read(&mut inputs, "address"));
+        let phone = inputs.patch("phone", input.phone, |inputs, path, text| inputs.phone(path, Some(&text)));
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let location = operation
+            .mutate(
+                operation.retry(ctx, None)?,
+                transaction(move |scope| {
+                    Box::pin(async move {
+                        let before = store::location(scope, id).await?;
+                        let after = Location {
+                            id,
+                            name: name.unwrap_or(before.name),
+                            time_zone: input.time_zone.unwrap_or(before.time_zone),
+                            address: patched(address, before.address),
+                            phone: patched(phone, before.phone),
+                            active: input.active.unwrap_or(before.active),
+                            stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
+                        };
+                        if before.stamp.version != input.expected_version {
+                            return Err(Error::stale("location", input.expected_version, before.stamp.version));
+                        }
+                        store::save_location(scope, &after, input.expected_version).await?;
+                        Ok(after)
+                    })
+                }),
+            )
+            .await?;
+        Ok(UpdateLocationPayload { location })
+    }
+
+    /// Adds somebody to the staff. They have no place here and their account is as it was until they accept the invitation
+    /// (acceptInvitation), unless a password was given. The answer is the same whether or not the e-mail has an account.
+    async fn add_staff(&self, ctx: &Context<'_>, input: AddStaffInput) -> Result<AddStaffPayload> {
+        let operation = ctx.operation()?;
+        // Before anything that costs: judging a password does.
+        operation.reader().await?.viewer().check(Action::Create, RecordKind::Staff)?;
+        operation.close_reader().await;
+        let mut inputs = Inputs::new();
+        let id = inputs.new_id(RecordKind::Staff, input.id.as_ref());
+        let email = inputs.email("email", Some(&input.email));
+        let display_name = inputs.text("displayName", &input.display_name, 200);
+        let licence_number = inputs.opt_text("licenceNumber", input.licence_number.as_deref(), 100);
+        let joining = if input.password.is_some() { Joining::WithPassword } else { Joining::ByInvitation };
+        let password = input.password.unwrap_or_else(password::generate);
+        let about = vec![input.email.clone(), display_name.clone()];
+        if let Some(fault) = password::judge(password.clone(), about).await? {
+            inputs.fault("password", fault);
+        }
+        let Some(email) = email else {
+            inputs.fault("email", "must not be empty");
+            inputs.finish()?;
+            return Err(Error::input("input.email", "must not be empty").into());
+        };
+        inputs.finish()?;
+        let hash = password::hash(password).await?;
+        let made = Arc::new(OnceLock::new());
+        let keep = Arc::clone(&made);
+        let staff = operation
+            .mutate(
+                operation.retry(ctx, input.id.as_ref())?,
+                transaction(move |scope| {
+                    Box::pin(async move {
+                        let member = Staff {
+                            id,
+                            account_id: uuid::Uuid::nil(),
+                            email,
+                            role: input.role,
+                            display_name,
+                            licence_number,
+                            active: true,
+                            invited_at: None,
+                            joined_at: None,
+                            stamp: Stamp::new(scope.viewer().staff, ids::now()),
+                        };
+                        let (member, invitation) = store::add_staff(scope, member, &hash, joining).await?;
+                        if let Some(invitation) = invitation {
+                            let _ = keep.set(invitation);
+                        }
+                        Ok(member)
+                    })
+                }),
+            )
+            .await?;
+        let invitation = made.get();
+        Ok(AddStaffPayload {
+            staff,
+            invitation_token: invitation.map(|it| it.token.clone()),
+            invitation_expires_at: invitation.map(|it| DateTime(it.expires_at)),
+        })
+    }
+
+    /// Invites somebody again who was added and has not accepted: by a new one-time link, which holds for 7 days and takes
+    /// the place of the earlier one. BAD_USER_INPUT for who has accepted or is not active.
+    async fn create_invitation_link(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateInvitationLinkInput,
+    ) -> Result<CreateInvitationLinkPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
+        inputs.finish()?;
+        let (link, staff) = one_time_link(ctx, move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                store::invite_again(scope, id).await
+            })
+        })
+        .await?;
+        Ok(CreateInvitationLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
+    }
+
+    /// Changes a staff member's role, name, licence or access.
+    async fn update_staff(&self, ctx: &Context<'_>, input: UpdateStaffInput) -> Result<UpdateStaffPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Staff, &input.id);
+        let display_name = input.display_name.as_deref().map(|name| inputs.text("displayName", name, 200));
+        let licence = inputs.patch_text("licenceNumber", input.licence_number, 100);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let staff = operation
+            .mutate(
+                operation.retry(ctx, None)?,
+                transaction(move |scope| {
+                    Box::pin(async move {
+                        let before = store::staff_member(scope, id).await?;
+                        if before.stamp.version != input.expected_version {
+                            return Err(Error::stale("staff member", input.expected_version, before.stamp.version));
+                        }
+                        let after = Staff {
+                            display_name: display_name.unwrap_or_else(|| before.display_name.clone()),
+                            role: input.role.unwrap_or(before.role),
+                            licence_number: patched(licence, before.licence_number.clone()),
+                            active: input.active.unwrap_or(before.active),
+                            stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
+                            ..before.clone()
+                        };
+                        if after.role != before.role || !after.active || !before.active {
+                            store::save_rights(scope, &before, &after, input.expected_version).await?;
+                        } else {
+                            store::save_staff(scope, &after, input.expected_version).await?;
+                        }
+                        Ok(after)
+                    })
+                }),
+            )
+            .await?;
+        Ok(UpdateStaffPayload { staff })
+    }
+
+    /// Makes a one-time link by which a staff member sets a new password: nobody else gets to know it. It holds for an
+    /// hour and takes the place of earlier ones; sign-ins and second factor stay until it is used. FORBIDDEN for an
+    /// account that works in other organisations too: they would be opened with it. BAD_USER_INPUT for who has not accepted
+    /// their invitation or is not active.
+    async fn create_password_reset_link(
+        &self,
+        ctx: &Context<'_>,
+        input: CreatePasswordResetLinkInput,
+    ) -> Result<CreatePasswordResetLinkPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let (member, org) = {
+            let mut scope = operation.reader().await?;
+            scope.viewer().check(Action::Update, RecordKind::Staff)?;
+            (store::staff_member(&mut scope, id).await?, scope.org())
+        };
+        operation.close_reader().await;
+        // What changes after this is asked again when the link is used.
+        let active_in = operation.service().doorkeeper.active_in(member.account_id).await?;
+        store::may_have_password_link(&member, org, &active_in)?;
+        let (link, staff) = one_time_link(ctx, move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                let member = store::staff_member(scope, id).await?;
+                store::make_password_link(scope, &member).await
+            })
+        })
+        .await?;
+        Ok(CreatePasswordResetLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
+    }
+
+    /// Signs a staff member out of this organisation everywhere: it holds from their next request on.
+    async fn revoke_staff_sign_ins(
+        &self,
+        ctx: &Context<'_>,
+        input: RevokeStaffSignInsInput,
+    ) -> Result<RevokeStaffSignInsPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("staffId", RecordKind::Staff, &input.staff_id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                let member = store::staff_member(scope, id).await?;
+                store::end_sign_ins(scope, &member).await
+            })
+        });
+        let staff = operation.mutate(operation.retry(ctx, None)?, work).await?;
+        let viewer = operation.reader().await.map(|reader| reader.viewer());
+        // An admin who signed themself out is not there any more to be asked; their sign-in is forgotten with the refusal.
+        if let Ok(viewer) = viewer {
+            operation.log(viewer.org, viewer.staff, Event::SignInRevoked, Vec::new()).await?;
+        }
+        Ok(RevokeStaffSignInsPayload { staff })
+    }
+}
+
+/// Runs what makes a link for a staff member. No retry: a second try makes another, and the first holds no more.
+async fn one_time_link(
+    ctx: &Context<'_>,
+    making: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, crate::error::Result<(OneTimeToken, Staff)>>
+    + Send
+    + 'static,
+) -> Result<(OneTimeToken, Staff)> {
+    let made = Arc::new(OnceLock::new());
+    let keep = Arc::clone(&made);
+    let staff = ctx
+        .operation()?
+        .mutate(
+            None,
+            transaction(move |scope| {
+                Box::pin(async move {
+                    let (link, after) = making(scope).await?;
+                    let _ = keep.set(link);
+                    Ok(after)
+                })
+            }),
+        )
+        .await?;
+    let link = made.get().ok_or_else(|| Error::Internal("a link that was just made is gone".to_owned()))?;
+    Ok((link.clone(), staff))
+}
+
+fn check_time_zone(inputs: &mut Inputs, zone: &str) {
+    if !is_time_zone(zone) {
+        inputs.fault("timeZone", "is not an IANA time zone: use a name such as Europe/Madrid");
+    }
+}

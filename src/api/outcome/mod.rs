@@ -1,0 +1,231 @@
+//! Outcome assessments in the API: the record, scales and series, queries and links.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::error::Error;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::outcome::{
+    BestPair, Better, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeScale, OutcomeSeries, RaterRole,
+    ScaleLabel, scale, scales,
+};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::scalars::{DateTime, Decimal};
+use crate::session::{TreatmentSession, loader as sessions};
+use crate::vocabulary::{BodyArea, RecordKind};
+use async_graphql::{Context, ID, Object, Result};
+
+impl Listed for OutcomeAssessment {
+    const NAME: &'static str = "OutcomeAssessment";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// What a score means.
+#[Object(name = "OutcomeScaleLabel")]
+impl ScaleLabel {
+    /// The score.
+    async fn score(&self) -> Decimal {
+        Decimal(self.score)
+    }
+    /// In words.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A version of a scale that outcomes are scored on.
+#[Object]
+impl OutcomeScale {
+    /// Its code, such as `gais`: the same for all its versions.
+    async fn code(&self) -> &str {
+        &self.code
+    }
+    /// Its version. Scores of two versions are never compared.
+    async fn version(&self) -> &str {
+        &self.version
+    }
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// The least score.
+    async fn min(&self) -> Decimal {
+        Decimal(self.min)
+    }
+    /// The greatest score.
+    async fn max(&self) -> Decimal {
+        Decimal(self.max)
+    }
+    /// The step from one score to the next.
+    async fn step(&self) -> Decimal {
+        Decimal(self.step)
+    }
+    /// Which scores are better.
+    async fn better(&self) -> Better {
+        self.better
+    }
+    /// The unit of a score, such as `hairs/cm²`; null for grades.
+    async fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+    /// What scores mean, where they have words.
+    async fn labels(&self) -> &[ScaleLabel] {
+        &self.labels
+    }
+    /// Where it is from.
+    async fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+/// An outcome assessment: what came of a treatment, scored on a scale.
+#[Object]
+impl OutcomeAssessment {
+    /// Typed id, `outcome_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::OutcomeAssessment, self.id)
+    }
+    /// Whose.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// Of which plan, `plan_…`.
+    async fn plan_id(&self) -> Option<ID> {
+        self.plan_id.map(|id| global_id(RecordKind::TreatmentPlan, id))
+    }
+    /// After which session.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
+        Some(sessions::session_of_record(ctx, self.session_id?).await)
+    }
+    /// The scale, in the version that was used.
+    async fn scale(&self) -> Result<&'static OutcomeScale> {
+        Ok(scale(&self.scale, &self.scale_version).map_err(|(_, why)| Error::Internal(why))?)
+    }
+    /// Where.
+    async fn area(&self) -> Option<BodyArea> {
+        self.area
+    }
+    /// The score; `scale` says which are better.
+    async fn score(&self) -> Decimal {
+        Decimal(self.score)
+    }
+    /// Who scored.
+    async fn rater_role(&self) -> RaterRole {
+        self.rater_role
+    }
+    /// The staff member who scored; null for the patient.
+    async fn rater(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.rater_id).await
+    }
+    /// When it was scored.
+    async fn assessed_at(&self) -> DateTime {
+        DateTime(self.assessed_at)
+    }
+    /// The earlier photo that it was compared with, `photo_…`.
+    async fn compared_with_photo_id(&self) -> Option<ID> {
+        self.compared_with_photo_id.map(|id| global_id(RecordKind::Photo, id))
+    }
+    /// The photo that was scored, `photo_…`.
+    async fn photo_id(&self) -> Option<ID> {
+        self.photo_id.map(|id| global_id(RecordKind::Photo, id))
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    /// Whether it was made in error: kept, and out of every series.
+    async fn entered_in_error(&self) -> bool {
+        self.entered_in_error
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// The two assessments of a series between which the patient gained most: the pair to show.
+#[Object(name = "OutcomePair")]
+impl BestPair {
+    /// The earlier one.
+    async fn before(&self) -> &OutcomeAssessment {
+        &self.before
+    }
+    /// The later, better one.
+    async fn after(&self) -> &OutcomeAssessment {
+        &self.after
+    }
+    /// The later score less the earlier: below 0 is a gain where lower scores are better.
+    async fn change(&self) -> Decimal {
+        Decimal(self.after.score - self.before.score)
+    }
+}
+
+/// Assessments on one version of a scale by raters of one role, in the order of time; at least one.
+#[Object]
+impl OutcomeSeries {
+    /// The scale.
+    async fn scale(&self) -> &OutcomeScale {
+        self.scale
+    }
+    /// The assessments, oldest first.
+    async fn points(&self, ctx: &Context<'_>) -> Result<&[OutcomeAssessment]> {
+        ctx.operation()?.lead_to(self.points.len())?;
+        Ok(&self.points)
+    }
+    /// The newest score less the oldest; null with fewer than two.
+    async fn change_since_first(&self) -> Option<Decimal> {
+        self.change().map(Decimal)
+    }
+    /// Whether the newest score is better than the oldest; null with fewer than two.
+    async fn better(&self) -> Option<bool> {
+        self.is_better()
+    }
+    /// The pair with the greatest gain; null where nothing got better.
+    async fn best_pair(&self) -> Option<BestPair> {
+        self.best()
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct OutcomeQuery;
+
+#[Object]
+impl OutcomeQuery {
+    /// The scales that outcomes are scored on, each in all its versions.
+    async fn outcome_scales(&self, ctx: &Context<'_>) -> Result<&'static [OutcomeScale]> {
+        // They are no secret; who asks is signed in all the same, as for everything.
+        drop(ctx.operation()?.reader().await?);
+        Ok(scales())
+    }
+
+    /// An outcome assessment; null with NOT_FOUND if there is none with this id.
+    async fn outcome_assessment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`outcome_…`")] id: ID,
+    ) -> Option<Result<OutcomeAssessment>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Outcome assessments, newest first unless asked otherwise, without those entered in error unless the filter asks
+    /// for them. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn outcome_assessments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OutcomeOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<OutcomeAssessment>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

@@ -1,0 +1,557 @@
+//! Patients in the API: the record, its queries and the links to what belongs to it.
+
+pub mod mutation;
+
+use super::privacy::access_log::{self, PatientAccessFilter};
+use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
+use crate::aftercare::{self, AftercareNote};
+use crate::api::history::history;
+use crate::care::loader::{self as care, Aftercare};
+use crate::chart::{self, TimelineEntry, TimelineFilter};
+use crate::consent::{Consent, ConsentFilter, ConsentOrder};
+use crate::consultation::{self, Consultation};
+use crate::custody::LegalHold;
+use crate::error::Error;
+use crate::health::{self, HealthEntry};
+use crate::ids;
+use crate::ledger::RecordVersion;
+use crate::merge::PatientMerge;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
+use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
+use crate::patient::{
+    EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
+};
+use crate::photo::{self, Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
+use crate::plan::{self, TreatmentPlan};
+use crate::privacy::looks::AccessEntry;
+use crate::privacy::{EmergencyAccess, PatientRestriction, loader as privacy};
+use crate::recall::{Recall, RecallFilter, RecallOrder};
+use crate::record::Address;
+use crate::scalars::{Date, DateTime};
+use crate::session::{self, TreatmentSession};
+use crate::vocabulary::{BodyArea, FitzpatrickType, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+impl Listed for Patient {
+    const NAME: &'static str = "Patient";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// A name as on the identity document.
+#[Object]
+impl PersonName {
+    /// Given name.
+    async fn given(&self) -> &str {
+        &self.given
+    }
+    /// Middle names.
+    async fn middle(&self) -> Option<&str> {
+        self.middle.as_deref()
+    }
+    /// Family name.
+    async fn family(&self) -> &str {
+        &self.family
+    }
+}
+
+/// Whom to call in an emergency.
+#[Object]
+impl EmergencyContact {
+    /// Their name.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// What they are to the patient.
+    async fn relationship(&self) -> Option<&str> {
+        self.relationship.as_deref()
+    }
+    /// E.164 number.
+    async fn phone(&self) -> &str {
+        &self.phone
+    }
+}
+
+/// The skin type, with who assessed it and when.
+#[Object]
+impl SkinType {
+    /// Fitzpatrick phototype, I to VI.
+    async fn fitzpatrick_type(&self) -> FitzpatrickType {
+        self.fitzpatrick
+    }
+    /// When it was assessed.
+    async fn assessed_on(&self) -> Option<Date> {
+        self.assessed_on.map(Date)
+    }
+    /// By whom.
+    async fn assessed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.assessed_by).await
+    }
+}
+
+/// A patient of the organisation.
+#[Object]
+impl Patient {
+    /// Typed id, `patient_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Patient, self.id)
+    }
+    /// Human-readable number, unique in the organisation.
+    async fn chart_number(&self) -> &str {
+        &self.chart_number
+    }
+    /// The name to show: the preferred one with the family name, else the legal one.
+    async fn display_name(&self) -> String {
+        self.shown_name()
+    }
+    /// As on the identity document.
+    async fn legal_name(&self) -> &PersonName {
+        &self.legal_name
+    }
+    /// What they want to be called.
+    async fn preferred_name(&self) -> Option<&str> {
+        self.preferred_name.as_deref()
+    }
+    /// Date of birth.
+    async fn birth_date(&self) -> Date {
+        Date(self.birth_date)
+    }
+    /// Sex at birth.
+    async fn sex_at_birth(&self) -> Option<SexAtBirth> {
+        self.sex_at_birth
+    }
+    /// Gender, in the patient's words.
+    async fn gender(&self) -> Option<&str> {
+        self.gender.as_deref()
+    }
+    /// Pronouns, in the patient's words.
+    async fn pronouns(&self) -> Option<&str> {
+        self.pronouns.as_deref()
+    }
+    /// E-mail.
+    async fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+    /// E.164 number.
+    async fn phone(&self) -> Option<&str> {
+        self.phone.as_deref()
+    }
+    /// Where they live.
+    async fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+    /// Whom to call in an emergency.
+    async fn emergency_contact(&self) -> Option<&EmergencyContact> {
+        self.emergency_contact.as_ref()
+    }
+    /// Fitzpatrick phototype, I to VI; `skinType` says who assessed it.
+    async fn fitzpatrick_type(&self) -> Option<FitzpatrickType> {
+        self.skin_type.as_ref().map(|skin| skin.fitzpatrick)
+    }
+    /// The skin type, with who assessed it and when.
+    async fn skin_type(&self) -> Option<&SkinType> {
+        self.skin_type.as_ref()
+    }
+    /// How they stand.
+    async fn status(&self) -> PatientStatus {
+        self.status
+    }
+    /// Why they were archived or restored.
+    async fn status_reason(&self) -> Option<&str> {
+        self.status_reason.as_deref()
+    }
+    /// The patient that a merged one became.
+    async fn merged_into(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
+        loader::patient(ctx, self.merged_into?).await
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When they were registered.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When this entry was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// Health history, newest first, whole. Null with FORBIDDEN for roles that see no clinical record.
+    async fn health_history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "With entries that were made in error.", default = false)] include_entered_in_error: bool,
+    ) -> Option<Result<Vec<HealthEntry>>> {
+        Some(health::loader::of_patient(ctx, self.id, include_entered_in_error).await)
+    }
+    /// Consultations, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn consultations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<consultation::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<consultation::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Consultation>>> {
+        let window = PageArguments { first, after, last, before };
+        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        Some(consultation::loader::of_patient(ctx, self.id, filter, order, window).await)
+    }
+    /// Treatment sessions, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<session::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<session::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentSession>>> {
+        let window = PageArguments { first, after, last, before };
+        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        Some(session::loader::of_patient(ctx, self.id, filter, order, window).await)
+    }
+    /// Aftercare notes, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn aftercare_notes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<AftercareNote>>> {
+        let window = PageArguments { first, after, last, before };
+        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        Some(aftercare::loader::of_patient(ctx, self.id, filter, order, window).await)
+    }
+    /// What holds after their sessions of the last 60 days at a moment, the latest session first. Null with FORBIDDEN for
+    /// roles that see no clinical record.
+    async fn aftercare(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
+    ) -> Option<Result<Vec<Aftercare>>> {
+        Some(care::aftercare_of_patient(ctx, self.id, at.map_or_else(chrono::Utc::now, |at| at.0)).await)
+    }
+    /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn treatment_plans(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<plan::PlanFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<plan::PlanOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentPlan>>> {
+        let window = PageArguments { first, after, last, before };
+        let condition = filter.unwrap_or_default().read();
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Consents, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn consents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<ConsentOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Consent>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Outcome assessments, newest first unless asked otherwise, without those entered in error unless the filter asks for
+    /// them. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn outcomes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OutcomeOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<OutcomeAssessment>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// The outcome assessments of one scale in the order of time, with the change since the first and the best pair. A
+    /// series never mixes versions of the scale or roles of raters: where there are several, BAD_USER_INPUT names the
+    /// arguments to choose by and what there is. Null where there is no such assessment; with FORBIDDEN for roles that
+    /// see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn outcome_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Code of the scale, as in `outcomeScales`.")] scale: String,
+        #[graphql(desc = "Version of the scale; needed if several were used.")] scale_version: Option<String>,
+        #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
+        #[graphql(desc = "By raters of this role only; needed if several rated.")] rater_role: Option<RaterRole>,
+        #[graphql(desc = "Of this plan only, `plan_…`.")] plan_id: Option<ID>,
+    ) -> Option<Result<OutcomeSeries>> {
+        let found = async {
+            let plan = plan_id.map(|id| ids::argument("planId", RecordKind::TreatmentPlan, &id)).transpose()?;
+            let choice = outcome::SeriesChoice { scale, scale_version, area, rater_role, plan_id: plan };
+            let all = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", self.id)).await?;
+            Ok(outcome::series_of(all, &choice)?)
+        };
+        found.await.transpose()
+    }
+    /// Adverse events, the latest onset first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical
+    /// record.
+    #[allow(clippy::too_many_arguments)]
+    async fn adverse_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<AdverseEvent>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Recalls, the first due first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn recalls(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<RecallOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Recall>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Every record of every kind on one line, newest first. Null with FORBIDDEN for roles that may not see every kind
+    /// that is asked for.
+    #[allow(clippy::too_many_arguments)]
+    async fn timeline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<TimelineFilter>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TimelineEntry>>> {
+        let window = PageArguments { first, after, last, before };
+        Some(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window).await)
+    }
+    /// Merges of this patient, newest first: those of others into them, and theirs into another. Null with FORBIDDEN for
+    /// roles that see none.
+    async fn merges(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientMerge>>> {
+        let found = async {
+            let mut merges: Vec<PatientMerge> = listing::whole(ctx, ("into_id", self.id)).await?;
+            merges.extend(listing::whole::<PatientMerge>(ctx, ("from_id", self.id)).await?);
+            merges.sort_by_key(|merge| std::cmp::Reverse((merge.merged_at, merge.id)));
+            Ok(merges)
+        };
+        Some(found.await)
+    }
+    /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
+    async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Whether the record is restricted: then it is shown to those alone who state why they need it (`Access-Reason`), or
+    /// have emergency access.
+    async fn restricted(&self, ctx: &Context<'_>) -> Result<bool> {
+        privacy::is_restricted(ctx, self.id).await
+    }
+    /// Restrictions of this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
+    async fn restrictions(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientRestriction>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Emergency access to this record, newest first. Null with FORBIDDEN for all but admins and auditors.
+    async fn emergency_accesses(&self, ctx: &Context<'_>) -> Option<Result<Vec<EmergencyAccess>>> {
+        Some(listing::whole(ctx, ("patient_id", self.id)).await)
+    }
+    /// Who looked at this patient, or at one who was merged into them, newest first. Asking for it is such a look too.
+    /// Null with FORBIDDEN for all but admins and auditors.
+    async fn access_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PatientAccessFilter>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<AccessEntry>>> {
+        Some(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after).await)
+    }
+    /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Photo>>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    }
+    /// Stored photos from before and after a treatment that can be laid side by side: of the same area and side, from the
+    /// same view, and about as far away. By area, side and view, then by time. Null with FORBIDDEN for roles that see no
+    /// clinical record.
+    async fn photo_pairs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
+        #[graphql(desc = "From this view only.")] view: Option<PhotoView>,
+    ) -> Option<Result<Vec<PhotoPair>>> {
+        let found = async {
+            let photos = listing::whole::<Photo>(ctx, ("patient_id", self.id)).await?;
+            let wanted = |photo: &Photo| {
+                area.is_none_or(|area| photo.area == area) && view.is_none_or(|view| photo.view == view)
+            };
+            let pairs = photo::pairs(&photos, wanted);
+            ctx.operation()?.lead_to(pairs.len().saturating_mul(2))?;
+            Ok(pairs)
+        };
+        Some(found.await)
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Patient, self.id, first, after).await
+    }
+}
+
+/// What to keep of the list of patients.
+#[derive(InputObject, Default)]
+pub struct PatientFilter {
+    /// Of these statuses. Absent: active and archived ones.
+    status: Option<Vec<PatientStatus>>,
+    /// With a treatment session at or after this moment. For roles that see clinical records.
+    has_session_since: Option<DateTime>,
+    /// Born on this day.
+    birth_date: Option<Date>,
+    /// Registered or changed at or after this moment.
+    updated_since: Option<DateTime>,
+}
+
+/// The order of the list of patients.
+#[derive(InputObject)]
+pub struct PatientOrder {
+    /// What to sort by.
+    field: store::OrderField,
+    /// Which end first.
+    #[graphql(default_with = "Direction::Asc")]
+    direction: Direction,
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct PatientQuery;
+
+#[Object]
+impl PatientQuery {
+    /// A patient; null with NOT_FOUND if there is none with this id.
+    async fn patient(&self, ctx: &Context<'_>, #[graphql(desc = "`patient_…`")] id: ID) -> Option<Result<Patient>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::Patient, &id)?;
+            Ok(store::patient(&mut *ctx.operation()?.reader().await?, id).await?)
+        };
+        Some(found.await)
+    }
+
+    /// The patients: by name unless asked otherwise, or by relevance for a search.
+    #[allow(clippy::too_many_arguments)]
+    async fn patients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Part of a name, phone, e-mail or chart number, misspelt a little if need be; at most 100 characters."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PatientFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PatientOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Patient>> {
+        let filter = filter.unwrap_or_default();
+        let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) if text.chars().count() > search::LONGEST_QUERY => {
+                return Err(Error::input("search", "has over 100 characters: search by part of it").into());
+            }
+            Some(text) => {
+                let query = search::query(text);
+                Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
+            }
+        };
+        let (field, direction) = match order_by {
+            Some(order) => (order.field, order.direction),
+            None if searched.is_some() => (store::OrderField::Relevance, Direction::Desc),
+            None => (store::OrderField::Name, Direction::Asc),
+        };
+        if field == store::OrderField::Relevance && searched.is_none() {
+            return Err(Error::input("orderBy.field", "RELEVANCE goes with a search text").into());
+        }
+        let filter = store::Filter {
+            search: searched,
+            statuses: filter.status.unwrap_or_default(),
+            session_since: filter.has_session_since.map(|time| time.0),
+            birth_date: filter.birth_date.map(|date| date.0),
+            updated_since: filter.updated_since.map(|time| time.0),
+        };
+        let order = store::order(field, direction);
+        let window = PageArguments { first, after, last, before }.window::<Patient>(ctx, &order).await?;
+        let page = store::page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
+        let keys: std::collections::HashMap<_, _> =
+            page.rows.iter().map(|found| (found.0.id, store::key(field, found))).collect();
+        let count = counter(move |operation| {
+            let filter = filter.clone();
+            async move { store::count(&mut *operation.reader().await?, &filter).await }
+        });
+        let page = page.map(|(patient, _)| patient);
+        Ok(Connection::new(
+            page,
+            &order,
+            |patient| keys.get(&patient.id).cloned().unwrap_or((crate::page::Key::Number(0), patient.id)),
+            count,
+        ))
+    }
+}

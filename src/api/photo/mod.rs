@@ -1,0 +1,262 @@
+//! Photos in the API: the record, links to its bytes, its queries.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::ids;
+use crate::objects::{Pass, Reading, Use};
+use crate::operation::Running;
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::photo::{
+    MediaType, Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoPhase, PhotoPurpose, PhotoStatus, PhotoView, link_until,
+    loader,
+};
+use crate::scalars::DateTime;
+use crate::session::{TreatmentSession, loader as sessions};
+use crate::vocabulary::{BodyArea, RecordKind, Side};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+
+impl Listed for Photo {
+    const NAME: &'static str = "Photo";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// Which bytes of a photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum PhotoSize {
+    /// As it was uploaded, without EXIF and position.
+    Original,
+    /// A JPEG of at most 400 pixels a side.
+    Thumbnail,
+}
+
+/// Why a photo is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum PhotoWithheld {
+    /// The patient has no active consent for this purpose: none was given, it was withdrawn, or it has expired.
+    NoConsent,
+    /// Its bytes are not here: they have not come yet, or never came.
+    NotStored,
+    /// It was entered in error.
+    EnteredInError,
+}
+
+/// A link to a photo's bytes, or why there is none.
+#[derive(SimpleObject)]
+pub struct PhotoLink {
+    /// Fetch it with GET and without a token; null if it is withheld. It is a path of this service, unless the service
+    /// knows its public address. It ends early when the consent is withdrawn or the right to see is lost.
+    url: Option<String>,
+    /// Until when, five minutes from now; null if it is withheld.
+    expires_at: Option<DateTime>,
+    /// Why there is no link; null if there is one.
+    withheld: Option<PhotoWithheld>,
+}
+
+/// A photo before a treatment and one after it of the same area and side, from the same view and about as far away.
+#[Object]
+impl PhotoPair {
+    /// Before: the latest one from before the first photo after the treatment.
+    async fn before(&self) -> &Photo {
+        &self.before
+    }
+    /// After.
+    async fn after(&self) -> &Photo {
+        &self.after
+    }
+    /// Of what.
+    async fn area(&self) -> BodyArea {
+        self.after.area
+    }
+    /// From where.
+    async fn view(&self) -> PhotoView {
+        self.after.view
+    }
+    /// Of which side.
+    async fn side(&self) -> Side {
+        self.after.side
+    }
+    /// Whole days between the two.
+    async fn days_between(&self) -> i64 {
+        self.days()
+    }
+    /// How much farther away the camera was afterwards, cm; null where a distance is not known.
+    async fn distance_difference_cm(&self) -> Option<i32> {
+        self.farther_cm()
+    }
+}
+
+impl Photo {
+    fn withheld(&self) -> Option<PhotoWithheld> {
+        match self.status {
+            PhotoStatus::Stored => None,
+            PhotoStatus::EnteredInError => Some(PhotoWithheld::EnteredInError),
+            PhotoStatus::AwaitingUpload | PhotoStatus::Abandoned => Some(PhotoWithheld::NotStored),
+        }
+    }
+}
+
+/// A photo. Its bytes are behind `link`.
+#[Object]
+impl Photo {
+    /// Typed id, `photo_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Photo, self.id)
+    }
+    /// Of whom.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// Of which session.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
+        Some(sessions::session_of_record(ctx, self.session_id?).await)
+    }
+    /// With which aftercare note, `note_…`.
+    async fn aftercare_note_id(&self) -> Option<ID> {
+        self.aftercare_note_id.map(|id| global_id(RecordKind::AftercareNote, id))
+    }
+    /// Of which adverse event, `adverse_event_…`.
+    async fn adverse_event_id(&self) -> Option<ID> {
+        self.adverse_event_id.map(|id| global_id(RecordKind::AdverseEvent, id))
+    }
+    /// How far it has come.
+    async fn status(&self) -> PhotoStatus {
+        self.status
+    }
+    /// Why it is in error.
+    async fn status_reason(&self) -> Option<&str> {
+        self.status_reason.as_deref()
+    }
+    /// When it was taken.
+    async fn taken_at(&self) -> DateTime {
+        DateTime(self.taken_at)
+    }
+    /// When in the course of the treatment.
+    async fn phase(&self) -> PhotoPhase {
+        self.phase
+    }
+    /// From where.
+    async fn view(&self) -> PhotoView {
+        self.view
+    }
+    /// Of what.
+    async fn area(&self) -> BodyArea {
+        self.area
+    }
+    /// Of which side.
+    async fn side(&self) -> Side {
+        self.side
+    }
+    /// The light.
+    async fn lighting(&self) -> Option<&str> {
+        self.lighting.as_deref()
+    }
+    /// Distance of the camera, cm.
+    async fn distance_cm(&self) -> Option<i16> {
+        self.distance_cm
+    }
+    /// Whether the skin is free of make-up.
+    async fn make_up_free(&self) -> Option<bool> {
+        self.make_up_free
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    /// Until when its bytes could come.
+    async fn upload_expires_at(&self) -> Option<DateTime> {
+        self.upload_expires_at.map(DateTime)
+    }
+    /// When its bytes came.
+    async fn stored_at(&self) -> Option<DateTime> {
+        self.stored_at.map(DateTime)
+    }
+    /// SHA-256 of the bytes as kept, hexadecimal. Not that of the file as sent: EXIF and position are taken out.
+    async fn content_hash(&self) -> Option<&str> {
+        self.content_hash.as_deref()
+    }
+    /// What the bytes are, such as `image/jpeg`.
+    async fn media_type(&self) -> Option<&str> {
+        self.media_type.map(MediaType::as_str)
+    }
+    /// How many bytes.
+    async fn byte_size(&self) -> Option<i32> {
+        self.byte_size
+    }
+    /// Pixels across.
+    async fn width(&self) -> Option<i32> {
+        self.width
+    }
+    /// Pixels down.
+    async fn height(&self) -> Option<i32> {
+        self.height
+    }
+    /// A link to the bytes for a purpose that the patient agrees to now, or why there is none.
+    async fn link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What for.")] purpose: PhotoPurpose,
+        #[graphql(desc = "Which bytes.", default_with = "PhotoSize::Original")] size: PhotoSize,
+    ) -> Option<Result<PhotoLink>> {
+        let link = async {
+            let agreed = match self.withheld() {
+                Some(why) => Err(why),
+                None if loader::agrees(ctx, self.patient_id, purpose).await? => Ok(()),
+                None => Err(PhotoWithheld::NoConsent),
+            };
+            if let Err(why) = agreed {
+                return Ok(PhotoLink { url: None, expires_at: None, withheld: Some(why) });
+            }
+            let operation = ctx.operation()?;
+            let viewer = operation.reader().await?.viewer();
+            let reading = match size {
+                PhotoSize::Original => Reading::Original,
+                PhotoSize::Thumbnail => Reading::Thumbnail,
+            };
+            let pass = Pass {
+                purpose: Use::Read(reading, purpose.into()),
+                holder: operation.holder(&viewer)?,
+                record: self.id,
+                until: link_until(ids::now()),
+            };
+            let url = operation.service().links.address(&pass);
+            Ok(PhotoLink { url: Some(url), expires_at: Some(DateTime(pass.until)), withheld: None })
+        };
+        Some(link.await)
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct PhotoQuery;
+
+#[Object]
+impl PhotoQuery {
+    /// A photo; null with NOT_FOUND if there is none with this id.
+    async fn photo(&self, ctx: &Context<'_>, #[graphql(desc = "`photo_…`")] id: ID) -> Option<Result<Photo>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Photos of all patients, latest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Photo>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

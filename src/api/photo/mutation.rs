@@ -1,0 +1,340 @@
+//! Asking for an upload, changing what is said of a photo, taking one back.
+
+use crate::access::Scope;
+use crate::aftercare::store as notes;
+use crate::error::{self, Error, Faults};
+use crate::ids;
+use crate::objects::{Pass, Use};
+use crate::operation::{Inputs, Running, patched, transaction};
+use crate::page::listing;
+use crate::patient::store as patients;
+use crate::photo::{MOST_BYTES, Photo, PhotoPhase, PhotoStatus, PhotoView, UPLOAD_MINUTES, store};
+use crate::record::Stamp;
+use crate::scalars::DateTime;
+use crate::session::store as sessions;
+use crate::vocabulary::{Action, BodyArea, RecordKind, Side};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use chrono::{SubsecRound, TimeDelta};
+use uuid::Uuid;
+
+/// Says what photo is coming, and asks where its bytes can be sent.
+#[derive(InputObject)]
+pub struct RequestPhotoUploadInput {
+    /// An id the client made (`photo_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// `patient_…`
+    patient_id: ID,
+    /// Of which session of the patient's, `session_…`.
+    session_id: Option<ID>,
+    /// With which aftercare note of the patient's, `note_…`.
+    aftercare_note_id: Option<ID>,
+    /// Of which adverse event of the patient's, `adverse_event_…`.
+    adverse_event_id: Option<ID>,
+    /// When it was taken; now when absent.
+    taken_at: Option<DateTime>,
+    /// When in the course of the treatment.
+    phase: PhotoPhase,
+    /// From where.
+    view: PhotoView,
+    /// Of what.
+    area: BodyArea,
+    /// Of which side.
+    side: Side,
+    /// The light, at most 200 characters.
+    lighting: Option<String>,
+    /// Distance of the camera, cm, 1 to 500.
+    distance_cm: Option<i32>,
+    /// Whether the skin is free of make-up.
+    make_up_free: Option<bool>,
+    /// Remarks, at most 2,000 characters.
+    note: Option<String>,
+}
+
+/// Changes to what is said of a photo. An absent field stays, null clears.
+#[derive(InputObject)]
+pub struct PhotoPatch {
+    /// Of which session of the patient's, `session_…`.
+    session_id: MaybeUndefined<ID>,
+    /// With which aftercare note of the patient's, `note_…`.
+    aftercare_note_id: MaybeUndefined<ID>,
+    /// Of which adverse event of the patient's, `adverse_event_…`.
+    adverse_event_id: MaybeUndefined<ID>,
+    /// When it was taken.
+    taken_at: Option<DateTime>,
+    /// When in the course of the treatment.
+    phase: Option<PhotoPhase>,
+    /// From where.
+    view: Option<PhotoView>,
+    /// Of what.
+    area: Option<BodyArea>,
+    /// Of which side.
+    side: Option<Side>,
+    /// The light, at most 200 characters.
+    lighting: MaybeUndefined<String>,
+    /// Distance of the camera, cm, 1 to 500.
+    distance_cm: MaybeUndefined<i32>,
+    /// Whether the skin is free of make-up.
+    make_up_free: MaybeUndefined<bool>,
+    /// Remarks, at most 2,000 characters.
+    note: MaybeUndefined<String>,
+}
+
+/// Changes what is said of a photo; its bytes never change.
+#[derive(InputObject)]
+pub struct UpdatePhotoInput {
+    /// `photo_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The changes.
+    patch: PhotoPatch,
+}
+
+/// Marks a stored photo as made in error: it is shown no more, its record and bytes stay as evidence.
+#[derive(InputObject)]
+pub struct MarkPhotoEnteredInErrorInput {
+    /// `photo_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// Why, at most 2,000 characters.
+    reason: String,
+}
+
+/// Where to send the bytes.
+#[derive(SimpleObject)]
+pub struct RequestPhotoUploadPayload {
+    /// The photo, still without bytes.
+    photo: Photo,
+    /// Send the bytes here with PUT and without a token. It is a path of this service, unless the service knows its
+    /// public address.
+    upload_url: String,
+    /// Until when, 15 minutes from the request.
+    expires_at: DateTime,
+    /// The most bytes that are taken.
+    max_bytes: i32,
+}
+
+/// The photo.
+#[derive(SimpleObject)]
+pub struct PhotoPayload {
+    /// It.
+    photo: Photo,
+}
+
+const LONGEST_LIGHTING: usize = 200;
+const LONGEST_NOTE: usize = 2000;
+
+impl RequestPhotoUploadInput {
+    fn read(self) -> error::Result<Photo> {
+        let mut inputs = Inputs::new();
+        let now = ids::now();
+        let photo = Photo {
+            id: inputs.new_id(RecordKind::Photo, self.id.as_ref()),
+            patient_id: inputs.id("patientId", RecordKind::Patient, &self.patient_id),
+            session_id: inputs.opt_id("sessionId", RecordKind::TreatmentSession, self.session_id.as_ref()),
+            aftercare_note_id: inputs.opt_id(
+                "aftercareNoteId",
+                RecordKind::AftercareNote,
+                self.aftercare_note_id.as_ref(),
+            ),
+            adverse_event_id: inputs.opt_id("adverseEventId", RecordKind::AdverseEvent, self.adverse_event_id.as_ref()),
+            status: PhotoStatus::AwaitingUpload,
+            status_reason: None,
+            taken_at: self.taken_at.map_or(now, |time| inputs.past_time("takenAt", time.0)),
+            phase: self.phase,
+            view: self.view,
+            area: self.area,
+            side: self.side,
+            lighting: inputs.opt_text("lighting", self.lighting.as_deref(), LONGEST_LIGHTING),
+            distance_cm: inputs.small("distanceCm", self.distance_cm, 1, 500),
+            make_up_free: self.make_up_free,
+            note: inputs.opt_text("note", self.note.as_deref(), LONGEST_NOTE),
+            // Whole seconds, as its address has them.
+            upload_expires_at: Some((now + TimeDelta::minutes(UPLOAD_MINUTES)).trunc_subsecs(0)),
+            stored_at: None,
+            content_hash: None,
+            media_type: None,
+            byte_size: None,
+            width: None,
+            height: None,
+            stamp: Stamp::new(None, now),
+        };
+        inputs.finish()?;
+        Ok(photo)
+    }
+}
+
+impl PhotoPatch {
+    fn apply(self, before: &Photo) -> error::Result<Photo> {
+        let mut inputs = Inputs::new();
+        let mut link = |path: &str, kind: RecordKind, patch: MaybeUndefined<ID>, before: Option<Uuid>| {
+            patched(inputs.patch(path, patch, |inputs, path, id| Some(inputs.id(path, kind, &id))), before)
+        };
+        let session_id = link("patch.sessionId", RecordKind::TreatmentSession, self.session_id, before.session_id);
+        let aftercare_note_id =
+            link("patch.aftercareNoteId", RecordKind::AftercareNote, self.aftercare_note_id, before.aftercare_note_id);
+        let adverse_event_id =
+            link("patch.adverseEventId", RecordKind::AdverseEvent, self.adverse_event_id, before.adverse_event_id);
+        let distance = inputs.patch("patch.distanceCm", self.distance_cm, |inputs, path, distance| {
+            inputs.small(path, Some(distance), 1, 500)
+        });
+        let lighting = inputs.patch_text("patch.lighting", self.lighting, LONGEST_LIGHTING);
+        let note = inputs.patch_text("patch.note", self.note, LONGEST_NOTE);
+        let taken_at = self.taken_at.map(|time| inputs.past_time("patch.takenAt", time.0));
+        inputs.finish()?;
+        Ok(Photo {
+            session_id,
+            aftercare_note_id,
+            adverse_event_id,
+            taken_at: taken_at.unwrap_or(before.taken_at),
+            phase: self.phase.unwrap_or(before.phase),
+            view: self.view.unwrap_or(before.view),
+            area: self.area.unwrap_or(before.area),
+            side: self.side.unwrap_or(before.side),
+            lighting: patched(lighting, before.lighting.clone()),
+            distance_cm: patched(distance, before.distance_cm),
+            make_up_free: patched(self.make_up_free, before.make_up_free),
+            note: patched(note, before.note.clone()),
+            ..before.clone()
+        })
+    }
+}
+
+/// Checks that what a photo names is there and is its patient's.
+async fn check_links(scope: &mut Scope, photo: &Photo, prefix: &str) -> error::Result<()> {
+    let mut faults = Faults::default();
+    let mut note = |field: &str, what: &str, whose: Option<Uuid>| match whose {
+        None => faults.add(format!("{prefix}{field}"), format!("is not {what} of this organisation")),
+        Some(whose) if whose != photo.patient_id => {
+            faults.add(format!("{prefix}{field}"), format!("is {what} of another patient"));
+        }
+        Some(_) => {}
+    };
+    if let Some(session) = photo.session_id {
+        let found = sessions::sessions(scope, &[session]).await?;
+        note("sessionId", "a session", found.first().map(|session| session.patient_id));
+    }
+    if let Some(aftercare) = photo.aftercare_note_id {
+        let found = notes::notes(scope, &[aftercare]).await?;
+        note("aftercareNoteId", "an aftercare note", found.first().map(|note| note.patient_id));
+    }
+    if let Some(event) = photo.adverse_event_id {
+        note("adverseEventId", "an adverse event", store::patient_of_adverse_event(scope, event).await?);
+    }
+    faults.into_result()
+}
+
+async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
+    scope.viewer().check(Action::Create, RecordKind::Photo)?;
+    photo.stamp = Stamp::new(Some(scope.viewer().author()?), ids::now());
+    patients::active_patient(scope, photo.patient_id, "input.patientId").await?;
+    check_links(scope, &photo, "input.").await?;
+    store::photos::add(scope, &photo).await?;
+    Ok(photo)
+}
+
+/// The photo that an edit was made for, if it takes one.
+async fn open(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Photo> {
+    scope.viewer().check(Action::Update, RecordKind::Photo)?;
+    let photo: Photo = listing::one(scope, id).await?;
+    let refused = |why: &str| Err(Error::Conflict { message: why.to_owned(), current_version: None });
+    match photo.status {
+        PhotoStatus::EnteredInError => refused("this photo was entered in error: it takes no change any more"),
+        PhotoStatus::Abandoned => {
+            refused("this photo's upload was given up: ask for a new one with requestPhotoUpload")
+        }
+        PhotoStatus::AwaitingUpload | PhotoStatus::Stored => {
+            error::at_version("photo", photo.stamp.version, expected)?;
+            Ok(photo)
+        }
+    }
+}
+
+async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: PhotoPatch) -> error::Result<Photo> {
+    let before = open(scope, id, expected).await?;
+    let mut after = patch.apply(&before)?;
+    check_links(scope, &after, "input.patch.").await?;
+    after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+    store::photos::save(scope, Action::Update, &after, expected).await?;
+    Ok(after)
+}
+
+async fn take_back(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> error::Result<Photo> {
+    let mut photo = open(scope, id, expected).await?;
+    if photo.status == PhotoStatus::AwaitingUpload {
+        return Err(Error::input("input.id", "has no bytes yet: leave its upload address unused, and it is given up"));
+    }
+    photo.status = PhotoStatus::EnteredInError;
+    photo.status_reason = Some(reason);
+    photo.stamp = photo.stamp.changed(scope.viewer().staff, ids::now());
+    store::photos::save(scope, Action::Update, &photo, expected).await?;
+    Ok(photo)
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct PhotoMutation;
+
+#[Object]
+impl PhotoMutation {
+    /// Adds a photo that awaits its bytes, and gives the address to send them to: JPEG, PNG or WebP, at most 25 MiB, told
+    /// by content. docs/photos.md says what the address answers.
+    async fn request_photo_upload(
+        &self,
+        ctx: &Context<'_>,
+        input: RequestPhotoUploadInput,
+    ) -> Result<RequestPhotoUploadPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let photo = input.read()?;
+        let viewer = std::sync::OnceLock::new();
+        let work = transaction(|scope| {
+            let _ = viewer.set(scope.viewer());
+            Box::pin(request(scope, photo))
+        });
+        let photo = operation.mutate(retry, work).await?;
+        let viewer = match viewer.into_inner() {
+            Some(viewer) => viewer,
+            // A retry: the work of the first try stands.
+            None => operation.reader().await?.viewer(),
+        };
+        let pass = Pass {
+            purpose: Use::Upload,
+            holder: operation.holder(&viewer)?,
+            record: photo.id,
+            until: photo.upload_expires_at.unwrap_or(photo.stamp.created_at),
+        };
+        Ok(RequestPhotoUploadPayload {
+            upload_url: operation.service().links.address(&pass),
+            expires_at: DateTime(pass.until),
+            max_bytes: i32::try_from(MOST_BYTES).unwrap_or(i32::MAX),
+            photo,
+        })
+    }
+
+    /// Changes what is said of a photo.
+    async fn update_photo(&self, ctx: &Context<'_>, input: UpdatePhotoInput) -> Result<PhotoPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Photo, &input.id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(change(scope, id, input.expected_version, input.patch)));
+        Ok(PhotoPayload { photo: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Takes back a photo that was made in error, such as one of another patient. Links to it end at once.
+    async fn mark_photo_entered_in_error(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkPhotoEnteredInErrorInput,
+    ) -> Result<PhotoPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Photo, &input.id);
+        let reason = inputs.text("reason", &input.reason, LONGEST_NOTE);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(take_back(scope, id, input.expected_version, reason)));
+        Ok(PhotoPayload { photo: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

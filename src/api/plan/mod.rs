@@ -1,0 +1,265 @@
+//! Treatment plans in the API: the record, what is derived of it, its queries and its links.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::care::{Estimate, loader as care};
+use crate::consultation::Consultation;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::plan::{
+    DateWindow, EarlierCourse, PlanArea, PlanFilter, PlanOrder, Progress, SessionFact, TreatmentPlan,
+    TreatmentPlanStatus, progress,
+};
+use crate::protocol::ProtocolVersion;
+use crate::scalars::{Date, DateTime};
+use crate::session::{self, TreatmentSession};
+use crate::vocabulary::{BodyArea, Concern, RecordKind, Side};
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{NaiveDate, Utc};
+use chrono_tz::Tz;
+
+impl Listed for TreatmentPlan {
+    const NAME: &'static str = "TreatmentPlan";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// An area that a plan is for.
+#[Object]
+impl PlanArea {
+    /// Where.
+    async fn area(&self) -> BodyArea {
+        self.area
+    }
+    /// Which side, the patient's.
+    async fn side(&self) -> Side {
+        self.side
+    }
+}
+
+/// What a plan was before its course was changed.
+#[Object]
+impl EarlierCourse {
+    /// The protocol it followed.
+    async fn protocol_version(&self, ctx: &Context<'_>) -> Result<ProtocolVersion> {
+        listing::required(ctx, self.protocol_version_id).await
+    }
+    /// The sessions that were planned.
+    async fn planned_sessions(&self) -> i16 {
+        self.planned_sessions
+    }
+    /// The areas.
+    async fn areas(&self) -> &[PlanArea] {
+        &self.areas
+    }
+    /// Until when it held.
+    async fn until(&self) -> DateTime {
+        DateTime(self.until)
+    }
+    /// Why it was changed.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+    /// Who changed it.
+    async fn changed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.changed_by).await
+    }
+}
+
+/// Days in which something falls due, both included.
+#[Object]
+impl DateWindow {
+    /// Not before this day.
+    async fn from(&self) -> Date {
+        Date(self.from)
+    }
+    /// The day to aim at, where there is one.
+    async fn target(&self) -> Option<Date> {
+        self.target.map(Date)
+    }
+    /// Overdue after this day.
+    async fn until(&self) -> Date {
+        Date(self.until)
+    }
+}
+
+/// How far a plan has come: derived from its sessions and its protocol, never stored.
+#[Object(name = "TreatmentPlanProgress")]
+impl Progress {
+    /// Sessions completed.
+    async fn done(&self) -> usize {
+        self.done
+    }
+    /// Sessions still planned.
+    async fn remaining(&self) -> usize {
+        self.remaining
+    }
+    /// The last completed session.
+    async fn last_session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
+        listing::linked(ctx, self.last_session).await
+    }
+    /// When the next session is due; null when all are done or the plan is not active.
+    async fn next_session(&self) -> Option<&DateWindow> {
+        self.next_session.as_ref()
+    }
+    /// When results are to be reviewed: after the last session of a course that is done, else after its first.
+    async fn results_review(&self) -> Option<&DateWindow> {
+        self.results_review.as_ref()
+    }
+    /// When maintenance falls due, once all sessions are done.
+    async fn maintenance(&self) -> Option<&DateWindow> {
+        self.maintenance.as_ref()
+    }
+    /// Whether the next session or maintenance is overdue.
+    async fn overdue(&self) -> bool {
+        self.overdue
+    }
+}
+
+/// What the progress of a plan looks at of its sessions, each in its location's zone.
+pub(crate) async fn facts(ctx: &Context<'_>, sessions: &[TreatmentSession]) -> Result<Vec<SessionFact>> {
+    let zones = futures::future::try_join_all(
+        sessions.iter().map(|session| people::location_of_record(ctx, session.location_id)),
+    );
+    let facts = sessions.iter().zip(zones.await?).map(|(session, location)| SessionFact {
+        id: session.id,
+        at: session.ended_at.unwrap_or(session.started_at),
+        status: session.status,
+        zone: location.time_zone.parse().unwrap_or(Tz::UTC),
+    });
+    Ok(facts.collect())
+}
+
+/// Today where a plan's last session took place; in UTC before the first.
+pub(crate) fn today(facts: &[SessionFact]) -> NaiveDate {
+    let zone = facts.iter().max_by_key(|fact| fact.at).map_or(Tz::UTC, |fact| fact.zone);
+    Utc::now().with_timezone(&zone).date_naive()
+}
+
+/// A treatment plan: a course of sessions, from a consultation, by a version of a protocol.
+#[Object]
+impl TreatmentPlan {
+    /// Typed id, `plan_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::TreatmentPlan, self.id)
+    }
+    /// Whose.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// The consultation it comes from.
+    async fn consultation(&self, ctx: &Context<'_>) -> Option<Result<Consultation>> {
+        listing::linked(ctx, Some(self.consultation_id)).await
+    }
+    /// The version of the protocol that it follows. It stays, whatever is published later.
+    async fn protocol_version(&self, ctx: &Context<'_>) -> Result<ProtocolVersion> {
+        listing::required(ctx, self.protocol_version_id).await
+    }
+    /// What it is for.
+    async fn concerns(&self) -> &[Concern] {
+        &self.concerns
+    }
+    /// Where.
+    async fn areas(&self) -> &[PlanArea] {
+        &self.areas
+    }
+    /// The sessions that are planned.
+    async fn planned_sessions(&self) -> i16 {
+        self.planned_sessions
+    }
+    /// How it stands.
+    async fn status(&self) -> TreatmentPlanStatus {
+        self.status
+    }
+    /// Why it stands so.
+    async fn status_reason(&self) -> Option<&str> {
+        self.status_reason.as_deref()
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    /// The day it begins.
+    async fn started_on(&self) -> Date {
+        Date(self.started_on)
+    }
+    /// What it was before its course was changed, oldest first.
+    async fn earlier_courses(&self, ctx: &Context<'_>) -> Result<&[EarlierCourse]> {
+        ctx.operation()?.lead_to(self.earlier_courses.len())?;
+        Ok(&self.earlier_courses)
+    }
+    /// How far it has come.
+    async fn progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Overdue or not on this day; today where the last session took place when absent.")]
+        on: Option<Date>,
+    ) -> Result<Progress> {
+        let version: ProtocolVersion = listing::required(ctx, self.protocol_version_id).await?;
+        let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", self.id)).await?;
+        let facts = facts(ctx, &sessions).await?;
+        let day = on.map_or_else(|| today(&facts), |day| day.0);
+        Ok(progress(self, &version.rules, &facts, day))
+    }
+    /// When maintenance will be wanted: an estimate from the patient's own results where there are three or more since the
+    /// last session, else the protocol's months. Null before the first completed session.
+    async fn maintenance_estimate(&self, ctx: &Context<'_>) -> Option<Result<Estimate>> {
+        care::maintenance_of(ctx, self).await.transpose()
+    }
+    /// Its sessions, newest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<session::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<session::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<TreatmentSession>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("plan_id", self.id), condition, order_by, window).await
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct PlanQuery;
+
+#[Object]
+impl PlanQuery {
+    /// A treatment plan; null with NOT_FOUND if there is none with this id.
+    async fn treatment_plan(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`plan_…`")] id: ID,
+    ) -> Option<Result<TreatmentPlan>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn treatment_plans(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PlanFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PlanOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentPlan>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

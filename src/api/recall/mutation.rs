@@ -1,0 +1,404 @@
+//! Making recalls by hand and working through them.
+
+use crate::access::Scope;
+use crate::catalogue::{Product, ProductLot};
+use crate::error::{self, Error};
+use crate::ids;
+use crate::operation::{Inputs, Running, transaction};
+use crate::page::{Connection, PageArguments, listing};
+use crate::patient::store as patients;
+use crate::recall::store::{self, Trail};
+use crate::recall::{Attempt, ContactChannel, ContactOutcome, Recall, RecallCondition, RecallReason, RecallStatus};
+use crate::record::Stamp;
+use crate::scalars::{Date, DateTime};
+use crate::session::{SessionStatus, store as sessions};
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use chrono::{Days, NaiveDate};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The most attempts of a recall.
+const MOST_ATTEMPTS: usize = 100;
+/// How far ahead a day may be, in days: ten years.
+const FARTHEST: u64 = 3653;
+
+/// Makes a recall of one patient by hand.
+#[derive(InputObject)]
+pub struct CreateRecallInput {
+    /// An id the client made (`recall_…` of a UUIDv7): makes a retry safe.
+    id: Option<ID>,
+    /// `patient_…`
+    patient_id: ID,
+    /// Why. A SAFETY_NOTICE is made by createSafetyRecall, for everybody who got the lot.
+    reason: RecallReason,
+    /// The first day to come; today (in UTC) when absent.
+    due_from: Option<Date>,
+    /// The last, within ten years.
+    due_until: Date,
+    /// What it is about, at most 500 characters. The front desk reads it.
+    basis: String,
+}
+
+/// Makes a safety notice about a lot for every patient who got it and has none to be worked on.
+#[derive(InputObject)]
+pub struct CreateSafetyRecallInput {
+    /// `lot_…`
+    lot_id: ID,
+    /// What the patients must be told, at most 500 characters. The front desk reads it.
+    reason: String,
+    /// The last day to reach them, today (in UTC) or later.
+    due_until: Date,
+}
+
+/// Notes a try to reach the patient.
+#[derive(InputObject)]
+pub struct LogRecallAttemptInput {
+    /// `recall_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// How.
+    channel: ContactChannel,
+    /// What came of it.
+    outcome: ContactOutcome,
+    /// When; now when absent.
+    at: Option<DateTime>,
+    /// Remarks, at most 2,000 characters. The front desk reads them.
+    note: Option<String>,
+}
+
+/// Puts a recall off.
+#[derive(InputObject)]
+pub struct SnoozeRecallInput {
+    /// `recall_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// The day from which on it is open again: after today (in UTC), within ten years.
+    until: Date,
+}
+
+/// Completes a recall, by the session that answers it or with a reason.
+#[derive(InputObject)]
+pub struct CompleteRecallInput {
+    /// `recall_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// `session_…` of the same patient that answers it. For roles that see sessions.
+    session_id: Option<ID>,
+    /// How it was answered without a session, at most 500 characters. Needed without `sessionId`.
+    reason: Option<String>,
+}
+
+/// Gives a recall up.
+#[derive(InputObject)]
+pub struct DismissRecallInput {
+    /// `recall_…`
+    id: ID,
+    /// The version that was read.
+    expected_version: i32,
+    /// Why, at most 500 characters.
+    reason: String,
+}
+
+/// The recall.
+#[derive(SimpleObject)]
+pub struct RecallPayload {
+    /// It.
+    recall: Recall,
+}
+
+/// The safety notices that were made.
+pub struct CreateSafetyRecallPayload {
+    last: Recall,
+}
+
+/// The safety notices that were made.
+#[Object]
+impl CreateSafetyRecallPayload {
+    /// The last of them.
+    async fn recall(&self) -> &Recall {
+        &self.last
+    }
+    /// All of them: `totalCount` says how many.
+    async fn recalls(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Recall>>> {
+        let window = PageArguments { first, after, last: None, before: None };
+        listing::root(ctx, Ok(RecallCondition::made_with(&self.last)), None, window).await
+    }
+}
+
+fn today() -> NaiveDate {
+    ids::now().date_naive()
+}
+
+/// Checks that a day is not too far ahead to be meant.
+fn near(inputs: &mut Inputs, path: &str, day: NaiveDate) -> NaiveDate {
+    if today().checked_add_days(Days::new(FARTHEST)).is_some_and(|last| day > last) {
+        inputs.fault(path, format!("is {day}, over ten years ahead"));
+    }
+    day
+}
+
+fn new_recall(id: Uuid, reason: RecallReason, basis: String, due_from: NaiveDate, due_until: NaiveDate) -> Recall {
+    Recall {
+        id,
+        patient_id: Uuid::nil(),
+        reason,
+        plan_id: None,
+        after_session_id: None,
+        lot_id: None,
+        due_from,
+        due_until,
+        status: RecallStatus::Open,
+        snoozed_until: None,
+        closed_reason: None,
+        done_by_session_id: None,
+        basis,
+        attempts: Vec::new(),
+        stamp: Stamp::new(None, ids::now()),
+    }
+}
+
+impl CreateRecallInput {
+    fn read(self) -> error::Result<Recall> {
+        let mut inputs = Inputs::new();
+        let due_from = self.due_from.map_or_else(today, |day| day.0);
+        let due_until = near(&mut inputs, "dueUntil", self.due_until.0);
+        if due_until < due_from {
+            inputs.fault("dueUntil", "is before dueFrom");
+        }
+        if self.reason == RecallReason::SafetyNotice {
+            inputs.fault("reason", "can't be SAFETY_NOTICE: use createSafetyRecall with the lot");
+        }
+        let id = inputs.new_id(RecordKind::Recall, self.id.as_ref());
+        let basis = inputs.text("basis", &self.basis, 500);
+        let recall = Recall {
+            patient_id: inputs.id("patientId", RecordKind::Patient, &self.patient_id),
+            ..new_recall(id, self.reason, basis, due_from, due_until)
+        };
+        inputs.finish()?;
+        Ok(recall)
+    }
+}
+
+async fn create(scope: &mut Scope, mut recall: Recall) -> error::Result<Recall> {
+    scope.viewer().check(Action::Create, RecordKind::Recall)?;
+    patients::active_patient(scope, recall.patient_id, "input.patientId").await?;
+    recall.stamp = Stamp::new(scope.viewer().staff, ids::now());
+    store::add(scope, &recall).await?;
+    Ok(recall)
+}
+
+/// Makes a notice for everybody who got a lot and has none to be worked on; gives the last. All have the same moment.
+async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> error::Result<Recall> {
+    scope.viewer().check(Action::Create, RecordKind::Recall)?;
+    scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
+    // Two of these at once are made one after the other: the second sees what the first made.
+    if !store::hold_lot(scope, lot_id).await? {
+        return Err(Error::input("input.lotId", "is not a lot of this organisation"));
+    }
+    let lot: ProductLot = listing::one(scope, lot_id).await?;
+    let product: Product = listing::one(scope, lot.product_id).await?;
+    // A notice that leaves out somebody who got the lot would be none.
+    if !scope.sees_all() {
+        return Err(Error::ReasonRequired);
+    }
+    let uses = store::uses(scope, &Trail::of(&lot, &product)).await?;
+    let patients: BTreeSet<Uuid> = uses.iter().map(|it| it.patient_id).collect();
+    if patients.is_empty() {
+        return Err(Error::input("input.lotId", "nobody got this lot in a session: no notice was made"));
+    }
+    let notices = store::safety_notices(scope, &[lot_id]).await?;
+    let told: BTreeSet<Uuid> = notices.iter().filter(|it| it.is_live()).map(|it| it.patient_id).collect();
+    let stamp = Stamp::new(scope.viewer().staff, ids::now());
+    let mut made = None;
+    for patient_id in patients.difference(&told) {
+        let recall = Recall {
+            id: ids::new_id(),
+            patient_id: *patient_id,
+            lot_id: Some(lot_id),
+            stamp: stamp.clone(),
+            ..pattern.clone()
+        };
+        store::add(scope, &recall).await?;
+        made = Some(recall);
+    }
+    made.ok_or_else(|| {
+        let all = patients.len();
+        let why = format!("each of the {all} patients who got this lot has a notice to be worked on: none was made");
+        Error::input("input.lotId", why)
+    })
+}
+
+/// The recall that a change was made for, at the version it expects, still to be worked on.
+async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Recall> {
+    scope.viewer().check(Action::Update, RecordKind::Recall)?;
+    let recall: Recall = listing::one(scope, id).await?;
+    error::at_version("recall", recall.stamp.version, expected)?;
+    if !recall.is_live() {
+        let why = format!("this recall is {} and takes no change: make a new one", recall.status.words());
+        return Err(Error::input("input.id", why));
+    }
+    Ok(recall)
+}
+
+async fn save(scope: &mut Scope, mut recall: Recall, expected: i32) -> error::Result<Recall> {
+    recall.stamp = recall.stamp.changed(scope.viewer().staff, ids::now());
+    store::save(scope, Action::Update, &recall, expected).await?;
+    Ok(recall)
+}
+
+async fn log_attempt(scope: &mut Scope, id: Uuid, expected: i32, attempt: Attempt) -> error::Result<Recall> {
+    let mut recall = live(scope, id, expected).await?;
+    if recall.attempts.len() >= MOST_ATTEMPTS {
+        return Err(Error::input("input.id", format!("has {MOST_ATTEMPTS} attempts, the most there can be")));
+    }
+    recall.attempts.push(Attempt { by: scope.viewer().author()?, ..attempt });
+    recall.attempts.sort_by_key(|attempt| attempt.at);
+    save(scope, recall, expected).await
+}
+
+async fn complete(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    session: Option<Uuid>,
+    reason: Option<String>,
+) -> error::Result<Recall> {
+    let mut recall = live(scope, id, expected).await?;
+    if let Some(session) = session {
+        // Emergency access reads, and writes nothing.
+        scope.viewer().check_by_role(Action::Read, RecordKind::TreatmentSession)?;
+        let session = sessions::session(scope, session).await?;
+        if session.patient_id != recall.patient_id {
+            return Err(Error::input("input.sessionId", "is a session of another patient"));
+        }
+        if matches!(session.status, SessionStatus::NotDone | SessionStatus::EnteredInError) {
+            let why = format!("is {}: it answers nothing", session.status.words());
+            return Err(Error::input("input.sessionId", why));
+        }
+    }
+    recall.status = RecallStatus::Done;
+    recall.snoozed_until = None;
+    recall.done_by_session_id = session;
+    recall.closed_reason = reason;
+    save(scope, recall, expected).await
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct RecallMutation;
+
+#[Object]
+impl RecallMutation {
+    /// Makes a recall of one patient by hand.
+    async fn create_recall(&self, ctx: &Context<'_>, input: CreateRecallInput) -> Result<RecallPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let recall = input.read()?;
+        let work = transaction(move |scope| Box::pin(create(scope, recall)));
+        Ok(RecallPayload { recall: operation.mutate(retry, work).await? })
+    }
+
+    /// Makes a safety notice about a lot for every patient who got it in a session and has none to be worked on, all or
+    /// none. Uses typed by hand with the lot's number and product count too. BAD_USER_INPUT if there is nobody to notify.
+    async fn create_safety_recall(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateSafetyRecallInput,
+    ) -> Result<CreateSafetyRecallPayload> {
+        let mut inputs = Inputs::new();
+        let lot_id = inputs.id("lotId", RecordKind::ProductLot, &input.lot_id);
+        let reason = inputs.text("reason", &input.reason, 500);
+        let (due_from, due_until) = (today(), near(&mut inputs, "dueUntil", input.due_until.0));
+        if due_until < due_from {
+            inputs.fault("dueUntil", "is before today");
+        }
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let pattern = new_recall(Uuid::nil(), RecallReason::SafetyNotice, reason, due_from, due_until);
+        let work = transaction(move |scope| Box::pin(notify(scope, lot_id, pattern)));
+        Ok(CreateSafetyRecallPayload { last: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Notes a try to reach the patient.
+    async fn log_recall_attempt(&self, ctx: &Context<'_>, input: LogRecallAttemptInput) -> Result<RecallPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let attempt = Attempt {
+            id: ids::new_id(),
+            at: input.at.map_or_else(ids::now, |time| inputs.past_time("at", time.0)),
+            by: Uuid::nil(),
+            channel: input.channel,
+            outcome: input.outcome,
+            note: inputs.opt_text("note", input.note.as_deref(), 2000),
+        };
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(log_attempt(scope, id, input.expected_version, attempt)));
+        Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Puts a recall off until a day; from that day on it is open again by itself.
+    async fn snooze_recall(&self, ctx: &Context<'_>, input: SnoozeRecallInput) -> Result<RecallPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let until = near(&mut inputs, "until", input.until.0);
+        if until <= today() {
+            inputs.fault("until", "must be after today");
+        }
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let expected = input.expected_version;
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                let recall = live(scope, id, expected).await?;
+                let after = Recall { status: RecallStatus::Snoozed, snoozed_until: Some(until), ..recall };
+                save(scope, after, expected).await
+            })
+        });
+        Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Completes a recall, by the session that answers it or with a reason.
+    async fn complete_recall(&self, ctx: &Context<'_>, input: CompleteRecallInput) -> Result<RecallPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let session = inputs.opt_id("sessionId", RecordKind::TreatmentSession, input.session_id.as_ref());
+        let reason = inputs.opt_text("reason", input.reason.as_deref(), 500);
+        if session.is_none() && reason.is_none() {
+            inputs.fault("reason", "is missing: send it, or sessionId");
+        }
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let expected = input.expected_version;
+        let work = transaction(move |scope| Box::pin(complete(scope, id, expected, session, reason)));
+        Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Gives a recall up, with a reason.
+    async fn dismiss_recall(&self, ctx: &Context<'_>, input: DismissRecallInput) -> Result<RecallPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let reason = inputs.text("reason", &input.reason, 500);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let expected = input.expected_version;
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                let recall = live(scope, id, expected).await?;
+                let status = RecallStatus::Dismissed;
+                let after = Recall { status, snoozed_until: None, closed_reason: Some(reason), ..recall };
+                save(scope, after, expected).await
+            })
+        });
+        Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

@@ -1,0 +1,180 @@
+//! Service accounts and their keys in the API, and who asks.
+
+pub mod mutation;
+
+use super::stamp::RecordStamp;
+use crate::ids;
+use crate::operation::Running;
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::scalars::DateTime;
+use crate::service_account::{ApiKey, KeyOrder, ServiceAccount, ServiceCondition, ServiceOrder, loader};
+use crate::vocabulary::{RecordKind, ServiceScope};
+use async_graphql::{Context, Enum, ID, Object, Result};
+use uuid::Uuid;
+
+impl Listed for ServiceAccount {
+    const NAME: &'static str = "ServiceAccount";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+impl Listed for ApiKey {
+    const NAME: &'static str = "ApiKey";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// An account of a program. It reads what its scopes say, and writes nothing.
+#[Object]
+impl ServiceAccount {
+    /// Typed id, `service_account_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::ServiceAccount, self.id)
+    }
+    /// Its name, unique in the organisation.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// What it may read.
+    async fn scopes(&self) -> &[ServiceScope] {
+        &self.scopes
+    }
+    /// Whether its keys are taken. Closing it holds from the next request on.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// Its keys, also those that hold no more; newest first.
+    async fn keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<ApiKey>> {
+        let arguments = PageArguments { first, after, ..PageArguments::default() };
+        let order: Option<KeyOrder> = None;
+        listing::under(ctx, ("service_account_id", self.id), Ok(crate::service_account::KeyCondition), order, arguments)
+            .await
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// A key of a service account. The key itself is shown once, when it is made; its SHA-256 alone is kept.
+#[Object]
+impl ApiKey {
+    /// Typed id, `api_key_…`: it is not the key.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::ApiKey, self.id)
+    }
+    /// Whose.
+    async fn service_account(&self, ctx: &Context<'_>) -> Result<ServiceAccount> {
+        listing::required(ctx, self.service_account_id).await
+    }
+    /// How the key begins, to tell it from others: `clinic_key_` and 8 characters.
+    async fn prefix(&self) -> &str {
+        &self.prefix
+    }
+    /// The networks it is taken from, such as 192.0.2.0/24; empty: from anywhere.
+    async fn allowed_addresses(&self) -> &[String] {
+        &self.allowed_addresses
+    }
+    /// Until when it holds.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.expires_at)
+    }
+    /// When it was revoked; null if it was not.
+    async fn revoked_at(&self) -> Option<DateTime> {
+        self.revoked_at.map(DateTime)
+    }
+    /// Whether it holds now: neither revoked nor expired. Its account may be closed.
+    async fn holds(&self) -> bool {
+        self.holds_at(ids::now())
+    }
+    /// When it was last used, to the minute; null if it never was.
+    async fn last_used_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        loader::last_use(ctx, self.id).await.map(|found| found.map(|(at, _)| DateTime(at))).transpose()
+    }
+    /// The network address it was last used from.
+    async fn last_used_from(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        loader::last_use(ctx, self.id).await.map(|found| found.and_then(|(_, from)| from)).transpose()
+    }
+    #[graphql(flatten)]
+    async fn stamp(&self) -> RecordStamp {
+        RecordStamp::of(self, &self.stamp)
+    }
+}
+
+/// What kind of user asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ViewerKind {
+    /// A person who signed in.
+    Staff,
+    /// A program with an API key.
+    ServiceAccount,
+}
+
+/// Who asks: a person or a program.
+pub struct Asking {
+    staff: Option<Uuid>,
+    service: Option<(Uuid, Vec<ServiceScope>)>,
+}
+
+/// Who asks: a person or a program.
+#[Object(name = "Viewer")]
+impl Asking {
+    /// Which of the two.
+    async fn kind(&self) -> ViewerKind {
+        if self.service.is_some() { ViewerKind::ServiceAccount } else { ViewerKind::Staff }
+    }
+    /// The person; null for a program.
+    async fn staff(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.staff).await
+    }
+    /// `service_account_…` of the program; null for a person.
+    async fn service_account_id(&self) -> Option<ID> {
+        self.service.as_ref().map(|(id, _)| global_id(RecordKind::ServiceAccount, *id))
+    }
+    /// What the program may read; empty for a person, whose role says it.
+    async fn scopes(&self) -> &[ServiceScope] {
+        self.service.as_ref().map(|(_, scopes)| scopes.as_slice()).unwrap_or_default()
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct ServiceAccountQuery;
+
+#[Object]
+impl ServiceAccountQuery {
+    /// Who asks, person or program. `me` is for people.
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Asking> {
+        let viewer = ctx.operation()?.reader().await?.viewer();
+        Ok(Asking { staff: viewer.staff, service: viewer.service.map(|mark| (mark.id, mark.scopes.list())) })
+    }
+
+    /// A service account; null with NOT_FOUND if there is none with this id.
+    async fn service_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`service_account_…`")] id: ID,
+    ) -> Option<Result<ServiceAccount>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// The service accounts, newest first unless asked otherwise.
+    async fn service_accounts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<ServiceOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<ServiceAccount>>> {
+        listing::root(ctx, Ok(ServiceCondition), order_by, PageArguments { first, after, last, before }).await
+    }
+}

@@ -1,0 +1,439 @@
+//! Sessions in the API: the record, its parts, its queries and its links.
+
+pub mod input;
+pub mod mutation;
+pub mod request;
+
+use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
+use crate::aftercare::{self, AftercareNote};
+use crate::api::history::history;
+use crate::care::loader::{self as care, Aftercare};
+use crate::catalogue::{Device, ProductLot};
+use crate::consent::{self, Consent, ConsentKind, ConsentUse};
+use crate::ledger::RecordVersion;
+use crate::operation::Running;
+use crate::organisation::{Location, Staff, loader as people};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{Patient, loader as patients};
+use crate::photo::{Photo, PhotoFilter, PhotoOrder};
+use crate::plan::TreatmentPlan;
+use crate::protocol::ProtocolVersion;
+use crate::record::Signature;
+use crate::scalars::{Date, DateTime, Decimal};
+use crate::session::{
+    DeviceUse, Endpoint, Filter, OrderBy, ProductUse, SessionArea, SessionCheck, SessionStatus, TopicalAnaesthetic,
+    TreatmentSession, loader,
+};
+use crate::signing::{Addendum, loader::addenda};
+use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, RecordKind, Side};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+impl Listed for TreatmentSession {
+    const NAME: &'static str = "TreatmentSession";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// The device that was used.
+#[Object]
+impl DeviceUse {
+    /// Maker and model.
+    async fn model(&self) -> &str {
+        &self.model
+    }
+    /// Serial number.
+    async fn serial(&self) -> Option<&str> {
+        self.serial.as_deref()
+    }
+    /// Its kind.
+    async fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+}
+
+/// The numbing cream.
+#[Object]
+impl TopicalAnaesthetic {
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Strength, such as `lidocaine 5 %`.
+    async fn strength(&self) -> Option<&str> {
+        self.strength.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// When it was put on.
+    async fn applied_at(&self) -> Option<DateTime> {
+        self.applied_at.map(DateTime)
+    }
+    /// When it was taken off.
+    async fn removed_at(&self) -> Option<DateTime> {
+        self.removed_at.map(DateTime)
+    }
+    /// Skin under it, cm².
+    async fn area_cm2(&self) -> Option<Decimal> {
+        self.area_cm2.map(Decimal)
+    }
+}
+
+/// A treated area.
+#[Object]
+impl SessionArea {
+    /// Where.
+    async fn area(&self) -> BodyArea {
+        self.area
+    }
+    /// Which side, the patient's.
+    async fn side(&self) -> Side {
+        self.side
+    }
+    /// Needle depth, mm.
+    async fn needle_depth_mm(&self) -> Option<Decimal> {
+        self.needle_depth_mm.map(Decimal)
+    }
+    /// Passes.
+    async fn passes(&self) -> Option<i16> {
+        self.passes
+    }
+    /// Speed, turns a minute.
+    async fn speed_rpm(&self) -> Option<i32> {
+        self.speed_rpm
+    }
+    /// Radiofrequency energy of a pulse, mJ. A depth under RF can't be compared with a pen's.
+    async fn rf_energy_mj(&self) -> Option<Decimal> {
+        self.rf_energy_mj.map(Decimal)
+    }
+    /// Radiofrequency pulse width, ms.
+    async fn rf_pulse_width_ms(&self) -> Option<Decimal> {
+        self.rf_pulse_width_ms.map(Decimal)
+    }
+    /// What the skin showed.
+    async fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// A product that was used.
+#[Object]
+impl ProductUse {
+    /// What as.
+    async fn role(&self) -> ProductRole {
+        self.role
+    }
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Manufacturer.
+    async fn manufacturer(&self) -> Option<&str> {
+        self.manufacturer.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// Last day it may be used.
+    async fn expires_on(&self) -> Option<Date> {
+        self.expires_on.map(Date)
+    }
+    /// How much, in `unit`.
+    async fn quantity(&self) -> Option<Decimal> {
+        self.quantity.map(Decimal)
+    }
+    /// Unit of the quantity, such as `mL`.
+    async fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+    /// Where it was used.
+    async fn area(&self) -> Option<BodyArea> {
+        self.area
+    }
+    /// Whether it is approved for use in the skin.
+    async fn intradermal_use(&self) -> IntradermalUse {
+        self.intradermal_use
+    }
+    /// The lot in the catalogue, as it is now; null if it was put in words.
+    async fn catalogue_lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
+        listing::linked(ctx, self.lot_id).await
+    }
+}
+
+/// A consent that a session needs, and whether it was there when the session began.
+#[derive(SimpleObject)]
+pub struct RequiredConsent {
+    /// The kind that is needed.
+    kind: ConsentKind,
+    /// What for: the session itself, or photos taken at it.
+    needed_for: ConsentUse,
+    /// Whether one was in force when the session began.
+    in_force: bool,
+    /// The consent that was in force; else the one that comes nearest, if there is any.
+    consent: Option<Consent>,
+    /// Why none was in force, such as `expired on 2026-01-31 09:00 UTC`; null if one was.
+    reason: Option<String>,
+}
+
+/// A treatment session.
+#[Object]
+impl TreatmentSession {
+    /// Typed id, `session_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::TreatmentSession, self.id)
+    }
+    /// Whose.
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// Who treated.
+    async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.practitioner_id).await
+    }
+    /// Who supervised.
+    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.supervisor_id).await
+    }
+    /// Where.
+    async fn location(&self, ctx: &Context<'_>) -> Result<Location> {
+        people::location_of_record(ctx, self.location_id).await
+    }
+    /// How it stands.
+    async fn status(&self) -> SessionStatus {
+        self.status
+    }
+    /// When it began.
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.started_at)
+    }
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.ended_at.map(DateTime)
+    }
+    /// The kind of treatment.
+    async fn modality(&self) -> Modality {
+        self.modality
+    }
+    /// The device.
+    async fn device(&self) -> Option<&DeviceUse> {
+        self.device.as_ref()
+    }
+    /// The device in the catalogue, as it is now; null if it was put in words. `device` is what was used then.
+    async fn catalogue_device(&self, ctx: &Context<'_>) -> Option<Result<Device>> {
+        listing::linked(ctx, self.device_id).await
+    }
+    /// How the skin was prepared.
+    async fn skin_preparation(&self) -> Option<&str> {
+        self.skin_preparation.as_deref()
+    }
+    /// What the needles glided on.
+    async fn glide(&self) -> Option<&str> {
+        self.glide.as_deref()
+    }
+    /// The numbing cream.
+    async fn anaesthetic(&self) -> Option<&TopicalAnaesthetic> {
+        self.anaesthetic.as_ref()
+    }
+    /// The treated areas, in the order they were given.
+    async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
+        let areas = match &self.kept_parts {
+            Some(parts) => parts.areas.clone(),
+            None => ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default(),
+        };
+        ctx.operation()?.lead_to(areas.len())?;
+        Ok(areas)
+    }
+    /// The products that were used, in the order they were given.
+    async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
+        let products = match &self.kept_parts {
+            Some(parts) => parts.products.clone(),
+            None => ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default(),
+        };
+        ctx.operation()?.lead_to(products.len())?;
+        Ok(products)
+    }
+    /// Pain as the patient put it, 0 (none) to 10.
+    async fn pain_score(&self) -> Option<i16> {
+        self.pain_score
+    }
+    /// What the skin did at once.
+    async fn immediate_reaction(&self) -> Option<&str> {
+        self.immediate_reaction.as_deref()
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+    /// Why it was stopped.
+    async fn stop_reason(&self) -> Option<&str> {
+        self.stop_reason.as_deref()
+    }
+    /// The plan it is a session of.
+    async fn plan(&self, ctx: &Context<'_>) -> Option<Result<TreatmentPlan>> {
+        listing::linked(ctx, self.plan_id).await
+    }
+    /// The version of the protocol that it was checked against. It stays, whatever is published later.
+    async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
+        listing::linked(ctx, self.protocol_version_id).await
+    }
+    /// What the care rules of its protocol said of it when it was last changed, with what was overridden and why; empty
+    /// for a session of no protocol.
+    async fn checks(&self) -> Vec<SessionCheck> {
+        SessionCheck::all(self.id, &self.checks)
+    }
+    /// What holds after it at a moment: instructions in force, what comes next, check-ins due. Null before its end, and
+    /// for a session of no protocol.
+    async fn aftercare(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
+    ) -> Option<Result<Aftercare>> {
+        let at = at.map_or_else(chrono::Utc::now, |at| at.0);
+        care::aftercare_of(ctx, self, at).await.transpose()
+    }
+    /// The consents that it needs, and whether they were in force when it began: TREATMENT that covers its modality for
+    /// the session, CLINICAL_PHOTO for photos taken at it.
+    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<RequiredConsent>> {
+        let all = listing::whole::<Consent>(ctx, ("patient_id", self.patient_id)).await?;
+        let needed = [ConsentUse::Session, ConsentUse::Photo].map(|needed_for| {
+            let found = consent::standing(&all, needed_for, Some(self.modality), self.started_at);
+            RequiredConsent {
+                kind: found.kind,
+                needed_for,
+                in_force: found.lacking.is_none(),
+                consent: found.consent.cloned(),
+                reason: found.lacking,
+            }
+        });
+        Ok(needed.into())
+    }
+    /// Notes on its aftercare, newest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn aftercare_notes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<AftercareNote>> {
+        let window = PageArguments { first, after, last, before };
+        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        aftercare::loader::of_session(ctx, self.id, filter, order, window).await
+    }
+    /// Adverse events after it, the latest onset first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn adverse_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<AdverseEvent>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
+    }
+    /// Photos of it, latest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
+    async fn photos(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Photo>> {
+        let condition = filter.unwrap_or_default().read();
+        let window = PageArguments { first, after, last, before };
+        listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    pub async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was logged.
+    pub async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom.
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When it was last changed.
+    pub async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// By whom.
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        people::opt_staff(ctx, self.stamp.updated_by).await
+    }
+    /// The signature; null while it is a draft.
+    pub async fn signature(&self) -> Option<Signature> {
+        self.signature.clone()
+    }
+    /// What was added after it was signed, oldest first.
+    pub async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Addendum>> {
+        addenda(ctx, self.id, first, after).await
+    }
+    /// Every version of this record, newest first.
+    pub async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::TreatmentSession, self.id, first, after).await
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct SessionQuery;
+
+#[Object]
+impl SessionQuery {
+    /// A treatment session; null with NOT_FOUND if there is none with this id.
+    async fn session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`session_…`")] id: ID,
+    ) -> Option<Result<TreatmentSession>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Treatment sessions, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<TreatmentSession>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+}

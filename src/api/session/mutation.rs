@@ -1,0 +1,415 @@
+//! Logging, starting, changing, completing, stopping and signing sessions.
+
+use super::input::check_times;
+use super::request::{
+    CompleteSessionInput, CompleteSessionPayload, LogSessionInput, LogSessionPayload, Overrides, SignSessionPayload,
+    StartSessionInput, StartSessionPayload, StopSessionInput, StopSessionPayload, UpdateSessionInput,
+    UpdateSessionPayload,
+};
+use crate::access::Scope;
+use crate::api::signing::SignRecordInput;
+use crate::care::store as care;
+use crate::catalogue::{Device, Product, ProductLot};
+use crate::error::{Error, Faults};
+use crate::ids;
+use crate::operation::{Inputs, Running, transaction};
+use crate::organisation::{store as people, unfit};
+use crate::page::listing;
+use crate::patient::store as patients;
+use crate::plan::{TreatmentPlan, TreatmentPlanStatus};
+use crate::protocol::{ProtocolVersion, VersionStatus};
+use crate::recall::due;
+use crate::record::Stamp;
+use crate::session::{
+    CheckVerdict, DeviceUse, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,
+    refuse_blocked, refuse_own_sign_off, store,
+};
+use crate::signing;
+use crate::vocabulary::{Action, RecordKind, SignatureMeaning, StaffRole};
+use async_graphql::{Context, Object, Result};
+use uuid::Uuid;
+
+/// Fills in what a session's input left to its plan and to the catalogue, and checks what it names; every fault at once.
+pub(crate) async fn complete(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: &mut Parts,
+) -> crate::error::Result<()> {
+    if session.practitioner_id.is_nil() {
+        session.practitioner_id = scope.viewer().author()?;
+    }
+    patients::active_patient(scope, session.patient_id, "input.patientId").await?;
+    check_links(scope, session, "").await?;
+    follow_plan(scope, session).await?;
+    fill_from_catalogue(scope, session, Some(parts), "").await
+}
+
+/// Takes the protocol of the plan, or checks the one that was given.
+async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSession) -> crate::error::Result<()> {
+    let given = session.protocol_version_id;
+    if let Some(id) = session.plan_id {
+        let plan = listing::by_ids::<TreatmentPlan>(scope, &[id]).await?.pop();
+        let plan = plan.filter(|plan| plan.patient_id == session.patient_id);
+        let plan = plan.ok_or_else(|| Error::input("input.planId", "is not a plan of this patient"))?;
+        if plan.status != TreatmentPlanStatus::Active {
+            let message = format!("is {}: take it up again first (changeTreatmentPlanStatus)", plan.status.words());
+            return Err(Error::input("input.planId", message));
+        }
+        if given.is_some_and(|given| given != plan.protocol_version_id) {
+            let message = "is not the plan's: leave it out, or change the plan's course (changeTreatmentCourse)";
+            return Err(Error::input("input.protocolVersionId", message));
+        }
+        session.protocol_version_id = Some(plan.protocol_version_id);
+    } else if let Some(given) = given {
+        let version = listing::by_ids::<ProtocolVersion>(scope, &[given]).await?.pop();
+        if version.is_none_or(|version| version.status != VersionStatus::Published) {
+            return Err(Error::input("input.protocolVersionId", "is not a published version of a protocol"));
+        }
+    }
+    Ok(())
+}
+
+/// Brings the recalls of the session's plan in line.
+async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate::error::Result<()> {
+    let Some(plan) = session.plan_id else { return Ok(()) };
+    let done = (session.status == SessionStatus::Completed).then_some(session.id);
+    due::refresh(scope, plan, done).await
+}
+
+/// Notes the reasons for going on at the checks that warn. A reason for one answer that is not there is CONFLICT.
+fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
+    let id = session.id;
+    for given in overrides {
+        let seen = |it: &KeptCheck| given.check.as_ref().is_none_or(|check| it.id(id) == *check);
+        let warned = |it: &&mut KeptCheck| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it);
+        let mut noted = false;
+        for check in session.checks.iter_mut().filter(warned) {
+            let reason = given.reason.clone();
+            check.overridden = Some(Override { reason, by, supervisor_id: None, at: ids::now() });
+            noted = true;
+        }
+        if given.check.is_some() && !noted {
+            return Err(crate::session::answers_changed());
+        }
+    }
+    Ok(())
+}
+
+/// What to do about a block before a treatment.
+const PREPARE: &str = "Start it as PREPARATION and have a supervising prescriber sign it off (signOffSessionCheck)";
+
+/// The people and the place that a session names.
+fn links(session: &TreatmentSession) -> (Uuid, Option<Uuid>, Uuid) {
+    (session.practitioner_id, session.supervisor_id, session.location_id)
+}
+
+/// Checks the people and the place that a session names; every fault at once.
+async fn check_links(scope: &mut Scope, session: &TreatmentSession, prefix: &str) -> crate::error::Result<()> {
+    let mut faults = Faults::default();
+    let mut wanted = vec![session.practitioner_id];
+    wanted.extend(session.supervisor_id);
+    let staff = people::staff(scope, &wanted).await?;
+    let people_of = [(Some(session.practitioner_id), "practitionerId"), (session.supervisor_id, "supervisorId")];
+    for (id, path) in people_of.into_iter().filter_map(|(id, path)| Some((id?, path))) {
+        let member = staff.iter().find(|member| member.id == id);
+        if let Some(why) = unfit(member, Some(StaffRole::Practitioner)) {
+            faults.add(format!("input.{prefix}{path}"), why);
+        }
+    }
+    if session.supervisor_id == Some(session.practitioner_id) {
+        faults.add(format!("input.{prefix}supervisorId"), "is the practitioner: nobody supervises themselves");
+    }
+    let location = people::locations(scope, &[session.location_id]).await?.into_iter().next();
+    if !location.is_some_and(|location| location.active) {
+        faults.add(format!("input.{prefix}locationId"), "is not an active location of this organisation");
+    }
+    faults.into_result()
+}
+
+/// Fills in what the catalogue says of a device and of lots that an input named by id; what has its words already stays.
+async fn fill_from_catalogue(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: Option<&mut Parts>,
+    prefix: &str,
+) -> crate::error::Result<()> {
+    let mut faults = Faults::default();
+    if let Some((id, device)) = session.device_id.zip(session.device.as_mut()).filter(|(_, it)| it.model.is_empty()) {
+        match listing::by_ids::<Device>(scope, &[id]).await?.into_iter().next() {
+            Some(found) => *device = DeviceUse { model: found.model, serial: found.serial, kind: found.kind },
+            None => faults.add(format!("input.{prefix}device.deviceId"), "is not a device of this organisation"),
+        }
+    }
+    let products = parts.map(|parts| parts.products.as_mut_slice()).unwrap_or_default();
+    let wanted: Vec<Uuid> = products.iter().filter(|it| it.product.is_empty()).filter_map(|it| it.lot_id).collect();
+    if !wanted.is_empty() {
+        let lots = listing::by_ids::<ProductLot>(scope, &wanted).await?;
+        let of: Vec<Uuid> = lots.iter().map(|lot| lot.product_id).collect();
+        let catalogue = listing::by_ids::<Product>(scope, &of).await?;
+        for (i, used) in products.iter_mut().enumerate().filter(|(_, used)| used.product.is_empty()) {
+            let lot = lots.iter().find(|lot| Some(lot.id) == used.lot_id);
+            match lot.and_then(|lot| Some((lot, catalogue.iter().find(|product| product.id == lot.product_id)?))) {
+                Some((lot, product)) => {
+                    used.product.clone_from(&product.name);
+                    used.manufacturer.clone_from(&product.manufacturer);
+                    used.lot = Some(lot.lot.clone());
+                    used.expires_on = lot.expires_on;
+                    used.intradermal_use = product.intradermal_use;
+                }
+                None => faults.add(format!("input.{prefix}products.{i}.lotId"), "is not a lot of this organisation"),
+            }
+        }
+    }
+    faults.into_result()
+}
+
+/// Adds a new session, logged or started.
+async fn add(
+    scope: &mut Scope,
+    mut session: TreatmentSession,
+    mut parts: Parts,
+    overrides: Overrides,
+) -> crate::error::Result<TreatmentSession> {
+    scope.viewer().check(Action::Create, RecordKind::TreatmentSession)?;
+    let author = scope.viewer().author()?;
+    session.stamp = Stamp::new(Some(author), ids::now());
+    complete(scope, &mut session, &mut parts).await?;
+    session.checks = care::evaluate(scope, &session, &parts).await?;
+    note_overrides(&mut session, overrides, author)?;
+    // What was done is written down whatever the rules say; what is only beginning can still be stopped.
+    if session.status == SessionStatus::InProgress {
+        refuse_blocked(session.id, &session.checks, PREPARE)?;
+    }
+    store::add(scope, &session, &parts).await?;
+    refresh_recalls(scope, &session).await?;
+    Ok(session)
+}
+
+/// The draft that an edit was made for, at the version it expects.
+async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> crate::error::Result<TreatmentSession> {
+    scope.viewer().check(action, RecordKind::TreatmentSession)?;
+    let session = store::session(scope, id).await?;
+    signing::editable("treatment session", session.signature.as_ref(), session.stamp.version, expected)?;
+    Ok(session)
+}
+
+/// What to do about a block of a session that is to end before it began.
+const NOT_BEGUN: &str = "It was not begun: have a supervising prescriber sign it off (signOffSessionCheck), or, if it did \
+    not take place, make it NOT_DONE (updateSession). A treatment that was done without being begun here is written down \
+    with logSession";
+
+/// Ends a session, as completed or stopped. One that is still in preparation begins with that: it must be able to begin.
+async fn end(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    change: impl FnOnce(&mut TreatmentSession),
+) -> crate::error::Result<TreatmentSession> {
+    let mut session = draft(scope, Action::Update, id, expected).await?;
+    if session.status.is_over() {
+        return Err(Error::input("input.id", format!("this session is {} already", session.status.words())));
+    }
+    let begun = session.status != SessionStatus::Preparation;
+    change(&mut session);
+    session.stamp = session.stamp.changed(scope.viewer().staff, ids::now());
+    let mut inputs = Inputs::new();
+    check_times(&mut inputs, "", session.started_at, session.ended_at);
+    inputs.finish()?;
+    if !begun {
+        let parts = store::parts(scope, id).await?;
+        session.checks = care::evaluate(scope, &session, &parts).await?;
+        care::drop_lapsed(scope, &mut session.checks).await?;
+        refuse_blocked(id, &session.checks, NOT_BEGUN)?;
+    }
+    refuse_own_sign_off(&session.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
+    store::save(scope, Action::Update, &session, expected, None).await?;
+    refresh_recalls(scope, &session).await?;
+    Ok(session)
+}
+
+/// Who signs what somebody signed off.
+const OTHER_SIGNS: &str =
+    "its practitioner signs it as AUTHOR; what you have to say of it you add after that (addAddendum)";
+
+/// What to do about a block before a signature.
+const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessionCheck";
+
+/// Asks the care rules once more, with what is true now, and refuses what nobody settled. An answer that the signer's
+/// version of the session has not is PROTOCOL_BLOCKED with its id, a warning too: it was never shown.
+async fn ask_again(
+    scope: &mut Scope,
+    session: &mut TreatmentSession,
+    parts: &Parts,
+    lacks: &mut signing::Missing,
+) -> crate::error::Result<()> {
+    let now = care::evaluate(scope, session, parts).await?;
+    let shown = std::mem::replace(&mut session.checks, now);
+    let open = |it: &&KeptCheck| !it.is_settled();
+    let new: Vec<&KeptCheck> =
+        session.checks.iter().filter(open).filter(|it| !shown.iter().any(|old| old.is_same(it))).collect();
+    if !new.is_empty() {
+        let why = "what the care rules say has changed since this session was saved";
+        let what_to_do = "Settle each answer by its id (checkId of overrideSessionCheck or signOffSessionCheck)";
+        return Err(blocked(session.id, &session.checks, &new, why, what_to_do));
+    }
+    for check in session.checks.iter().filter(open).filter(|it| it.verdict == CheckVerdict::Warn) {
+        let place = shown.iter().position(|old| old.is_same(check)).unwrap_or_default();
+        let message = format!("{}: give a reason with overrideSessionCheck", check.cause);
+        lacks.unless(false, &format!("checks.{place}"), &message);
+    }
+    Ok(())
+}
+
+/// Signs a session that lacks nothing.
+async fn sign(
+    scope: &mut Scope,
+    id: Uuid,
+    expected: i32,
+    meaning: SignatureMeaning,
+) -> crate::error::Result<TreatmentSession> {
+    // Before anything is read: what is signed is what is there when it is signed.
+    store::hold(scope, id).await?;
+    let mut session = draft(scope, Action::Sign, id, expected).await?;
+    let signer = scope.viewer().author()?;
+    let parts = store::parts(scope, id).await?;
+    let mut lacks = missing(&session, &parts);
+    let may = match meaning {
+        SignatureMeaning::Author => session.practitioner_id == signer,
+        SignatureMeaning::Supervisor => session.supervisor_id == Some(signer) && session.practitioner_id != signer,
+        SignatureMeaning::Reviewer => session.practitioner_id != signer,
+    };
+    lacks.unless(
+        may,
+        "input.meaning",
+        "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
+    );
+    ask_again(scope, &mut session, &parts, &mut lacks).await?;
+    // A record is signed once: theirs would be the only signature.
+    refuse_own_sign_off(&session.checks, Some(signer), OTHER_SIGNS)?;
+    lacks.into_result()?;
+    refuse_blocked(session.id, &session.checks, SIGN_OFF)?;
+    let now = ids::now();
+    session.stamp = session.stamp.changed(Some(signer), now);
+    let content = crate::session::Content { session: &session, areas: &parts.areas, products: &parts.products };
+    session.signature = Some(signing::sign(&content, signer, now, meaning)?);
+    store::save(scope, Action::Sign, &session, expected, None).await?;
+    Ok(session)
+}
+
+/// The mutations of this slice.
+#[derive(Default)]
+pub struct SessionMutation;
+
+#[Object]
+impl SessionMutation {
+    /// Logs a whole session in one call: the session, its areas and its products.
+    async fn log_session(&self, ctx: &Context<'_>, input: LogSessionInput) -> Result<LogSessionPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let (session, parts, overrides) = input.read()?;
+        let work = transaction(move |scope| Box::pin(add(scope, session, parts, overrides)));
+        Ok(LogSessionPayload { session: operation.mutate(retry, work).await? })
+    }
+
+    /// Starts a session, or prepares one.
+    async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<StartSessionPayload> {
+        let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let (session, parts, overrides) = input.read()?;
+        let work = transaction(move |scope| Box::pin(add(scope, session, parts, overrides)));
+        Ok(StartSessionPayload { session: operation.mutate(retry, work).await? })
+    }
+
+    /// Changes a session that is not signed.
+    async fn update_session(&self, ctx: &Context<'_>, input: UpdateSessionInput) -> Result<UpdateSessionPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::TreatmentSession, &input.id);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let (expected, patch) = (input.expected_version, input.patch);
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                let before = draft(scope, Action::Update, id, expected).await?;
+                let old_parts = store::parts(scope, id).await?;
+                let unchanged = old_parts.clone();
+                let (mut after, mut parts) = patch.apply(&before, old_parts)?;
+                after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
+                if before.plan_id != after.plan_id {
+                    if before.plan_id.is_some() {
+                        let message = "can't be changed: the session is of a plan already";
+                        return Err(Error::input("input.patch.planId", message));
+                    }
+                    after.protocol_version_id = None;
+                    follow_plan(scope, &mut after).await?;
+                }
+                if links(&before) != links(&after) {
+                    check_links(scope, &after, "patch.").await?;
+                }
+                fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
+                let now = parts.as_ref().unwrap_or(&unchanged);
+                if before.modality != after.modality {
+                    // What was settled was settled for another kind of treatment.
+                    after.checks.clear();
+                }
+                after.checks = care::evaluate(scope, &after, now).await?;
+                if before.status == SessionStatus::Preparation {
+                    care::drop_lapsed(scope, &mut after.checks).await?;
+                }
+                if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
+                    refuse_blocked(id, &after.checks, PREPARE)?;
+                    refuse_own_sign_off(&after.checks, scope.viewer().staff, "its practitioner begins it")?;
+                }
+                store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
+                refresh_recalls(scope, &after).await?;
+                Ok(after)
+            })
+        });
+        Ok(UpdateSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Completes a session that is under way.
+    async fn complete_session(&self, ctx: &Context<'_>, input: CompleteSessionInput) -> Result<CompleteSessionPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::TreatmentSession, &input.id);
+        let ended_at = input.ended_at.map_or_else(ids::now, |time| inputs.past_time("endedAt", time.0));
+        let pain = inputs.small("painScore", input.pain_score, 0, 10);
+        let reaction = inputs.opt_text("immediateReaction", input.immediate_reaction.as_deref(), 2000);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| {
+            Box::pin(end(scope, id, input.expected_version, move |session| {
+                session.status = SessionStatus::Completed;
+                session.ended_at = Some(ended_at);
+                session.pain_score = pain.or(session.pain_score);
+                session.immediate_reaction = reaction.or_else(|| session.immediate_reaction.take());
+            }))
+        });
+        Ok(CompleteSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Stops a session before it is complete, and says why.
+    async fn stop_session(&self, ctx: &Context<'_>, input: StopSessionInput) -> Result<StopSessionPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::TreatmentSession, &input.id);
+        let ended_at = input.ended_at.map_or_else(ids::now, |time| inputs.past_time("endedAt", time.0));
+        let reason = inputs.text("reason", &input.reason, 2000);
+        inputs.finish()?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| {
+            Box::pin(end(scope, id, input.expected_version, move |session| {
+                session.status = SessionStatus::Stopped;
+                session.ended_at = Some(ended_at);
+                session.stop_reason = Some(reason);
+            }))
+        });
+        Ok(StopSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
+    /// Signs a session. From then on it takes no change, only addenda. Everything that is missing is told at once.
+    async fn sign_session(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignSessionPayload> {
+        let (id, expected, meaning) = input.read(RecordKind::TreatmentSession)?;
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, meaning)));
+        Ok(SignSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+}

@@ -1,0 +1,250 @@
+//! Signatures and addenda in the API.
+
+use crate::api::history::history;
+use crate::error::Faults;
+use crate::ids;
+use crate::ledger::{self, RecordVersion};
+use crate::operation::{Inputs, Running};
+use crate::organisation::{Staff, loader as people};
+use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
+use crate::patient::{Patient, loader as patients};
+use crate::record::{Signature, hex};
+use crate::scalars::DateTime;
+use crate::signing::{Addendum, loader, statement, store};
+use crate::vocabulary::{RecordKind, SignatureMeaning};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use uuid::Uuid;
+
+impl Listed for Addendum {
+    const NAME: &'static str = "Addendum";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// A signature: from then on the record takes no change, only addenda.
+#[Object]
+impl Signature {
+    /// Who signed.
+    async fn signed_by(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.signed_by).await
+    }
+    /// What they were called when they signed, whatever their name is now.
+    async fn signer_name(&self, ctx: &Context<'_>) -> Result<String> {
+        loader::signer_name(ctx, self).await
+    }
+    /// When.
+    async fn signed_at(&self) -> DateTime {
+        DateTime(self.signed_at)
+    }
+    /// The signature as a sentence: who, when (UTC) and what it means, as 21 CFR 11.50 asks for.
+    async fn statement(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(statement(&loader::signer_name(ctx, self).await?, self))
+    }
+    /// What the signature says.
+    async fn meaning(&self) -> SignatureMeaning {
+        self.meaning
+    }
+    /// SHA-256 of the record's content when it was signed, in hexadecimal.
+    async fn content_hash(&self) -> String {
+        hex::text(&self.content_hash)
+    }
+}
+
+/// What was added to a signed record: always shown with what it amends.
+#[Object]
+impl Addendum {
+    /// Typed id, `addendum_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Addendum, self.id)
+    }
+    /// Whose record it is about.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// The id of the signed record: `node(id:)` shows it.
+    async fn record_id(&self) -> ID {
+        global_id(self.record_kind, self.record_id)
+    }
+    /// The kind of the signed record.
+    async fn record_kind(&self) -> RecordKind {
+        self.record_kind
+    }
+    /// Who added it.
+    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+        people::staff_of_record(ctx, self.author_id).await
+    }
+    /// When.
+    async fn added_at(&self) -> DateTime {
+        DateTime(self.added_at)
+    }
+    /// Why.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+    /// What.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+    /// Its one version: an addendum takes no change.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Addendum, self.id, first, after).await
+    }
+}
+
+/// What to keep of a list of addenda.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct AddendumFilter {
+    /// About this patient's records.
+    patient_id: Option<ID>,
+    /// To this consultation, session or note.
+    record_id: Option<ID>,
+    /// By this author.
+    author_id: Option<ID>,
+}
+
+impl AddendumFilter {
+    fn read(&self) -> crate::error::Result<store::Condition> {
+        let mut faults = Faults::default();
+        let mut read = |path: &str, kind: RecordKind, id: &Option<ID>| {
+            let parsed = id.as_ref().map(|id| ids::parse(kind, id));
+            parsed.and_then(|parsed| parsed.map_err(|message| faults.add(format!("filter.{path}"), message)).ok())
+        };
+        let patient = read("patientId", RecordKind::Patient, &self.patient_id);
+        let author = read("authorId", RecordKind::Staff, &self.author_id);
+        let signed = |id: &ID| ids::parse_any(id).filter(|(kind, _)| crate::signing::SIGNED_KINDS.contains(kind));
+        let record = self.record_id.as_ref().map(|id| signed(id).map(|(_, record)| record));
+        if record == Some(None) {
+            faults.add("filter.recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+        }
+        faults.into_result()?;
+        Ok(store::Condition { patient, author, record: record.flatten() })
+    }
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct SigningQuery;
+
+#[Object]
+impl SigningQuery {
+    /// An addendum; null with NOT_FOUND if there is none with this id.
+    async fn addendum(
+        &self, ctx: &Context<'_>, #[graphql(desc = "`addendum_…`")] id: ID
+    ) -> Option<Result<Addendum>> {
+        let found = async {
+            let addendum = ids::argument("id", RecordKind::Addendum, &id)?;
+            let mut scope = ctx.operation()?.reader().await?;
+            match store::addenda(&mut scope, &[addendum]).await?.into_iter().next() {
+                Some(found) => Ok(found),
+                None => Err(ledger::absent(&mut scope, RecordKind::Addendum, addendum).await.into()),
+            }
+        };
+        Some(found.await)
+    }
+
+    /// Addenda to all signed records, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no
+    /// clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn addenda(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which to keep.")] filter: Option<AddendumFilter>,
+        #[graphql(desc = "Which end first, by the time they were added.", default_with = "Direction::Desc")]
+        direction: Direction,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Addendum>>> {
+        let found = async {
+            let condition = filter.unwrap_or_default().read()?;
+            let order = Order {
+                name: format!("addedAt:{direction:?}"),
+                column: "addendum.added_at",
+                id: "addendum.id",
+                direction,
+                sample: Key::Time(0),
+            };
+            let window = PageArguments { first, after, last, before }.window::<Addendum>(ctx, &order).await?;
+            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
+            let count =
+                counter(
+                    move |operation| async move { store::count(&mut *operation.reader().await?, &condition).await },
+                );
+            Ok(Connection::new(page, &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))
+        };
+        Some(found.await)
+    }
+}
+
+/// Signs a record.
+#[derive(InputObject)]
+pub struct SignRecordInput {
+    /// The record's typed id.
+    id: ID,
+    /// The version that was read: what one signs is what one saw.
+    expected_version: i32,
+    /// What the signature says.
+    #[graphql(default_with = "SignatureMeaning::Author")]
+    meaning: SignatureMeaning,
+}
+
+impl SignRecordInput {
+    /// The record's id, the version and the meaning.
+    pub fn read(&self, kind: RecordKind) -> crate::error::Result<(Uuid, i32, SignatureMeaning)> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", kind, &self.id);
+        inputs.finish()?;
+        Ok((id, self.expected_version, self.meaning))
+    }
+}
+
+/// Adds to a signed record.
+#[derive(InputObject)]
+pub struct AddAddendumInput {
+    /// An id the client made (`addendum_…` of a UUIDv7): makes a retry safe.
+    pub id: Option<ID>,
+    /// The signed consultation, session or note.
+    record_id: ID,
+    /// Why.
+    reason: String,
+    /// What.
+    text: String,
+}
+
+/// The addendum as it was read: its id, what it amends, why and what.
+pub struct NewAddendum {
+    /// Its id.
+    pub id: Uuid,
+    /// The kind of the record that it amends.
+    pub record_kind: RecordKind,
+    /// That record.
+    pub record_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub text: String,
+}
+
+impl AddAddendumInput {
+    /// Checks it.
+    pub fn read(&self) -> crate::error::Result<NewAddendum> {
+        let mut inputs = Inputs::new();
+        let id = inputs.new_id(RecordKind::Addendum, self.id.as_ref());
+        let amended = ids::parse_any(&self.record_id).filter(|(kind, _)| crate::signing::SIGNED_KINDS.contains(kind));
+        if amended.is_none() {
+            inputs.fault("recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+        }
+        let reason = inputs.text("reason", &self.reason, 500);
+        let text = inputs.text("text", &self.text, 20_000);
+        inputs.finish()?;
+        let (record_kind, record_id) = amended.unwrap_or((RecordKind::Consultation, Uuid::nil()));
+        Ok(NewAddendum { id, record_kind, record_id, reason, text })
+    }
+}
