@@ -6,19 +6,22 @@ mod safekeeping;
 mod tell;
 
 use crate::access::{Scope, account, password};
+use crate::api;
+use crate::api::persisted::Persisted;
 use crate::characters::fault_of_line;
 use crate::config::{
     Command, CommandLine, DatabaseSettings, DemoSettings, DocumentsArguments, DocumentsCommand, LogFormat,
     ServeSettings, StaffArguments, StaffCommand,
 };
+use crate::db::Database;
+use crate::demo::{self, Demo};
 use crate::equip;
-use crate::graphql::persisted::Persisted;
+use crate::ids;
 use crate::objects::Objects;
 use crate::organisation::{Staff, store};
 use crate::record::Stamp;
-use crate::server::{Database, Server, documents};
+use crate::server::{Prepared, Server, documents};
 use crate::vocabulary::StaffRole;
-use crate::{demo, graphql, ids};
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -35,7 +38,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Serve(settings) => serve(*settings).await,
             Command::Migrate(settings) => migrate(settings).await,
             Command::Schema => {
-                tell::own(&graphql::sdl());
+                tell::own(&api::sdl());
                 Ok(())
             }
             Command::Staff(arguments) => staff(arguments).await,
@@ -73,15 +76,32 @@ async fn serve(settings: ServeSettings) -> Result<(), String> {
     start_log(&settings.log, settings.log_format)?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
-    let server = tokio::select! {
-        server = Server::start(&settings) => server?,
+    let (server, demo) = tokio::select! {
+        started = start(&settings) => started?,
         () = &mut stop => return Ok(()),
     };
-    greet(&server);
+    greet(&server, demo.as_ref());
     stop.await;
     tracing::info!("stopping: requests under way end first");
     server.stop().await;
     Ok(())
+}
+
+/// Starts the service, with the demo clinic in its database if that was asked for.
+async fn start(settings: &ServeSettings) -> Result<(Server, Option<Demo>), String> {
+    let prepared = Prepared::open(settings).await?;
+    if !settings.demo {
+        return Ok((prepared.serve().await?, None));
+    }
+    let password = settings.demo_password.as_ref().map(|password| password.expose().to_owned());
+    let (database, objects) = prepared.stores();
+    match demo::ensure(database, objects, password).await {
+        Ok(demo) => Ok((prepared.serve().await?, Some(demo))),
+        Err(message) => {
+            prepared.close().await;
+            Err(message)
+        }
+    }
 }
 
 /// Resolves at the first Ctrl-C or SIGTERM.
@@ -97,11 +117,11 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     })
 }
 
-fn greet(server: &Server) {
+fn greet(server: &Server, demo: Option<&Demo>) {
     use std::fmt::Write;
     let (url, mut text) = (server.url(), String::new());
     let _ = writeln!(text, "clinic listens on {url}/graphql (open it in a browser for the explorer)");
-    if let Some(demo) = &server.demo {
+    if let Some(demo) = demo {
         text.push('\n');
         let _ = writeln!(
             text,

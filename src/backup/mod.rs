@@ -17,9 +17,9 @@ pub use restore::{Targets, restore};
 pub use take::{Sources, take};
 
 use crate::config::ReaderSettings;
+use crate::db::Database;
 use crate::db::{self, Address};
 use crate::evidence::Mark;
-use crate::server::Database;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio_postgres::Client;

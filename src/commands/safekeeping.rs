@@ -5,9 +5,9 @@ use super::progress::Progress;
 use super::tell;
 use crate::backup::{self, Checked, Lock, Sources, Targets, Told, Trust, Unlock};
 use crate::config::{BackupSettings, ExportSettings, ReaderSettings, RestoreSettings};
+use crate::db::Database;
 use crate::evidence::{self, KeyRing};
 use crate::objects::Objects;
-use crate::server::Database;
 use std::sync::Arc;
 
 pub(super) async fn backup(settings: BackupSettings) -> Result<(), String> {

@@ -2,6 +2,7 @@
 //! everybody else is handed one.
 
 mod address;
+mod database;
 pub mod embedded;
 mod migrate;
 mod pool;
@@ -11,6 +12,7 @@ pub(crate) mod tables;
 mod tls;
 
 pub use address::Address;
+pub use database::Database;
 pub use migrate::{MigrationOutcome, connect, migrate, refuse_outdated};
 pub(crate) use migrate::{is_empty, make_roles};
 pub(crate) use pool::{Pool, PoolSettings, Transaction};

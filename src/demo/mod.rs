@@ -28,9 +28,9 @@ mod treatment;
 mod write;
 
 use crate::access::password;
+use crate::db::Database;
 use crate::ids;
 use crate::objects::Objects;
-use crate::server::Database;
 use chart::World;
 use chrono::{Months, TimeDelta};
 use tokio_postgres::Client;

@@ -1,0 +1,269 @@
+//! The service as a value: start it, ask its address, stop it.
+
+mod checkpoints;
+mod housekeeping;
+
+use crate::access::password;
+use crate::access::rate::Rates;
+use crate::access::sign_in::{Doorkeeper, Lifetimes};
+use crate::api;
+use crate::api::persisted::Persisted;
+use crate::config::{Introspection, ServeSettings};
+use crate::db::{Database, Pool, PoolSettings};
+use crate::equip;
+use crate::evidence;
+use crate::gate::{DocumentCache, Limits};
+use crate::http::{self, App, request::BodyLimits, tls::Certificate};
+use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
+use crate::mail::Mailer;
+use crate::objects::{Links, Objects};
+use crate::operation::{Cursors, Service};
+use crate::photo::intake::Intake;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{HttpServer, web};
+use checkpoints::{Checkpoints, held_to_checkpoints};
+use housekeeping::Housekeeping;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use tokio::sync::Notify;
+
+/// The service before it answers anybody: it holds its port, its database is reached and up to date, and is not behind
+/// its checkpoints. Whoever wants something in the database before the first request writes it now.
+pub struct Prepared {
+    settings: ServeSettings,
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    gate: DocumentCache,
+    persisted: Persisted,
+    database: Database,
+    objects: Objects,
+    evidence: (evidence::Writer, Arc<AtomicUsize>),
+}
+
+/// The running service.
+pub struct Server {
+    address: SocketAddr,
+    secure: bool,
+    handle: ServerHandle,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
+    housekeeping: Housekeeping,
+    checkpoints: Checkpoints,
+    database: Database,
+}
+
+impl Server {
+    /// Starts the service: the database, then HTTP. The error is one line.
+    pub async fn start(settings: &ServeSettings) -> Result<Self, String> {
+        Prepared::open(settings).await?.serve().await
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://` or `https://`, and where it listens.
+    pub fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Stops: requests under way end, then the database goes.
+    pub async fn stop(mut self) {
+        self.housekeeping.stop();
+        self.handle.stop(true).await;
+        let _ = (&mut self.running).await;
+        self.checkpoints.stop().await;
+        self.database.close().await;
+    }
+}
+
+impl Prepared {
+    /// Takes the port, reaches the database and holds it to its checkpoints. The error is one line.
+    pub async fn open(settings: &ServeSettings) -> Result<Self, String> {
+        settings.check()?;
+        let certificate = Certificate::open(&settings.tls)?;
+        let (gate, persisted) = documents(settings.max_cost, settings.persisted_documents.as_deref()).await?;
+        // The port first: a port in use is told before a database is started for nothing.
+        let listener = TcpListener::bind(settings.listen).map_err(|error| {
+            format!(
+                "{} can't be listened on ({error}): stop what uses it or choose another with --listen",
+                settings.listen
+            )
+        })?;
+        let mut database = Database::open(&settings.database).await?;
+        let opened = async {
+            // Before anything is written: what is written might reach the checkpoint.
+            let evidence = held_to_checkpoints(settings, &database).await?;
+            Ok((evidence, Objects::open(&settings.objects, &settings.database.data_dir)?))
+        };
+        match opened.await {
+            Ok((evidence, objects)) => {
+                let settings = settings.clone();
+                Ok(Self { settings, listener, certificate, gate, persisted, database, objects, evidence })
+            }
+            Err(message) => {
+                database.close().await;
+                Err(message)
+            }
+        }
+    }
+
+    /// The database, and where photos' bytes are.
+    pub fn stores(&self) -> (&Database, &Objects) {
+        (&self.database, &self.objects)
+    }
+
+    /// Ends what was opened, without having served.
+    pub async fn close(mut self) {
+        self.database.close().await;
+    }
+
+    /// Answers HTTP from now on. The error is one line.
+    pub async fn serve(self) -> Result<Server, String> {
+        let Self { settings, listener, certificate, gate, persisted, mut database, objects, evidence } = self;
+        let started = async {
+            let Parts { service, rates } = parts(&settings, &database, objects).await?;
+            let address = listener.local_addr().map_err(cant_start)?;
+            let app = App {
+                gate,
+                persisted,
+                only_persisted: settings.only_persisted_documents,
+                introspection: settings.introspection,
+                rates: Arc::clone(&rates),
+                schema: api::schema(),
+                intake: Arc::new(Intake::open(&settings.uploads, &settings.database.data_dir)?),
+                service: Arc::clone(&service),
+                body: BodyLimits { bytes: settings.max_body, ..BodyLimits::default() },
+                deadline: settings.request_deadline,
+                home: http::Home::of(&settings, address),
+                trust_proxy: settings.trust_proxy,
+                explorer: settings.introspection != Introspection::None && !settings.only_persisted_documents,
+                behind: Arc::clone(&evidence.1),
+                refuse_behind: settings.refuse_behind_checkpoint,
+            };
+            let server = listen(&settings, app, listener, certificate.as_ref())?;
+            Ok((service, rates, address, server))
+        };
+        let (service, rates, address, server) = match started.await {
+            Ok(started) => started,
+            Err(message) => {
+                database.close().await;
+                return Err(message);
+            }
+        };
+        let handle = server.handle();
+        let application = database.application.clone();
+        let checkpoints = Checkpoints::start(evidence, &service, application.clone(), settings.checkpoint_interval);
+        let secure = certificate.is_some();
+        let housekeeping = Housekeeping::start(&service, rates, application, certificate);
+        database.keep_up();
+        let running = tokio::spawn(server);
+        Ok(Server { address, secure, handle, running, housekeeping, checkpoints, database })
+    }
+}
+
+fn cant_start(error: std::io::Error) -> String {
+    format!("the service can't start: {error}")
+}
+
+/// What requests are answered with, and the limits they are held to.
+struct Parts {
+    service: Arc<Service>,
+    rates: Arc<Rates>,
+}
+
+/// Opens the parts of the service over a database that is up to date.
+async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) -> Result<Parts, String> {
+    let pool_settings = PoolSettings {
+        size: usize::from(settings.pool_size),
+        wait: settings.pool_wait,
+        statement_timeout: settings.statement_timeout,
+        lock_timeout: settings.lock_timeout,
+    };
+    let pool = Pool::new(database.application.clone(), &pool_settings).map_err(|error| error.operator_message())?;
+    if !pool.is_ready().await {
+        return Err(
+            "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its own. \
+             With a new password of the owner, give the owner CREATEROLE for one start, or set that of clinic_app"
+                .to_owned(),
+        );
+    }
+    database.refuse_too_mighty().await?;
+    let links = Links::open(&settings.objects, objects.folder())?;
+    equip::equip_all(&pool).await?;
+    let lifetimes = Lifetimes {
+        idle: settings.sign_in_idle,
+        absolute: settings.sign_in_lifetime,
+        reauthenticate_after: settings.reauthenticate_after,
+    };
+    let second_factor_key = settings.database.keys().key("second-factor")?;
+    let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
+    // Connections of its own: a request that has written must not be told UNAVAILABLE because the others hold them all.
+    let log_pool = PoolSettings { size: ACCESS_LOG_CONNECTIONS, wait: settings.statement_timeout, ..pool_settings };
+    let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
+    let service = Arc::new(Service {
+        access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
+        mailer: Mailer::open(&settings.mail)?,
+        doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
+        objects,
+        links,
+        refused: Notify::new(),
+        cursors: Cursors::new(settings.database.keys().key("cursors")?),
+    });
+    password::make_ready().await.map_err(|error| error.operator_message())?;
+    if settings.unsafe_no_access_log {
+        tracing::warn!("looks at patients are NOT written into the access log");
+    }
+    Ok(Parts { service, rates })
+}
+
+/// The HTTP server on its port.
+fn listen(
+    settings: &ServeSettings,
+    app: App,
+    listener: TcpListener,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<actix_web::dev::Server, String> {
+    let app = web::Data::new(app);
+    let cors = settings.clone();
+    let workers = settings
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from);
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(app.clone())
+            .wrap(Compress::default())
+            .wrap(http::cors(&cors))
+            .wrap(from_fn(http::streams::hold))
+            .wrap(http::shield(cors.tls.tls_certificate.is_some()))
+            .configure(http::routes)
+    })
+    .on_connect(http::streams::open)
+    .workers(workers)
+    .disable_signals()
+    .shutdown_timeout(settings.shutdown_timeout.as_secs());
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, certificate.config()?),
+        None => server.listen(listener),
+    };
+    Ok(server.map_err(cant_start)?.run())
+}
+
+/// The gate, and the documents of a file, each checked. The error is one line: the first complaint.
+pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCache, Persisted), String> {
+    let limits = Limits { cost: max_cost, ..Limits::default() };
+    let gate = DocumentCache::new(limits, &api::schema().sdl())?;
+    let Some(file) = file else { return Ok((gate, Persisted::default())) };
+    let persisted = Persisted::read(file, &gate).await.map_err(|complaints| {
+        let more = complaints.len().saturating_sub(1);
+        let more =
+            if more > 0 { format!(" (and {more} more: clinic documents check tells all)") } else { String::new() };
+        format!("--persisted-documents: {}{more}", complaints.first().map(String::as_str).unwrap_or_default())
+    })?;
+    tracing::info!(documents = persisted.count(), "persisted documents were read");
+    Ok((gate, persisted))
+}
