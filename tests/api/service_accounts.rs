@@ -22,6 +22,38 @@ async fn until(sql: &Sql, question: &str, wanted: &str) {
     }
 }
 
+const SCOPES: [&str; 5] = ["PATIENTS_READ", "CLINICAL_READ", "CATALOGUE_READ", "ORGANISATION_READ", "AUDIT_READ"];
+
+/// Queries, each with the scope that it needs.
+const EVERYTHING: [(&str, &str); 8] = [
+    ("{ patients { nodes { displayName } } }", "PATIENTS_READ"),
+    ("{ recalls { totalCount } }", "PATIENTS_READ"),
+    ("{ sessions { nodes { status } } }", "CLINICAL_READ"),
+    ("{ healthEntries { totalCount } }", "CLINICAL_READ"),
+    ("{ photos { totalCount } }", "CLINICAL_READ"),
+    ("{ devices { totalCount } protocols { totalCount } consentTemplates { totalCount } }", "CATALOGUE_READ"),
+    ("{ organisation { name } staff { totalCount } locations { totalCount } }", "ORGANISATION_READ"),
+    ("{ patientErasures { totalCount } serviceAccounts { nodes { name keys { totalCount } } } }", "AUDIT_READ"),
+];
+
+/// The log is filtered by programs as by people.
+async fn the_log_is_filtered_by(clinic: &Clinic, service: &Made, patient: &Made) {
+    let text = "query ($f: AccessLogFilter) { accessLog(filter: $f) { totalCount nodes { actor { ... on ServiceAccount { id } } } } }";
+    let theirs = clinic.admin().graphql(text, json!({"f": {"actorId": service.id}})).await.ok()["accessLog"].clone();
+    let nodes = theirs["nodes"].as_array().expect("a list");
+    assert!(!nodes.is_empty() && nodes.iter().all(|it| it["actor"]["id"] == json!(service.id)), "{theirs}");
+    let own = "query ($id: ID!, $f: PatientAccessFilter) { patient(id: $id) { accessLog(filter: $f) { totalCount } } }";
+    for (actor, some) in [(service.id.as_str(), true), (clinic.auditor().id(), false)] {
+        let asked = json!({"id": patient.id, "f": {"actorId": actor}});
+        let count = clinic.admin().graphql(own, asked).await.ok()["patient"]["accessLog"]["totalCount"].clone();
+        assert_eq!(count != json!(0), some, "{actor}");
+    }
+    for wrong in [patient.id.as_str(), "staff_x", "service_account_", "x"] {
+        let answer = clinic.admin().graphql(text, json!({"f": {"actorId": wrong}})).await;
+        assert_eq!(answer.faults(), ["filter.actorId"], "{wrong}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_opens_what_its_scopes_say_and_writes_nothing() {
     let clinic = Clinic::start().await;
@@ -36,19 +68,9 @@ async fn a_key_opens_what_its_scopes_say_and_writes_nothing() {
         json!({"kind": "STAFF", "serviceAccountId": null, "scopes": [], "staff": {"id": anna.id()}})
     );
 
-    let everything = [
-        ("{ patients { nodes { displayName } } }", "PATIENTS_READ"),
-        ("{ recalls { totalCount } }", "PATIENTS_READ"),
-        ("{ sessions { nodes { status } } }", "CLINICAL_READ"),
-        ("{ healthEntries { totalCount } }", "CLINICAL_READ"),
-        ("{ photos { totalCount } }", "CLINICAL_READ"),
-        ("{ devices { totalCount } protocols { totalCount } consentTemplates { totalCount } }", "CATALOGUE_READ"),
-        ("{ organisation { name } staff { totalCount } locations { totalCount } }", "ORGANISATION_READ"),
-        ("{ patientErasures { totalCount } serviceAccounts { nodes { name keys { totalCount } } } }", "AUDIT_READ"),
-    ];
-    for scope in ["PATIENTS_READ", "CLINICAL_READ", "CATALOGUE_READ", "ORGANISATION_READ", "AUDIT_READ"] {
+    for scope in SCOPES {
         let (_, _, caller) = program(&clinic, &[scope], json!({})).await;
-        for (query, needed) in everything {
+        for (query, needed) in EVERYTHING {
             let wanted = if scope == needed { "ok" } else { "FORBIDDEN" };
             assert_eq!(caller.graphql(query, json!({})).await.outcome(), wanted, "{scope} {query}");
         }
@@ -61,8 +83,7 @@ async fn a_key_opens_what_its_scopes_say_and_writes_nothing() {
     assert!(answer.code() == "FORBIDDEN" && answer.text.contains("for people"), "{}", answer.text);
 
     // Nothing is written, whatever the scopes, and also not by a mutation that asks for no right.
-    let all = ["PATIENTS_READ", "CLINICAL_READ", "CATALOGUE_READ", "ORGANISATION_READ", "AUDIT_READ"];
-    let (service, _, reader) = program(&clinic, &all, json!({})).await;
+    let (service, _, reader) = program(&clinic, &SCOPES, json!({})).await;
     let sql = clinic.database.superuser().await;
     let before = sql.one("SELECT count(*) FROM ledger").await;
     let input = json!({"legalName": {"given": "New", "family": "New"}, "birthDate": "1980-01-01"});
@@ -80,21 +101,7 @@ async fn a_key_opens_what_its_scopes_say_and_writes_nothing() {
     reader.ask("{ patients { nodes { displayName sessions { nodes { practitioner { displayName } history { nodes { by { id } } } } } } } }").await;
     assert_eq!(sql.one(&log("read")).await, "t");
 
-    // The log is filtered by programs as by people.
-    let text = "query ($f: AccessLogFilter) { accessLog(filter: $f) { totalCount nodes { actor { ... on ServiceAccount { id } } } } }";
-    let theirs = clinic.admin().graphql(text, json!({"f": {"actorId": service.id}})).await.ok()["accessLog"].clone();
-    let nodes = theirs["nodes"].as_array().expect("a list");
-    assert!(!nodes.is_empty() && nodes.iter().all(|it| it["actor"]["id"] == json!(service.id)), "{theirs}");
-    let own = "query ($id: ID!, $f: PatientAccessFilter) { patient(id: $id) { accessLog(filter: $f) { totalCount } } }";
-    for (actor, some) in [(service.id.as_str(), true), (clinic.auditor().id(), false)] {
-        let asked = json!({"id": patient.id, "f": {"actorId": actor}});
-        let count = clinic.admin().graphql(own, asked).await.ok()["patient"]["accessLog"]["totalCount"].clone();
-        assert_eq!(count != json!(0), some, "{actor}");
-    }
-    for wrong in [patient.id.as_str(), "staff_x", "service_account_", "x"] {
-        let answer = clinic.admin().graphql(text, json!({"f": {"actorId": wrong}})).await;
-        assert_eq!(answer.faults(), ["filter.actorId"], "{wrong}");
-    }
+    the_log_is_filtered_by(&clinic, &service, &patient).await;
 
     // Another organisation's records are not there.
     let answer = reader.graphql("query ($id: ID!) { patient(id: $id) { id } }", json!({"id": patient.id})).await;
@@ -140,15 +147,35 @@ async fn a_key_is_shown_once_and_kept_as_its_hash() {
     assert_eq!(sql.one("SELECT count(*) FROM api_key").await, "2");
 }
 
+/// What a key gets from an address.
+async fn from(caller: &Caller, address: &str) -> Answer {
+    Answer::to(caller.prepare(WHO, json!({})).header("X-Forwarded-For", address)).await
+}
+
+/// Why a key is refused.
+async fn says(caller: &Caller, words: &str) {
+    let answer = from(caller, "192.0.2.9").await;
+    assert!(answer.code() == "UNAUTHENTICATED" && answer.text.contains(words), "{words}: {}", answer.text);
+}
+
+/// A slip is told without a look into the database; a whole key that nobody has is not.
+async fn a_slip_is_told(clinic: &Clinic, secret: &str) {
+    let nobody = clinic.anonymous();
+    let mut slip = secret.to_owned();
+    slip.replace_range(40..41, if &secret[40..41] == "a" { "b" } else { "a" });
+    says(&nobody.with_token(&slip), "mistyped or cut").await;
+    says(&nobody.with_token(&secret[..69]), "mistyped or cut").await;
+    says(&nobody.with_token("clinic_key_"), "mistyped or cut").await;
+    clinic.database.superuser().await.run("DELETE FROM api_key_use WHERE last_used_at IS NULL").await;
+    says(&nobody.with_token(secret), "nobody has").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_ends_when_it_is_revoked_expired_mistyped_closed_or_elsewhere() {
     let mut clinic = Clinic::with(&["--trust-proxy"]).await;
     let admin = clinic.admin();
     let (service, key, caller) =
         program(&clinic, &["PATIENTS_READ"], json!({"allowedAddresses": ["192.0.2.0/24"]})).await;
-    let from = async |caller: &Caller, address: &str| {
-        Answer::to(caller.prepare(WHO, json!({})).header("X-Forwarded-For", address)).await
-    };
     let sql = clinic.database.superuser().await;
     let refusals =
         format!("SELECT count(*) FROM access_log WHERE event = 'refused' AND actor_id = '{}'", uuid_of(&service.id));
@@ -159,10 +186,6 @@ async fn a_key_ends_when_it_is_revoked_expired_mistyped_closed_or_elsewhere() {
     assert_eq!(sql.one(&refusals).await, "1", "a line in the access log");
     assert_eq!(sql.one("SELECT from_address FROM access_log WHERE event = 'refused'").await, "198.51.100.1");
 
-    let says = async |caller: &Caller, words: &str| {
-        let answer = from(caller, "192.0.2.9").await;
-        assert!(answer.code() == "UNAUTHENTICATED" && answer.text.contains(words), "{words}: {}", answer.text);
-    };
     let set = async |what: &str| assert_eq!(sql.run(&format!("UPDATE {what}")).await, 1);
     set("api_key SET expires_at = now()").await;
     says(&caller, "expired").await;
@@ -200,17 +223,10 @@ async fn a_key_ends_when_it_is_revoked_expired_mistyped_closed_or_elsewhere() {
     assert_eq!(admin.does("revokeApiKey", json!({"id": key.id}), "apiKey { id }").await.faults(), ["input.id"]);
     assert_eq!(admin.does("rotateApiKey", json!({"id": key.id}), "secret").await.faults(), ["input.id"]);
 
-    // A slip is told without a look into the database; a whole key that nobody has is not.
     let (_, secret) = admin.api_key(&service, json!({})).await;
     clinic.restart(&["--trust-proxy"]).await;
+    a_slip_is_told(&clinic, &secret).await;
     let nobody = clinic.anonymous();
-    let mut slip = secret.clone();
-    slip.replace_range(40..41, if &secret[40..41] == "a" { "b" } else { "a" });
-    says(&nobody.with_token(&slip), "mistyped or cut").await;
-    says(&nobody.with_token(&secret[..69]), "mistyped or cut").await;
-    says(&nobody.with_token("clinic_key_"), "mistyped or cut").await;
-    sql.run("DELETE FROM api_key_use WHERE last_used_at IS NULL").await;
-    says(&nobody.with_token(&secret), "nobody has").await;
     // Signing in is for people: a key that comes along changes nothing.
     let input = json!({"email": "admin@north.example", "password": PASSWORD});
     let answer = nobody.with_token(&secret).does("signIn", input, "token").await;

@@ -92,6 +92,47 @@ pub async fn counted(clinic: &Clinic, who: &SignedIn, query: &str, variables: Va
     (data, statements(clinic, from).await)
 }
 
+/// Ids for the copies: so many of each kind.
+async fn twins(sql: &Sql, more: usize) {
+    sql.run("CREATE TEMP TABLE twin (sort text, nth int, id uuid)").await;
+    for (kind, count) in [
+        ("patient", more + 1),
+        ("session", more),
+        ("consultation", more + 1),
+        ("note", more + 1),
+        ("health", more + 1),
+        ("consent", more + 1),
+    ] {
+        sql.run(&format!(
+            "INSERT INTO twin SELECT '{kind}', n, gen_random_uuid() FROM generate_series(1, {count}) AS n"
+        ))
+        .await;
+    }
+}
+
+/// A copy of a row under every twin's id, with some of its columns otherwise.
+async fn copy(sql: &Sql, table: &str, id: &str, kind: &str, other: &[(&str, &str)]) {
+    let columns = sql
+        .column(&format!(
+            "SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 ORDER BY attnum"
+        ))
+        .await;
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            other
+                .iter()
+                .find(|(name, _)| name == column)
+                .map_or_else(|| format!("t.{column}"), |(_, value)| (*value).to_owned())
+        })
+        .collect();
+    let (columns, values) = (columns.join(", "), values.join(", "));
+    sql.run(&format!(
+        "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, twin WHERE {id} AND sort = '{kind}'"
+    ))
+    .await;
+}
+
 /// A chart with so many sessions, notes, consultations and addenda, and as many patients with a session each. The rows
 /// are copied in SQL: what is counted is reading.
 async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
@@ -107,68 +148,40 @@ async fn charts(clinic: &Clinic, rows: usize) -> (Made, Vec<String>) {
     let consent = anna.consent(&patient, &text, drawn).await;
     let outcome = anna.outcome(&patient, "2", 1, json!({"sessionId": session.id})).await;
     let sql = clinic.database.superuser().await;
-    let more = rows - 2;
-    sql.run("CREATE TEMP TABLE twin (sort text, nth int, id uuid)").await;
-    for (kind, count) in [
-        ("patient", more + 1),
-        ("session", more),
-        ("consultation", more + 1),
-        ("note", more + 1),
-        ("health", more + 1),
-        ("consent", more + 1),
-    ] {
-        sql.run(&format!(
-            "INSERT INTO twin SELECT '{kind}', n, gen_random_uuid() FROM generate_series(1, {count}) AS n"
-        ))
-        .await;
-    }
-    // A copy of a row under every twin's id, with some of its columns otherwise.
-    let copy = async |table: &str, id: &str, kind: &str, other: &[(&str, &str)]| {
-        let columns = sql
-            .column(&format!(
-                "SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 ORDER BY attnum"
-            ))
-            .await;
-        let values: Vec<String> = columns
-            .iter()
-            .map(|column| {
-                other
-                    .iter()
-                    .find(|(name, _)| name == column)
-                    .map_or_else(|| format!("t.{column}"), |(_, value)| (*value).to_owned())
-            })
-            .collect();
-        let (columns, values) = (columns.join(", "), values.join(", "));
-        sql.run(&format!(
-            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t, twin WHERE {id} AND sort = '{kind}'"
-        ))
-        .await;
-    };
+    twins(&sql, rows - 2).await;
     let id = |made: &Made| format!("t.id = '{}'", uuid_of(&made.id));
-    copy("patient", &id(&patient), "patient", &[("id", "twin.id"), ("chart_number", "'T-' || nth")]).await;
+    copy(&sql, "patient", &id(&patient), "patient", &[("id", "twin.id"), ("chart_number", "'T-' || nth")]).await;
     copy(
+        &sql,
         "treatment_session",
         &id(&session),
         "session",
         &[("id", "twin.id"), ("started_at", "t.started_at - nth * interval '1 day'")],
     )
     .await;
-    copy("treatment_session", &id(&session), "patient", &[("id", "gen_random_uuid()"), ("patient_id", "twin.id")])
-        .await;
+    copy(
+        &sql,
+        "treatment_session",
+        &id(&session),
+        "patient",
+        &[("id", "gen_random_uuid()"), ("patient_id", "twin.id")],
+    )
+    .await;
     let of_session = format!("t.session_id = '{}'", uuid_of(&session.id));
     for table in ["session_area", "product_use"] {
-        copy(table, &of_session, "session", &[("id", "gen_random_uuid()"), ("session_id", "twin.id")]).await;
+        copy(&sql, table, &of_session, "session", &[("id", "gen_random_uuid()"), ("session_id", "twin.id")]).await;
     }
-    copy("aftercare_note", &id(&note), "session", &[("id", "gen_random_uuid()"), ("session_id", "twin.id")]).await;
-    copy("consultation", &id(&consultation), "consultation", &[("id", "twin.id")]).await;
-    copy("consent", &id(&consent), "consent", &[("id", "twin.id")]).await;
+    copy(&sql, "aftercare_note", &id(&note), "session", &[("id", "gen_random_uuid()"), ("session_id", "twin.id")])
+        .await;
+    copy(&sql, "consultation", &id(&consultation), "consultation", &[("id", "twin.id")]).await;
+    copy(&sql, "consent", &id(&consent), "consent", &[("id", "twin.id")]).await;
     let of_consent = format!("t.consent_id = '{}'", uuid_of(&consent.id));
-    copy("consent_signature", &of_consent, "consent", &[("consent_id", "twin.id")]).await;
+    copy(&sql, "consent_signature", &of_consent, "consent", &[("consent_id", "twin.id")]).await;
     for (table, made) in [("consent", &consent), ("outcome_assessment", &outcome)] {
-        copy(table, &id(made), "patient", &[("id", "gen_random_uuid()"), ("patient_id", "twin.id")]).await;
+        copy(&sql, table, &id(made), "patient", &[("id", "gen_random_uuid()"), ("patient_id", "twin.id")]).await;
     }
-    copy("health_entry", &id(&health), "health", &[("id", "twin.id")]).await;
-    copy("addendum", &id(&addendum), "session", &[("id", "gen_random_uuid()"), ("record_id", "twin.id")]).await;
+    copy(&sql, "health_entry", &id(&health), "health", &[("id", "twin.id")]).await;
+    copy(&sql, "addendum", &id(&addendum), "session", &[("id", "gen_random_uuid()"), ("record_id", "twin.id")]).await;
     let sessions = sql.column("SELECT id FROM twin WHERE sort = 'session' LIMIT 20").await;
     let patients = sql.column("SELECT id FROM twin WHERE sort = 'patient' LIMIT 20").await;
     let mixed = sessions

@@ -1,0 +1,170 @@
+//! Signing off what blocks: who may, and until when it holds.
+
+use super::{CHECKS, against, ready, row};
+use crate::staff::colleague;
+use crate::support::*;
+
+/// A patient who takes isotretinoin, and a session for her by Anna that is prepared and blocked by it.
+async fn blocked(anna: &SignedIn, clinic: &Clinic, prescriber: &SignedIn) -> (Made, Value) {
+    let (patient, consultation) = ready(anna).await;
+    let plan = anna.plan(&consultation, &anna.protocol().await).await;
+    let pill =
+        json!({"patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg"});
+    anna.make("addHealthEntry", "healthEntry", pill).await;
+    let me = Made::of(&prescriber.ask("{ me { id version } }").await["me"]);
+    clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING", "planId": plan.id,
+        "status": "PREPARATION", "areas": [{"area": "CHEEK", "needleDepthMm": "1.5", "passes": 2}],
+        "device": {"model": "Derma Pen 4", "kind": "MOTORISED_PEN"}});
+    let session = anna.does("startSession", start, CHECKS).await.ok()["startSession"]["session"].clone();
+    (patient, session)
+}
+
+async fn patched(by: &SignedIn, session: &Value, patch: Value) -> Answer {
+    by.does("updateSession", Made::of(session).edit_with(json!({"patch": patch})), CHECKS).await
+}
+
+async fn signed_off(by: &SignedIn, session: &Value, more: Value) -> Answer {
+    let mut input = json!({"sessionId": session["id"], "expectedVersion": session["version"], "rule": "CONTRAINDICATION", "reason": "Low dose"});
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    by.does("signOffSessionCheck", input, CHECKS).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_a_sign_off_of_their_own() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (_, session) = blocked(&anna, &clinic, &bob).await;
+    let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    assert_eq!(against(&settled), [row("CONTRAINDICATION", "BLOCK", true)]);
+    // Who signed off takes the session over: what he signed off is lost with that, and it can't begin.
+    let over = json!({"practitionerId": bob.id(), "status": "IN_PROGRESS"});
+    assert_eq!(patched(&bob, &settled, over).await.code(), "PROTOCOL_BLOCKED");
+    let over =
+        patched(&bob, &settled, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
+    assert_eq!(against(&over), [row("CONTRAINDICATION", "BLOCK", false)]);
+    assert_eq!(signed_off(&bob, &over, json!({})).await.code(), "FORBIDDEN");
+    // Given back, it is not settled again; and once he treated, he signs nothing off of it.
+    let back =
+        patched(&bob, &over, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
+    assert_eq!(against(&back), [row("CONTRAINDICATION", "BLOCK", false)]);
+    let settled = signed_off(&bob, &back, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let begun =
+        patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
+    let his =
+        patched(&anna, &begun, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
+    let hers =
+        patched(&anna, &his, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
+    let refused = signed_off(&bob, &hers, json!({})).await;
+    assert!(refused.code() == "FORBIDDEN" && refused.text.contains("you were the practitioner"), "{}", refused.text);
+    let alone = patched(&anna, &hers, json!({"supervisorId": anna.id()})).await;
+    assert_eq!(alone.faults(), ["input.patch.supervisorId"], "nobody supervises themselves");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_off_of_who_may_no_longer_give_one_begins_nothing() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (_, session) = blocked(&anna, &clinic, &bob).await;
+    let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
+    let bare = clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": null}))).await;
+    assert_eq!(patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.code(), "PROTOCOL_BLOCKED");
+    clinic.admin().make("updateStaff", "staff", bare.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let begun =
+        patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
+    // What was signed off when the treatment began stays signed off.
+    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
+    clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"active": false}))).await;
+    let done = anna.make("completeSession", "session", Made::of(&begun).edit()).await;
+    anna.sign_session(&done).await;
+}
+
+/// A session on a patient whom the protocol blocks, in preparation for a practitioner, whoever prepares it.
+async fn prepared(by: &SignedIn, patient: &Made, practitioner: &SignedIn) -> Value {
+    let start = json!({"patientId": patient.id, "locationId": practitioner.location, "practitionerId": practitioner.id(),
+        "modality": "MICRONEEDLING", "protocolVersionId": practitioner.protocol().await.version, "status": "PREPARATION",
+        "areas": [{"area": "CHEEK", "needleDepthMm": "1.5", "passes": 2}],
+        "device": {"model": "Derma Pen 4", "kind": "MOTORISED_PEN"}});
+    by.does("startSession", start, CHECKS).await.ok()["startSession"]["session"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_off_that_lapsed_ends_no_treatment_that_has_not_begun() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (patient, session) = blocked(&anna, &clinic, &bob).await;
+    let ends = [("completeSession", json!({})), ("stopSession", json!({"reason": "Fainted"}))];
+    // Nobody signed it off: it can't be over before it could begin. It can be called off.
+    for (mutation, more) in ends.clone() {
+        let refused = anna.does(mutation, Made::of(&session).edit_with(more), CHECKS).await;
+        assert_eq!(refused.code(), "PROTOCOL_BLOCKED", "{mutation}");
+        assert!(refused.text.contains("logSession") && refused.text.contains("NOT_DONE"), "{}", refused.text);
+        assert_eq!(refused.errors[0]["extensions"]["checks"][0]["rule"], "CONTRAINDICATION", "{mutation}");
+    }
+    let off = patched(&anna, &session, json!({"status": "NOT_DONE"})).await.ok()["updateSession"]["session"].clone();
+    assert_eq!((&off["status"], &off["version"]), (&json!("NOT_DONE"), &json!(2)), "nothing was written before");
+    // Who signed it off may not do so any more.
+    let mut drafts = Vec::new();
+    for _ in &ends {
+        let session = prepared(&anna, &patient, &anna).await;
+        drafts.push(signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone());
+    }
+    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
+    let bare = clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": null}))).await;
+    for (draft, (mutation, more)) in drafts.iter().zip(ends.clone()) {
+        assert_eq!(against(draft), [row("CONTRAINDICATION", "BLOCK", true)]);
+        let refused = anna.does(mutation, Made::of(draft).edit_with(more), CHECKS).await;
+        assert_eq!(refused.code(), "PROTOCOL_BLOCKED", "{mutation}");
+    }
+    // He may again: the treatment begins and ends in one, and is signed.
+    clinic.admin().make("updateStaff", "staff", bare.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let done = anna.does("completeSession", Made::of(&drafts[0]).edit(), CHECKS).await.ok();
+    let done = &done["completeSession"]["session"];
+    assert_eq!((&done["status"], against(done)), (&json!("COMPLETED"), vec![row("CONTRAINDICATION", "BLOCK", true)]));
+    anna.sign_session(&Made::of(done)).await;
+    // What was done without being begun is written down, whatever the rules say.
+    let mut logged = session_to_sign(&patient, &anna.location);
+    logged["protocolVersionId"] = json!(anna.protocol().await.version);
+    anna.make("logSession", "session", logged).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_off_neither_begins_ends_nor_signs() {
+    let clinic = Clinic::start().await;
+    let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
+    let (patient, _) = blocked(&anna, &clinic, &bob).await;
+    // Bob prepares a session for Anna, who knows nothing of it, and signs it off: alone he comes no further.
+    let session = prepared(&bob, &patient, &anna).await;
+    let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let ends = [("completeSession", json!({})), ("stopSession", json!({"reason": "Fainted"}))];
+    let refused = patched(&bob, &settled, json!({"status": "IN_PROGRESS"})).await;
+    assert!(refused.code() == "FORBIDDEN" && refused.text.contains("practitioner begins"), "{}", refused.text);
+    for (mutation, more) in ends.clone() {
+        let refused = bob.does(mutation, Made::of(&settled).edit_with(more), CHECKS).await;
+        assert!(refused.code() == "FORBIDDEN" && refused.text.contains("its practitioner"), "{}", refused.text);
+    }
+    let begin = json!({"status": "IN_PROGRESS", "supervisorId": bob.id()});
+    let begun = patched(&anna, &settled, begin).await.ok()["updateSession"]["session"].clone();
+    for (mutation, more) in ends {
+        let refused = bob.does(mutation, Made::of(&begun).edit_with(more), CHECKS).await;
+        assert!(refused.code() == "FORBIDDEN" && refused.text.contains("its practitioner"), "{}", refused.text);
+    }
+    let done = anna.make("completeSession", "session", Made::of(&begun).edit()).await;
+    // A record is signed once: the signature is of who treated. The supervisor adds to it.
+    for meaning in ["AUTHOR", "SUPERVISOR", "REVIEWER"] {
+        let refused = bob.does("signSession", done.edit_with(json!({"meaning": meaning})), CHECKS).await;
+        assert!(refused.code() == "FORBIDDEN" && refused.text.contains("addAddendum"), "{meaning} {}", refused.text);
+    }
+    anna.sign_session(&done).await;
+    let read = json!({"recordId": done.id, "reason": "Supervision", "text": "I supervised this."});
+    bob.make("addAddendum", "addendum", read).await;
+    // Nor what he wrote down as done by her.
+    let mut logged = session_to_sign(&patient, &bob.location);
+    logged["protocolVersionId"] = json!(anna.protocol().await.version);
+    logged["practitionerId"] = json!(anna.id());
+    let logged = bob.does("logSession", logged, CHECKS).await.ok()["logSession"]["session"].clone();
+    let settled = signed_off(&bob, &logged, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
+    let alone = Made::of(&settled).edit_with(json!({"meaning": "REVIEWER"}));
+    assert_eq!(bob.does("signSession", alone, CHECKS).await.code(), "FORBIDDEN");
+}

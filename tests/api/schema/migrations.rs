@@ -1,0 +1,113 @@
+//! What the migrations make of the database.
+
+use super::{checkout, migrated};
+use crate::support::*;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use std::collections::BTreeMap;
+
+/// Everything the catalogs say of the schema, a line for each thing.
+async fn catalog(sql: &Sql) -> Vec<String> {
+    const OURS: &str = "relnamespace = 'public'::regnamespace AND relname <> '__diesel_schema_migrations' \
+                        AND relname <> '__diesel_schema_migrations_pkey'";
+    let questions = [
+        format!("SELECT 'relation', relname, relkind, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity, \
+            pg_get_partkeydef(oid), pg_get_expr(relpartbound, oid), reloptions FROM pg_class WHERE {OURS}"),
+        format!("SELECT 'column', relname, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attcollation::regcollation, \
+            attidentity, attgenerated, pg_get_expr(adbin, adrelid), attacl FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid \
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attnum > 0 AND relkind <> 'i' AND relkind <> 'I' AND {OURS}"),
+        format!("SELECT 'constraint', relname, conname, convalidated, pg_get_constraintdef(o.oid) FROM pg_constraint o \
+            JOIN pg_class c ON conrelid = c.oid WHERE {OURS}"),
+        format!("SELECT 'index', relname, indisvalid, pg_get_indexdef(c.oid) FROM pg_index JOIN pg_class c ON indexrelid = c.oid WHERE {OURS}"),
+        format!("SELECT 'policy', relname, polname, polcmd, polpermissive, polroles, pg_get_expr(polqual, polrelid), \
+            pg_get_expr(polwithcheck, polrelid) FROM pg_policy JOIN pg_class c ON polrelid = c.oid WHERE {OURS}"),
+        format!("SELECT 'trigger', relname, tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON tgrelid = c.oid \
+            WHERE NOT tgisinternal AND {OURS}"),
+        "SELECT 'function', proname, proowner::regrole, proacl, pg_get_functiondef(oid) FROM pg_proc \
+            WHERE pronamespace = 'public'::regnamespace AND prokind <> 'a'".to_owned(),
+        "SELECT 'type', typname, typtype, typacl FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typname !~ '__diesel'".to_owned(),
+        "SELECT 'schema', nspname, nspacl FROM pg_namespace WHERE nspname !~ '^pg_'".to_owned(),
+        "SELECT 'default privileges', defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl".to_owned(),
+        "SELECT 'extension', extname FROM pg_extension".to_owned(),
+    ];
+    let mut lines = Vec::new();
+    for question in questions {
+        let rows = sql.rows(&question).await;
+        lines.extend(
+            rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(" | ")),
+        );
+    }
+    lines.sort();
+    lines
+}
+
+/// Takes every migration back.
+async fn revert_all(database: &Database) {
+    let (client, connection) = database.owner_config().connect(tokio_postgres::NoTls).await.expect("the owner");
+    let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await.expect("a connection");
+    let reverted = tokio::task::spawn_blocking(move || {
+        let mut wrapper: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
+        let migrations = FileBasedMigrations::from_path(checkout("migrations")).expect("migrations");
+        wrapper.revert_all_migrations(migrations).expect("down").len()
+    });
+    assert_eq!(reverted.await.expect("down"), std::fs::read_dir(checkout("migrations")).expect("migrations").count());
+}
+
+/// What is in one list and not in the other.
+fn difference(before: &[String], after: &[String]) -> String {
+    let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}\n"));
+    let new = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}\n"));
+    gone.chain(new).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_up_down_and_up_leave_no_difference() {
+    let database = Database::empty().await;
+    let sql = database.superuser().await;
+    let empty = catalog(&sql).await;
+    clinic::db::migrate(&database.address()).await.expect("up");
+    let first = catalog(&sql).await;
+    assert!(first.len() > 300, "only {} things were looked at", first.len());
+    revert_all(&database).await;
+    assert_eq!(difference(&empty, &catalog(&sql).await), "", "what down left");
+    clinic::db::migrate(&database.address()).await.expect("up again");
+    assert_eq!(difference(&first, &catalog(&sql).await), "", "what the second up made otherwise");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_rs_is_what_the_database_has() {
+    let (_database, sql) = migrated().await;
+    let mut real: BTreeMap<String, String> = BTreeMap::new();
+    let rows = sql.rows("
+        SELECT relname, attname, typname, attnotnull FROM pg_class c JOIN pg_attribute ON attrelid = c.oid JOIN pg_type t ON t.oid = atttypid
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0
+        AND relname <> '__diesel_schema_migrations' ORDER BY relname, attnum").await;
+    for row in rows {
+        let [Some(table), Some(column), Some(ty), Some(required)] = row.as_slice() else { panic!("{row:?}") };
+        let mut letters = ty.trim_start_matches('_').chars();
+        let mut rust: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        if ty.starts_with('_') {
+            rust = format!("Array<Nullable<{rust}>>");
+        }
+        if required == "f" {
+            rust = format!("Nullable<{rust}>");
+        }
+        real.entry(table.clone()).or_default().push_str(&format!("{column} -> {rust}, "));
+    }
+    for (table, columns) in &mut real {
+        let keys = sql.column(&format!("SELECT attname FROM pg_index JOIN LATERAL unnest(indkey::int2[]) WITH ORDINALITY AS k (attnum, place) ON true \
+            JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = k.attnum WHERE indisprimary AND indrelid = '{table}'::regclass ORDER BY place")).await;
+        *columns = format!("({}) {columns}", keys.join(", "));
+    }
+    let written = std::fs::read_to_string(checkout("src/db/tables.rs")).expect("tables.rs");
+    let tables = written.split("diesel::table! {").skip(1).map(|text| {
+        let (head, rest) = text.split_once('{').expect("a table");
+        let (name, keys) = head.trim().split_once(' ').expect("a key");
+        let columns =
+            rest.split('}').next().expect("columns").lines().map(str::trim).filter(|line| line.contains("->"));
+        let columns: String = columns.map(|line| format!("{} ", line.trim())).collect();
+        (name.to_owned(), format!("{keys} {columns}"))
+    });
+    assert_eq!(tables.collect::<BTreeMap<_, _>>(), real);
+}
