@@ -1,5 +1,6 @@
 //! Typed ids: a UUIDv7 shown with the name of its kind, `patient_01k9…`, after the TypeID convention.
 
+use crate::kinds::{KINDS, Kind};
 use crate::vocabulary::RecordKind;
 use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
@@ -24,37 +25,7 @@ pub fn now() -> DateTime<Utc> {
 
 /// The prefix of a kind's ids.
 pub fn prefix(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::Organisation => "organisation",
-        RecordKind::Location => "location",
-        RecordKind::Staff => "staff",
-        RecordKind::Patient => "patient",
-        RecordKind::HealthEntry => "health",
-        RecordKind::Consultation => "consultation",
-        RecordKind::TreatmentSession => "session",
-        RecordKind::AftercareNote => "note",
-        RecordKind::Addendum => "addendum",
-        RecordKind::Device => "device",
-        RecordKind::Product => "product",
-        RecordKind::ProductLot => "lot",
-        RecordKind::Protocol => "protocol",
-        RecordKind::ProtocolVersion => "protocol_version",
-        RecordKind::TreatmentPlan => "plan",
-        RecordKind::ConsentTemplate => "consent_template",
-        RecordKind::ConsentTemplateVersion => "consent_version",
-        RecordKind::Consent => "consent",
-        RecordKind::Photo => "photo",
-        RecordKind::OutcomeAssessment => "outcome",
-        RecordKind::AdverseEvent => "adverse_event",
-        RecordKind::Recall => "recall",
-        RecordKind::PatientMerge => "merge",
-        RecordKind::LegalHold => "hold",
-        RecordKind::PatientErasure => "erasure",
-        RecordKind::PatientRestriction => "restriction",
-        RecordKind::EmergencyAccess => "emergency_access",
-        RecordKind::ServiceAccount => "service_account",
-        RecordKind::ApiKey => "api_key",
-    }
+    Kind::of(kind).map_or("record", |row| row.prefix)
 }
 
 /// Shows an id: the prefix, an underscore and 26 characters of base 32.
@@ -80,7 +51,7 @@ pub fn show_with(prefix: &str, id: Uuid) -> String {
 /// Reads any typed id.
 pub fn parse_any(text: &str) -> Option<(RecordKind, Uuid)> {
     let (prefix_text, _) = text.rsplit_once('_')?;
-    let kind = RecordKind::ALL.iter().copied().find(|kind| prefix(*kind) == prefix_text)?;
+    let kind = KINDS.iter().find(|row| row.prefix == prefix_text)?.kind;
     Some((kind, parse_with(prefix_text, text)?))
 }
 

@@ -1,5 +1,6 @@
 //! What every kind of record carries.
 
+use crate::error::{Error, Result};
 use crate::vocabulary::SignatureMeaning;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,43 @@ impl Stamp {
     /// The stamp of a new record.
     pub fn new(by: Option<Uuid>, at: DateTime<Utc>) -> Self {
         Self { version: 1, created_at: at, created_by: by, updated_at: at, updated_by: by }
+    }
+
+    /// From its columns.
+    pub fn of(
+        version: i32,
+        created_at: DateTime<Utc>,
+        created_by: Option<Uuid>,
+        updated_at: DateTime<Utc>,
+        updated_by: Option<Uuid>,
+    ) -> Result<Self> {
+        Ok(Self { version, created_at, created_by, updated_at, updated_by })
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> Result<(i32, DateTime<Utc>, Option<Uuid>, DateTime<Utc>, Option<Uuid>)> {
+        Ok((self.version, self.created_at, self.created_by, self.updated_at, self.updated_by))
+    }
+
+    /// From its columns, where each record has an author.
+    pub fn authored(
+        version: i32,
+        created_at: DateTime<Utc>,
+        created_by: Uuid,
+        updated_at: DateTime<Utc>,
+        updated_by: Uuid,
+    ) -> Result<Self> {
+        Self::of(version, created_at, Some(created_by), updated_at, Some(updated_by))
+    }
+
+    /// Its columns, where each record has an author.
+    pub fn authored_columns(&self) -> Result<(i32, DateTime<Utc>, Uuid, DateTime<Utc>, Uuid)> {
+        match (self.created_by, self.updated_by) {
+            (Some(created_by), Some(updated_by)) => {
+                Ok((self.version, self.created_at, created_by, self.updated_at, updated_by))
+            }
+            _ => Err(Error::Internal("a record without an author".to_owned())),
+        }
     }
 
     /// The stamp after a change.

@@ -5,7 +5,8 @@ use crate::access::Scope;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::operation::{Running, transaction};
-use crate::signing::{self, Addendum};
+use crate::page::kept;
+use crate::signing::Addendum;
 use crate::vocabulary::{Action, RecordKind};
 use crate::{aftercare, consultation, session};
 use async_graphql::{Context, Object, SimpleObject};
@@ -54,7 +55,7 @@ async fn add(scope: &mut Scope, new: NewAddendum) -> Result<Addendum> {
         reason: new.reason,
         text: new.text,
     };
-    signing::store::add(scope, &addendum).await?;
+    kept::add(scope, &addendum).await?;
     Ok(addendum)
 }
 

@@ -1,6 +1,6 @@
 //! Second factor, password, and the sign-ins that one has.
 
-use super::organisation::SIGN_IN;
+use super::organisation::staff::SIGN_IN;
 use super::sign_in::{current, note, proof, refused, renewed};
 use crate::access::invitation::Answer;
 use crate::access::one_time::Bearer;

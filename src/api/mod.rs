@@ -42,7 +42,7 @@ use health::{HealthQuery, mutation::HealthMutation};
 use merge::{MergeQuery, mutation::MergeMutation};
 use organisation::{OrganisationQuery, mutation::OrganisationMutation};
 use outcome::{OutcomeQuery, mutation::OutcomeMutation};
-use patient::{PatientQuery, mutation::PatientMutation};
+use patient::{mutation::PatientMutation, query::PatientQuery};
 use photo::{PhotoQuery, mutation::PhotoMutation};
 use plan::{PlanQuery, mutation::PlanMutation};
 use privacy::{PrivacyQuery, access_log::AccessLogQuery, mutation::PrivacyMutation};

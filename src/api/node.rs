@@ -1,13 +1,13 @@
 //! Any record by its typed id.
 
 use crate::adverse_event::AdverseEvent;
-use crate::aftercare::{self, AftercareNote};
+use crate::aftercare::AftercareNote;
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
-use crate::consultation::{self, Consultation};
+use crate::consultation::Consultation;
 use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
-use crate::health::{self, HealthEntry};
+use crate::health::HealthEntry;
 use crate::ids;
 use crate::ledger::{self, RecordVersion};
 use crate::merge::PatientMerge;
@@ -15,7 +15,7 @@ use crate::operation::{Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::outcome::OutcomeAssessment;
 use crate::page::{Connection, listing, parse_any_id};
-use crate::patient::{self, Patient};
+use crate::patient::Patient;
 use crate::photo::Photo;
 use crate::plan::TreatmentPlan;
 use crate::privacy::{EmergencyAccess, PatientRestriction};
@@ -24,76 +24,103 @@ use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::service_account::{ApiKey, ServiceAccount};
-use crate::session::{self, TreatmentSession};
-use crate::signing::{self, Addendum};
+use crate::session::TreatmentSession;
+use crate::signing::Addendum;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Interface, Object, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Anything with a typed id.
-#[derive(Interface, Clone)]
-#[graphql(field(name = "id", ty = "ID", desc = "Typed id: the kind, an underscore and 26 characters."))]
-pub enum Node {
-    /// The organisation.
-    Organisation(Organisation),
+/// What `node` and `nodes` find: a row for each kind of record.
+macro_rules! nodes {
+    ($($(#[$meta:meta])* $kind:ident),+ $(,)?) => {
+        /// Anything with a typed id.
+        #[derive(Interface, Clone)]
+        #[graphql(field(name = "id", ty = "ID", desc = "Typed id: the kind, an underscore and 26 characters."))]
+        pub enum Node {
+            /// The organisation.
+            Organisation(Organisation),
+            $($(#[$meta])* $kind($kind),)+
+        }
+
+        /// Records of one kind, in one statement.
+        async fn load(
+            scope: &mut Reader<'_>,
+            kind: RecordKind,
+            ids: &[Uuid],
+        ) -> crate::error::Result<Vec<(Uuid, Node)>> {
+            Ok(match kind {
+                RecordKind::Organisation => {
+                    let own = organisation::store::organisation(scope).await?;
+                    ids.iter().filter(|id| **id == own.id).map(|id| (*id, Node::Organisation(own.clone()))).collect()
+                }
+                $(RecordKind::$kind => {
+                    let found = listing::by_ids::<$kind>(scope, ids).await?;
+                    found.into_iter().map(|record| (record.id, Node::$kind(record))).collect()
+                })+
+            })
+        }
+    };
+}
+
+nodes! {
     /// A clinic.
-    Location(Location),
+    Location,
     /// A staff member.
-    Staff(Staff),
+    Staff,
     /// An account of a program.
-    ServiceAccount(ServiceAccount),
+    ServiceAccount,
     /// A key of a service account.
-    ApiKey(ApiKey),
+    ApiKey,
     /// A patient.
-    Patient(Patient),
+    Patient,
     /// An entry of a health history.
-    HealthEntry(HealthEntry),
+    HealthEntry,
     /// A consultation.
-    Consultation(Consultation),
+    Consultation,
     /// A treatment session.
-    TreatmentSession(TreatmentSession),
+    TreatmentSession,
     /// An aftercare note.
-    AftercareNote(AftercareNote),
+    AftercareNote,
     /// A photo.
-    Photo(Photo),
+    Photo,
     /// An addendum.
-    Addendum(Addendum),
+    Addendum,
     /// A device.
-    Device(Device),
+    Device,
     /// A merge of two patients.
-    PatientMerge(PatientMerge),
+    PatientMerge,
     /// A legal hold.
-    LegalHold(LegalHold),
+    LegalHold,
     /// What is left of an erased patient.
-    PatientErasure(PatientErasure),
+    PatientErasure,
     /// A restriction of a patient's record.
-    PatientRestriction(PatientRestriction),
+    PatientRestriction,
     /// Emergency access to a patient's record.
-    EmergencyAccess(EmergencyAccess),
+    EmergencyAccess,
     /// An adverse event.
-    AdverseEvent(AdverseEvent),
+    AdverseEvent,
     /// A recall.
-    Recall(Recall),
+    Recall,
     /// A product.
-    Product(Product),
+    Product,
     /// A text that patients agree to.
-    ConsentTemplate(ConsentTemplate),
+    ConsentTemplate,
     /// A version of such a text.
-    ConsentTemplateVersion(ConsentTemplateVersion),
+    ConsentTemplateVersion,
     /// A consent.
-    Consent(Consent),
+    Consent,
     /// An outcome assessment.
-    OutcomeAssessment(OutcomeAssessment),
+    OutcomeAssessment,
     /// A lot.
-    ProductLot(ProductLot),
+    ProductLot,
     /// A treatment plan.
-    TreatmentPlan(TreatmentPlan),
+    TreatmentPlan,
     /// A protocol.
-    Protocol(Protocol),
+    Protocol,
     /// A version of a protocol.
-    ProtocolVersion(ProtocolVersion),
+    ProtocolVersion,
 }
 
 /// What every signed kind of record shows.
@@ -132,55 +159,6 @@ pub enum ClinicalRecord {
 
 /// The most ids of one `nodes` query.
 const MOST_NODES: usize = 100;
-
-/// Records of one kind, in one statement.
-async fn load(scope: &mut Reader<'_>, kind: RecordKind, ids: &[Uuid]) -> crate::error::Result<Vec<(Uuid, Node)>> {
-    macro_rules! nodes {
-        ($records:expr, $variant:ident) => {
-            $records.into_iter().map(|record| (record.id, Node::$variant(record))).collect()
-        };
-    }
-    Ok(match kind {
-        RecordKind::Organisation => {
-            let own = organisation::store::organisation(scope).await?;
-            ids.iter().filter(|id| **id == own.id).map(|id| (*id, Node::Organisation(own.clone()))).collect()
-        }
-        RecordKind::Location => nodes!(organisation::store::locations(scope, ids).await?, Location),
-        RecordKind::Staff => nodes!(organisation::store::staff(scope, ids).await?, Staff),
-        RecordKind::Patient => nodes!(patient::store::patients(scope, ids).await?, Patient),
-        RecordKind::ConsentTemplate => nodes!(listing::by_ids::<ConsentTemplate>(scope, ids).await?, ConsentTemplate),
-        RecordKind::ConsentTemplateVersion => {
-            nodes!(listing::by_ids::<ConsentTemplateVersion>(scope, ids).await?, ConsentTemplateVersion)
-        }
-        RecordKind::Consent => nodes!(listing::by_ids::<Consent>(scope, ids).await?, Consent),
-        RecordKind::OutcomeAssessment => {
-            nodes!(listing::by_ids::<OutcomeAssessment>(scope, ids).await?, OutcomeAssessment)
-        }
-        RecordKind::HealthEntry => nodes!(health::store::entries(scope, ids).await?, HealthEntry),
-        RecordKind::Consultation => nodes!(consultation::store::consultations(scope, ids).await?, Consultation),
-        RecordKind::TreatmentSession => nodes!(session::store::sessions(scope, ids).await?, TreatmentSession),
-        RecordKind::AftercareNote => nodes!(aftercare::store::notes(scope, ids).await?, AftercareNote),
-        RecordKind::Addendum => nodes!(signing::store::addenda(scope, ids).await?, Addendum),
-        RecordKind::Device => nodes!(listing::by_ids::<Device>(scope, ids).await?, Device),
-        RecordKind::Product => nodes!(listing::by_ids::<Product>(scope, ids).await?, Product),
-        RecordKind::ProductLot => nodes!(listing::by_ids::<ProductLot>(scope, ids).await?, ProductLot),
-        RecordKind::Protocol => nodes!(listing::by_ids::<Protocol>(scope, ids).await?, Protocol),
-        RecordKind::ProtocolVersion => nodes!(listing::by_ids::<ProtocolVersion>(scope, ids).await?, ProtocolVersion),
-        RecordKind::TreatmentPlan => nodes!(listing::by_ids::<TreatmentPlan>(scope, ids).await?, TreatmentPlan),
-        RecordKind::AdverseEvent => nodes!(listing::by_ids::<AdverseEvent>(scope, ids).await?, AdverseEvent),
-        RecordKind::Photo => nodes!(listing::by_ids::<Photo>(scope, ids).await?, Photo),
-        RecordKind::Recall => nodes!(listing::by_ids::<Recall>(scope, ids).await?, Recall),
-        RecordKind::PatientMerge => nodes!(listing::by_ids::<PatientMerge>(scope, ids).await?, PatientMerge),
-        RecordKind::LegalHold => nodes!(listing::by_ids::<LegalHold>(scope, ids).await?, LegalHold),
-        RecordKind::ServiceAccount => nodes!(listing::by_ids::<ServiceAccount>(scope, ids).await?, ServiceAccount),
-        RecordKind::ApiKey => nodes!(listing::by_ids::<ApiKey>(scope, ids).await?, ApiKey),
-        RecordKind::PatientRestriction => {
-            nodes!(listing::by_ids::<PatientRestriction>(scope, ids).await?, PatientRestriction)
-        }
-        RecordKind::EmergencyAccess => nodes!(listing::by_ids::<EmergencyAccess>(scope, ids).await?, EmergencyAccess),
-        RecordKind::PatientErasure => nodes!(listing::by_ids::<PatientErasure>(scope, ids).await?, PatientErasure),
-    })
-}
 
 /// The queries by typed id.
 #[derive(Default)]

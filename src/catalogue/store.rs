@@ -4,238 +4,65 @@ use super::{
     Device, DeviceCondition, DeviceOrder, LotCondition, LotOrder, MakerRecall, Product, ProductCondition, ProductLot,
     ProductOrder,
 };
-use crate::db::tables::{device, product, product_lot};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::page::{listing, stored};
 use crate::record::Stamp;
-use crate::vocabulary::{DeviceKind, IntradermalUse, ProductRole};
-use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
-use rust_decimal::Decimal;
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
 
-crate::page::listing!(Device, device, DeviceRow, DeviceCondition, DeviceOrder, { "location_id" => |it| it.location_id });
-crate::page::listing!(Product, product, ProductRow, ProductCondition, ProductOrder, {});
-crate::page::listing!(ProductLot, product_lot, LotRow, LotCondition, LotOrder, { "product_id" => |it| Some(it.product_id) });
-
-/// Adding and changing devices.
-pub mod devices {
-    crate::page::kept!(super::Device, device, super::DeviceRow);
-}
-
-/// Adding and changing products.
-pub mod products {
-    crate::page::kept!(super::Product, product, super::ProductRow);
-}
-
-/// Adding and changing lots.
-pub mod lots {
-    crate::page::kept!(super::ProductLot, product_lot, super::LotRow);
-}
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = device, treat_none_as_null = true)]
-struct DeviceRow {
-    org_id: Uuid,
-    id: Uuid,
-    model: String,
-    manufacturer: Option<String>,
-    serial: Option<String>,
-    kind: DeviceKind,
-    depth_min_mm: Option<Decimal>,
-    depth_max_mm: Option<Decimal>,
-    depth_step_mm: Option<Decimal>,
-    location_id: Option<Uuid>,
-    active: bool,
-    recalled_at: Option<DateTime<Utc>>,
-    recall_reason: Option<String>,
-    note: Option<String>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-}
-
-fn recalled(at: Option<DateTime<Utc>>, reason: Option<String>, reference: Option<String>) -> Option<MakerRecall> {
-    at.zip(reason).map(|(at, reason)| MakerRecall { at, reason, reference })
-}
-
-impl TryFrom<DeviceRow> for Device {
-    type Error = Error;
-    fn try_from(row: DeviceRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            model: row.model,
-            manufacturer: row.manufacturer,
-            serial: row.serial,
-            kind: row.kind,
-            depth_min_mm: row.depth_min_mm.map(|depth| depth.normalize()),
-            depth_max_mm: row.depth_max_mm.map(|depth| depth.normalize()),
-            depth_step_mm: row.depth_step_mm.map(|depth| depth.normalize()),
-            location_id: row.location_id,
-            active: row.active,
-            recalled: recalled(row.recalled_at, row.recall_reason, None),
-            note: row.note,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
+stored! {
+    Device = device;
+    always: model, kind, location_id, active;
+    asked: manufacturer, serial, note;
+    decimal: depth_min_mm, depth_max_mm, depth_step_mm;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
+    asked_parts {
+        recalled(recalled_at, recall_reason) = device_recall, device_recall_columns;
     }
 }
-
-impl DeviceRow {
-    fn of(org_id: Uuid, it: &Device) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: it.id,
-            model: it.model.clone(),
-            manufacturer: it.manufacturer.clone(),
-            serial: it.serial.clone(),
-            kind: it.kind,
-            depth_min_mm: it.depth_min_mm,
-            depth_max_mm: it.depth_max_mm,
-            depth_step_mm: it.depth_step_mm,
-            location_id: it.location_id,
-            active: it.active,
-            recalled_at: it.recalled.as_ref().map(|recall| recall.at),
-            recall_reason: it.recalled.as_ref().map(|recall| recall.reason.clone()),
-            note: it.note.clone(),
-            version: it.stamp.version,
-            created_at: it.stamp.created_at,
-            created_by: it.stamp.created_by,
-            updated_at: it.stamp.updated_at,
-            updated_by: it.stamp.updated_by,
-        })
+listing!(Device, DeviceCondition, DeviceOrder, { "location_id" => |it| it.location_id });
+stored! {
+    Product = product;
+    always: name, role, intradermal_use, active;
+    asked: manufacturer, strength, note;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = product, treat_none_as_null = true)]
-struct ProductRow {
-    org_id: Uuid,
-    id: Uuid,
-    name: String,
-    manufacturer: Option<String>,
-    role: ProductRole,
-    intradermal_use: IntradermalUse,
-    strength: Option<String>,
-    active: bool,
-    note: Option<String>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-}
-
-impl TryFrom<ProductRow> for Product {
-    type Error = Error;
-    fn try_from(row: ProductRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            name: row.name,
-            manufacturer: row.manufacturer,
-            role: row.role,
-            intradermal_use: row.intradermal_use,
-            strength: row.strength,
-            active: row.active,
-            note: row.note,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
+listing!(Product, ProductCondition, ProductOrder, {});
+stored! {
+    ProductLot = product_lot;
+    always: product_id, lot;
+    asked: expires_on, received_on, note;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
+    asked_parts {
+        recalled(recalled_at, recall_reason, recall_reference) = lot_recall, lot_recall_columns;
     }
 }
+listing!(ProductLot, LotCondition, LotOrder, { "product_id" => |it| Some(it.product_id) });
 
-impl ProductRow {
-    fn of(org_id: Uuid, it: &Product) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: it.id,
-            name: it.name.clone(),
-            manufacturer: it.manufacturer.clone(),
-            role: it.role,
-            intradermal_use: it.intradermal_use,
-            strength: it.strength.clone(),
-            active: it.active,
-            note: it.note.clone(),
-            version: it.stamp.version,
-            created_at: it.stamp.created_at,
-            created_by: it.stamp.created_by,
-            updated_at: it.stamp.updated_at,
-            updated_by: it.stamp.updated_by,
-        })
-    }
+fn device_recall(at: Option<DateTime<Utc>>, reason: Option<String>) -> Result<Option<MakerRecall>> {
+    lot_recall(at, reason, None)
 }
 
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = product_lot, treat_none_as_null = true)]
-struct LotRow {
-    org_id: Uuid,
-    id: Uuid,
-    product_id: Uuid,
-    lot: String,
-    expires_on: Option<NaiveDate>,
-    received_on: Option<NaiveDate>,
-    recalled_at: Option<DateTime<Utc>>,
-    recall_reason: Option<String>,
-    recall_reference: Option<String>,
-    note: Option<String>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
+fn device_recall_columns(recall: &Option<MakerRecall>) -> Result<(Option<DateTime<Utc>>, Option<String>)> {
+    lot_recall_columns(recall).map(|(at, reason, _)| (at, reason))
 }
 
-impl TryFrom<LotRow> for ProductLot {
-    type Error = Error;
-    fn try_from(row: LotRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            product_id: row.product_id,
-            lot: row.lot,
-            expires_on: row.expires_on,
-            received_on: row.received_on,
-            recalled: recalled(row.recalled_at, row.recall_reason, row.recall_reference),
-            note: row.note,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
-    }
+fn lot_recall(
+    at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    reference: Option<String>,
+) -> Result<Option<MakerRecall>> {
+    Ok(at.zip(reason).map(|(at, reason)| MakerRecall { at, reason, reference }))
 }
 
-impl LotRow {
-    fn of(org_id: Uuid, it: &ProductLot) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: it.id,
-            product_id: it.product_id,
-            lot: it.lot.clone(),
-            expires_on: it.expires_on,
-            received_on: it.received_on,
-            recalled_at: it.recalled.as_ref().map(|recall| recall.at),
-            recall_reason: it.recalled.as_ref().map(|recall| recall.reason.clone()),
-            recall_reference: it.recalled.as_ref().and_then(|recall| recall.reference.clone()),
-            note: it.note.clone(),
-            version: it.stamp.version,
-            created_at: it.stamp.created_at,
-            created_by: it.stamp.created_by,
-            updated_at: it.stamp.updated_at,
-            updated_by: it.stamp.updated_by,
-        })
-    }
+type RecallColumns = (Option<DateTime<Utc>>, Option<String>, Option<String>);
+
+fn lot_recall_columns(recall: &Option<MakerRecall>) -> Result<RecallColumns> {
+    let recall = recall.as_ref();
+    Ok((recall.map(|it| it.at), recall.map(|it| it.reason.clone()), recall.and_then(|it| it.reference.clone())))
 }

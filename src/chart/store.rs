@@ -3,14 +3,23 @@
 use super::filter::{TimelineCondition, order};
 use super::{PatientChart, TimelineEntry, TimelineRecord, kinds::KINDS};
 use crate::access::Scope;
+use crate::adverse_event::AdverseEvent;
+use crate::aftercare::AftercareNote;
+use crate::consent::Consent;
+use crate::consultation::Consultation;
 use crate::db::Sql;
 use crate::error::{Error, Result};
+use crate::health::HealthEntry;
+use crate::ids;
+use crate::ledger;
+use crate::outcome::OutcomeAssessment;
 use crate::page::{Window, listing};
+use crate::photo::Photo;
+use crate::plan::TreatmentPlan;
+use crate::recall::Recall;
+use crate::session::TreatmentSession;
+use crate::signing::Addendum;
 use crate::vocabulary::{Action, RecordKind};
-use crate::{
-    adverse_event, aftercare, consent, consultation, health, ids, ledger, outcome, photo, plan, recall, session,
-    signing,
-};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
@@ -99,28 +108,29 @@ pub async fn counts(scope: &mut Scope, patients: &[Uuid], condition: &TimelineCo
 /// here give none.
 pub async fn records(scope: &mut Scope, kind: RecordKind, wanted: &[Uuid]) -> Result<Vec<(Uuid, TimelineRecord)>> {
     macro_rules! of {
-        ($records:expr, $variant:ident) => {
-            $records.into_iter().map(|record| (record.id, TimelineRecord::$variant(record))).collect()
+        ($($kind:ident),+) => {
+            match kind {
+                $(RecordKind::$kind => {
+                    let found = listing::by_ids::<$kind>(scope, wanted).await?;
+                    found.into_iter().map(|record| (record.id, TimelineRecord::$kind(record))).collect()
+                })+
+                _ => Vec::new(),
+            }
         };
     }
-    Ok(match kind {
-        RecordKind::HealthEntry => of!(health::store::entries(scope, wanted).await?, HealthEntry),
-        RecordKind::Consultation => of!(consultation::store::consultations(scope, wanted).await?, Consultation),
-        RecordKind::TreatmentSession => of!(session::store::sessions(scope, wanted).await?, TreatmentSession),
-        RecordKind::AftercareNote => of!(aftercare::store::notes(scope, wanted).await?, AftercareNote),
-        RecordKind::Addendum => of!(signing::store::addenda(scope, wanted).await?, Addendum),
-        RecordKind::TreatmentPlan => of!(listing::by_ids::<plan::TreatmentPlan>(scope, wanted).await?, TreatmentPlan),
-        RecordKind::Consent => of!(listing::by_ids::<consent::Consent>(scope, wanted).await?, Consent),
-        RecordKind::Photo => of!(listing::by_ids::<photo::Photo>(scope, wanted).await?, Photo),
-        RecordKind::OutcomeAssessment => {
-            of!(listing::by_ids::<outcome::OutcomeAssessment>(scope, wanted).await?, OutcomeAssessment)
-        }
-        RecordKind::AdverseEvent => {
-            of!(listing::by_ids::<adverse_event::AdverseEvent>(scope, wanted).await?, AdverseEvent)
-        }
-        RecordKind::Recall => of!(listing::by_ids::<recall::Recall>(scope, wanted).await?, Recall),
-        _ => Vec::new(),
-    })
+    Ok(of!(
+        HealthEntry,
+        Consultation,
+        TreatmentSession,
+        AftercareNote,
+        Addendum,
+        TreatmentPlan,
+        Consent,
+        Photo,
+        OutcomeAssessment,
+        AdverseEvent,
+        Recall
+    ))
 }
 
 /// A chart as it was known at a moment, from the ledger, in one statement. NOT_FOUND when the patient was not known then,

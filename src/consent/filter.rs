@@ -4,47 +4,19 @@ use super::{
     Consent, ConsentKind, ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus,
 };
 use crate::db::Sql;
-use crate::error::Result;
-use crate::page::{self, FilterIds, Key};
+use crate::page::{self, Key};
 use crate::scalars::DateTime;
-use crate::vocabulary::RecordKind;
-use async_graphql::{ID, InputObject};
-use uuid::Uuid;
 
-/// What to keep of a list of consent templates.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
-#[graphql(name = "ConsentTemplateFilter")]
-pub struct TemplateFilter {
-    /// Of these kinds.
-    pub kind: Option<Vec<ConsentKind>>,
-    /// In use only, or out of use only.
-    pub active: Option<bool>,
-    /// Added or changed at or after this moment.
-    pub updated_since: Option<DateTime>,
-}
-
-/// A filter of consent templates.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct TemplateCondition(pub TemplateFilter);
-
-fn push_updated_since<R>(sql: &mut Sql<R>, since: Option<DateTime>) {
-    if let Some(since) = since {
-        sql.push(" AND updated_at >= ").push_bind(since.0);
-    }
-}
-
-impl page::Condition for TemplateCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, sql: &mut Sql<R>) {
-        let kinds = self.0.kind.iter().flatten().map(|kind| kind.as_str());
-        sql.push_any_of("kind", kinds, self.0.kind.is_some());
-        if let Some(active) = self.0.active {
-            sql.push(" AND active = ").push_bind(active);
-        }
-        push_updated_since(sql, self.0.updated_since);
+page::list_filter! {
+    /// What to keep of a list of consent templates.
+    #[graphql(name = "ConsentTemplateFilter")]
+    TemplateFilter => TemplateCondition {
+        /// Of these kinds.
+        kind: any_of(ConsentKind) "kind",
+        /// In use only, or out of use only.
+        active: flag "active",
+        /// Added or changed at or after this moment.
+        updated_since: from "updated_at",
     }
 }
 
@@ -64,29 +36,14 @@ page::list_order! {
     }
 }
 
-/// What to keep of a list of versions of a consent template.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
-#[graphql(name = "ConsentTemplateVersionFilter")]
-pub struct VersionFilter {
-    /// Of these statuses.
-    pub status: Option<Vec<ConsentTemplateVersionStatus>>,
-    /// Added or changed at or after this moment.
-    pub updated_since: Option<DateTime>,
-}
-
-/// A filter of versions of a consent template.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct VersionCondition(pub VersionFilter);
-
-impl page::Condition for VersionCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, sql: &mut Sql<R>) {
-        let statuses = self.0.status.iter().flatten().map(|status| status.as_str());
-        sql.push_any_of("status", statuses, self.0.status.is_some());
-        push_updated_since(sql, self.0.updated_since);
+page::list_filter! {
+    /// What to keep of a list of versions of a consent template.
+    #[graphql(name = "ConsentTemplateVersionFilter")]
+    VersionFilter => VersionCondition {
+        /// Of these statuses.
+        status: any_of(ConsentTemplateVersionStatus) "status",
+        /// Added or changed at or after this moment.
+        updated_since: from "updated_at",
     }
 }
 
@@ -106,66 +63,31 @@ page::list_order! {
     }
 }
 
-/// What to keep of a list of consents.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
-pub struct ConsentFilter {
-    /// Of this patient.
-    pub patient_id: Option<ID>,
-    /// To this version of a text.
-    pub template_version_id: Option<ID>,
-    /// Of these kinds.
-    pub kind: Option<Vec<ConsentKind>>,
-    /// Of these statuses.
-    pub status: Option<Vec<ConsentStatus>>,
-    /// In force at this moment.
-    pub in_force_at: Option<DateTime>,
-    /// Added or changed at or after this moment.
-    pub updated_since: Option<DateTime>,
-}
-
-/// A filter of consents with its ids read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ConsentCondition {
-    filter: ConsentFilter,
-    patient: Option<Uuid>,
-    version: Option<Uuid>,
-}
-
-impl ConsentFilter {
-    /// Reads the ids; all faults at once.
-    pub fn read(self) -> Result<ConsentCondition> {
-        let mut ids = FilterIds::default();
-        let patient = ids.read("patientId", RecordKind::Patient, self.patient_id.as_ref());
-        let version =
-            ids.read("templateVersionId", RecordKind::ConsentTemplateVersion, self.template_version_id.as_ref());
-        ids.finish()?;
-        Ok(ConsentCondition { filter: self, patient, version })
+page::list_filter! {
+    /// What to keep of a list of consents.
+    ConsentFilter => ConsentCondition {
+        /// Of this patient.
+        patient_id: id(Patient) "patient_id",
+        /// To this version of a text.
+        template_version_id: id(ConsentTemplateVersion) "template_version_id",
+        /// Of these kinds.
+        kind: any_of(ConsentKind) "kind",
+        /// Of these statuses.
+        status: any_of(ConsentStatus) "status",
+        /// In force at this moment.
+        in_force_at: other(DateTime) "given_at",
+        /// Added or changed at or after this moment.
+        updated_since: from "updated_at",
     }
+    also: push_in_force;
 }
 
-impl page::Condition for ConsentCondition {
-    fn patient(&self) -> Option<Uuid> {
-        self.patient
-    }
-
-    fn push_to<R>(&self, sql: &mut Sql<R>) {
-        if let Some(patient) = self.patient {
-            sql.push(" AND patient_id = ").push_bind(patient);
-        }
-        if let Some(version) = self.version {
-            sql.push(" AND template_version_id = ").push_bind(version);
-        }
-        let kinds = self.filter.kind.iter().flatten().map(|kind| kind.as_str());
-        sql.push_any_of("kind", kinds, self.filter.kind.is_some());
-        let statuses = self.filter.status.iter().flatten().map(|status| status.as_str());
-        sql.push_any_of("status", statuses, self.filter.status.is_some());
-        if let Some(DateTime(at)) = self.filter.in_force_at {
-            // `Consent::in_force_at`, in SQL.
-            sql.push(" AND status IN ('active', 'inactive') AND given_at <= ").push_bind(at);
-            sql.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at);
-            sql.push(") AND (ended_at IS NULL OR ended_at > ").push_bind(at).push(")");
-        }
-        push_updated_since(sql, self.filter.updated_since);
+/// `Consent::in_force_at`, in SQL.
+fn push_in_force<R>(filter: &ConsentFilter, sql: &mut Sql<R>) {
+    if let Some(DateTime(at)) = filter.in_force_at {
+        sql.push(" AND status IN ('active', 'inactive') AND given_at <= ").push_bind(at);
+        sql.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at);
+        sql.push(") AND (ended_at IS NULL OR ended_at > ").push_bind(at).push(")");
     }
 }
 

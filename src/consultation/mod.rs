@@ -127,6 +127,9 @@ impl Record for Consultation {
     fn version(&self) -> i32 {
         self.stamp.version
     }
+    fn is_signed(&self) -> bool {
+        self.signature.is_some()
+    }
     fn patient_id(&self) -> Option<Uuid> {
         Some(self.patient_id)
     }

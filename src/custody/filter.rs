@@ -1,20 +1,11 @@
 //! What lists of legal holds and erasures can be filtered and sorted by.
 
 use super::{LegalHold, PatientErasure};
-use crate::db::Sql;
 use crate::page::{self, Key};
-use uuid::Uuid;
 
-/// All holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct HoldCondition;
-
-impl page::Condition for HoldCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All holds.
+    all HoldCondition
 }
 
 page::list_order! {
@@ -27,16 +18,9 @@ page::list_order! {
     }
 }
 
-/// All erasures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct ErasureCondition;
-
-impl page::Condition for ErasureCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All erasures.
+    all ErasureCondition
 }
 
 page::list_order! {

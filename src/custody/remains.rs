@@ -1,12 +1,12 @@
 //! The files of erased patients: taken out of the object store once the erasure is committed, and noted when all are gone.
 
-use super::{ErasureCondition, ErasureOrder, PatientErasure, store};
+use super::{ErasureCondition, ErasureOrder, PatientErasure};
 use crate::access::{Scope, account};
 use crate::error::Result;
 use crate::ids;
 use crate::objects::Reading;
 use crate::operation::Service;
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::photo::object_name;
 use crate::vocabulary::Action;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub async fn take_away(service: &Service, org: Uuid, mut erasure: PatientErasure
     let expected = erasure.stamp.version;
     erasure.objects_deleted_at = Some(ids::now());
     erasure.stamp = erasure.stamp.changed(None, ids::now());
-    if let Err(error) = store::erasures::save(&mut scope, Action::Update, &erasure, expected).await {
+    if let Err(error) = kept::save(&mut scope, Action::Update, &erasure, expected).await {
         scope.rollback().await;
         return Err(error);
     }

@@ -3,13 +3,11 @@
 use super::{ErasureCondition, ErasureOrder, HoldCondition, HoldOrder, LegalHold, PatientErasure, StoredObject};
 use crate::access::Scope;
 use crate::db::Sql;
-use crate::db::tables::{legal_hold, patient_erasure};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger;
+use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
-use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use serde::Deserialize;
@@ -17,150 +15,26 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-crate::page::listing!(LegalHold, legal_hold, HoldRow, HoldCondition, HoldOrder, { "patient_id" => |it| Some(it.patient_id) });
-crate::page::listing!(PatientErasure, patient_erasure, ErasureRow, ErasureCondition, ErasureOrder, {});
-
-/// Adding and changing legal holds.
-pub mod holds {
-    crate::page::kept!(super::LegalHold, legal_hold, super::HoldRow);
-}
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = legal_hold, treat_none_as_null = true)]
-struct HoldRow {
-    org_id: Uuid,
-    id: Uuid,
-    patient_id: Uuid,
-    reason: String,
-    placed_at: DateTime<Utc>,
-    placed_by: Option<Uuid>,
-    lifted_at: Option<DateTime<Utc>>,
-    lifted_by: Option<Uuid>,
-    lift_reason: Option<String>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-}
-
-impl TryFrom<HoldRow> for LegalHold {
-    type Error = Error;
-    fn try_from(row: HoldRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            patient_id: row.patient_id,
-            reason: row.reason,
-            placed_at: row.placed_at,
-            placed_by: row.placed_by,
-            lifted_at: row.lifted_at,
-            lifted_by: row.lifted_by,
-            lift_reason: row.lift_reason,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
+stored! {
+    LegalHold = legal_hold;
+    always: patient_id, placed_at;
+    asked: reason, placed_by, lifted_at, lifted_by, lift_reason;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
-
-impl HoldRow {
-    fn of(org_id: Uuid, it: &LegalHold) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: it.id,
-            patient_id: it.patient_id,
-            reason: it.reason.clone(),
-            placed_at: it.placed_at,
-            placed_by: it.placed_by,
-            lifted_at: it.lifted_at,
-            lifted_by: it.lifted_by,
-            lift_reason: it.lift_reason.clone(),
-            version: it.stamp.version,
-            created_at: it.stamp.created_at,
-            created_by: it.stamp.created_by,
-            updated_at: it.stamp.updated_at,
-            updated_by: it.stamp.updated_by,
-        })
+listing!(LegalHold, HoldCondition, HoldOrder, { "patient_id" => |it| Some(it.patient_id) });
+stored! {
+    PatientErasure = patient_erasure;
+    always: patient_id, erased_at;
+    asked: erased_by, reason, authority, objects_deleted_at;
+    json: counts, objects;
+    opt_json: emptied;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = patient_erasure, treat_none_as_null = true)]
-struct ErasureRow {
-    org_id: Uuid,
-    id: Uuid,
-    patient_id: Uuid,
-    erased_at: DateTime<Utc>,
-    erased_by: Option<Uuid>,
-    reason: String,
-    authority: String,
-    counts: Value,
-    objects: Value,
-    objects_deleted_at: Option<DateTime<Utc>>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-    emptied: Option<Value>,
-}
-
-impl TryFrom<ErasureRow> for PatientErasure {
-    type Error = Error;
-    fn try_from(row: ErasureRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            patient_id: row.patient_id,
-            erased_at: row.erased_at,
-            erased_by: row.erased_by,
-            reason: row.reason,
-            authority: row.authority,
-            counts: serde_json::from_value(row.counts)?,
-            objects: serde_json::from_value(row.objects)?,
-            objects_deleted_at: row.objects_deleted_at,
-            emptied: row.emptied.map(serde_json::from_value).transpose()?,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
-    }
-}
-
-impl ErasureRow {
-    fn of(org_id: Uuid, erasure: &PatientErasure) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: erasure.id,
-            patient_id: erasure.patient_id,
-            erased_at: erasure.erased_at,
-            erased_by: erasure.erased_by,
-            reason: erasure.reason.clone(),
-            authority: erasure.authority.clone(),
-            counts: serde_json::to_value(&erasure.counts)?,
-            objects: serde_json::to_value(&erasure.objects)?,
-            objects_deleted_at: erasure.objects_deleted_at,
-            version: erasure.stamp.version,
-            created_at: erasure.stamp.created_at,
-            created_by: erasure.stamp.created_by,
-            updated_at: erasure.stamp.updated_at,
-            updated_by: erasure.stamp.updated_by,
-            emptied: erasure.emptied.as_ref().map(serde_json::to_value).transpose()?,
-        })
-    }
-}
-
-/// Changing erasures: only their files go after them.
-pub mod erasures {
-    crate::page::kept!(super::PatientErasure, patient_erasure, super::ErasureRow);
-}
+listing!(PatientErasure, ErasureCondition, ErasureOrder, {});
 
 /// What the database says that an erasure takes.
 #[derive(Deserialize)]
@@ -183,8 +57,8 @@ pub async fn erase(scope: &mut Scope, mut erasure: PatientErasure) -> Result<Pat
     (erasure.counts, erasure.objects, erasure.emptied) = (counts, objects, Some(emptied));
     // Who had no photos leaves no files.
     erasure.objects_deleted_at = erasure.objects.is_empty().then_some(erasure.erased_at);
-    let row = ErasureRow::of(door.org, &erasure)?;
-    diesel::insert_into(patient_erasure::table).values(&row).execute(door.connection).await?;
+    let door = scope.write(Action::Erase, RecordKind::PatientErasure)?;
+    erasure.insert(door.org, door.connection).await??;
     scope.show([erasure.patient_id]);
     ledger::append(scope, Action::Erase, &erasure, &erasure).await?;
     let (door, entry) = scope.entered()?;

@@ -2,6 +2,7 @@
 //! everybody else is handed one.
 
 mod address;
+pub(crate) mod cell;
 mod database;
 pub mod embedded;
 mod migrate;
@@ -18,4 +19,4 @@ pub(crate) use migrate::{is_empty, make_roles};
 pub(crate) use pool::{Pool, PoolSettings, Transaction};
 pub(crate) use roles::planted;
 pub use roles::{application_address, loose_ends};
-pub(crate) use sql::{Bind, Sql, columns};
+pub(crate) use sql::{Bind, Sql};

@@ -5,8 +5,8 @@
 //! bound.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::pg::{Pg, PgQueryBuilder};
-use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types as st;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -155,13 +155,4 @@ impl<Row> QueryId for Sql<Row> {
 
 impl<Row> Query for Sql<Row> {
     type SqlType = Row;
-}
-
-/// The columns of a table as text, `"patient"."org_id", …`, in the order of its `SqlType`.
-pub fn columns(all_columns: impl QueryFragment<Pg>) -> String {
-    let mut builder = PgQueryBuilder::default();
-    match all_columns.to_sql(&mut builder, &Pg) {
-        Ok(()) => builder.finish(),
-        Err(_) => String::new(),
-    }
 }

@@ -4,14 +4,14 @@ use super::chart::{Place, World};
 use super::names::Country;
 use super::shelf::{self, Shelf, fixed_id, opened_at};
 use crate::access::{Scope, account, password};
-use crate::catalogue::{self, Device, Product, ProductLot};
+use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus};
 use crate::db::Pool;
 use crate::equip::equip;
 use crate::error::Result;
 use crate::ledger::Record;
 use crate::organisation::{Location, Staff, store};
-use crate::page::{Listing, listing};
+use crate::page::{Listing, kept, listing};
 use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::record::{Address, Stamp};
 use crate::vocabulary::StaffRole;
@@ -148,19 +148,19 @@ async fn stock(scope: &mut Scope) -> Result<()> {
     let wanted = shelf::devices(&location_ids(), opened_at());
     let there: Vec<Device> = listing::by_ids(scope, &ids(&wanted)).await?;
     for device in missing(wanted, &there) {
-        catalogue::store::devices::add(scope, &device).await?;
+        kept::add(scope, &device).await?;
     }
     let wanted = shelf::products(opened_at());
     let there: Vec<Product> = listing::by_ids(scope, &ids(&wanted)).await?;
     for product in missing(wanted, &there) {
-        catalogue::store::products::add(scope, &product).await?;
+        kept::add(scope, &product).await?;
     }
     let wanted = shelf::lots(beginning_of_day(crate::ids::now()));
     let there: Vec<ProductLot> = listing::by_ids(scope, &ids(&wanted)).await?;
     let recalled = there.iter().any(|lot| lot.recalled.is_some());
     for mut lot in missing(wanted, &there) {
         lot.recalled = lot.recalled.filter(|_| !recalled);
-        catalogue::store::lots::add(scope, &lot).await?;
+        kept::add(scope, &lot).await?;
     }
     Ok(())
 }

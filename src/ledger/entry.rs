@@ -22,6 +22,10 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     fn id(&self) -> Uuid;
     /// Its version.
     fn version(&self) -> i32;
+    /// Whether it was signed: then nothing changes it.
+    fn is_signed(&self) -> bool {
+        false
+    }
     /// Whose it is, for a clinical record; the patient itself for a patient.
     fn patient_id(&self) -> Option<Uuid>;
     /// Of whom it tells, for the access log: a merge tells of both sides, whoever has the records now.

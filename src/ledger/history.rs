@@ -4,6 +4,7 @@ use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
 use crate::ids;
+use crate::kinds::KINDS;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
@@ -60,30 +61,7 @@ fn api_name(field: &str) -> String {
 
 /// The kind of record that a field of the ledger's content names by its id.
 pub(crate) fn kind_named_by(field: &str) -> Option<RecordKind> {
-    Some(match field {
-        "patient_id" | "merged_into" | "from_id" | "into_id" | "erased_id" => RecordKind::Patient,
-        "session_id" | "after_session_id" | "done_by_session_id" => RecordKind::TreatmentSession,
-        "adverse_event_id" => RecordKind::AdverseEvent,
-        "product_id" => RecordKind::Product,
-        "aftercare_note_id" => RecordKind::AftercareNote,
-        "location_id" => RecordKind::Location,
-        "protocol_id" => RecordKind::Protocol,
-        "staff_id" | "reviewed_by" | "merged_by" | "undone_by" | "placed_by" | "lifted_by" | "erased_by" => {
-            RecordKind::Staff
-        }
-        "protocol_version_id" | "copied_from" => RecordKind::ProtocolVersion,
-        "plan_id" => RecordKind::TreatmentPlan,
-        "consultation_id" => RecordKind::Consultation,
-        "device_id" => RecordKind::Device,
-        "service_account_id" => RecordKind::ServiceAccount,
-        "lot_id" => RecordKind::ProductLot,
-        "practitioner_id" | "supervisor_id" | "author_id" | "assessed_by" | "verified_by" | "signed_by"
-        | "published_by" | "witness_id" | "rater_id" | "by" | "changed_by" => RecordKind::Staff,
-        "template_id" => RecordKind::ConsentTemplate,
-        "template_version_id" => RecordKind::ConsentTemplateVersion,
-        "photo_id" | "compared_with_photo_id" => RecordKind::Photo,
-        _ => return None,
-    })
+    KINDS.iter().find(|row| row.named_by.contains(&field)).map(|row| row.kind)
 }
 
 /// A value of the ledger's content as a client reads it: names as in the API, ids typed.

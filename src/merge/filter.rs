@@ -1,20 +1,11 @@
 //! What lists of merges can be filtered and sorted by.
 
 use super::PatientMerge;
-use crate::db::Sql;
 use crate::page::{self, Key};
-use uuid::Uuid;
 
-/// All of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct MergeCondition;
-
-impl page::Condition for MergeCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All of them.
+    all MergeCondition
 }
 
 page::list_order! {

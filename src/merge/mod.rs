@@ -96,6 +96,9 @@ pub struct PatientMerge {
     pub undo_reason: Option<String>,
     /// Fields of the one who stayed that were changed after the merge, and so were left as they are when it was undone.
     pub kept: Vec<IdentityField>,
+    /// The two patients around it, for undoing it. Not for the ledger, which has their own entries.
+    #[serde(skip)]
+    pub before: Option<Box<Identities>>,
     /// Version and times.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -3,13 +3,14 @@
 use super::{Identities, MergeCondition, MergeOrder, PatientMerge, likeness};
 use crate::access::Scope;
 use crate::db::Sql;
+use crate::db::cell::AsJson;
 use crate::db::tables::patient_merge;
 use crate::error::{Error, Result};
 use crate::ledger::{self, NewEntry, Record};
+use crate::page::{Stored, listing, stored};
 use crate::patient::{Patient, search, store as patients};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
@@ -17,7 +18,19 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-crate::page::listing!(PatientMerge, patient_merge, Row, MergeCondition, MergeOrder, {
+stored! {
+    PatientMerge = patient_merge;
+    always: from_id, into_id, merged_at;
+    asked: merged_by, reason, undone_at, undone_by, undo_reason;
+    json: moved, conflicts, kept;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
+    asked_parts {
+        before(before) = before_of, before_column;
+    }
+}
+listing!(PatientMerge, MergeCondition, MergeOrder, {
     "from_id" => |it| Some(it.from_id),
     "into_id" => |it| Some(it.into_id),
 });
@@ -25,81 +38,12 @@ crate::page::listing!(PatientMerge, patient_merge, Row, MergeCondition, MergeOrd
 /// The right that every statement of a merge goes by.
 const RIGHT: (Action, RecordKind) = (Action::Merge, RecordKind::PatientMerge);
 
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = patient_merge, treat_none_as_null = true)]
-struct Row {
-    org_id: Uuid,
-    id: Uuid,
-    from_id: Uuid,
-    into_id: Uuid,
-    merged_at: DateTime<Utc>,
-    merged_by: Option<Uuid>,
-    reason: String,
-    moved: Value,
-    conflicts: Value,
-    before: Value,
-    undone_at: Option<DateTime<Utc>>,
-    undone_by: Option<Uuid>,
-    undo_reason: Option<String>,
-    kept: Value,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
+fn before_of(before: AsJson<Box<Identities>>) -> Result<Option<Box<Identities>>> {
+    Ok(Some(before.0))
 }
 
-impl TryFrom<Row> for PatientMerge {
-    type Error = Error;
-    fn try_from(row: Row) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            from_id: row.from_id,
-            into_id: row.into_id,
-            merged_at: row.merged_at,
-            merged_by: row.merged_by,
-            reason: row.reason,
-            moved: serde_json::from_value(row.moved)?,
-            conflicts: serde_json::from_value(row.conflicts)?,
-            undone_at: row.undone_at,
-            undone_by: row.undone_by,
-            undo_reason: row.undo_reason,
-            kept: serde_json::from_value(row.kept)?,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
-    }
-}
-
-impl Row {
-    fn of(org_id: Uuid, merge: &PatientMerge, identities: &Identities) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: merge.id,
-            from_id: merge.from_id,
-            into_id: merge.into_id,
-            merged_at: merge.merged_at,
-            merged_by: merge.merged_by,
-            reason: merge.reason.clone(),
-            moved: serde_json::to_value(&merge.moved)?,
-            conflicts: serde_json::to_value(&merge.conflicts)?,
-            before: serde_json::to_value(identities)?,
-            undone_at: merge.undone_at,
-            undone_by: merge.undone_by,
-            undo_reason: merge.undo_reason.clone(),
-            kept: serde_json::to_value(&merge.kept)?,
-            version: merge.stamp.version,
-            created_at: merge.stamp.created_at,
-            created_by: merge.stamp.created_by,
-            updated_at: merge.stamp.updated_at,
-            updated_by: merge.stamp.updated_by,
-        })
-    }
+fn before_column(before: &Option<Box<Identities>>) -> Result<(Value,)> {
+    Ok((serde_json::to_value(before)?,))
 }
 
 /// Patients who may be the same person: they share half of the name's pieces, a phone, an e-mail or nearly a date of
@@ -242,16 +186,16 @@ fn entry_of(patient: &Patient) -> Result<NewEntry> {
 pub async fn merge(
     scope: &mut Scope,
     mut merge: PatientMerge,
-    identities: &Identities,
+    identities: Identities,
     away: &Patient,
 ) -> Result<PatientMerge> {
     let sides = (merge.from_id, merge.into_id);
     merge.moved = moving(scope, sides, None).await?;
     patients::put(scope, RIGHT, &identities.into, &identities.merged).await?;
     patients::put(scope, RIGHT, &identities.from, away).await?;
+    merge.before = Some(Box::new(identities.clone()));
     let door = scope.write(RIGHT.0, RIGHT.1)?;
-    let row = Row::of(door.org, &merge, identities)?;
-    diesel::insert_into(patient_merge::table).values(&row).execute(door.connection).await?;
+    merge.insert(door.org, door.connection).await??;
     let mut entries = moved_entries(scope, &merge.moved, sides).await?;
     entries.extend([entry_of(away)?, entry_of(&identities.merged)?]);
     enter_and_move(scope, &merge, entries).await?;
@@ -259,15 +203,12 @@ pub async fn merge(
 }
 
 /// A merge with both patients around it, held until the transaction ends.
-pub async fn held(scope: &mut Scope, id: Uuid) -> Result<Option<(PatientMerge, Identities)>> {
+pub async fn held(scope: &mut Scope, id: Uuid) -> Result<Option<PatientMerge>> {
     let door = scope.write(RIGHT.0, RIGHT.1)?;
-    let row: Option<Row> =
-        patient_merge::table.find((door.org, id)).for_update().first(door.connection).await.optional()?;
-    row.map(|row| {
-        let identities = serde_json::from_value(row.before.clone())?;
-        Ok((row.try_into()?, identities))
-    })
-    .transpose()
+    let columns = PatientMerge::all_columns();
+    let mut sql = Sql::new(format!("SELECT {columns} FROM patient_merge WHERE org_id = ")).bind(door.org);
+    sql.push(" AND id = ").push_bind(id).push(" FOR UPDATE");
+    Ok(listing::load(sql, door.connection).await?.into_iter().next())
 }
 
 /// Whether another merge into the same patient came later and stands.
@@ -286,7 +227,6 @@ pub async fn is_followed(scope: &mut Scope, merge: &PatientMerge) -> Result<bool
 pub async fn undo(
     scope: &mut Scope,
     merge: &PatientMerge,
-    identities: &Identities,
     now: (&Patient, &Patient),
     after: (&Patient, &Patient),
 ) -> Result<()> {
@@ -295,8 +235,7 @@ pub async fn undo(
     patients::put(scope, RIGHT, now.0, after.0).await?;
     patients::put(scope, RIGHT, now.1, after.1).await?;
     let door = scope.write(RIGHT.0, RIGHT.1)?;
-    let row = Row::of(door.org, merge, identities)?;
-    diesel::update(patient_merge::table.find((door.org, merge.id))).set(&row).execute(door.connection).await?;
+    merge.update(door.org, merge.stamp.version - 1, door.connection).await??;
     let mut entries = moved_entries(scope, &moved, sides).await?;
     entries.extend([entry_of(after.0)?, entry_of(after.1)?]);
     enter_and_move(scope, merge, entries).await

@@ -1,13 +1,36 @@
 //! What lists of locations and staff can be sorted by.
 
-use crate::page::{Direction, Key, Order};
+use super::{Location, Staff};
+use crate::db::Sql;
+use crate::page::{Condition, Direction, Key, ListOrder, Order};
 use crate::record::Stamp;
+use crate::vocabulary::StaffRole;
 use async_graphql::{Enum, InputObject};
+use uuid::Uuid;
 
-/// The column that locations are sorted by when it goes by name.
-pub const LOCATION_NAME: &str = "name COLLATE \"C\"";
-/// The column that staff is sorted by when it goes by name.
-pub const STAFF_NAME: &str = "display_name COLLATE \"C\"";
+/// What to keep of a list of locations or staff.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct PlaceFilter {
+    /// Active ones only, or inactive ones only.
+    pub active: Option<bool>,
+    /// Staff of one role.
+    pub role: Option<StaffRole>,
+}
+
+impl Condition for PlaceFilter {
+    fn patient(&self) -> Option<Uuid> {
+        None
+    }
+
+    fn push_to<R>(&self, sql: &mut Sql<R>) {
+        if let Some(active) = self.active {
+            sql.push(" AND active = ").push_bind(active);
+        }
+        if let Some(role) = self.role {
+            sql.push(" AND role = ").push_bind(role.as_str());
+        }
+    }
+}
 
 /// What lists of clinics and of staff can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
@@ -35,8 +58,7 @@ impl Default for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// The order in SQL.
-    pub fn order(self, name_column: &'static str) -> Order {
+    fn in_sql(self, name_column: &'static str) -> Order {
         let (name, column, sample) = match self.field {
             PlaceOrderField::Name => ("name", name_column, Key::Text(String::new())),
             PlaceOrderField::CreatedAt => ("createdAt", "created_at", Key::Time(0)),
@@ -44,11 +66,30 @@ impl PlaceOrder {
         Order { name: format!("{name}:{:?}", self.direction), column, id: "id", direction: self.direction, sample }
     }
 
-    /// A place in the order.
-    pub fn key(self, name: &str, stamp: &Stamp) -> Key {
+    fn place(self, name: &str, stamp: &Stamp) -> Key {
         match self.field {
             PlaceOrderField::Name => Key::Text(name.to_owned()),
             PlaceOrderField::CreatedAt => Key::time(stamp.created_at),
         }
+    }
+}
+
+impl ListOrder<Location> for PlaceOrder {
+    fn order(self) -> Order {
+        self.in_sql("name COLLATE \"C\"")
+    }
+
+    fn key(self, location: &Location) -> (Key, Uuid) {
+        (self.place(&location.name, &location.stamp), location.id)
+    }
+}
+
+impl ListOrder<Staff> for PlaceOrder {
+    fn order(self) -> Order {
+        self.in_sql("display_name COLLATE \"C\"")
+    }
+
+    fn key(self, member: &Staff) -> (Key, Uuid) {
+        (self.place(&member.display_name, &member.stamp), member.id)
     }
 }

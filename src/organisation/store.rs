@@ -1,26 +1,22 @@
 //! The SQL of organisations, locations and staff.
 
+use super::filter::{PlaceFilter, PlaceOrder};
 use super::{Location, Organisation, Staff};
 use crate::access::invitation::{self, Acceptance};
 use crate::access::one_time::{Bearer, OneTimeToken};
 use crate::access::{Scope, account, reset, second_factor, sessions};
-use crate::db::tables::{location, organisation, staff};
-use crate::db::{Sql, columns};
+use crate::db::Sql;
+use crate::db::tables::{organisation, staff};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
-use crate::page::{Order, Page, Window};
-use crate::record::{Address, Stamp};
+use crate::page::{Stored, listing, stored};
+use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use std::sync::LazyLock;
 use uuid::Uuid;
-
-static LOCATION_COLUMNS: LazyLock<String> = LazyLock::new(|| columns(location::all_columns));
-static STAFF_COLUMNS: LazyLock<String> = LazyLock::new(|| columns(staff::all_columns));
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = organisation)]
@@ -33,43 +29,26 @@ struct OrganisationRow {
     second_factor_roles: Vec<Option<StaffRole>>,
 }
 
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = location, treat_none_as_null = true)]
-struct LocationRow {
-    org_id: Uuid,
-    id: Uuid,
-    name: String,
-    time_zone: String,
-    address: Option<serde_json::Value>,
-    phone: Option<String>,
-    active: bool,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
+stored! {
+    Location = location;
+    always: name, active;
+    asked: time_zone, phone;
+    opt_json: address;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
 }
+listing!(Location, PlaceFilter, PlaceOrder, {});
 
-/// The row of a staff member.
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = staff, treat_none_as_null = true)]
-pub struct StaffRow {
-    org_id: Uuid,
-    id: Uuid,
-    account_id: Uuid,
-    email: String,
-    role: StaffRole,
-    display_name: String,
-    licence_number: Option<String>,
-    active: bool,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-    invited_at: Option<DateTime<Utc>>,
-    joined_at: Option<DateTime<Utc>>,
+stored! {
+    Staff = staff;
+    always: account_id, role, display_name, active;
+    asked: email, licence_number, invited_at, joined_at;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
 }
+listing!(Staff, PlaceFilter, PlaceOrder, {});
 
 impl From<OrganisationRow> for Organisation {
     fn from(row: OrganisationRow) -> Self {
@@ -82,92 +61,6 @@ impl From<OrganisationRow> for Organisation {
         };
         let second_factor_roles = row.second_factor_roles.into_iter().flatten().collect();
         Self { id: row.org_id, name: row.name, second_factor_roles, stamp }
-    }
-}
-
-/// The stamp of a row that has the five usual columns.
-macro_rules! stamp_of {
-    ($row:expr) => {
-        Stamp {
-            version: $row.version,
-            created_at: $row.created_at,
-            created_by: $row.created_by,
-            updated_at: $row.updated_at,
-            updated_by: $row.updated_by,
-        }
-    };
-}
-
-impl TryFrom<LocationRow> for Location {
-    type Error = Error;
-    fn try_from(row: LocationRow) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            stamp: stamp_of!(row),
-            name: row.name,
-            time_zone: row.time_zone,
-            address: row.address.map(serde_json::from_value::<Address>).transpose()?,
-            phone: row.phone,
-            active: row.active,
-        })
-    }
-}
-
-impl LocationRow {
-    fn of(org_id: Uuid, location: &Location) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: location.id,
-            name: location.name.clone(),
-            time_zone: location.time_zone.clone(),
-            address: location.address.as_ref().map(serde_json::to_value).transpose()?,
-            phone: location.phone.clone(),
-            active: location.active,
-            version: location.stamp.version,
-            created_at: location.stamp.created_at,
-            created_by: location.stamp.created_by,
-            updated_at: location.stamp.updated_at,
-            updated_by: location.stamp.updated_by,
-        })
-    }
-}
-
-impl From<StaffRow> for Staff {
-    fn from(row: StaffRow) -> Self {
-        Self {
-            id: row.id,
-            stamp: stamp_of!(row),
-            account_id: row.account_id,
-            email: row.email,
-            role: row.role,
-            display_name: row.display_name,
-            licence_number: row.licence_number,
-            active: row.active,
-            invited_at: row.invited_at,
-            joined_at: row.joined_at,
-        }
-    }
-}
-
-impl StaffRow {
-    fn of(org_id: Uuid, staff: &Staff) -> Self {
-        Self {
-            org_id,
-            id: staff.id,
-            account_id: staff.account_id,
-            email: staff.email.clone(),
-            role: staff.role,
-            display_name: staff.display_name.clone(),
-            licence_number: staff.licence_number.clone(),
-            active: staff.active,
-            version: staff.stamp.version,
-            created_at: staff.stamp.created_at,
-            created_by: staff.stamp.created_by,
-            updated_at: staff.stamp.updated_at,
-            updated_by: staff.stamp.updated_by,
-            invited_at: staff.invited_at,
-            joined_at: staff.joined_at,
-        }
     }
 }
 
@@ -235,62 +128,13 @@ pub async fn change(
 
 /// Locations by id.
 pub async fn locations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Location>> {
-    let door = scope.read(RecordKind::Location)?;
-    let rows: Vec<LocationRow> = location::table
-        .filter(location::org_id.eq(door.org))
-        .filter(location::id.eq_any(wanted))
-        .load(door.connection)
-        .await?;
-    rows.into_iter().map(Location::try_from).collect()
-}
-
-/// What to keep of a list of locations or staff.
-#[derive(Debug, Clone, Default)]
-pub struct PlaceFilter {
-    /// Active ones only, or inactive ones only.
-    pub active: Option<bool>,
-    /// Staff of one role.
-    pub role: Option<StaffRole>,
-}
-
-fn push_filter<R>(sql: &mut Sql<R>, org: Uuid, filter: &PlaceFilter) {
-    sql.push("org_id = ").push_bind(org);
-    if let Some(active) = filter.active {
-        sql.push(" AND active = ").push_bind(active);
-    }
-    if let Some(role) = filter.role {
-        sql.push(" AND role = ").push_bind(role.as_str());
-    }
-}
-
-/// A page of locations.
-pub async fn location_page(
-    scope: &mut Scope,
-    filter: &PlaceFilter,
-    order: &Order,
-    window: &Window,
-) -> Result<Page<Location>> {
-    let door = scope.read(RecordKind::Location)?;
-    let mut sql = Sql::<location::SqlType>::new(format!("SELECT {} FROM location WHERE ", *LOCATION_COLUMNS));
-    push_filter(&mut sql, door.org, filter);
-    window.push_to(&mut sql, order);
-    let rows: Vec<LocationRow> = sql.load(door.connection).await?;
-    Ok(window.page(rows.into_iter().map(Location::try_from).collect::<Result<_>>()?))
-}
-
-/// How many locations a filter keeps.
-pub async fn location_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64> {
-    let door = scope.read(RecordKind::Location)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM location WHERE ");
-    push_filter(&mut sql, door.org, filter);
-    Ok(sql.get_result(door.connection).await?)
+    listing::by_ids(scope, wanted).await
 }
 
 /// Adds a location.
 pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {
     let door = scope.write(Action::Create, RecordKind::Location)?;
-    let row = LocationRow::of(door.org, location)?;
-    diesel::insert_into(location::table).values(&row).execute(door.connection).await.map_err(name_taken)?;
+    location.insert(door.org, door.connection).await?.map_err(name_taken)?;
     ledger::append(scope, Action::Create, location, location).await
 }
 
@@ -314,9 +158,7 @@ pub async fn location(scope: &mut Scope, id: Uuid) -> Result<Location> {
 /// Saves a changed location; `location` has the version after the change.
 pub async fn save_location(scope: &mut Scope, location: &Location, expected: i32) -> Result<()> {
     let door = scope.write(Action::Update, RecordKind::Location)?;
-    let row = LocationRow::of(door.org, location)?;
-    let target = location::table.find((door.org, location.id)).filter(location::version.eq(expected));
-    let changed = diesel::update(target).set(&row).execute(door.connection).await.map_err(name_taken)?;
+    let changed = location.update(door.org, expected, door.connection).await?.map_err(name_taken)?;
     if changed == 0 {
         let current = self::location(scope, location.id).await?.stamp.version;
         return Err(Error::stale("location", expected, current));
@@ -326,10 +168,7 @@ pub async fn save_location(scope: &mut Scope, location: &Location, expected: i32
 
 /// Staff by id.
 pub async fn staff(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Staff>> {
-    let door = scope.read(RecordKind::Staff)?;
-    let rows: Vec<StaffRow> =
-        staff::table.filter(staff::org_id.eq(door.org)).filter(staff::id.eq_any(wanted)).load(door.connection).await?;
-    Ok(rows.into_iter().map(Staff::from).collect())
+    listing::by_ids(scope, wanted).await
 }
 
 /// One staff member, or NOT_FOUND.
@@ -341,36 +180,10 @@ pub async fn staff_member(scope: &mut Scope, id: Uuid) -> Result<Staff> {
 /// The staff member with an e-mail.
 pub async fn staff_by_email(scope: &mut Scope, email: &str) -> Result<Option<Staff>> {
     let door = scope.read(RecordKind::Staff)?;
-    let row: Option<StaffRow> = staff::table
-        .filter(staff::org_id.eq(door.org))
-        .filter(staff::email.eq(email))
-        .first(door.connection)
-        .await
-        .optional()?;
-    Ok(row.map(Staff::from))
-}
-
-/// A page of staff.
-pub async fn staff_page(
-    scope: &mut Scope,
-    filter: &PlaceFilter,
-    order: &Order,
-    window: &Window,
-) -> Result<Page<Staff>> {
-    let door = scope.read(RecordKind::Staff)?;
-    let mut sql = Sql::<staff::SqlType>::new(format!("SELECT {} FROM staff WHERE ", *STAFF_COLUMNS));
-    push_filter(&mut sql, door.org, filter);
-    window.push_to(&mut sql, order);
-    let rows: Vec<StaffRow> = sql.load(door.connection).await?;
-    Ok(window.page(rows.into_iter().map(Staff::from).collect()))
-}
-
-/// How many staff a filter keeps.
-pub async fn staff_count(scope: &mut Scope, filter: &PlaceFilter) -> Result<i64> {
-    let door = scope.read(RecordKind::Staff)?;
-    let mut sql = Sql::<st::BigInt>::new("SELECT count(*) FROM staff WHERE ");
-    push_filter(&mut sql, door.org, filter);
-    Ok(sql.get_result(door.connection).await?)
+    let columns = Staff::all_columns();
+    let mut sql = Sql::new(format!("SELECT {columns} FROM staff WHERE org_id = ")).bind(door.org);
+    sql.push(" AND email = ").push_bind(email);
+    Ok(listing::load(sql, door.connection).await?.into_iter().next())
 }
 
 /// How a new staff member's account gets its place.
@@ -403,19 +216,16 @@ pub async fn add_staff(
     member.account_id = account;
     member.joined_at = (!invited).then_some(member.stamp.created_at);
     member.invited_at = invited.then_some(member.stamp.created_at);
-    diesel::insert_into(staff::table).values(&StaffRow::of(door.org, &member)).execute(door.connection).await.map_err(
-        |error| {
-            use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
-            match error {
-                DatabaseError(UniqueViolation, _) => Error::Conflict {
-                    message: "somebody with this e-mail works here already: change their role with updateStaff"
-                        .to_owned(),
-                    current_version: None,
-                },
-                other => other.into(),
-            }
-        },
-    )?;
+    member.insert(door.org, door.connection).await?.map_err(|error| {
+        use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+        match error {
+            DatabaseError(UniqueViolation, _) => Error::Conflict {
+                message: "somebody with this e-mail works here already: change their role with updateStaff".to_owned(),
+                current_version: None,
+            },
+            other => other.into(),
+        }
+    })?;
     let invitation = match joining {
         Joining::AtOnce => {
             account::join(door.connection, member.account_id, door.org, member.id).await?;
@@ -482,8 +292,7 @@ pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Res
         keep_one_admin(scope, member.id).await?;
     }
     let door = scope.write(Action::Update, RecordKind::Staff)?;
-    let target = staff::table.find((door.org, member.id)).filter(staff::version.eq(expected));
-    let changed = diesel::update(target).set(&StaffRow::of(door.org, member)).execute(door.connection).await?;
+    let changed = member.update(door.org, expected, door.connection).await??;
     if changed == 0 {
         let current = staff_member(scope, member.id).await?.stamp.version;
         return Err(Error::stale("staff member", expected, current));
@@ -535,12 +344,9 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
 /// Everybody of the organisation, by name: for the command line.
 pub async fn all_staff(scope: &mut Scope) -> Result<Vec<Staff>> {
     let door = scope.read(RecordKind::Staff)?;
-    let rows: Vec<StaffRow> = staff::table
-        .filter(staff::org_id.eq(door.org))
-        .order((staff::display_name, staff::id))
-        .load(door.connection)
-        .await?;
-    Ok(rows.into_iter().map(Staff::from).collect())
+    let columns = Staff::all_columns();
+    let sql = Sql::new(format!("SELECT {columns} FROM staff WHERE org_id = ")).bind(door.org);
+    listing::load(sql.text(" ORDER BY display_name, id"), door.connection).await
 }
 
 /// Those of the staff who have their place: not who is invited, nor whose place waits for them.

@@ -1,13 +1,21 @@
 //! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
 
+mod batch;
+pub mod columns;
 mod connection;
-mod kept;
+mod filter;
+pub mod kept;
 pub mod listing;
+mod select;
+pub mod stored;
 
 pub use connection::{Connection, Counter, Listed, batch_counter, counter};
-pub(crate) use kept::kept;
-pub use listing::{Condition, FilterIds, ListOrder, Listing};
-pub(crate) use listing::{list_order, listing};
+pub use filter::{Condition, FilterIds, ListOrder, camel};
+pub(crate) use filter::{filter_id, filter_part, filter_type, list_filter, list_order};
+pub use select::Listing;
+pub(crate) use select::listing;
+pub(crate) use stored::stored;
+pub use stored::{Columns, RowOf, Stored, text_of};
 
 use crate::db::{Bind, Sql};
 use crate::error::{Error, Result};

@@ -1,35 +1,17 @@
 //! Patients by id, batched.
 
-use super::{Patient, store};
-use crate::error::{Error, SharedError};
+use super::Patient;
+use crate::error::Error;
 use crate::ledger;
-use crate::operation::{Batch, Running};
+use crate::operation::Running;
+use crate::page::listing;
 use crate::vocabulary::RecordKind;
-use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
-use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Looks a patient up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PatientById(pub Uuid);
-
-impl Loader<PatientById> for Batch {
-    type Value = Patient;
-    type Error = SharedError;
-
-    async fn load(&self, keys: &[PatientById]) -> Result<HashMap<PatientById, Patient>, SharedError> {
-        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let mut scope = self.0.reader().await?;
-        let patients = store::patients(&mut scope, &ids).await?;
-        Ok(patients.into_iter().map(|patient| (PatientById(patient.id), patient)).collect())
-    }
-}
 
 /// The patient with an id, batched with its siblings. Its failure nulls this field only.
 pub async fn patient(ctx: &Context<'_>, id: Uuid) -> Option<Result<Patient>> {
-    let found = async { Ok(ctx.batches()?.load_one(PatientById(id)).await?) };
-    found.await.transpose()
+    listing::given(ctx, Some(id)).await
 }
 
 /// The patient a record must have. REASON_REQUIRED where the record is seen and the patient is closed.

@@ -123,6 +123,13 @@ impl Record for Patient {
     }
 }
 
+impl PersonName {
+    /// What names are sorted by: family name, then given name, folded.
+    pub fn key(&self) -> String {
+        format!("{} {}", search::fold(&self.family), search::fold(&self.given))
+    }
+}
+
 impl Patient {
     /// The name to show: the preferred one with the family name, else the legal one.
     pub fn shown_name(&self) -> String {
@@ -132,6 +139,6 @@ impl Patient {
 
     /// What patients are sorted by: family name, then given name, folded.
     pub fn name_key(&self) -> String {
-        format!("{} {}", search::fold(&self.legal_name.family), search::fold(&self.legal_name.given))
+        self.legal_name.key()
     }
 }

@@ -1,125 +1,60 @@
 //! The SQL of patients.
 
-use super::{FitzpatrickType, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, search};
+use super::{FitzpatrickType, Patient, PatientStatus, PersonName, SkinType, search};
 use crate::access::Scope;
-use crate::db::tables::patient;
-use crate::db::{Sql, columns};
+use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::page::{Direction, Key, Order, Page, Window};
+use crate::page::{Columns, text_of};
+use crate::page::{Direction, Key, Order, Page, RowOf, Stored, Window, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
-static COLUMNS: LazyLock<String> = LazyLock::new(|| columns(patient::all_columns));
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = patient, treat_none_as_null = true)]
-struct Row {
-    org_id: Uuid,
-    id: Uuid,
-    chart_number: String,
-    given_name: String,
-    middle_name: Option<String>,
-    family_name: String,
-    preferred_name: Option<String>,
-    name_key: String,
-    birth_date: NaiveDate,
-    sex_at_birth: Option<SexAtBirth>,
-    gender: Option<String>,
-    pronouns: Option<String>,
-    email: Option<String>,
-    phone: Option<String>,
-    address: Option<serde_json::Value>,
-    emergency_contact: Option<serde_json::Value>,
-    fitzpatrick_type: Option<i16>,
-    fitzpatrick_assessed_on: Option<NaiveDate>,
-    fitzpatrick_assessed_by: Option<Uuid>,
-    status: PatientStatus,
-    status_reason: Option<String>,
-    merged_into: Option<Uuid>,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Uuid,
-    updated_at: DateTime<Utc>,
-    updated_by: Uuid,
+stored! {
+    Patient = patient;
+    on_conflict: chart_number;
+    always: chart_number, birth_date, status, merged_into;
+    asked: preferred_name, sex_at_birth, gender, pronouns, email, phone, status_reason;
+    opt_json: address, emergency_contact;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;
+        legal_name(given_name, middle_name, family_name, name_key) = name_of, name_columns;
+    }
+    asked_parts {
+        skin_type(fitzpatrick_type, fitzpatrick_assessed_on, fitzpatrick_assessed_by) = skin_type_of, skin_type_columns;
+    }
+    light: "sessions", "consultations", "healthEntries", "plans";
 }
 
-impl TryFrom<Row> for Patient {
-    type Error = Error;
-    fn try_from(row: Row) -> Result<Self> {
-        let skin_type = row.fitzpatrick_type.and_then(FitzpatrickType::of).map(|fitzpatrick| SkinType {
-            fitzpatrick,
-            assessed_on: row.fitzpatrick_assessed_on,
-            assessed_by: row.fitzpatrick_assessed_by,
-        });
-        Ok(Self {
-            id: row.id,
-            chart_number: row.chart_number,
-            legal_name: PersonName { given: row.given_name, middle: row.middle_name, family: row.family_name },
-            preferred_name: row.preferred_name,
-            birth_date: row.birth_date,
-            sex_at_birth: row.sex_at_birth,
-            gender: row.gender,
-            pronouns: row.pronouns,
-            email: row.email,
-            phone: row.phone,
-            address: row.address.map(serde_json::from_value).transpose()?,
-            emergency_contact: row.emergency_contact.map(serde_json::from_value).transpose()?,
-            skin_type,
-            status: row.status,
-            status_reason: row.status_reason,
-            merged_into: row.merged_into,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: Some(row.created_by),
-                updated_at: row.updated_at,
-                updated_by: Some(row.updated_by),
-            },
-        })
-    }
+fn name_of(given: String, middle: Option<String>, family: String, _key: String) -> Result<PersonName> {
+    Ok(PersonName { given, middle, family })
 }
 
-impl Row {
-    fn of(org_id: Uuid, patient: &Patient) -> Result<Self> {
-        let by = |who: Option<Uuid>| who.ok_or_else(|| Error::Internal("a patient without an author".to_owned()));
-        let skin = patient.skin_type.as_ref();
-        Ok(Self {
-            org_id,
-            id: patient.id,
-            chart_number: patient.chart_number.clone(),
-            given_name: patient.legal_name.given.clone(),
-            middle_name: patient.legal_name.middle.clone(),
-            family_name: patient.legal_name.family.clone(),
-            preferred_name: patient.preferred_name.clone(),
-            name_key: patient.name_key(),
-            birth_date: patient.birth_date,
-            sex_at_birth: patient.sex_at_birth,
-            gender: patient.gender.clone(),
-            pronouns: patient.pronouns.clone(),
-            email: patient.email.clone(),
-            phone: patient.phone.clone(),
-            address: patient.address.as_ref().map(serde_json::to_value).transpose()?,
-            emergency_contact: patient.emergency_contact.as_ref().map(serde_json::to_value).transpose()?,
-            fitzpatrick_type: skin.map(|skin| skin.fitzpatrick.number()),
-            fitzpatrick_assessed_on: skin.and_then(|skin| skin.assessed_on),
-            fitzpatrick_assessed_by: skin.and_then(|skin| skin.assessed_by),
-            status: patient.status,
-            status_reason: patient.status_reason.clone(),
-            merged_into: patient.merged_into,
-            version: patient.stamp.version,
-            created_at: patient.stamp.created_at,
-            created_by: by(patient.stamp.created_by)?,
-            updated_at: patient.stamp.updated_at,
-            updated_by: by(patient.stamp.updated_by)?,
-        })
-    }
+fn name_columns(name: &PersonName) -> Result<(String, Option<String>, String, String)> {
+    Ok((name.given.clone(), name.middle.clone(), name.family.clone(), name.key()))
+}
+
+fn skin_type_of(
+    number: Option<i16>,
+    assessed_on: Option<NaiveDate>,
+    assessed_by: Option<Uuid>,
+) -> Result<Option<SkinType>> {
+    let fitzpatrick = number.and_then(FitzpatrickType::of);
+    Ok(fitzpatrick.map(|fitzpatrick| SkinType { fitzpatrick, assessed_on, assessed_by }))
+}
+
+fn skin_type_columns(skin: &Option<SkinType>) -> Result<(Option<i16>, Option<NaiveDate>, Option<Uuid>)> {
+    let skin = skin.as_ref();
+    Ok((
+        skin.map(|skin| skin.fitzpatrick.number()),
+        skin.and_then(|skin| skin.assessed_on),
+        skin.and_then(|skin| skin.assessed_by),
+    ))
 }
 
 /// What to keep of the list of patients.
@@ -259,18 +194,30 @@ fn check(scope: &mut Scope, filter: &Filter) -> Result<()> {
     Ok(())
 }
 
+/// How well a patient fits a search.
+#[derive(QueryableByName)]
+struct Score {
+    #[diesel(sql_type = st::BigInt)]
+    score: i64,
+}
+
 /// A page of patients.
-pub async fn page(scope: &mut Scope, filter: &Filter, order: &Order, window: &Window) -> Result<Page<Found>> {
+pub async fn page(
+    scope: &mut Scope,
+    filter: &Filter,
+    order: &Order,
+    window: &Window,
+    columns: Columns,
+) -> Result<Page<Found>> {
     check(scope, filter)?;
     let door = scope.read(RecordKind::Patient)?;
     let score = if filter.search.is_some() { "found.score" } else { "0::int8" };
-    let mut sql = Sql::<(patient::SqlType, st::BigInt)>::new(format!("SELECT {}, {score}", *COLUMNS));
+    let columns = text_of::<Patient>(columns);
+    let mut sql = Sql::<st::Untyped>::new(format!("SELECT {columns}, {score} AS score"));
     push_source(&mut sql, door.org, filter);
     window.push_to(&mut sql, order);
-    let rows: Vec<(Row, i64)> = sql.load(door.connection).await?;
-    let found =
-        rows.into_iter().map(|(row, score)| Ok((Patient::try_from(row)?, score))).collect::<Result<Vec<_>>>()?;
-    let page = window.page(found);
+    let rows: Vec<(RowOf<Patient>, Score)> = sql.load(door.connection).await?;
+    let page = window.page(rows.into_iter().map(|(row, score)| (row.0, score.score)).collect());
     scope.show(page.rows.iter().map(|(patient, _)| patient.id));
     Ok(page)
 }
@@ -288,24 +235,12 @@ pub async fn count(scope: &mut Scope, filter: &Filter) -> Result<i64> {
 
 /// Patients by id.
 pub async fn patients(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>> {
-    let door = scope.read(RecordKind::Patient)?;
-    let rows: Vec<Row> = patient::table
-        .filter(patient::org_id.eq(door.org))
-        .filter(patient::id.eq_any(wanted))
-        .load(door.connection)
-        .await?;
-    let found = rows.into_iter().map(Patient::try_from).collect::<Result<Vec<_>>>()?;
-    scope.show(found.iter().map(|patient| patient.id));
-    Ok(found)
+    listing::by_ids(scope, wanted).await
 }
 
 /// One patient; NOT_FOUND, or REASON_REQUIRED if they are restricted.
 pub async fn patient(scope: &mut Scope, id: Uuid) -> Result<Patient> {
-    let found = patients(scope, &[id]).await?.into_iter().next();
-    match found {
-        Some(found) => Ok(found),
-        None => Err(ledger::absent(scope, RecordKind::Patient, id).await),
-    }
+    listing::one(scope, id).await
 }
 
 /// One patient whose record may be added to: an archived or merged one is a fault of the input.
@@ -361,13 +296,7 @@ pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
             new.chart_number = next_chart_number(scope).await?;
         }
         let door = scope.write(Action::Create, RecordKind::Patient)?;
-        let inserted = diesel::insert_into(patient::table)
-            .values(&Row::of(door.org, &new)?)
-            .on_conflict((patient::org_id, patient::chart_number))
-            .do_nothing()
-            .execute(door.connection)
-            .await
-            .map_err(taken)?;
+        let inserted = new.insert(door.org, door.connection).await?.map_err(taken)?;
         match (inserted, numbered) {
             (0, true) => {
                 note_taken(scope, &new.chart_number).await?;
@@ -451,10 +380,7 @@ pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patien
         note_taken(scope, &after.chart_number).await?;
     }
     let door = scope.write(right.0, right.1)?;
-    let target = patient::table.find((door.org, after.id)).filter(patient::version.eq(expected));
-    let changed =
-        diesel::update(target).set(&Row::of(door.org, after)?).execute(door.connection).await.map_err(taken)?;
-    if changed == 0 {
+    if after.update(door.org, expected, door.connection).await?.map_err(taken)? == 0 {
         let current = self::patient(scope, after.id).await?.stamp.version;
         return Err(Error::stale("patient", expected, current));
     }
@@ -474,39 +400,32 @@ pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patien
 
 /// Patients by id, held until the transaction ends: nobody changes them or adds to their charts meanwhile.
 pub async fn held(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>> {
-    let door = scope.read(RecordKind::Patient)?;
-    let rows: Vec<Row> = patient::table
-        .filter(patient::org_id.eq(door.org))
-        .filter(patient::id.eq_any(wanted))
-        .order(patient::id)
-        .for_update()
-        .load(door.connection)
-        .await?;
-    let found = rows.into_iter().map(Patient::try_from).collect::<Result<Vec<_>>>()?;
+    let by = |sql: &mut Sql<st::Untyped>| {
+        _ = sql.push(" AND id = ANY (").push_bind(wanted.to_vec()).push(") ORDER BY id FOR UPDATE")
+    };
+    let found = those(scope, by).await?;
     scope.show(found.iter().map(|patient| patient.id));
     Ok(found)
 }
 
 /// Patients by id, looked over by the program: whom it shows in the end is the caller's to note.
 pub async fn looked_over(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Patient>> {
-    let door = scope.read(RecordKind::Patient)?;
-    let rows: Vec<Row> = patient::table
-        .filter(patient::org_id.eq(door.org))
-        .filter(patient::id.eq_any(wanted))
-        .filter(patient::status.ne(PatientStatus::Merged))
-        .load(door.connection)
-        .await?;
-    rows.into_iter().map(Patient::try_from).collect()
+    let by = |sql: &mut Sql<st::Untyped>| {
+        sql.push(" AND id = ANY (").push_bind(wanted.to_vec()).push(") AND status <> 'merged'");
+    };
+    those(scope, by).await
 }
 
 /// The patients that were merged into one.
 pub async fn merged_into(scope: &mut Scope, id: Uuid) -> Result<Vec<Patient>> {
+    those(scope, |sql| _ = sql.push(" AND merged_into = ").push_bind(id).push(" ORDER BY id")).await
+}
+
+/// The patients that a condition keeps.
+async fn those(scope: &mut Scope, condition: impl FnOnce(&mut Sql<st::Untyped>)) -> Result<Vec<Patient>> {
     let door = scope.read(RecordKind::Patient)?;
-    let rows: Vec<Row> = patient::table
-        .filter(patient::org_id.eq(door.org))
-        .filter(patient::merged_into.eq(id))
-        .order(patient::id)
-        .load(door.connection)
-        .await?;
-    rows.into_iter().map(Patient::try_from).collect()
+    let columns = Patient::all_columns();
+    let mut sql = Sql::new(format!("SELECT {columns} FROM patient WHERE org_id = ")).bind(door.org);
+    condition(&mut sql);
+    listing::load(sql, door.connection).await
 }

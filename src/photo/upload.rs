@@ -10,7 +10,7 @@ use crate::ids;
 use crate::ledger::{AccessEvent, Event};
 use crate::objects::{Incoming, Objects, Pass, Reading, Use};
 use crate::operation::{Service, reason_of};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::vocabulary::{Action, RecordKind};
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -396,7 +396,7 @@ impl Bearer {
         let kept = async {
             original.keep(&name(Reading::Original)).await?;
             thumbnail.keep(&name(Reading::Thumbnail)).await?;
-            store::photos::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await
+            kept::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await
         };
         if let Err(error) = kept.await {
             // Without the connection the row is no longer held; then the names are the next upload's, or the sweep's.
@@ -626,7 +626,7 @@ pub async fn sweep(service: &Service) -> crate::error::Result<(usize, usize)> {
             }
             photo.status = PhotoStatus::Abandoned;
             photo.stamp = photo.stamp.changed(None, ids::now());
-            store::photos::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await?;
+            kept::save(&mut scope, Action::Update, &photo, photo.stamp.version - 1).await?;
             scope.commit().await?;
             given_up += 1;
         }

@@ -8,7 +8,7 @@ use crate::ids;
 use crate::mail::Mailer;
 use crate::operation::Service;
 use crate::organisation::{Staff, store as people};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
@@ -99,5 +99,5 @@ async fn note(scope: &mut Scope, id: Uuid) -> Result<()> {
     let expected = access.stamp.version;
     access.alerted_at = Some(ids::now());
     access.stamp = access.stamp.changed(None, ids::now());
-    store::emergencies::save(scope, Action::Update, &access, expected).await
+    kept::save(scope, Action::Update, &access, expected).await
 }

@@ -2,22 +2,12 @@
 
 use super::{EmergencyAccess, PatientRestriction};
 use crate::db::Sql;
-use crate::error::Result;
-use crate::page::{self, FilterIds, Key};
-use crate::vocabulary::RecordKind;
-use async_graphql::{ID, InputObject};
+use crate::page::{self, Key};
 use uuid::Uuid;
 
-/// All restrictions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct RestrictionCondition;
-
-impl page::Condition for RestrictionCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All restrictions.
+    all RestrictionCondition
 }
 
 page::list_order! {
@@ -30,73 +20,43 @@ page::list_order! {
     }
 }
 
-/// What to keep of the list of emergency access.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
-pub struct EmergencyAccessFilter {
-    /// Reviewed ones only, or those that wait for it only.
-    pub reviewed: Option<bool>,
-    /// Of this staff member, `staff_…`.
-    pub staff_id: Option<ID>,
-    /// To the record of this patient, `patient_…`.
-    pub patient_id: Option<ID>,
-}
-
-impl EmergencyAccessFilter {
-    /// Reads the ids; all faults at once.
-    pub fn read(self) -> Result<EmergencyCondition> {
-        let mut ids = FilterIds::default();
-        let staff = ids.read("staffId", RecordKind::Staff, self.staff_id.as_ref());
-        let patient = ids.read("patientId", RecordKind::Patient, self.patient_id.as_ref());
-        ids.finish()?;
-        Ok(EmergencyCondition { reviewed: self.reviewed, staff, patient, ..EmergencyCondition::default() })
+page::list_filter! {
+    /// What to keep of the list of emergency access.
+    EmergencyAccessFilter => EmergencyCondition {
+        /// Reviewed ones only, or those that wait for it only.
+        reviewed: present "reviewed_at",
+        /// Of this staff member, `staff_…`.
+        staff_id: id(Staff) "staff_id",
+        /// To the record of this patient, `patient_…`.
+        patient_id: id(Patient) "patient_id",
+        /// Of anybody but this staff member.
+        #[graphql(skip)]
+        but_of: other(Uuid) "staff_id",
+        /// Those that the admins were told of only, or the others only.
+        #[graphql(skip)]
+        told: present "alerted_at",
     }
+    also: push_but_of;
 }
 
-/// A filter of emergency access with its ids read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct EmergencyCondition {
-    reviewed: Option<bool>,
-    staff: Option<Uuid>,
-    patient: Option<Uuid>,
-    but_of: Option<Uuid>,
-    untold: bool,
+fn push_but_of<R>(filter: &EmergencyAccessFilter, sql: &mut Sql<R>) {
+    if let Some(staff) = filter.but_of {
+        sql.push(" AND staff_id <> ").push_bind(staff);
+    }
 }
 
 impl EmergencyCondition {
     /// Those that somebody may review and nobody has: not their own.
     pub fn to_review(by: Uuid) -> Self {
-        Self { reviewed: Some(false), but_of: Some(by), ..Self::default() }
+        let filter =
+            EmergencyAccessFilter { reviewed: Some(false), but_of: Some(by), ..EmergencyAccessFilter::default() };
+        Self { filter, ..Self::default() }
     }
 
     /// Those that the admins were not told of.
     pub fn untold() -> Self {
-        Self { untold: true, ..Self::default() }
-    }
-}
-
-impl page::Condition for EmergencyCondition {
-    fn patient(&self) -> Option<Uuid> {
-        self.patient
-    }
-
-    fn push_to<R>(&self, sql: &mut Sql<R>) {
-        match self.reviewed {
-            Some(true) => _ = sql.push(" AND reviewed_at IS NOT NULL"),
-            Some(false) => _ = sql.push(" AND reviewed_at IS NULL"),
-            None => {}
-        }
-        if let Some(staff) = self.staff {
-            sql.push(" AND staff_id = ").push_bind(staff);
-        }
-        if let Some(patient) = self.patient {
-            sql.push(" AND patient_id = ").push_bind(patient);
-        }
-        if let Some(staff) = self.but_of {
-            sql.push(" AND staff_id <> ").push_bind(staff);
-        }
-        if self.untold {
-            sql.push(" AND alerted_at IS NULL");
-        }
+        let filter = EmergencyAccessFilter { told: Some(false), ..EmergencyAccessFilter::default() };
+        Self { filter, ..Self::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Protocol, ProtocolVersion, Rules, VersionStatus, store};
 use crate::access::Scope;
 use crate::error::Result;
 use crate::ids;
+use crate::page::kept;
 use crate::record::Stamp;
 use crate::vocabulary::{Action, Concern, Modality, RecordKind};
 use serde::Deserialize;
@@ -54,8 +55,8 @@ pub async fn install(scope: &mut Scope) -> Result<()> {
             change_note: None,
             stamp: Stamp::new(by, now),
         };
-        store::protocols::add(scope, &protocol).await?;
-        store::versions::add(scope, &version).await?;
+        kept::add(scope, &protocol).await?;
+        kept::add(scope, &version).await?;
     }
     Ok(())
 }

@@ -2,119 +2,76 @@
 
 use super::{Recall, RecallReason, RecallState};
 use crate::db::Sql;
-use crate::error::Result;
 use crate::ids;
-use crate::page::{self, FilterIds, Key};
-use crate::scalars::{Date, DateTime};
-use crate::vocabulary::RecordKind;
-use async_graphql::{ID, InputObject};
+use crate::page::{self, Key};
+use crate::scalars::DateTime;
 use chrono::NaiveDate;
-use uuid::Uuid;
 
-/// What to keep of a list of recalls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
-pub struct RecallFilter {
-    /// Of this patient.
-    pub patient_id: Option<ID>,
-    /// About this lot.
-    pub lot_id: Option<ID>,
-    /// For these reasons.
-    pub reason: Option<Vec<RecallReason>>,
-    /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`.
-    pub state: Option<Vec<RecallState>>,
-    /// Whose first day is this one or later.
-    pub due_from: Option<Date>,
-    /// Whose first day is before this one.
-    pub due_before: Option<Date>,
-    /// Made or changed at or after this moment.
-    pub updated_since: Option<DateTime>,
-}
-
-/// A filter of recalls with its ids read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct RecallCondition {
-    filter: RecallFilter,
-    patient: Option<Uuid>,
-    lot: Option<Uuid>,
-    made_at: Option<chrono::DateTime<chrono::Utc>>,
-    today: NaiveDate,
-}
-
-impl RecallFilter {
-    /// Reads the ids; all faults at once.
-    pub fn read(self) -> Result<RecallCondition> {
-        let mut ids = FilterIds::default();
-        let patient = ids.read("patientId", RecordKind::Patient, self.patient_id.as_ref());
-        let lot = ids.read("lotId", RecordKind::ProductLot, self.lot_id.as_ref());
-        ids.finish()?;
-        Ok(RecallCondition { filter: self, patient, lot, made_at: None, today: ids::now().date_naive() })
+page::list_filter! {
+    /// What to keep of a list of recalls.
+    RecallFilter => RecallCondition {
+        /// Of this patient.
+        patient_id: id(Patient) "patient_id",
+        /// About this lot.
+        lot_id: id(ProductLot) "lot_id",
+        /// For these reasons.
+        reason: any_of(RecallReason) "reason",
+        /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`.
+        state: others(RecallState) "status",
+        /// Whose first day is this one or later.
+        due_from: from_day "due_from",
+        /// Whose first day is before this one.
+        due_before: before_day "due_from",
+        /// Made or changed at or after this moment.
+        updated_since: from "updated_at",
+        /// Made at this moment.
+        #[graphql(skip)]
+        made_at: at "created_at",
     }
+    also: push_states;
 }
 
 impl RecallCondition {
     /// Those that were made together with this one: about the same lot, at the same moment.
     pub fn made_with(recall: &Recall) -> Self {
-        let filter = RecallFilter { reason: Some(vec![recall.reason]), ..RecallFilter::default() };
-        Self { filter, lot: recall.lot_id, made_at: Some(recall.stamp.created_at), ..Self::default() }
-    }
-
-    fn push_state<R>(&self, sql: &mut Sql<R>, state: RecallState) {
-        let live = |sql: &mut Sql<R>| {
-            sql.push("((status = 'open' OR (status = 'snoozed' AND snoozed_until <= ")
-                .push_bind(self.today)
-                .push(")) AND due_until ");
-        };
-        match state {
-            RecallState::Open => {
-                live(sql);
-                sql.push(">= ").push_bind(self.today).push(")");
-            }
-            RecallState::Overdue => {
-                live(sql);
-                sql.push("< ").push_bind(self.today).push(")");
-            }
-            RecallState::Snoozed => {
-                sql.push("(status = 'snoozed' AND snoozed_until > ").push_bind(self.today).push(")");
-            }
-            RecallState::Done | RecallState::Dismissed | RecallState::Superseded => {
-                sql.push("status = ").push_bind(state.as_str());
-            }
-        }
+        let made_at = Some(DateTime(recall.stamp.created_at));
+        let filter = RecallFilter { reason: Some(vec![recall.reason]), made_at, ..RecallFilter::default() };
+        Self { filter, ids: recall.lot_id.map(|lot| ("lot_id", lot)).into_iter().collect() }
     }
 }
 
-impl page::Condition for RecallCondition {
-    fn patient(&self) -> Option<Uuid> {
-        self.patient
+fn push_states<R>(filter: &RecallFilter, sql: &mut Sql<R>) {
+    if let Some(states) = &filter.state {
+        let today = ids::now().date_naive();
+        sql.push(" AND (false");
+        for state in RecallState::ALL.iter().filter(|state| states.contains(state)) {
+            sql.push(" OR ");
+            push_state(sql, *state, today);
+        }
+        sql.push(")");
     }
+}
 
-    fn push_to<R>(&self, sql: &mut Sql<R>) {
-        let filter = &self.filter;
-        for (column, id) in [("patient_id", self.patient), ("lot_id", self.lot)] {
-            if let Some(id) = id {
-                sql.push(format!(" AND {column} = ")).push_bind(id);
-            }
+fn push_state<R>(sql: &mut Sql<R>, state: RecallState, today: NaiveDate) {
+    let live = |sql: &mut Sql<R>| {
+        sql.push("((status = 'open' OR (status = 'snoozed' AND snoozed_until <= ")
+            .push_bind(today)
+            .push(")) AND due_until ");
+    };
+    match state {
+        RecallState::Open => {
+            live(sql);
+            sql.push(">= ").push_bind(today).push(")");
         }
-        sql.push_any_of("reason", filter.reason.iter().flatten().map(|it| it.as_str()), filter.reason.is_some());
-        if let Some(states) = &filter.state {
-            sql.push(" AND (false");
-            for state in RecallState::ALL.iter().filter(|state| states.contains(state)) {
-                sql.push(" OR ");
-                self.push_state(sql, *state);
-            }
-            sql.push(")");
+        RecallState::Overdue => {
+            live(sql);
+            sql.push("< ").push_bind(today).push(")");
         }
-        if let Some(from) = filter.due_from {
-            sql.push(" AND due_from >= ").push_bind(from.0);
+        RecallState::Snoozed => {
+            sql.push("(status = 'snoozed' AND snoozed_until > ").push_bind(today).push(")");
         }
-        if let Some(before) = filter.due_before {
-            sql.push(" AND due_from < ").push_bind(before.0);
-        }
-        if let Some(made_at) = self.made_at {
-            sql.push(" AND created_at = ").push_bind(made_at);
-        }
-        if let Some(since) = filter.updated_since {
-            sql.push(" AND updated_at >= ").push_bind(since.0);
+        RecallState::Done | RecallState::Dismissed | RecallState::Superseded => {
+            sql.push("status = ").push_bind(state.as_str());
         }
     }
 }

@@ -4,14 +4,12 @@ use super::{Change, Recall, RecallCondition, RecallOrder, RecallReason, RecallSt
 use crate::access::Scope;
 use crate::catalogue::{Product, ProductLot};
 use crate::db::Sql;
-use crate::db::tables::recall;
 use crate::error::{Error, Result};
 use crate::ids;
-use crate::page::listing;
+use crate::page::{kept, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
-use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
+use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -19,90 +17,16 @@ use uuid::Uuid;
 /// The most uses of a lot that are looked at.
 pub const MOST_USES: i64 = 10_000;
 
-crate::page::listing!(Recall, recall, Row, RecallCondition, RecallOrder, { "patient_id" => |it| Some(it.patient_id) });
-
-crate::page::kept!(Recall, recall, Row);
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = recall, treat_none_as_null = true)]
-struct Row {
-    org_id: Uuid,
-    id: Uuid,
-    patient_id: Uuid,
-    reason: RecallReason,
-    plan_id: Option<Uuid>,
-    after_session_id: Option<Uuid>,
-    lot_id: Option<Uuid>,
-    due_from: NaiveDate,
-    due_until: NaiveDate,
-    status: RecallStatus,
-    snoozed_until: Option<NaiveDate>,
-    closed_reason: Option<String>,
-    done_by_session_id: Option<Uuid>,
-    basis: String,
-    attempts: serde_json::Value,
-    version: i32,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-    updated_at: DateTime<Utc>,
-    updated_by: Option<Uuid>,
-}
-
-impl TryFrom<Row> for Recall {
-    type Error = Error;
-    fn try_from(row: Row) -> Result<Self> {
-        Ok(Self {
-            id: row.id,
-            patient_id: row.patient_id,
-            reason: row.reason,
-            plan_id: row.plan_id,
-            after_session_id: row.after_session_id,
-            lot_id: row.lot_id,
-            due_from: row.due_from,
-            due_until: row.due_until,
-            status: row.status,
-            snoozed_until: row.snoozed_until,
-            closed_reason: row.closed_reason,
-            done_by_session_id: row.done_by_session_id,
-            basis: row.basis,
-            attempts: serde_json::from_value(row.attempts)?,
-            stamp: Stamp {
-                version: row.version,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                updated_at: row.updated_at,
-                updated_by: row.updated_by,
-            },
-        })
+stored! {
+    Recall = recall;
+    always: patient_id, plan_id, after_session_id, lot_id, reason, due_from, due_until, status;
+    asked: snoozed_until, closed_reason, done_by_session_id, basis;
+    json: attempts;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
-
-impl Row {
-    fn of(org_id: Uuid, it: &Recall) -> Result<Self> {
-        Ok(Self {
-            org_id,
-            id: it.id,
-            patient_id: it.patient_id,
-            reason: it.reason,
-            plan_id: it.plan_id,
-            after_session_id: it.after_session_id,
-            lot_id: it.lot_id,
-            due_from: it.due_from,
-            due_until: it.due_until,
-            status: it.status,
-            snoozed_until: it.snoozed_until,
-            closed_reason: it.closed_reason.clone(),
-            done_by_session_id: it.done_by_session_id,
-            basis: it.basis.clone(),
-            attempts: serde_json::to_value(&it.attempts)?,
-            version: it.stamp.version,
-            created_at: it.stamp.created_at,
-            created_by: it.stamp.created_by,
-            updated_at: it.stamp.updated_at,
-            updated_by: it.stamp.updated_by,
-        })
-    }
-}
+listing!(Recall, RecallCondition, RecallOrder, { "patient_id" => |it| Some(it.patient_id) });
 
 /// All recalls of a plan, live and closed: what `reconcile` asks for.
 pub async fn of_plan(scope: &mut Scope, plan: Uuid) -> Result<Vec<Recall>> {
@@ -143,7 +67,7 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
                     attempts: Vec::new(),
                     stamp: Stamp::new(scope.viewer().staff, ids::now()),
                 };
-                add(scope, &new).await?;
+                kept::add(scope, &new).await?;
                 continue;
             }
             Change::Done(id, session) => (id, RecallStatus::Done, Some(session)),
@@ -159,7 +83,7 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
             stamp: recall.stamp.changed(scope.viewer().staff, ids::now()),
             ..recall.clone()
         };
-        save(scope, Action::Update, &after, recall.stamp.version).await?;
+        kept::save(scope, Action::Update, &after, recall.stamp.version).await?;
     }
     Ok(())
 }

@@ -1,20 +1,11 @@
 //! What lists of service accounts and of keys can be sorted by.
 
 use super::{ApiKey, ServiceAccount};
-use crate::db::Sql;
 use crate::page::{self, Key};
-use uuid::Uuid;
 
-/// All service accounts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct ServiceCondition;
-
-impl page::Condition for ServiceCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All service accounts.
+    all ServiceCondition
 }
 
 page::list_order! {
@@ -29,16 +20,9 @@ page::list_order! {
     }
 }
 
-/// All keys.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct KeyCondition;
-
-impl page::Condition for KeyCondition {
-    fn patient(&self) -> Option<Uuid> {
-        None
-    }
-
-    fn push_to<R>(&self, _: &mut Sql<R>) {}
+page::list_filter! {
+    /// All keys.
+    all KeyCondition
 }
 
 page::list_order! {

@@ -1,7 +1,10 @@
 //! Signed is for ever: signatures, and the addenda that correct what is signed.
 
+mod filter;
 pub mod loader;
 pub mod store;
+
+pub use filter::{AddendumOrder, Condition};
 
 use crate::error::{Error, Result};
 use crate::ledger::{self, Record};
@@ -94,20 +97,28 @@ impl Missing {
 pub type SignatureColumns = (Option<DateTime<Utc>>, Option<Uuid>, Option<SignatureMeaning>, Option<Vec<u8>>);
 
 /// A signature from its columns.
-pub fn from_columns((signed_at, signed_by, meaning, content_hash): SignatureColumns) -> Option<Signature> {
-    Some(Signature { signed_at: signed_at?, signed_by: signed_by?, meaning: meaning?, content_hash: content_hash? })
+pub fn from_columns(
+    signed_at: Option<DateTime<Utc>>,
+    signed_by: Option<Uuid>,
+    meaning: Option<SignatureMeaning>,
+    content_hash: Option<Vec<u8>>,
+) -> Result<Option<Signature>> {
+    let read = || {
+        Some(Signature { signed_at: signed_at?, signed_by: signed_by?, meaning: meaning?, content_hash: content_hash? })
+    };
+    Ok(read())
 }
 
 /// The columns of a signature.
-pub fn to_columns(signature: Option<&Signature>) -> SignatureColumns {
-    signature.map_or((None, None, None, None), |signature| {
+pub fn to_columns(signature: &Option<Signature>) -> Result<SignatureColumns> {
+    Ok(signature.as_ref().map_or((None, None, None, None), |signature| {
         (
             Some(signature.signed_at),
             Some(signature.signed_by),
             Some(signature.meaning),
             Some(signature.content_hash.clone()),
         )
-    })
+    }))
 }
 
 /// Refuses an edit of a signed record, or one of another version than expected.

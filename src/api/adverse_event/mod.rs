@@ -1,5 +1,6 @@
 //! Adverse events in the API: the record, what notes propose, the queries and the links.
 
+pub mod input;
 pub mod mutation;
 
 use super::stamp::RecordStamp;

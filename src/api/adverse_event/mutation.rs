@@ -1,222 +1,27 @@
 //! Reporting adverse events, changing and following them up.
 
-use crate::access::Scope;
-use crate::adverse_event::{
-    AdverseEvent, AdverseEventKind, AdverseEventOutcome, AdverseEventSeverity, AuthorityReport, Causality,
-    Expectedness, FollowUp, expectedness, follow, store,
+use super::input::{
+    AddAdverseEventFollowUpInput, AdverseEventPatch, AdverseEventPayload, LONGEST_TEXT,
+    MarkAdverseEventEnteredInErrorInput, NewEvent, ReportAdverseEventInput, ReportAdverseEventToAuthorityInput,
+    UpdateAdverseEventInput, check,
 };
+use crate::access::Scope;
+use crate::adverse_event::{AdverseEvent, AuthorityReport, FollowUp, expectedness, follow};
 use crate::aftercare::store as notes;
 use crate::catalogue::ProductLot;
 use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::store as patients;
 use crate::record::Stamp;
-use crate::scalars::DateTime;
 use crate::session::{TreatmentSession, store as sessions};
-use crate::vocabulary::{Action, BodyArea, RecordKind};
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, MaybeUndefined, Object, Result};
 use uuid::Uuid;
 
-/// The most characters of a text.
-const LONGEST_TEXT: usize = 5000;
 /// The most follow-ups of an event.
 const MOST_FOLLOW_UPS: usize = 200;
-
-/// Reports an adverse event: alone (`patientId`), after a session (`sessionId`), or from an aftercare note
-/// (`aftercareNoteId`). At least one of the three is needed; the patient is that of the session or note.
-#[derive(InputObject)]
-pub struct ReportAdverseEventInput {
-    /// An id the client made (`adverse_event_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// `patient_…`
-    patient_id: Option<ID>,
-    /// `session_…`
-    session_id: Option<ID>,
-    /// `note_…`; its session is taken over.
-    aftercare_note_id: Option<ID>,
-    /// What happened.
-    kind: AdverseEventKind,
-    /// In words, at most 5,000 characters. OTHER needs it.
-    description: Option<String>,
-    /// When it began: not before the session did.
-    onset_at: DateTime,
-    /// Where on the body.
-    area: Option<BodyArea>,
-    /// How bad.
-    severity: AdverseEventSeverity,
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
-    #[graphql(default)]
-    serious: bool,
-    /// Whether the treatment is known for it. When absent: EXPECTED for erythema, oedema, pain, dryness and pinpoint
-    /// crusting that began within 7 days of the session's end, else UNEXPECTED.
-    expectedness: Option<Expectedness>,
-    /// What is suspected to have caused it.
-    suspected_cause: Option<String>,
-    /// How likely the treatment caused it (WHO-UMC).
-    causality: Option<Causality>,
-    /// `lot_…` of the catalogue that is suspected.
-    lot_id: Option<ID>,
-    /// What was done.
-    action_taken: Option<String>,
-    /// How it stands.
-    #[graphql(default_with = "AdverseEventOutcome::Ongoing")]
-    outcome: AdverseEventOutcome,
-    /// When it was over; with RESOLVED and RESOLVED_WITH_SEQUELAE only, now when absent.
-    resolved_at: Option<DateTime>,
-}
-
-/// Changes to an adverse event. An absent field stays, null clears. How it goes on is said by follow-ups.
-#[derive(InputObject)]
-pub struct AdverseEventPatch {
-    /// What happened.
-    kind: Option<AdverseEventKind>,
-    /// In words; OTHER needs it.
-    description: MaybeUndefined<String>,
-    /// When it began: not before the session did.
-    onset_at: Option<DateTime>,
-    /// Where on the body.
-    area: MaybeUndefined<BodyArea>,
-    /// How bad.
-    severity: Option<AdverseEventSeverity>,
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
-    serious: Option<bool>,
-    /// Whether the treatment is known for it.
-    expectedness: Option<Expectedness>,
-    /// What is suspected to have caused it.
-    suspected_cause: MaybeUndefined<String>,
-    /// How likely the treatment caused it (WHO-UMC).
-    causality: MaybeUndefined<Causality>,
-    /// `lot_…` of the catalogue that is suspected.
-    lot_id: MaybeUndefined<ID>,
-    /// What was done.
-    action_taken: MaybeUndefined<String>,
-}
-
-/// Changes an adverse event.
-#[derive(InputObject)]
-pub struct UpdateAdverseEventInput {
-    /// `adverse_event_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// The changes.
-    patch: AdverseEventPatch,
-}
-
-/// Says how an adverse event stood later. A resolved or fatal one is opened again by ONGOING, IMPROVING or UNKNOWN.
-#[derive(InputObject)]
-pub struct AddAdverseEventFollowUpInput {
-    /// `adverse_event_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// The moment it tells of, not before the last follow-up; now when absent. RESOLVED is dated by it.
-    at: Option<DateTime>,
-    /// How it stood. FATAL makes the event serious.
-    outcome: AdverseEventOutcome,
-    /// In words, at most 5,000 characters.
-    text: String,
-}
-
-/// Notes that an adverse event was reported to an authority or a maker. A second report takes the place of the first;
-/// `history` shows both.
-#[derive(InputObject)]
-pub struct ReportAdverseEventToAuthorityInput {
-    /// `adverse_event_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// To whom, at most 200 characters.
-    reported_to: String,
-    /// When, not before the event began; now when absent.
-    reported_at: Option<DateTime>,
-    /// The number it got there.
-    reference: Option<String>,
-}
-
-/// Takes an adverse event out of the lists: it never was. It stays readable by its id, with its history.
-#[derive(InputObject)]
-pub struct MarkAdverseEventEnteredInErrorInput {
-    /// `adverse_event_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-}
-
-/// The adverse event.
-#[derive(SimpleObject)]
-pub struct AdverseEventPayload {
-    /// It.
-    adverse_event: AdverseEvent,
-}
-
-/// An event as it was read; the session and the note say the rest.
-struct NewEvent {
-    event: AdverseEvent,
-    patient_id: Option<Uuid>,
-    expectedness: Option<Expectedness>,
-}
-
-/// Checks what the fields of an event say together.
-fn check(inputs: &mut Inputs, prefix: &str, event: &AdverseEvent) {
-    if event.kind == AdverseEventKind::Other && event.description.is_none() {
-        inputs.fault(&format!("{prefix}description"), "is missing: OTHER says what happened");
-    }
-    if event.outcome == AdverseEventOutcome::Fatal && !event.serious {
-        inputs.fault(&format!("{prefix}serious"), "must be true: a fatal event is serious");
-    }
-    let first = event.follow_ups.first().map(|follow_up| follow_up.at);
-    if event.resolved_at.is_some_and(|at| at < event.onset_at) || first.is_some_and(|at| at < event.onset_at) {
-        inputs.fault(&format!("{prefix}onsetAt"), "is after a follow-up, or after the event was resolved");
-    }
-}
-
-impl ReportAdverseEventInput {
-    fn read(self) -> error::Result<NewEvent> {
-        let mut inputs = Inputs::new();
-        let now = ids::now();
-        if self.patient_id.is_none() && self.session_id.is_none() && self.aftercare_note_id.is_none() {
-            inputs.fault("patientId", "is missing: say whose it is by patientId, sessionId or aftercareNoteId");
-        }
-        let resolved_at = self.resolved_at.map(|time| inputs.past_time("resolvedAt", time.0));
-        if resolved_at.is_some() && !self.outcome.is_resolved() {
-            inputs.fault("resolvedAt", "goes with the outcomes RESOLVED and RESOLVED_WITH_SEQUELAE only");
-        }
-        let event = AdverseEvent {
-            id: inputs.new_id(RecordKind::AdverseEvent, self.id.as_ref()),
-            patient_id: Uuid::nil(),
-            session_id: inputs.opt_id("sessionId", RecordKind::TreatmentSession, self.session_id.as_ref()),
-            aftercare_note_id: inputs.opt_id(
-                "aftercareNoteId",
-                RecordKind::AftercareNote,
-                self.aftercare_note_id.as_ref(),
-            ),
-            lot_id: inputs.opt_id("lotId", RecordKind::ProductLot, self.lot_id.as_ref()),
-            kind: self.kind,
-            description: inputs.opt_text("description", self.description.as_deref(), LONGEST_TEXT),
-            onset_at: inputs.past_time("onsetAt", self.onset_at.0),
-            area: self.area,
-            severity: self.severity,
-            serious: self.serious,
-            expectedness: Expectedness::Unexpected,
-            suspected_cause: inputs.opt_text("suspectedCause", self.suspected_cause.as_deref(), LONGEST_TEXT),
-            causality: self.causality,
-            action_taken: inputs.opt_text("actionTaken", self.action_taken.as_deref(), LONGEST_TEXT),
-            outcome: self.outcome,
-            resolved_at: self.outcome.is_resolved().then_some(resolved_at.unwrap_or(now)),
-            report: None,
-            follow_ups: Vec::new(),
-            entered_in_error: false,
-            stamp: Stamp::new(None, now),
-        };
-        check(&mut inputs, "", &event);
-        let patient_id = inputs.opt_id("patientId", RecordKind::Patient, self.patient_id.as_ref());
-        inputs.finish()?;
-        Ok(NewEvent { event, patient_id, expectedness: self.expectedness })
-    }
-}
 
 /// The end of a session, or its beginning while it has none.
 fn end_of(session: &TreatmentSession) -> chrono::DateTime<chrono::Utc> {
@@ -265,7 +70,7 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
     event.patient_id = patients::active_patient(scope, patient_id.unwrap_or_default(), path).await?.id;
     event.expectedness = said.unwrap_or_else(|| expectedness(event.kind, event.onset_at, session.as_ref().map(end_of)));
     event.stamp = Stamp::new(scope.viewer().staff, ids::now());
-    store::add(scope, &event).await?;
+    kept::add(scope, &event).await?;
     Ok(event)
 }
 
@@ -285,7 +90,7 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<A
 
 async fn save(scope: &mut Scope, mut event: AdverseEvent, expected: i32) -> error::Result<AdverseEvent> {
     event.stamp = event.stamp.changed(scope.viewer().staff, ids::now());
-    store::save(scope, Action::Update, &event, expected).await?;
+    kept::save(scope, Action::Update, &event, expected).await?;
     Ok(event)
 }
 

@@ -5,6 +5,7 @@ use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, may_sign, mi
 use crate::api::signing::SignRecordInput;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
+use crate::page::kept;
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::DateTime;
@@ -182,7 +183,7 @@ async fn add(scope: &mut Scope, new: NewNote) -> crate::error::Result<AftercareN
         stamp: Stamp::new(Some(author), now),
         ..new.note
     };
-    store::add(scope, &note).await?;
+    kept::add(scope, &note).await?;
     Ok(note)
 }
 
@@ -205,7 +206,7 @@ async fn change(
     let session = sessions::session(scope, before.session_id).await?;
     let mut after = patch.apply(&before, &session)?;
     after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
-    store::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -228,7 +229,7 @@ async fn sign(
     let now = ids::now();
     note.stamp = note.stamp.changed(Some(signer), now);
     note.signature = Some(signing::sign(&note, signer, now, meaning)?);
-    store::save(scope, Action::Sign, &note, expected).await?;
+    kept::save(scope, Action::Sign, &note, expected).await?;
     Ok(note)
 }
 

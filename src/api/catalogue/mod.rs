@@ -1,11 +1,16 @@
 //! Devices, products and lots in the API: the records, their queries and their links.
 
+pub mod device;
+pub mod entry;
+pub mod lot;
+pub mod maker_recall;
 pub mod mutation;
+pub mod product;
 
 use super::stamp::RecordStamp;
 use crate::catalogue::{
-    Device, DeviceFilter, DeviceOrder, LotFilter, LotOrder, MakerRecall, Product, ProductCondition, ProductFilter,
-    ProductLot, ProductOrder,
+    Device, DeviceFilter, DeviceOrder, LotFilter, LotOrder, MakerRecall, Product, ProductFilter, ProductLot,
+    ProductOrder,
 };
 use crate::organisation::{Location, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -244,7 +249,7 @@ impl CatalogueQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Product>>> {
-        let condition = Ok(ProductCondition(filter.unwrap_or_default()));
+        let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 

@@ -1,13 +1,15 @@
 //! Consents and their texts in the API: the records, their queries and their links.
 
 pub mod mutation;
+pub mod signature;
+pub mod template_input;
 pub mod template_mutation;
 
 use super::stamp::RecordStamp;
 use crate::consent::{
     Consent, ConsentFilter, ConsentKind, ConsentOrder, ConsentSignatureMethod, ConsentSigner, ConsentState,
-    ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, Given, TemplateCondition,
-    TemplateFilter, TemplateOrder, VersionCondition, VersionFilter, VersionOrder, loader,
+    ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, Given, TemplateFilter,
+    TemplateOrder, VersionFilter, VersionOrder, loader,
 };
 use crate::ids;
 use crate::organisation::{Staff, loader as people};
@@ -88,7 +90,7 @@ impl ConsentTemplate {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Result<Connection<ConsentTemplateVersion>> {
-        let condition = Ok(VersionCondition(filter.unwrap_or_default()));
+        let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         listing::under(ctx, ("template_id", self.id), condition, order_by, window).await
     }
@@ -293,7 +295,7 @@ impl ConsentQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<ConsentTemplate>>> {
-        let condition = Ok(TemplateCondition(filter.unwrap_or_default()));
+        let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 

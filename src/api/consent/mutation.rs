@@ -1,29 +1,22 @@
 //! Proposing, signing, rejecting and withdrawing consents.
 
 use super::ConsentPayload;
+use super::signature::{ConsentSigningInput, Signing, signed};
 use crate::access::Scope;
 use crate::consent::{
-    Consent, ConsentSignatureMethod, ConsentSigner, ConsentStatus, ConsentStep, ConsentTemplate,
-    ConsentTemplateVersion, ConsentTemplateVersionStatus, Given, SignatureImage, hash_of, image_type, is_minor_on,
-    store,
+    Consent, ConsentStatus, ConsentStep, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, store,
 };
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::organisation::{store as people, unfit};
 use crate::page::listing;
 use crate::patient::{Patient, store as patients};
-use crate::record::{Stamp, hex};
+use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use uuid::Uuid;
-
-/// The largest drawn signature, bytes.
-const LARGEST_IMAGE: usize = 256 * 1024;
 
 /// Puts a text before a patient.
 #[derive(InputObject)]
@@ -36,29 +29,6 @@ pub struct ProposeConsentInput {
     template_version_id: ID,
     /// Remarks, at most 2,000 characters.
     note: Option<String>,
-}
-
-/// A signature: who, how, on which text, seen by whom.
-#[derive(InputObject)]
-pub struct ConsentSigningInput {
-    /// Who signs. For a patient under 18 on the day a guardian signs.
-    signer: ConsentSigner,
-    /// Their name, at most 200 characters.
-    signer_name: String,
-    /// What a guardian is to the patient, such as `mother`; needed for GUARDIAN, at most 100 characters.
-    relationship: Option<String>,
-    /// The name as the signer typed it: the same as `signerName`. This or `signatureImage`.
-    typed_name: Option<String>,
-    /// The drawn signature, a PNG or JPEG of at most 256 KB in base64 or as a `data:` URL. This or `typedName`.
-    signature_image: Option<String>,
-    /// The `textHash` of the text that was shown to the signer; CONFLICT if it is another.
-    text_hash: String,
-    /// The staff member who saw it, `staff_…`. This or `witnessName`, or neither.
-    witness_id: Option<ID>,
-    /// Somebody else who saw it, at most 200 characters.
-    witness_name: Option<String>,
-    /// When it was signed, not in the future; now when absent.
-    given_at: Option<DateTime>,
 }
 
 /// Signs a proposed consent.
@@ -122,87 +92,6 @@ pub struct MarkConsentEnteredInErrorInput {
     reason: String,
 }
 
-/// A signature as it was read: what the patient and the text say of it is checked later.
-struct Signing {
-    given: Given,
-    image: Option<SignatureImage>,
-    text_hash: String,
-}
-
-/// Reads a drawn signature.
-fn read_image(inputs: &mut Inputs, path: &str, text: &str) -> Option<SignatureImage> {
-    let text = text.trim();
-    let base64 = match text.strip_prefix("data:") {
-        Some(url) => url.split_once(";base64,").map_or("", |(_, base64)| base64),
-        None => text,
-    };
-    let Ok(bytes) = STANDARD.decode(base64) else {
-        inputs.fault(path, "must be base64, or a data: URL with ;base64,");
-        return None;
-    };
-    if bytes.len() > LARGEST_IMAGE {
-        inputs.fault(path, format!("has {} bytes; at most {LARGEST_IMAGE} are kept", bytes.len()));
-        return None;
-    }
-    let Some(media_type) = image_type(&bytes) else {
-        inputs.fault(path, "is neither a whole PNG nor a whole JPEG file");
-        return None;
-    };
-    Some(SignatureImage { media_type, bytes })
-}
-
-impl ConsentSigningInput {
-    fn read(self, inputs: &mut Inputs) -> Signing {
-        let name = inputs.text("signing.signerName", &self.signer_name, 200);
-        let relationship = inputs.opt_text("signing.relationship", self.relationship.as_deref(), 100);
-        match self.signer {
-            ConsentSigner::Guardian if relationship.is_none() => {
-                inputs.fault("signing.relationship", "is missing: what is the guardian to the patient?");
-            }
-            ConsentSigner::Patient if relationship.is_some() => {
-                inputs.fault("signing.relationship", "goes with signer GUARDIAN only");
-            }
-            _ => {}
-        }
-        let typed = self.typed_name.as_deref().map(str::trim).filter(|typed| !typed.is_empty());
-        let image = self.signature_image.as_deref().filter(|image| !image.trim().is_empty());
-        let (method, signature_hash, image) = match (typed, image) {
-            (Some(typed), None) => {
-                if typed != name {
-                    inputs.fault("signing.typedName", "must be the same as signerName");
-                }
-                (ConsentSignatureMethod::TypedName, hash_of(typed.as_bytes()), None)
-            }
-            (None, Some(image)) => {
-                let image = read_image(inputs, "signing.signatureImage", image);
-                let hash = image.as_ref().map(|image| hash_of(&image.bytes)).unwrap_or_default();
-                (ConsentSignatureMethod::DrawnImage, hash, image)
-            }
-            (Some(_), Some(_)) => {
-                inputs.fault("signing.signatureImage", "goes without typedName: send one of them");
-                (ConsentSignatureMethod::DrawnImage, Vec::new(), None)
-            }
-            (None, None) => {
-                inputs.fault("signing", "lacks the signature: send typedName or signatureImage");
-                (ConsentSignatureMethod::TypedName, Vec::new(), None)
-            }
-        };
-        let text_hash = self.text_hash.trim().to_lowercase();
-        if text_hash.len() != 64 || !text_hash.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            inputs.fault("signing.textHash", "must be the 64 hexadecimal digits of the text's textHash");
-        }
-        let witness_id = inputs.opt_id("signing.witnessId", RecordKind::Staff, self.witness_id.as_ref());
-        let witness_name = inputs.opt_text("signing.witnessName", self.witness_name.as_deref(), 200);
-        if witness_id.is_some() && witness_name.is_some() {
-            inputs.fault("signing.witnessName", "goes without witnessId: send one of them");
-        }
-        let at = self.given_at.map_or_else(ids::now, |at| inputs.past_time("signing.givenAt", at.0));
-        let signer = self.signer;
-        let given = Given { at, signer, name, relationship, method, signature_hash, witness_id, witness_name };
-        Signing { given, image, text_hash }
-    }
-}
-
 /// A published version of a text that is in use, for a consent to it.
 async fn published(scope: &mut Scope, id: Uuid) -> error::Result<(ConsentTemplateVersion, ConsentTemplate)> {
     let path = "input.templateVersionId";
@@ -257,42 +146,6 @@ impl NewConsent {
         };
         Ok((consent, patient, version))
     }
-}
-
-/// The consent signed, if the patient may sign and saw the right text.
-async fn signed(
-    scope: &mut Scope,
-    consent: Consent,
-    patient: &Patient,
-    version: &ConsentTemplateVersion,
-    signing: &Signing,
-) -> error::Result<Consent> {
-    let given = &signing.given;
-    let mut faults = Faults::default();
-    if given.signer == ConsentSigner::Patient && is_minor_on(patient.birth_date, given.at.date_naive()) {
-        faults.add("input.signing.signer", "the patient is under 18 on the day: a guardian signs (GUARDIAN)");
-    }
-    if let Some(witness) = given.witness_id
-        && let Some(why) = unfit(people::staff(scope, &[witness]).await?.first(), None)
-    {
-        faults.add("input.signing.witnessId", why);
-    }
-    faults.into_result()?;
-    if signing.text_hash != hex::text(&consent.text_hash) {
-        return Err(Error::Conflict {
-            message: "the text that was signed is not the text of this consent: show the signer the text of its \
-                      templateVersion again and send that one's textHash"
-                .to_owned(),
-            current_version: None,
-        });
-    }
-    let days = version.valid_days.map(|days| TimeDelta::days(i64::from(days)));
-    Ok(Consent {
-        status: ConsentStatus::Active,
-        expires_at: days.and_then(|days| given.at.checked_add_signed(days)),
-        given: Some(given.clone()),
-        ..consent
-    })
 }
 
 async fn propose(scope: &mut Scope, new: NewConsent) -> error::Result<Consent> {

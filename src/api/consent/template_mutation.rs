@@ -1,153 +1,20 @@
 //! Writing, publishing and retiring the texts that patients agree to.
 
+use super::template_input::{
+    ConsentTemplateVersionPatch, CreateConsentTemplateInput, DraftConsentTemplateVersionInput, LONGEST_TEXT,
+    PublishConsentTemplateVersionInput, RetireConsentTemplateInput, UpdateConsentTemplateVersionInput, check,
+};
 use super::{ConsentTemplatePayload, ConsentTemplateVersionPayload};
 use crate::access::Scope;
-use crate::consent::{
-    ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of, store,
-};
+use crate::consent::{ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of, store};
 use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::record::Stamp;
-use crate::vocabulary::{Action, Modality, RecordKind};
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result};
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, Object, Result};
 use uuid::Uuid;
-
-/// The most characters of a text.
-const LONGEST_TEXT: usize = 50_000;
-/// The longest a consent may hold, days: a hundred years.
-const LONGEST_DAYS: i32 = 36_500;
-
-/// Makes a text that patients agree to, with a first draft of what it says.
-#[derive(InputObject)]
-pub struct CreateConsentTemplateInput {
-    /// An id the client made (`consent_template_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// Name, unique in the organisation, at most 200 characters.
-    name: String,
-    /// What it is about.
-    kind: ConsentKind,
-    /// What it says, plain text or Markdown, at most 50,000 characters. Space around it is cut.
-    text: String,
-    /// BCP 47 tag of its language, such as `en` or `es-MX`.
-    language: String,
-    /// The treatments it covers, each once; all when empty. For TREATMENT only.
-    #[graphql(default)]
-    modalities: Vec<Modality>,
-    /// How long a consent to it holds, days, 1 to 36,500; for ever when absent.
-    valid_days: Option<i32>,
-}
-
-/// Starts a new version of a text, as a draft that says what the newest version says.
-#[derive(InputObject)]
-pub struct DraftConsentTemplateVersionInput {
-    /// An id the client made (`consent_version_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// `consent_template_…`
-    template_id: ID,
-}
-
-/// Changes to a draft of a text. An absent field stays, null clears.
-#[derive(InputObject)]
-pub struct ConsentTemplateVersionPatch {
-    /// What it says, plain text or Markdown, at most 50,000 characters. Space around it is cut.
-    text: Option<String>,
-    /// BCP 47 tag of its language, such as `en` or `es-MX`.
-    language: Option<String>,
-    /// The treatments it covers, each once; all when empty. For TREATMENT only.
-    modalities: Option<Vec<Modality>>,
-    /// How long a consent to it holds, days, 1 to 36,500.
-    valid_days: MaybeUndefined<i32>,
-}
-
-/// Changes a draft of a text.
-#[derive(InputObject)]
-pub struct UpdateConsentTemplateVersionInput {
-    /// `consent_version_…`
-    id: ID,
-    /// The version of the row that was read.
-    expected_version: i32,
-    /// The changes.
-    patch: ConsentTemplateVersionPatch,
-}
-
-/// Publishes a draft of a text.
-#[derive(InputObject)]
-pub struct PublishConsentTemplateVersionInput {
-    /// `consent_version_…`
-    id: ID,
-    /// The version of the row that was read.
-    expected_version: i32,
-}
-
-/// Takes a text out of use.
-#[derive(InputObject)]
-pub struct RetireConsentTemplateInput {
-    /// `consent_template_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-}
-
-/// The shape of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
-fn is_language_tag(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let language = parts.next().unwrap_or_default();
-    text.len() <= 35
-        && (2..=8).contains(&language.len())
-        && language.bytes().all(|letter| letter.is_ascii_alphabetic())
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric()))
-}
-
-/// Checks what a version says, under a path.
-fn check(inputs: &mut Inputs, prefix: &str, kind: ConsentKind, version: &ConsentTemplateVersion) {
-    if !is_language_tag(&version.language) {
-        inputs.fault(&format!("{prefix}language"), "must be a BCP 47 language tag, such as en or es-MX");
-    }
-    let mut once = version.modalities.clone();
-    once.sort_unstable();
-    once.dedup();
-    if once.len() < version.modalities.len() {
-        inputs.fault(&format!("{prefix}modalities"), "names a treatment twice");
-    }
-    if kind != ConsentKind::Treatment && !once.is_empty() {
-        inputs.fault(&format!("{prefix}modalities"), "goes with kind TREATMENT only: leave it empty");
-    }
-    inputs.range(&format!("{prefix}validDays"), version.valid_days, 1, LONGEST_DAYS);
-}
-
-impl CreateConsentTemplateInput {
-    fn read(self) -> error::Result<(ConsentTemplate, ConsentTemplateVersion)> {
-        let mut inputs = Inputs::new();
-        let stamp = Stamp::new(None, ids::now());
-        let template = ConsentTemplate {
-            id: inputs.new_id(RecordKind::ConsentTemplate, self.id.as_ref()),
-            name: inputs.text("name", &self.name, 200),
-            kind: self.kind,
-            active: true,
-            stamp: stamp.clone(),
-        };
-        let text = inputs.text("text", &self.text, LONGEST_TEXT);
-        let version = ConsentTemplateVersion {
-            id: ids::new_id(),
-            template_id: template.id,
-            number: 1,
-            status: ConsentTemplateVersionStatus::Draft,
-            text_hash: hash_of(text.as_bytes()),
-            text,
-            language: self.language.trim().to_owned(),
-            modalities: self.modalities,
-            valid_days: self.valid_days,
-            published_at: None,
-            published_by: None,
-            stamp,
-        };
-        check(&mut inputs, "", template.kind, &version);
-        inputs.finish()?;
-        Ok((template, version))
-    }
-}
 
 async fn create(
     scope: &mut Scope,
@@ -198,7 +65,7 @@ async fn start_draft(scope: &mut Scope, id: Uuid, template: Uuid) -> error::Resu
         stamp: Stamp::new(scope.viewer().staff, ids::now()),
         ..newest
     };
-    store::versions::add(scope, &version).await?;
+    kept::add(scope, &version).await?;
     Ok(version)
 }
 
@@ -241,7 +108,7 @@ async fn change(
     };
     check(&mut inputs, "patch.", template.kind, &after);
     inputs.finish()?;
-    store::versions::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -258,7 +125,7 @@ async fn publish(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Co
             stamp: earlier.stamp.changed(by, now),
             ..earlier
         };
-        store::versions::save(scope, Action::Update, &retired, expected).await?;
+        kept::save(scope, Action::Update, &retired, expected).await?;
     }
     let after = ConsentTemplateVersion {
         status: ConsentTemplateVersionStatus::Published,
@@ -267,7 +134,7 @@ async fn publish(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Co
         stamp: before.stamp.changed(by, now),
         ..before
     };
-    store::versions::save(scope, Action::Publish, &after, expected).await?;
+    kept::save(scope, Action::Publish, &after, expected).await?;
     Ok(after)
 }
 
@@ -280,7 +147,7 @@ async fn retire(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Con
     }
     let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     let after = ConsentTemplate { active: false, stamp, ..before };
-    store::templates::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -364,28 +231,5 @@ impl ConsentTemplateMutation {
         let work = transaction(move |scope| Box::pin(retire(scope, id, input.expected_version)));
         let retry = operation.retry(ctx, None)?;
         Ok(ConsentTemplatePayload { consent_template: operation.mutate(retry, work).await? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn languages_are_told_by_their_tags() {
-        for (tag, right) in [
-            ("en", true),
-            ("es-MX", true),
-            ("zh-Hans-CN", true),
-            ("de-1996", true),
-            ("", false),
-            ("e", false),
-            ("en_US", false),
-            ("en-", false),
-            ("12", false),
-            ("English please", false),
-        ] {
-            assert_eq!(is_language_tag(tag), right, "{tag}");
-        }
     }
 }

@@ -8,6 +8,7 @@ use crate::error::Faults;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::organisation::{store as people, unfit};
+use crate::page::kept;
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::signing;
@@ -80,7 +81,7 @@ async fn add(scope: &mut Scope, mut new: Consultation) -> crate::error::Result<C
     }
     patients::active_patient(scope, new.patient_id, "input.patientId").await?;
     check_links(scope, Some(new.practitioner_id), new.location_id, "").await?;
-    store::add(scope, &new).await?;
+    kept::add(scope, &new).await?;
     Ok(new)
 }
 
@@ -105,7 +106,7 @@ async fn change(
     let practitioner = Some(after.practitioner_id).filter(|id| *id != before.practitioner_id);
     let location = after.location_id.filter(|id| Some(*id) != before.location_id);
     check_links(scope, practitioner, location, "patch.").await?;
-    store::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -128,7 +129,7 @@ async fn sign(
     let now = ids::now();
     consultation.stamp = consultation.stamp.changed(Some(signer), now);
     consultation.signature = Some(signing::sign(&consultation, signer, now, meaning)?);
-    store::save(scope, Action::Sign, &consultation, expected).await?;
+    kept::save(scope, Action::Sign, &consultation, expected).await?;
     Ok(consultation)
 }
 

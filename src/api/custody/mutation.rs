@@ -7,7 +7,7 @@ use crate::ids;
 use crate::ledger;
 use crate::objects::{Pass, Reading, Reason, Use};
 use crate::operation::{Inputs, Running, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::{Patient, PatientStatus, store as patients};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
@@ -100,7 +100,7 @@ async fn place(scope: &mut Scope, mut hold: LegalHold) -> error::Result<LegalHol
     }
     (hold.placed_by, hold.placed_at) = (scope.viewer().staff, ids::now());
     hold.stamp = Stamp::new(hold.placed_by, hold.placed_at);
-    store::holds::add(scope, &hold).await?;
+    kept::add(scope, &hold).await?;
     Ok(hold)
 }
 
@@ -114,7 +114,7 @@ async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     let now = ids::now();
     (hold.lifted_at, hold.lifted_by, hold.lift_reason) = (Some(now), scope.viewer().staff, Some(reason));
     hold.stamp = hold.stamp.changed(hold.lifted_by, now);
-    store::holds::save(scope, Action::Update, &hold, expected).await?;
+    kept::save(scope, Action::Update, &hold, expected).await?;
     Ok(hold)
 }
 

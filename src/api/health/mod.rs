@@ -3,12 +3,10 @@
 pub mod mutation;
 
 use crate::api::history::history;
-use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy, store};
-use crate::ids;
+use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy};
 use crate::ledger::RecordVersion;
-use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Connection, Listed, PageArguments, counter, global_id};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::scalars::{Date, DateTime};
 use crate::vocabulary::{ContraindicationSeverity, RecordKind};
@@ -119,11 +117,7 @@ impl HealthQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "`health_…`")] id: ID,
     ) -> Option<Result<HealthEntry>> {
-        let found = async {
-            let id = ids::argument("id", RecordKind::HealthEntry, &id)?;
-            Ok(store::entry(&mut *ctx.operation()?.reader().await?, id).await?)
-        };
-        Some(found.await)
+        listing::root_one(ctx, &id).await
     }
 
     /// Health entries of all patients, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no
@@ -139,18 +133,7 @@ impl HealthQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<HealthEntry>>> {
-        let found = async {
-            let condition = filter.unwrap_or_default().read()?;
-            let order_by = order_by.unwrap_or_default();
-            let order = order_by.order();
-            let window = PageArguments { first, after, last, before }.window::<HealthEntry>(ctx, &order).await?;
-            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
-            let count = counter(move |operation| {
-                let condition = condition.clone();
-                async move { store::count(&mut *operation.reader().await?, &condition).await }
-            });
-            Ok(Connection::new(page, &order, |entry| order_by.key(entry), count))
-        };
-        Some(found.await)
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }

@@ -1,9 +1,10 @@
 //! Adding to and changing the health history.
 
 use crate::error::Error;
-use crate::health::{HealthEntry, HealthEntryKind, store};
+use crate::health::{HealthEntry, HealthEntryKind};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
+use crate::page::{kept, listing};
 use crate::patient::store as patient_store;
 use crate::record::Stamp;
 use crate::scalars::Date;
@@ -123,7 +124,7 @@ impl HealthMutation {
                 }
                 scope.viewer().check(Action::Create, RecordKind::HealthEntry)?;
                 patient_store::active_patient(scope, entry.patient_id, "input.patientId").await?;
-                store::add(scope, &entry).await?;
+                kept::add(scope, &entry).await?;
                 Ok(entry)
             })
         });
@@ -154,7 +155,7 @@ impl HealthMutation {
         let work = transaction(move |scope| {
             Box::pin(async move {
                 scope.viewer().check(Action::Update, RecordKind::HealthEntry)?;
-                let before = store::entry(scope, id).await?;
+                let before = listing::one::<HealthEntry>(scope, id).await?;
                 if before.stamp.version != input.expected_version {
                     return Err(Error::stale("health entry", input.expected_version, before.stamp.version));
                 }
@@ -181,7 +182,7 @@ impl HealthMutation {
                 let mut inputs = Inputs::new();
                 check_days(&mut inputs, &after, "patch.");
                 inputs.finish()?;
-                store::save(scope, &before, &after).await?;
+                kept::save(scope, Action::Update, &after, before.stamp.version).await?;
                 Ok(after)
             })
         });

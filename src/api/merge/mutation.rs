@@ -170,15 +170,16 @@ async fn merge(
         undone_by: None,
         undo_reason: None,
         kept: Vec::new(),
+        before: None,
         stamp: Stamp::new(by, now),
     };
-    store::merge(scope, merge, &Identities { from, into, merged }, &away).await
+    store::merge(scope, merge, Identities { from, into, merged }, &away).await
 }
 
 async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<PatientMerge> {
     scope.viewer().check(Action::Merge, RecordKind::PatientMerge)?;
     let found = store::held(scope, id).await?;
-    let Some((mut merge, identities)) = found else {
+    let Some(mut merge) = found else {
         return Err(match ledger::absent(scope, RecordKind::PatientMerge, id).await {
             Error::NotFound(_) => Error::input("input.mergeId", "is not a merge of this organisation"),
             other => other,
@@ -201,6 +202,7 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
             "was followed by another merge into the same patient: take that one back first, and merge it again";
         return Err(Error::input("input.mergeId", message));
     }
+    let identities = merge.before.take().ok_or_else(|| Error::Internal("a merge without its patients".to_owned()))?;
     let (by, now) = (scope.viewer().staff, ids::now());
     let back = Patient {
         status: identities.from.status,
@@ -214,7 +216,8 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
     merge.kept = kept;
     (merge.undone_at, merge.undone_by, merge.undo_reason) = (Some(now), by, Some(reason));
     merge.stamp = merge.stamp.changed(by, now);
-    store::undo(scope, &merge, &identities, (&from, &into), (&back, &apart)).await?;
+    merge.before = Some(identities);
+    store::undo(scope, &merge, (&from, &into), (&back, &apart)).await?;
     Ok(merge)
 }
 

@@ -1,6 +1,11 @@
 //! Managing the organisation, its locations and its staff.
 
-use super::AddressInput;
+use super::input::{
+    AddLocationInput, AddLocationPayload, AddStaffInput, AddStaffPayload, CreateInvitationLinkInput,
+    CreateInvitationLinkPayload, CreatePasswordResetLinkInput, CreatePasswordResetLinkPayload, RevokeStaffSignInsInput,
+    RevokeStaffSignInsPayload, UpdateLocationInput, UpdateLocationPayload, UpdateOrganisationInput,
+    UpdateOrganisationPayload, UpdateStaffInput, UpdateStaffPayload,
+};
 use crate::access::one_time::OneTimeToken;
 use crate::access::{Scope, password};
 use crate::error::Error;
@@ -8,187 +13,14 @@ use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store::{self, Joining};
-use crate::organisation::{Location, Organisation, Staff, is_time_zone};
+use crate::organisation::{Location, Staff, is_time_zone};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
-use crate::vocabulary::{Action, RecordKind, StaffRole};
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, Object, Result};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
-
-/// Changes the organisation. An absent field stays.
-#[derive(InputObject)]
-pub struct UpdateOrganisationInput {
-    /// The version that was read.
-    expected_version: i32,
-    /// Its new name.
-    name: Option<String>,
-    /// The roles that must sign in with a second factor, all of them: from their next request on, who has none may do
-    /// nothing but set one up.
-    second_factor_roles: Option<Vec<StaffRole>>,
-}
-
-/// The changed organisation.
-#[derive(SimpleObject)]
-pub struct UpdateOrganisationPayload {
-    /// It, after the change.
-    organisation: Organisation,
-}
-
-/// Adds a clinic.
-#[derive(InputObject)]
-pub struct AddLocationInput {
-    /// An id the client made (`location_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// Its name, unique in the organisation.
-    name: String,
-    /// IANA time zone, such as Europe/Madrid.
-    time_zone: String,
-    /// Where it is.
-    address: Option<AddressInput>,
-    /// E.164 number.
-    phone: Option<String>,
-}
-
-/// The added clinic.
-#[derive(SimpleObject)]
-pub struct AddLocationPayload {
-    /// It.
-    location: Location,
-}
-
-/// Changes a clinic. An absent field stays, null clears.
-#[derive(InputObject)]
-pub struct UpdateLocationInput {
-    /// `location_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// Its new name.
-    name: Option<String>,
-    /// Its new IANA time zone.
-    time_zone: Option<String>,
-    /// Where it is.
-    address: MaybeUndefined<AddressInput>,
-    /// E.164 number.
-    phone: MaybeUndefined<String>,
-    /// Whether new records may name it.
-    active: Option<bool>,
-}
-
-/// The changed clinic.
-#[derive(SimpleObject)]
-pub struct UpdateLocationPayload {
-    /// It, after the change.
-    location: Location,
-}
-
-/// Adds somebody to the staff.
-#[derive(InputObject)]
-pub struct AddStaffInput {
-    /// An id the client made (`staff_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// The e-mail they sign in with.
-    email: String,
-    /// The name others see.
-    display_name: String,
-    /// What they may do.
-    role: StaffRole,
-    /// Professional licence.
-    licence_number: Option<String>,
-    /// The first password of a new account, at least 12 characters and hard to guess: then they have their place at once.
-    /// Absent: they get an invitation and choose their own. Somebody who works elsewhere already keeps theirs, and enters by
-    /// signing in with it and with this organisation's id; the answer is the same.
-    #[graphql(secret)]
-    password: Option<String>,
-}
-
-/// The added staff member.
-#[derive(SimpleObject)]
-pub struct AddStaffPayload {
-    /// They. `joinedAt` is null until they accept an invitation.
-    staff: Staff,
-    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where a password was given, and
-    /// when a retry finds them added already: createInvitationLink makes another.
-    invitation_token: Option<String>,
-    /// When it holds no more: after 7 days. Null without one.
-    invitation_expires_at: Option<DateTime>,
-}
-
-/// Invites somebody again.
-#[derive(InputObject)]
-pub struct CreateInvitationLinkInput {
-    /// `staff_…`
-    staff_id: ID,
-}
-
-/// An invitation.
-#[derive(SimpleObject)]
-pub struct CreateInvitationLinkPayload {
-    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else.
-    token: String,
-    /// When it holds no more: after 7 days.
-    expires_at: DateTime,
-    /// Whom it invites.
-    staff: Staff,
-}
-
-/// Changes a staff member. An absent field stays, null clears. Holds from their next request on.
-#[derive(InputObject)]
-pub struct UpdateStaffInput {
-    /// `staff_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// The name others see.
-    display_name: Option<String>,
-    /// What they may do.
-    role: Option<StaffRole>,
-    /// Professional licence.
-    licence_number: MaybeUndefined<String>,
-    /// Whether they may sign in.
-    active: Option<bool>,
-}
-
-/// The changed staff member.
-#[derive(SimpleObject)]
-pub struct UpdateStaffPayload {
-    /// They, after the change.
-    staff: Staff,
-}
-
-/// Makes a link by which a staff member sets a new password.
-#[derive(InputObject)]
-pub struct CreatePasswordResetLinkInput {
-    /// `staff_…`
-    staff_id: ID,
-}
-
-/// A one-time link to set a new password.
-#[derive(SimpleObject)]
-pub struct CreatePasswordResetLinkPayload {
-    /// For resetPassword; it is shown this once. Hand it to them and nobody else.
-    token: String,
-    /// When it holds no more: after an hour.
-    expires_at: DateTime,
-    /// Whose password it sets.
-    staff: Staff,
-}
-
-/// Signs a staff member out of this organisation everywhere.
-#[derive(InputObject)]
-pub struct RevokeStaffSignInsInput {
-    /// `staff_…`
-    staff_id: ID,
-}
-
-/// The staff member whose sign-ins have ended.
-#[derive(SimpleObject)]
-pub struct RevokeStaffSignInsPayload {
-    /// They.
-    staff: Staff,
-}
 
 /// The mutations of this slice.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::{store as people, unfit};
 use crate::outcome::{OutcomeAssessment, RaterRole, scale, store};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::{DateTime, Decimal};
@@ -223,7 +223,7 @@ async fn add(scope: &mut Scope, mut it: OutcomeAssessment) -> error::Result<Outc
     it.stamp = Stamp::new(scope.viewer().staff, ids::now());
     patients::active_patient(scope, it.patient_id, "input.patientId").await?;
     check_links(scope, &it, None, "").await?;
-    store::add(scope, &it).await?;
+    kept::add(scope, &it).await?;
     Ok(it)
 }
 
@@ -243,7 +243,7 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: OutcomePatch)
     let mut after = patch.apply(&before)?;
     check_links(scope, &after, Some(&before), "patch.").await?;
     after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
-    store::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -251,7 +251,7 @@ async fn mark(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Outco
     let before = editable(scope, id, expected).await?;
     let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     let after = OutcomeAssessment { entered_in_error: true, stamp, ..before };
-    store::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 

@@ -1,6 +1,10 @@
-//! Patients in the API: the record, its queries and the links to what belongs to it.
+//! Patients in the API: the record and its links to what belongs to it.
 
+pub mod gathered;
+pub mod input;
 pub mod mutation;
+pub mod person;
+pub mod query;
 
 use super::privacy::access_log::{self, PatientAccessFilter};
 use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
@@ -11,19 +15,15 @@ use crate::chart::{self, TimelineEntry, TimelineFilter};
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::consultation::{self, Consultation};
 use crate::custody::LegalHold;
-use crate::error::Error;
 use crate::health::{self, HealthEntry};
 use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::merge::PatientMerge;
-use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
-use crate::page::{Connection, Direction, Listed, PageArguments, counter, global_id, listing};
-use crate::patient::{
-    EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader, search, store,
-};
-use crate::photo::{self, Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
+use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader};
+use crate::photo::{Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
 use crate::plan::{self, TreatmentPlan};
 use crate::privacy::looks::AccessEntry;
 use crate::privacy::{EmergencyAccess, PatientRestriction, loader as privacy};
@@ -32,63 +32,12 @@ use crate::record::Address;
 use crate::scalars::{Date, DateTime};
 use crate::session::{self, TreatmentSession};
 use crate::vocabulary::{BodyArea, FitzpatrickType, RecordKind};
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 
 impl Listed for Patient {
     const NAME: &'static str = "Patient";
     fn whose(&self) -> Option<uuid::Uuid> {
         crate::ledger::Record::patient_id(self)
-    }
-}
-
-/// A name as on the identity document.
-#[Object]
-impl PersonName {
-    /// Given name.
-    async fn given(&self) -> &str {
-        &self.given
-    }
-    /// Middle names.
-    async fn middle(&self) -> Option<&str> {
-        self.middle.as_deref()
-    }
-    /// Family name.
-    async fn family(&self) -> &str {
-        &self.family
-    }
-}
-
-/// Whom to call in an emergency.
-#[Object]
-impl EmergencyContact {
-    /// Their name.
-    async fn name(&self) -> &str {
-        &self.name
-    }
-    /// What they are to the patient.
-    async fn relationship(&self) -> Option<&str> {
-        self.relationship.as_deref()
-    }
-    /// E.164 number.
-    async fn phone(&self) -> &str {
-        &self.phone
-    }
-}
-
-/// The skin type, with who assessed it and when.
-#[Object]
-impl SkinType {
-    /// Fitzpatrick phototype, I to VI.
-    async fn fitzpatrick_type(&self) -> FitzpatrickType {
-        self.fitzpatrick
-    }
-    /// When it was assessed.
-    async fn assessed_on(&self) -> Option<Date> {
-        self.assessed_on.map(Date)
-    }
-    /// By whom.
-    async fn assessed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
-        people::opt_staff(ctx, self.assessed_by).await
     }
 }
 
@@ -374,13 +323,7 @@ impl Patient {
     /// Merges of this patient, newest first: those of others into them, and theirs into another. Null with FORBIDDEN for
     /// roles that see none.
     async fn merges(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientMerge>>> {
-        let found = async {
-            let mut merges: Vec<PatientMerge> = listing::whole(ctx, ("into_id", self.id)).await?;
-            merges.extend(listing::whole::<PatientMerge>(ctx, ("from_id", self.id)).await?);
-            merges.sort_by_key(|merge| std::cmp::Reverse((merge.merged_at, merge.id)));
-            Ok(merges)
-        };
-        Some(found.await)
+        Some(gathered::merges(ctx, self.id).await)
     }
     /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
     async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
@@ -435,16 +378,7 @@ impl Patient {
         #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
         #[graphql(desc = "From this view only.")] view: Option<PhotoView>,
     ) -> Option<Result<Vec<PhotoPair>>> {
-        let found = async {
-            let photos = listing::whole::<Photo>(ctx, ("patient_id", self.id)).await?;
-            let wanted = |photo: &Photo| {
-                area.is_none_or(|area| photo.area == area) && view.is_none_or(|view| photo.view == view)
-            };
-            let pairs = photo::pairs(&photos, wanted);
-            ctx.operation()?.lead_to(pairs.len().saturating_mul(2))?;
-            Ok(pairs)
-        };
-        Some(found.await)
+        Some(gathered::photo_pairs(ctx, self.id, area, view).await)
     }
     /// Every version of this record, newest first.
     async fn history(
@@ -454,104 +388,5 @@ impl Patient {
         #[graphql(desc = "After this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Patient, self.id, first, after).await
-    }
-}
-
-/// What to keep of the list of patients.
-#[derive(InputObject, Default)]
-pub struct PatientFilter {
-    /// Of these statuses. Absent: active and archived ones.
-    status: Option<Vec<PatientStatus>>,
-    /// With a treatment session at or after this moment. For roles that see clinical records.
-    has_session_since: Option<DateTime>,
-    /// Born on this day.
-    birth_date: Option<Date>,
-    /// Registered or changed at or after this moment.
-    updated_since: Option<DateTime>,
-}
-
-/// The order of the list of patients.
-#[derive(InputObject)]
-pub struct PatientOrder {
-    /// What to sort by.
-    field: store::OrderField,
-    /// Which end first.
-    #[graphql(default_with = "Direction::Asc")]
-    direction: Direction,
-}
-
-/// The queries of this slice.
-#[derive(Default)]
-pub struct PatientQuery;
-
-#[Object]
-impl PatientQuery {
-    /// A patient; null with NOT_FOUND if there is none with this id.
-    async fn patient(&self, ctx: &Context<'_>, #[graphql(desc = "`patient_…`")] id: ID) -> Option<Result<Patient>> {
-        let found = async {
-            let id = ids::argument("id", RecordKind::Patient, &id)?;
-            Ok(store::patient(&mut *ctx.operation()?.reader().await?, id).await?)
-        };
-        Some(found.await)
-    }
-
-    /// The patients: by name unless asked otherwise, or by relevance for a search.
-    #[allow(clippy::too_many_arguments)]
-    async fn patients(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(
-            desc = "Part of a name, phone, e-mail or chart number, misspelt a little if need be; at most 100 characters."
-        )]
-        search: Option<String>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PatientFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PatientOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Patient>> {
-        let filter = filter.unwrap_or_default();
-        let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) if text.chars().count() > search::LONGEST_QUERY => {
-                return Err(Error::input("search", "has over 100 characters: search by part of it").into());
-            }
-            Some(text) => {
-                let query = search::query(text);
-                Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
-            }
-        };
-        let (field, direction) = match order_by {
-            Some(order) => (order.field, order.direction),
-            None if searched.is_some() => (store::OrderField::Relevance, Direction::Desc),
-            None => (store::OrderField::Name, Direction::Asc),
-        };
-        if field == store::OrderField::Relevance && searched.is_none() {
-            return Err(Error::input("orderBy.field", "RELEVANCE goes with a search text").into());
-        }
-        let filter = store::Filter {
-            search: searched,
-            statuses: filter.status.unwrap_or_default(),
-            session_since: filter.has_session_since.map(|time| time.0),
-            birth_date: filter.birth_date.map(|date| date.0),
-            updated_since: filter.updated_since.map(|time| time.0),
-        };
-        let order = store::order(field, direction);
-        let window = PageArguments { first, after, last, before }.window::<Patient>(ctx, &order).await?;
-        let page = store::page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window).await?;
-        let keys: std::collections::HashMap<_, _> =
-            page.rows.iter().map(|found| (found.0.id, store::key(field, found))).collect();
-        let count = counter(move |operation| {
-            let filter = filter.clone();
-            async move { store::count(&mut *operation.reader().await?, &filter).await }
-        });
-        let page = page.map(|(patient, _)| patient);
-        Ok(Connection::new(
-            page,
-            &order,
-            |patient| keys.get(&patient.id).cloned().unwrap_or((crate::page::Key::Number(0), patient.id)),
-            count,
-        ))
     }
 }

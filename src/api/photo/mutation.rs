@@ -6,7 +6,7 @@ use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::objects::{Pass, Use};
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::store as patients;
 use crate::photo::{MOST_BYTES, Photo, PhotoPhase, PhotoStatus, PhotoView, UPLOAD_MINUTES, store};
 use crate::record::Stamp;
@@ -230,7 +230,7 @@ async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
     photo.stamp = Stamp::new(Some(scope.viewer().author()?), ids::now());
     patients::active_patient(scope, photo.patient_id, "input.patientId").await?;
     check_links(scope, &photo, "input.").await?;
-    store::photos::add(scope, &photo).await?;
+    kept::add(scope, &photo).await?;
     Ok(photo)
 }
 
@@ -256,7 +256,7 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: PhotoPatch) -
     let mut after = patch.apply(&before)?;
     check_links(scope, &after, "input.patch.").await?;
     after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
-    store::photos::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -268,7 +268,7 @@ async fn take_back(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -
     photo.status = PhotoStatus::EnteredInError;
     photo.status_reason = Some(reason);
     photo.stamp = photo.stamp.changed(scope.viewer().staff, ids::now());
-    store::photos::save(scope, Action::Update, &photo, expected).await?;
+    kept::save(scope, Action::Update, &photo, expected).await?;
     Ok(photo)
 }
 

@@ -1,5 +1,6 @@
 //! Treatment plans in the API: the record, what is derived of it, its queries and its links.
 
+pub mod input;
 pub mod mutation;
 
 use super::stamp::RecordStamp;

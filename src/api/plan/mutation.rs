@@ -1,129 +1,23 @@
 //! Making treatment plans, changing their course, pausing, completing and giving them up.
 
+use super::input::{
+    ChangeTreatmentCourseInput, ChangeTreatmentPlanStatusInput, CreateTreatmentPlanInput, NewPlan, TreatmentPlanPatch,
+    TreatmentPlanPayload, UpdateTreatmentPlanInput, areas, check_start,
+};
 use crate::access::Scope;
 use crate::consultation::{Candidacy, store as consultations};
 use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::store as patients;
-use crate::plan::{EarlierCourse, PlanArea, TreatmentPlan, TreatmentPlanStatus, store};
+use crate::plan::{EarlierCourse, PlanArea, TreatmentPlan, TreatmentPlanStatus};
 use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::recall::due;
 use crate::record::Stamp;
-use crate::scalars::Date;
-use crate::vocabulary::{Action, BodyArea, Concern, RecordKind, Side};
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
-use chrono::NaiveDate;
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
-
-/// The most areas of a plan.
-const MOST_AREAS: usize = 40;
-
-/// An area that a plan is for.
-#[derive(InputObject, Clone, Copy)]
-pub struct PlanAreaInput {
-    /// Where.
-    area: BodyArea,
-    /// Which side, the patient's.
-    #[graphql(default_with = "Side::Bilateral")]
-    side: Side,
-}
-
-/// Makes a treatment plan out of a consultation that found the patient suitable.
-#[derive(InputObject)]
-pub struct CreateTreatmentPlanInput {
-    /// An id the client made (`plan_…` of a UUIDv7): makes a retry safe.
-    id: Option<ID>,
-    /// The consultation, `consultation_…`: its patient is the plan's.
-    consultation_id: ID,
-    /// A published version of a protocol, `protocol_version_…`.
-    protocol_version_id: ID,
-    /// What it is for; the consultation's concerns when absent.
-    concerns: Option<Vec<Concern>>,
-    /// Where, one area at least, at most 40.
-    areas: Vec<PlanAreaInput>,
-    /// The sessions that are planned, within what the protocol says.
-    planned_sessions: i32,
-    /// The day it begins; today (UTC) when absent.
-    started_on: Option<Date>,
-    /// Remarks, at most 20,000 characters.
-    note: Option<String>,
-}
-
-/// Changes to a plan that leave its course as it is. An absent field stays, null clears.
-#[derive(InputObject)]
-pub struct TreatmentPlanPatch {
-    /// What it is for.
-    concerns: Option<Vec<Concern>>,
-    /// The day it begins.
-    started_on: Option<Date>,
-    /// Remarks, at most 20,000 characters.
-    note: MaybeUndefined<String>,
-}
-
-/// Changes a plan.
-#[derive(InputObject)]
-pub struct UpdateTreatmentPlanInput {
-    /// `plan_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// The changes.
-    patch: TreatmentPlanPatch,
-}
-
-/// Changes the course of a plan that is under way: what it was is kept, and so is every session.
-#[derive(InputObject)]
-pub struct ChangeTreatmentCourseInput {
-    /// `plan_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// Another published version of a protocol.
-    protocol_version_id: Option<ID>,
-    /// The sessions that are planned in all, those done included.
-    planned_sessions: Option<i32>,
-    /// Where, all of them.
-    areas: Option<Vec<PlanAreaInput>>,
-    /// Why, at most 2,000 characters.
-    reason: String,
-}
-
-/// Pauses, takes up, completes or gives up a plan.
-#[derive(InputObject)]
-pub struct ChangeTreatmentPlanStatusInput {
-    /// `plan_…`
-    id: ID,
-    /// The version that was read.
-    expected_version: i32,
-    /// ACTIVE to ON_HOLD, COMPLETED or REVOKED; ON_HOLD, COMPLETED and REVOKED back to ACTIVE; any to ENTERED_IN_ERROR.
-    status: TreatmentPlanStatus,
-    /// Why, at most 2,000 characters; needed for all but ACTIVE and COMPLETED.
-    reason: Option<String>,
-}
-
-/// The treatment plan.
-#[derive(SimpleObject)]
-pub struct TreatmentPlanPayload {
-    /// It.
-    treatment_plan: TreatmentPlan,
-}
-
-fn areas(inputs: &mut Inputs, given: &[PlanAreaInput]) -> Vec<PlanArea> {
-    if given.is_empty() || given.len() > MOST_AREAS {
-        inputs.fault("areas", format!("must have from 1 to {MOST_AREAS} entries"));
-    }
-    let mut areas: Vec<PlanArea> = Vec::new();
-    for (i, area) in given.iter().take(MOST_AREAS).enumerate() {
-        let area = PlanArea { area: area.area, side: area.side };
-        if areas.contains(&area) {
-            inputs.fault(&format!("areas.{i}"), "is there twice");
-        }
-        areas.push(area);
-    }
-    areas
-}
 
 /// The published version that a plan shall follow; a fault at `path` if there is none.
 async fn published(scope: &mut Scope, id: Uuid, path: &str) -> error::Result<ProtocolVersion> {
@@ -146,43 +40,6 @@ fn check_count(faults: &mut Faults, planned: i16, version: &ProtocolVersion) {
     }
 }
 
-struct NewPlan {
-    plan: TreatmentPlan,
-    concerns: Option<Vec<Concern>>,
-}
-
-impl CreateTreatmentPlanInput {
-    fn read(self) -> error::Result<NewPlan> {
-        let mut inputs = Inputs::new();
-        let now = ids::now();
-        let plan = TreatmentPlan {
-            id: inputs.new_id(RecordKind::TreatmentPlan, self.id.as_ref()),
-            patient_id: Uuid::nil(),
-            consultation_id: inputs.id("consultationId", RecordKind::Consultation, &self.consultation_id),
-            protocol_version_id: inputs.id("protocolVersionId", RecordKind::ProtocolVersion, &self.protocol_version_id),
-            concerns: Vec::new(),
-            areas: areas(&mut inputs, &self.areas),
-            planned_sessions: inputs.small("plannedSessions", Some(self.planned_sessions), 1, 50).unwrap_or(1),
-            status: TreatmentPlanStatus::Active,
-            status_reason: None,
-            note: inputs.opt_text("note", self.note.as_deref(), 20_000),
-            started_on: self.started_on.map_or(now.date_naive(), |day| day.0),
-            earlier_courses: Vec::new(),
-            stamp: Stamp::new(None, now),
-        };
-        check_start(&mut inputs, "startedOn", plan.started_on);
-        inputs.finish()?;
-        Ok(NewPlan { plan, concerns: self.concerns })
-    }
-}
-
-fn check_start(inputs: &mut Inputs, path: &str, day: NaiveDate) {
-    let years = 1970..=2200;
-    if !years.contains(&chrono::Datelike::year(&day)) {
-        inputs.fault(path, "must be a day from 1970 to 2200");
-    }
-}
-
 async fn create(scope: &mut Scope, new: NewPlan) -> error::Result<TreatmentPlan> {
     scope.viewer().check(Action::Create, RecordKind::TreatmentPlan)?;
     let NewPlan { mut plan, concerns } = new;
@@ -202,7 +59,7 @@ async fn create(scope: &mut Scope, new: NewPlan) -> error::Result<TreatmentPlan>
     plan.patient_id = consultation.patient_id;
     plan.concerns = concerns.unwrap_or(consultation.concerns);
     plan.stamp = Stamp::new(scope.viewer().staff, ids::now());
-    store::add(scope, &plan).await?;
+    kept::add(scope, &plan).await?;
     due::refresh(scope, plan.id, None).await?;
     Ok(plan)
 }
@@ -217,7 +74,7 @@ async fn at_version(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result
 
 async fn save(scope: &mut Scope, mut plan: TreatmentPlan, expected: i32) -> error::Result<TreatmentPlan> {
     plan.stamp = plan.stamp.changed(scope.viewer().staff, ids::now());
-    store::save(scope, Action::Update, &plan, expected).await?;
+    kept::save(scope, Action::Update, &plan, expected).await?;
     due::refresh(scope, plan.id, None).await?;
     Ok(plan)
 }

@@ -4,7 +4,7 @@ use crate::access::{Emergency, Scope};
 use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::patient::{PatientStatus, store as patients};
 use crate::privacy::{EmergencyAccess, MINUTES, PatientRestriction, SHORTEST_REASON, alert, store};
 use crate::record::Stamp;
@@ -118,7 +118,7 @@ async fn restrict(scope: &mut Scope, mut restriction: PatientRestriction) -> err
     restriction.stamp = Stamp::new(restriction.placed_by, restriction.placed_at);
     // The row closes the record to this very transaction too, whose ledger entry must still find the patient.
     scope.open_patient(patient.id).await?;
-    store::restrictions::add(scope, &restriction).await?;
+    kept::add(scope, &restriction).await?;
     Ok(restriction)
 }
 
@@ -135,7 +135,7 @@ async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     (restriction.lifted_at, restriction.lifted_by) = (Some(now), scope.viewer().staff);
     restriction.lift_reason = Some(reason);
     restriction.stamp = restriction.stamp.changed(restriction.lifted_by, now);
-    store::restrictions::save(scope, Action::Update, &restriction, expected).await?;
+    kept::save(scope, Action::Update, &restriction, expected).await?;
     Ok(restriction)
 }
 
@@ -171,7 +171,7 @@ async fn begin(scope: &mut Scope, mut access: EmergencyAccess, whose: Whose) -> 
     }
     (access.begun_at, access.ends_at) = (now, now + length);
     access.stamp = Stamp::new(Some(access.staff_id), now);
-    store::emergencies::add(scope, &access).await?;
+    kept::add(scope, &access).await?;
     scope.begins(Emergency { patient: patient.id, reason: access.reason.clone() });
     Ok(access)
 }
@@ -188,7 +188,7 @@ async fn end(scope: &mut Scope, id: Uuid) -> error::Result<EmergencyAccess> {
     let expected = access.stamp.version;
     access.ended_at = Some(now);
     access.stamp = access.stamp.changed(viewer.staff, now);
-    store::emergencies::save(scope, Action::Update, &access, expected).await?;
+    kept::save(scope, Action::Update, &access, expected).await?;
     Ok(access)
 }
 
@@ -208,7 +208,7 @@ async fn review(scope: &mut Scope, id: Uuid, expected: i32, note: String) -> err
     let (by, now) = (scope.viewer().staff, ids::now());
     (access.reviewed_at, access.reviewed_by, access.review_note) = (Some(now), by, Some(note));
     access.stamp = access.stamp.changed(by, now);
-    store::emergencies::save(scope, Action::Update, &access, expected).await?;
+    kept::save(scope, Action::Update, &access, expected).await?;
     Ok(access)
 }
 

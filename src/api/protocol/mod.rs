@@ -7,8 +7,8 @@ use super::stamp::RecordStamp;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::protocol::{
-    Protocol, ProtocolCondition, ProtocolFilter, ProtocolOrder, ProtocolVersion, ProtocolVersionFilter,
-    ProtocolVersionOrder, Rules, VersionStatus,
+    Protocol, ProtocolFilter, ProtocolOrder, ProtocolVersion, ProtocolVersionFilter, ProtocolVersionOrder, Rules,
+    VersionStatus,
 };
 use crate::scalars::DateTime;
 use crate::vocabulary::{Concern, Modality, RecordKind};
@@ -168,7 +168,7 @@ impl ProtocolQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Protocol>>> {
-        let condition = Ok(ProtocolCondition(filter.unwrap_or_default()));
+        let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }

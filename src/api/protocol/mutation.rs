@@ -4,8 +4,8 @@ use crate::access::Scope;
 use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::page::listing;
-use crate::protocol::{Protocol, ProtocolVersion, Rules, VersionStatus, store};
+use crate::page::{kept, listing};
+use crate::protocol::{Protocol, ProtocolVersion, Rules, VersionStatus};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, Concern, Modality, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
@@ -161,9 +161,9 @@ async fn create(
         change_note: given.change_note,
         stamp,
     };
-    clash(store::protocols::add(scope, &protocol).await)?;
+    clash(kept::add(scope, &protocol).await)?;
     scope.answers();
-    store::versions::add(scope, &version).await?;
+    kept::add(scope, &version).await?;
     Ok(protocol)
 }
 
@@ -192,7 +192,7 @@ async fn draft(scope: &mut Scope, protocol: Uuid, change_note: Option<String>) -
         stamp: Stamp::new(scope.viewer().staff, ids::now()),
         ..newest.clone()
     };
-    store::versions::add(scope, &version).await?;
+    kept::add(scope, &version).await?;
     Ok(version)
 }
 
@@ -221,7 +221,7 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> err
         stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
         ..before
     };
-    store::versions::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -233,13 +233,13 @@ async fn publish(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Pr
         let expected = before.stamp.version;
         before.status = VersionStatus::Retired;
         before.stamp = before.stamp.changed(by, now);
-        store::versions::save(scope, Action::Update, &before, expected).await?;
+        kept::save(scope, Action::Update, &before, expected).await?;
     }
     version.status = VersionStatus::Published;
     version.published_at = Some(now);
     version.published_by = by;
     version.stamp = version.stamp.changed(by, now);
-    store::versions::save(scope, Action::Publish, &version, expected).await?;
+    kept::save(scope, Action::Publish, &version, expected).await?;
     Ok(version)
 }
 
@@ -259,7 +259,7 @@ async fn rename(
         stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
         ..before
     };
-    clash(store::protocols::save(scope, Action::Update, &after, expected).await)?;
+    clash(kept::save(scope, Action::Update, &after, expected).await)?;
     Ok(after)
 }
 

@@ -1,6 +1,7 @@
 //! Recalls in the API: the record and the queries.
 
 pub mod mutation;
+pub mod safety_notice;
 pub mod trace;
 
 use super::stamp::RecordStamp;

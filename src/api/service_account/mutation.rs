@@ -5,7 +5,7 @@ use crate::access::api_key::{self, NewKey};
 use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
-use crate::page::listing;
+use crate::page::{kept, listing};
 use crate::record::Stamp;
 use crate::service_account::{
     ApiKey, KEY_DAYS, MOST_KEY_DAYS, MOST_NETWORKS, MOST_OVERLAP_HOURS, OVERLAP_HOURS, ServiceAccount, store,
@@ -148,7 +148,7 @@ fn shown_once(made: &ApiKey, new: NewKey) -> Option<String> {
 async fn create(scope: &mut Scope, mut account: ServiceAccount) -> error::Result<ServiceAccount> {
     scope.viewer().check(Action::Create, RecordKind::ServiceAccount)?;
     account.stamp = Stamp::new(scope.viewer().staff, ids::now());
-    store::accounts::add(scope, &account).await?;
+    kept::add(scope, &account).await?;
     Ok(account)
 }
 
@@ -174,7 +174,7 @@ async fn update(
         active: active.unwrap_or(before.active),
         stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
     };
-    store::accounts::save(scope, Action::Update, &after, expected).await?;
+    kept::save(scope, Action::Update, &after, expected).await?;
     Ok(after)
 }
 
@@ -205,7 +205,7 @@ async fn rotate(
         return Err(Error::input("input.id", "is revoked or expired: make a new key (createApiKey)"));
     }
     let new = ApiKey { prefix, secret_hash: hash, ..old.successor(by, now) };
-    store::keys::save(scope, Action::Update, &old.superseded(overlap, by, now), old.stamp.version).await?;
+    kept::save(scope, Action::Update, &old.superseded(overlap, by, now), old.stamp.version).await?;
     // Last: a retry is answered with it.
     store::add_key(scope, &new).await?;
     Ok(new)
@@ -218,7 +218,7 @@ async fn revoke_keys(scope: &mut Scope, account: Uuid) -> error::Result<()> {
     for mut key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
         let expected = key.stamp.version;
         (key.revoked_at, key.stamp) = (Some(now), key.stamp.changed(by, now));
-        store::keys::save(scope, Action::Update, &key, expected).await?;
+        kept::save(scope, Action::Update, &key, expected).await?;
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ async fn revoke(scope: &mut Scope, id: Uuid) -> error::Result<ApiKey> {
     }
     let (expected, now) = (key.stamp.version, ids::now());
     (key.revoked_at, key.stamp) = (Some(now), key.stamp.changed(scope.viewer().staff, now));
-    store::keys::save(scope, Action::Update, &key, expected).await?;
+    kept::save(scope, Action::Update, &key, expected).await?;
     Ok(key)
 }
 

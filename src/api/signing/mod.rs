@@ -3,14 +3,14 @@
 use crate::api::history::history;
 use crate::error::Faults;
 use crate::ids;
-use crate::ledger::{self, RecordVersion};
-use crate::operation::{Inputs, Running};
+use crate::ledger::RecordVersion;
+use crate::operation::Inputs;
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, counter, global_id};
+use crate::page::{Connection, Direction, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::record::{Signature, hex};
 use crate::scalars::DateTime;
-use crate::signing::{Addendum, loader, statement, store};
+use crate::signing::{Addendum, AddendumOrder, Condition, loader, statement};
 use crate::vocabulary::{RecordKind, SignatureMeaning};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use uuid::Uuid;
@@ -109,7 +109,7 @@ pub struct AddendumFilter {
 }
 
 impl AddendumFilter {
-    fn read(&self) -> crate::error::Result<store::Condition> {
+    fn read(&self) -> crate::error::Result<Condition> {
         let mut faults = Faults::default();
         let mut read = |path: &str, kind: RecordKind, id: &Option<ID>| {
             let parsed = id.as_ref().map(|id| ids::parse(kind, id));
@@ -123,7 +123,7 @@ impl AddendumFilter {
             faults.add("filter.recordId", "must be the id of a consultation, a treatment session or an aftercare note");
         }
         faults.into_result()?;
-        Ok(store::Condition { patient, author, record: record.flatten() })
+        Ok(Condition { patient, author, record: record.flatten() })
     }
 }
 
@@ -137,15 +137,7 @@ impl SigningQuery {
     async fn addendum(
         &self, ctx: &Context<'_>, #[graphql(desc = "`addendum_…`")] id: ID
     ) -> Option<Result<Addendum>> {
-        let found = async {
-            let addendum = ids::argument("id", RecordKind::Addendum, &id)?;
-            let mut scope = ctx.operation()?.reader().await?;
-            match store::addenda(&mut scope, &[addendum]).await?.into_iter().next() {
-                Some(found) => Ok(found),
-                None => Err(ledger::absent(&mut scope, RecordKind::Addendum, addendum).await.into()),
-            }
-        };
-        Some(found.await)
+        listing::root_one(ctx, &id).await
     }
 
     /// Addenda to all signed records, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no
@@ -162,24 +154,8 @@ impl SigningQuery {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Addendum>>> {
-        let found = async {
-            let condition = filter.unwrap_or_default().read()?;
-            let order = Order {
-                name: format!("addedAt:{direction:?}"),
-                column: "addendum.added_at",
-                id: "addendum.id",
-                direction,
-                sample: Key::Time(0),
-            };
-            let window = PageArguments { first, after, last, before }.window::<Addendum>(ctx, &order).await?;
-            let page = store::page(&mut *ctx.operation()?.reader().await?, &condition, &order, &window).await?;
-            let count =
-                counter(
-                    move |operation| async move { store::count(&mut *operation.reader().await?, &condition).await },
-                );
-            Ok(Connection::new(page, &order, |addendum| (Key::time(addendum.added_at), addendum.id), count))
-        };
-        Some(found.await)
+        let window = PageArguments { first, after, last, before };
+        listing::root(ctx, filter.unwrap_or_default().read(), Some(AddendumOrder(direction)), window).await
     }
 }
 

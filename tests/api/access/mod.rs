@@ -10,7 +10,7 @@ mod waits;
 mod whole_chart;
 
 use crate::support::*;
-pub use documents::{ids_in, is_object, outcome, path_of, query, reach, selection};
+pub use documents::{ids_in, outcome, path_of, query, reach, selection};
 pub use fields::{FIELDS, called};
 pub use inputs::input_of;
 pub use roots::{IDENTITY, MUTATIONS, PUBLIC, QUERIES};

@@ -107,7 +107,7 @@ async fn mistakes_are_refused(place: &Place, output: &str, there: &str) {
 async fn damaged_ones_are_refused(bytes: &[u8], work: &Path, fresh: &Path) {
     let into = Place::folder(fresh);
     let path = |name: &str| work.join(name).display().to_string();
-    let (wrong, passphrase) = (path("wrong"), path("passphrase"));
+    let passphrase = path("passphrase");
     let flip = |at: usize| {
         let mut bytes = bytes.to_vec();
         bytes[at] ^= 1;

@@ -5,7 +5,6 @@ use crate::support::*;
 use clap::Parser;
 use clinic::config::{CommandLine, DatabaseSettings};
 use clinic::evidence::{KeyRing, begin, verify_organisation};
-use std::process::Command;
 use uuid::Uuid;
 
 /// A clinic that has been busy, with checkpoints on the way: its two chains have more entries than this.

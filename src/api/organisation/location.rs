@@ -1,0 +1,91 @@
+//! Clinics in the API.
+
+use crate::api::history::history;
+use crate::ledger::RecordVersion;
+use crate::operation::Running;
+use crate::organisation::filter::PlaceOrder;
+use crate::organisation::{Location, loader};
+use crate::page::{Connection, ListOrder, Listed, PageArguments, batch_counter, global_id};
+use crate::record::Address;
+use crate::scalars::DateTime;
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+impl Listed for Location {
+    const NAME: &'static str = "Location";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// A clinic of the organisation.
+#[Object]
+impl Location {
+    /// Typed id, `location_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Location, self.id)
+    }
+    /// Its name, unique in the organisation.
+    async fn name(&self) -> &str {
+        &self.name
+    }
+    /// IANA time zone, such as Europe/Madrid: windows of care are computed in it.
+    async fn time_zone(&self) -> &str {
+        &self.time_zone
+    }
+    /// Where it is.
+    async fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+    /// E.164 number.
+    async fn phone(&self) -> Option<&str> {
+        self.phone.as_deref()
+    }
+    /// Whether new records may name it.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When it was added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Location, self.id, first, after).await
+    }
+}
+
+/// A page of the clinics: the root field's and the organisation's.
+pub(super) async fn locations(
+    ctx: &Context<'_>,
+    active: Option<bool>,
+    order_by: PlaceOrder,
+    arguments: PageArguments,
+) -> Result<Connection<Location>> {
+    let order = ListOrder::<Location>::order(order_by);
+    let window = arguments.window::<Location>(ctx, &order).await?;
+    let page =
+        ctx.batches()?.load_one(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
+    let count = batch_counter(ctx, loader::LocationsCounted(active))?;
+    Ok(Connection::new(page, &order, |it| order_by.key(it), count))
+}
+
+/// What to keep of a list of clinics.
+#[derive(InputObject, Default)]
+pub struct LocationFilter {
+    /// Active ones only, or inactive ones only.
+    pub(super) active: Option<bool>,
+}

@@ -1,0 +1,166 @@
+//! Staff in the API, and their sign-ins.
+
+use crate::access::sessions::SignInEntry;
+use crate::api::history::history;
+use crate::ids;
+use crate::ledger::RecordVersion;
+use crate::operation::Running;
+use crate::organisation::{Organisation, Staff, loader};
+use crate::page::{Connection, Listed, global_id, listing};
+use crate::privacy::{EmergencyAccess, EmergencyCondition};
+use crate::scalars::DateTime;
+use crate::vocabulary::{RecordKind, StaffRole};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+/// What the ids of sign-ins start with: they are no records.
+pub const SIGN_IN: &str = "sign_in";
+
+impl Listed for Staff {
+    const NAME: &'static str = "Staff";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// Somebody's place in the organisation.
+#[Object]
+impl Staff {
+    /// Typed id, `staff_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Staff, self.id)
+    }
+    /// The name others see.
+    async fn display_name(&self) -> &str {
+        &self.display_name
+    }
+    /// How many emergency accesses wait for their review. For `me` of an admin; null for everybody else.
+    async fn unreviewed_emergency_access(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
+        let found = async {
+            let mut scope = ctx.operation()?.reader().await?;
+            let viewer = scope.viewer();
+            if viewer.staff != Some(self.id) || viewer.role != Some(StaffRole::Admin) {
+                return Ok(None);
+            }
+            let condition = EmergencyCondition::to_review(self.id);
+            Ok(Some(listing::count::<EmergencyAccess>(&mut scope, &condition).await?))
+        };
+        found.await.transpose()
+    }
+    /// The e-mail they sign in with.
+    async fn email(&self) -> &str {
+        &self.email
+    }
+    /// What they may do.
+    async fn role(&self) -> StaffRole {
+        self.role
+    }
+    /// Professional licence.
+    async fn licence_number(&self) -> Option<&str> {
+        self.licence_number.as_deref()
+    }
+    /// Whether they may sign in, once they have joined.
+    async fn active(&self) -> bool {
+        self.active
+    }
+    /// When they were last invited; null for who was never. The invitation holds for 7 days, until they accept or are not
+    /// active any more.
+    async fn invited_at(&self) -> Option<DateTime> {
+        self.invited_at.map(DateTime)
+    }
+    /// When they joined: accepted the invitation, or were given their place at once. Null: they are invited still, and
+    /// can't sign in here.
+    async fn joined_at(&self) -> Option<DateTime> {
+        self.joined_at.map(DateTime)
+    }
+    /// The organisation.
+    async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
+        loader::organisation(ctx).await
+    }
+    /// Whether they sign in with a second factor. Null with FORBIDDEN but for themselves and admins.
+    async fn second_factor(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
+        Some(loader::has_second_factor(ctx, self.id).await)
+    }
+    /// Their sign-ins to this organisation that hold, newest first, at most 100. Null with FORBIDDEN but for themselves
+    /// and admins.
+    async fn sign_ins(&self, ctx: &Context<'_>) -> Option<Result<Vec<SignIn>>> {
+        Some(loader::sign_ins(ctx, self.id).await.map(|found| found.into_iter().map(SignIn).collect()))
+    }
+    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.stamp.version
+    }
+    /// When they were added.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.stamp.created_at)
+    }
+    /// By whom; null for the program itself.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+        loader::opt_staff(ctx, self.stamp.created_by).await
+    }
+    /// When their entry was last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.stamp.updated_at)
+    }
+    /// Every version of this record, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Staff, self.id, first, after).await
+    }
+}
+
+/// A sign-in of somebody, as they see it.
+pub struct SignIn(SignInEntry);
+
+/// A sign-in that holds: somebody's browser or program.
+#[Object]
+impl SignIn {
+    /// Typed id, `sign_in_…`, for revokeSignIn. It is no token.
+    async fn id(&self) -> ID {
+        ID(ids::show_with(SIGN_IN, self.0.id))
+    }
+    /// Whether this is the sign-in that asks.
+    async fn current(&self) -> bool {
+        self.0.current
+    }
+    /// What the client called itself (`User-Agent`), at most 200 characters; empty if it said nothing.
+    async fn client(&self) -> &str {
+        &self.0.client
+    }
+    /// The network address it came from.
+    async fn address(&self) -> &str {
+        &self.0.address
+    }
+    /// When.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+    /// When it was last used, to a fifteenth of the idle time.
+    async fn last_seen_at(&self) -> DateTime {
+        DateTime(self.0.last_seen_at)
+    }
+    /// When it ends at the latest.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.0.expires_at)
+    }
+    /// Whether it was made with a second factor.
+    async fn second_factor(&self) -> bool {
+        self.0.second_factor
+    }
+    /// Whether its token is the cookie of a browser.
+    async fn by_cookie(&self) -> bool {
+        self.0.by_cookie
+    }
+}
+
+/// What to keep of a list of staff.
+#[derive(InputObject, Default)]
+pub struct StaffFilter {
+    /// Of this role.
+    pub(super) role: Option<StaffRole>,
+    /// Active ones only, or inactive ones only.
+    pub(super) active: Option<bool>,
+}

@@ -1,0 +1,303 @@
+//! What the mutations of patients take and give.
+
+use crate::api::organisation::AddressInput;
+use crate::ids;
+use crate::operation::{Inputs, patched};
+use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType};
+use crate::record::Stamp;
+use crate::scalars::Date;
+use crate::vocabulary::{FitzpatrickType, RecordKind};
+use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
+use uuid::Uuid;
+
+/// A name as on the identity document.
+#[derive(InputObject)]
+pub struct PersonNameInput {
+    /// Given name.
+    given: String,
+    /// Middle names.
+    middle: Option<String>,
+    /// Family name.
+    family: String,
+}
+
+impl PersonNameInput {
+    fn read(&self, inputs: &mut Inputs, path: &str) -> PersonName {
+        PersonName {
+            given: inputs.text(&format!("{path}.given"), &self.given, 100),
+            middle: inputs.opt_text(&format!("{path}.middle"), self.middle.as_deref(), 100),
+            family: inputs.text(&format!("{path}.family"), &self.family, 100),
+        }
+    }
+}
+
+/// Whom to call in an emergency.
+#[derive(InputObject)]
+pub struct EmergencyContactInput {
+    /// Their name.
+    name: String,
+    /// What they are to the patient.
+    relationship: Option<String>,
+    /// E.164 number.
+    phone: String,
+}
+
+impl EmergencyContactInput {
+    fn read(&self, inputs: &mut Inputs, path: &str) -> EmergencyContact {
+        EmergencyContact {
+            name: inputs.text(&format!("{path}.name"), &self.name, 200),
+            relationship: inputs.opt_text(&format!("{path}.relationship"), self.relationship.as_deref(), 100),
+            phone: inputs.phone(&format!("{path}.phone"), Some(&self.phone)).unwrap_or_else(|| {
+                inputs.fault(&format!("{path}.phone"), "must not be empty");
+                String::new()
+            }),
+        }
+    }
+}
+
+/// A skin type as it is assessed.
+#[derive(InputObject)]
+pub struct SkinTypeInput {
+    /// Fitzpatrick phototype, I to VI.
+    fitzpatrick_type: FitzpatrickType,
+    /// When it was assessed; today when absent. The assessor is who sends this.
+    assessed_on: Option<Date>,
+}
+
+impl SkinTypeInput {
+    fn read(&self, inputs: &mut Inputs, path: &str) -> SkinType {
+        let assessed_on = inputs.past_date(&format!("{path}.assessedOn"), self.assessed_on.map(|date| date.0));
+        SkinType {
+            fitzpatrick: self.fitzpatrick_type,
+            assessed_on: Some(assessed_on.unwrap_or_else(|| ids::now().date_naive())),
+            assessed_by: None,
+        }
+    }
+}
+
+/// Registers a patient.
+#[derive(InputObject)]
+pub struct RegisterPatientInput {
+    /// An id the client made (`patient_…` of a UUIDv7): makes a retry safe.
+    pub(super) id: Option<ID>,
+    /// Chart number from an older system; absent, the next one is given. Unique in the organisation.
+    pub(super) chart_number: Option<String>,
+    /// As on the identity document.
+    pub(super) legal_name: PersonNameInput,
+    /// What they want to be called.
+    pub(super) preferred_name: Option<String>,
+    /// Date of birth.
+    pub(super) birth_date: Date,
+    /// Sex at birth.
+    pub(super) sex_at_birth: Option<SexAtBirth>,
+    /// Gender, in the patient's words.
+    pub(super) gender: Option<String>,
+    /// Pronouns, in the patient's words.
+    pub(super) pronouns: Option<String>,
+    /// E-mail.
+    pub(super) email: Option<String>,
+    /// E.164 number.
+    pub(super) phone: Option<String>,
+    /// Where they live.
+    pub(super) address: Option<AddressInput>,
+    /// Whom to call in an emergency.
+    pub(super) emergency_contact: Option<EmergencyContactInput>,
+    /// Fitzpatrick phototype, assessed today; `skinType` gives another day.
+    pub(super) fitzpatrick_type: Option<FitzpatrickType>,
+    /// Skin type with the day it was assessed.
+    pub(super) skin_type: Option<SkinTypeInput>,
+}
+
+/// The registered patient.
+#[derive(SimpleObject)]
+pub struct RegisterPatientPayload {
+    /// They.
+    pub(super) patient: Patient,
+}
+
+/// Changes to a patient. An absent field stays, null clears.
+#[derive(InputObject)]
+pub struct PatientPatch {
+    /// Chart number, unique in the organisation.
+    chart_number: Option<String>,
+    /// As on the identity document.
+    legal_name: Option<PersonNameInput>,
+    /// What they want to be called.
+    preferred_name: MaybeUndefined<String>,
+    /// Date of birth.
+    birth_date: Option<Date>,
+    /// Sex at birth.
+    sex_at_birth: MaybeUndefined<SexAtBirth>,
+    /// Gender, in the patient's words.
+    gender: MaybeUndefined<String>,
+    /// Pronouns, in the patient's words.
+    pronouns: MaybeUndefined<String>,
+    /// E-mail.
+    email: MaybeUndefined<String>,
+    /// E.164 number.
+    phone: MaybeUndefined<String>,
+    /// Where they live.
+    address: MaybeUndefined<AddressInput>,
+    /// Whom to call in an emergency.
+    emergency_contact: MaybeUndefined<EmergencyContactInput>,
+    /// Skin type with the day it was assessed.
+    skin_type: MaybeUndefined<SkinTypeInput>,
+}
+
+/// Changes a patient.
+#[derive(InputObject)]
+pub struct UpdatePatientInput {
+    /// `patient_…`
+    pub(super) id: ID,
+    /// The version that was read.
+    pub(super) expected_version: i32,
+    /// The changes.
+    pub(super) patch: PatientPatch,
+}
+
+/// The changed patient.
+#[derive(SimpleObject)]
+pub struct UpdatePatientPayload {
+    /// They, after the change.
+    pub(super) patient: Patient,
+}
+
+/// Puts a patient away.
+#[derive(InputObject)]
+pub struct ArchivePatientInput {
+    /// `patient_…`
+    pub(super) id: ID,
+    /// The version that was read.
+    pub(super) expected_version: i32,
+    /// Why.
+    pub(super) reason: String,
+}
+
+/// The archived patient.
+#[derive(SimpleObject)]
+pub struct ArchivePatientPayload {
+    /// They.
+    pub(super) patient: Patient,
+}
+
+/// Brings an archived patient back.
+#[derive(InputObject)]
+pub struct RestorePatientInput {
+    /// `patient_…`
+    pub(super) id: ID,
+    /// The version that was read.
+    pub(super) expected_version: i32,
+    /// Why.
+    pub(super) reason: Option<String>,
+}
+
+/// The restored patient.
+#[derive(SimpleObject)]
+pub struct RestorePatientPayload {
+    /// They.
+    pub(super) patient: Patient,
+}
+
+impl RegisterPatientInput {
+    pub(super) fn read(&self) -> crate::error::Result<Patient> {
+        let mut inputs = Inputs::new();
+        let skin_type = match (&self.skin_type, self.fitzpatrick_type) {
+            (Some(skin), other) => {
+                if other.is_some_and(|other| other != skin.fitzpatrick_type) {
+                    inputs.fault("fitzpatrickType", "says another type than skinType: send one of them");
+                }
+                Some(skin.read(&mut inputs, "skinType"))
+            }
+            (None, Some(fitzpatrick)) => {
+                Some(SkinType { fitzpatrick, assessed_on: Some(ids::now().date_naive()), assessed_by: None })
+            }
+            (None, None) => None,
+        };
+        let patient = Patient {
+            id: inputs.new_id(RecordKind::Patient, self.id.as_ref()),
+            chart_number: inputs.opt_text("chartNumber", self.chart_number.as_deref(), 40).unwrap_or_default(),
+            legal_name: self.legal_name.read(&mut inputs, "legalName"),
+            preferred_name: inputs.opt_text("preferredName", self.preferred_name.as_deref(), 100),
+            birth_date: inputs.past_date("birthDate", Some(self.birth_date.0)).unwrap_or_default(),
+            sex_at_birth: self.sex_at_birth,
+            gender: inputs.opt_text("gender", self.gender.as_deref(), 60),
+            pronouns: inputs.opt_text("pronouns", self.pronouns.as_deref(), 60),
+            email: inputs.email("email", self.email.as_deref()),
+            phone: inputs.phone("phone", self.phone.as_deref()),
+            address: self.address.as_ref().map(|address| address.read(&mut inputs, "address")),
+            emergency_contact: self
+                .emergency_contact
+                .as_ref()
+                .map(|contact| contact.read(&mut inputs, "emergencyContact")),
+            skin_type,
+            status: PatientStatus::Active,
+            status_reason: None,
+            merged_into: None,
+            stamp: Stamp::new(None, ids::now()),
+        };
+        inputs.finish()?;
+        Ok(patient)
+    }
+}
+
+/// The fields of a patch, checked.
+pub(super) struct ReadPatch {
+    chart_number: Option<String>,
+    legal_name: Option<PersonName>,
+    preferred_name: MaybeUndefined<String>,
+    birth_date: Option<chrono::NaiveDate>,
+    sex_at_birth: MaybeUndefined<SexAtBirth>,
+    gender: MaybeUndefined<String>,
+    pronouns: MaybeUndefined<String>,
+    email: MaybeUndefined<String>,
+    phone: MaybeUndefined<String>,
+    address: MaybeUndefined<crate::record::Address>,
+    emergency_contact: MaybeUndefined<EmergencyContact>,
+    skin_type: MaybeUndefined<SkinType>,
+}
+
+impl PatientPatch {
+    pub(super) fn read(self, inputs: &mut Inputs) -> ReadPatch {
+        ReadPatch {
+            chart_number: self.chart_number.map(|number| inputs.text("patch.chartNumber", &number, 40)),
+            legal_name: self.legal_name.map(|name| name.read(inputs, "patch.legalName")),
+            preferred_name: inputs.patch_text("patch.preferredName", self.preferred_name, 100),
+            birth_date: inputs.past_date("patch.birthDate", self.birth_date.map(|date| date.0)),
+            sex_at_birth: self.sex_at_birth,
+            gender: inputs.patch_text("patch.gender", self.gender, 60),
+            pronouns: inputs.patch_text("patch.pronouns", self.pronouns, 60),
+            email: inputs.patch("patch.email", self.email, |inputs, path, text| inputs.email(path, Some(&text))),
+            phone: inputs.patch("patch.phone", self.phone, |inputs, path, text| inputs.phone(path, Some(&text))),
+            address: self.address.map_value(|address| address.read(inputs, "patch.address")),
+            emergency_contact: self
+                .emergency_contact
+                .map_value(|contact| contact.read(inputs, "patch.emergencyContact")),
+            skin_type: self.skin_type.map_value(|skin| skin.read(inputs, "patch.skinType")),
+        }
+    }
+}
+
+impl ReadPatch {
+    pub(super) fn apply(self, before: &Patient, by: Option<Uuid>) -> Patient {
+        let skin_type = self.skin_type.map_value(|skin| SkinType { assessed_by: by, ..skin });
+        Patient {
+            id: before.id,
+            chart_number: self.chart_number.unwrap_or_else(|| before.chart_number.clone()),
+            legal_name: self.legal_name.unwrap_or_else(|| before.legal_name.clone()),
+            preferred_name: patched(self.preferred_name, before.preferred_name.clone()),
+            birth_date: self.birth_date.unwrap_or(before.birth_date),
+            sex_at_birth: patched(self.sex_at_birth, before.sex_at_birth),
+            gender: patched(self.gender, before.gender.clone()),
+            pronouns: patched(self.pronouns, before.pronouns.clone()),
+            email: patched(self.email, before.email.clone()),
+            phone: patched(self.phone, before.phone.clone()),
+            address: patched(self.address, before.address.clone()),
+            emergency_contact: patched(self.emergency_contact, before.emergency_contact.clone()),
+            skin_type: patched(skin_type, before.skin_type.clone()),
+            status: before.status,
+            status_reason: before.status_reason.clone(),
+            merged_into: before.merged_into,
+            stamp: before.stamp.changed(by, ids::now()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The queries of patients: one, and the list with its search.
+
+use crate::error::Error;
+use crate::ids;
+use crate::operation::Running;
+use crate::page::columns;
+use crate::page::{Connection, Direction, PageArguments, counter, listing};
+use crate::patient::{Patient, PatientStatus, search, store};
+use crate::scalars::{Date, DateTime};
+use crate::vocabulary::RecordKind;
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+/// What to keep of the list of patients.
+#[derive(InputObject, Default)]
+pub struct PatientFilter {
+    /// Of these statuses. Absent: active and archived ones.
+    status: Option<Vec<PatientStatus>>,
+    /// With a treatment session at or after this moment. For roles that see clinical records.
+    has_session_since: Option<DateTime>,
+    /// Born on this day.
+    birth_date: Option<Date>,
+    /// Registered or changed at or after this moment.
+    updated_since: Option<DateTime>,
+}
+
+/// The order of the list of patients.
+#[derive(InputObject)]
+pub struct PatientOrder {
+    /// What to sort by.
+    field: store::OrderField,
+    /// Which end first.
+    #[graphql(default_with = "Direction::Asc")]
+    direction: Direction,
+}
+
+/// The queries of this slice.
+#[derive(Default)]
+pub struct PatientQuery;
+
+#[Object]
+impl PatientQuery {
+    /// A patient; null with NOT_FOUND if there is none with this id.
+    async fn patient(&self, ctx: &Context<'_>, #[graphql(desc = "`patient_…`")] id: ID) -> Option<Result<Patient>> {
+        let found = async {
+            let id = ids::argument("id", RecordKind::Patient, &id)?;
+            let columns = columns::of_record::<Patient>(ctx);
+            Ok(listing::columns_of_one::<Patient>(&mut *ctx.operation()?.reader().await?, id, columns).await?)
+        };
+        Some(found.await)
+    }
+
+    /// The patients: by name unless asked otherwise, or by relevance for a search.
+    #[allow(clippy::too_many_arguments)]
+    async fn patients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Part of a name, phone, e-mail or chart number, misspelt a little if need be; at most 100 characters."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Which to keep.")] filter: Option<PatientFilter>,
+        #[graphql(desc = "How to sort them.")] order_by: Option<PatientOrder>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Patient>> {
+        let filter = filter.unwrap_or_default();
+        let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) if text.chars().count() > search::LONGEST_QUERY => {
+                return Err(Error::input("search", "has over 100 characters: search by part of it").into());
+            }
+            Some(text) => {
+                let query = search::query(text);
+                Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
+            }
+        };
+        let (field, direction) = match order_by {
+            Some(order) => (order.field, order.direction),
+            None if searched.is_some() => (store::OrderField::Relevance, Direction::Desc),
+            None => (store::OrderField::Name, Direction::Asc),
+        };
+        if field == store::OrderField::Relevance && searched.is_none() {
+            return Err(Error::input("orderBy.field", "RELEVANCE goes with a search text").into());
+        }
+        let filter = store::Filter {
+            search: searched,
+            statuses: filter.status.unwrap_or_default(),
+            session_since: filter.has_session_since.map(|time| time.0),
+            birth_date: filter.birth_date.map(|date| date.0),
+            updated_since: filter.updated_since.map(|time| time.0),
+        };
+        let order = store::order(field, direction);
+        let window = PageArguments { first, after, last, before }.window::<Patient>(ctx, &order).await?;
+        let columns = columns::of_connection::<Patient>(ctx);
+        let page = store::page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window, columns).await?;
+        let keys: std::collections::HashMap<_, _> =
+            page.rows.iter().map(|found| (found.0.id, store::key(field, found))).collect();
+        let count = counter(move |operation| {
+            let filter = filter.clone();
+            async move { store::count(&mut *operation.reader().await?, &filter).await }
+        });
+        let page = page.map(|(patient, _)| patient);
+        Ok(Connection::new(
+            page,
+            &order,
+            |patient| keys.get(&patient.id).cloned().unwrap_or((crate::page::Key::Number(0), patient.id)),
+            count,
+        ))
+    }
+}

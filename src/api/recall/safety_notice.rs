@@ -1,0 +1,91 @@
+//! Safety notices about a lot, for everybody who got it.
+
+use crate::access::Scope;
+use crate::catalogue::{Product, ProductLot};
+use crate::error::{self, Error};
+use crate::ids;
+use crate::page::{Connection, PageArguments, kept, listing};
+use crate::recall::store::{self, Trail};
+use crate::recall::{Recall, RecallCondition};
+use crate::record::Stamp;
+use crate::scalars::Date;
+use crate::vocabulary::{Action, RecordKind};
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Makes a safety notice about a lot for every patient who got it and has none to be worked on.
+#[derive(InputObject)]
+pub struct CreateSafetyRecallInput {
+    /// `lot_…`
+    pub(super) lot_id: ID,
+    /// What the patients must be told, at most 500 characters. The front desk reads it.
+    pub(super) reason: String,
+    /// The last day to reach them, today (in UTC) or later.
+    pub(super) due_until: Date,
+}
+
+/// The safety notices that were made.
+pub struct CreateSafetyRecallPayload {
+    pub(super) last: Recall,
+}
+
+/// The safety notices that were made.
+#[Object]
+impl CreateSafetyRecallPayload {
+    /// The last of them.
+    async fn recall(&self) -> &Recall {
+        &self.last
+    }
+    /// All of them: `totalCount` says how many.
+    async fn recalls(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "After this cursor.")] after: Option<String>,
+    ) -> Option<Result<Connection<Recall>>> {
+        let window = PageArguments { first, after, last: None, before: None };
+        listing::root(ctx, Ok(RecallCondition::made_with(&self.last)), None, window).await
+    }
+}
+
+/// Makes a notice for everybody who got a lot and has none to be worked on; gives the last. All have the same moment.
+pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> error::Result<Recall> {
+    scope.viewer().check(Action::Create, RecordKind::Recall)?;
+    scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
+    // Two of these at once are made one after the other: the second sees what the first made.
+    if !store::hold_lot(scope, lot_id).await? {
+        return Err(Error::input("input.lotId", "is not a lot of this organisation"));
+    }
+    let lot: ProductLot = listing::one(scope, lot_id).await?;
+    let product: Product = listing::one(scope, lot.product_id).await?;
+    // A notice that leaves out somebody who got the lot would be none.
+    if !scope.sees_all() {
+        return Err(Error::ReasonRequired);
+    }
+    let uses = store::uses(scope, &Trail::of(&lot, &product)).await?;
+    let patients: BTreeSet<Uuid> = uses.iter().map(|it| it.patient_id).collect();
+    if patients.is_empty() {
+        return Err(Error::input("input.lotId", "nobody got this lot in a session: no notice was made"));
+    }
+    let notices = store::safety_notices(scope, &[lot_id]).await?;
+    let told: BTreeSet<Uuid> = notices.iter().filter(|it| it.is_live()).map(|it| it.patient_id).collect();
+    let stamp = Stamp::new(scope.viewer().staff, ids::now());
+    let mut made = None;
+    for patient_id in patients.difference(&told) {
+        let recall = Recall {
+            id: ids::new_id(),
+            patient_id: *patient_id,
+            lot_id: Some(lot_id),
+            stamp: stamp.clone(),
+            ..pattern.clone()
+        };
+        kept::add(scope, &recall).await?;
+        made = Some(recall);
+    }
+    made.ok_or_else(|| {
+        let all = patients.len();
+        let why = format!("each of the {all} patients who got this lot has a notice to be worked on: none was made");
+        Error::input("input.lotId", why)
+    })
+}

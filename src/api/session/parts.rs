@@ -1,0 +1,140 @@
+//! The parts of a session: device, anaesthetic, areas, products.
+
+use crate::catalogue::ProductLot;
+use crate::page::listing;
+use crate::scalars::{Date, DateTime, Decimal};
+use crate::session::{DeviceUse, Endpoint, ProductUse, SessionArea, TopicalAnaesthetic};
+use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, ProductRole, Side};
+use async_graphql::{Context, Object, Result};
+
+/// The device that was used.
+#[Object]
+impl DeviceUse {
+    /// Maker and model.
+    async fn model(&self) -> &str {
+        &self.model
+    }
+    /// Serial number.
+    async fn serial(&self) -> Option<&str> {
+        self.serial.as_deref()
+    }
+    /// Its kind.
+    async fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+}
+
+/// The numbing cream.
+#[Object]
+impl TopicalAnaesthetic {
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Strength, such as `lidocaine 5 %`.
+    async fn strength(&self) -> Option<&str> {
+        self.strength.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// When it was put on.
+    async fn applied_at(&self) -> Option<DateTime> {
+        self.applied_at.map(DateTime)
+    }
+    /// When it was taken off.
+    async fn removed_at(&self) -> Option<DateTime> {
+        self.removed_at.map(DateTime)
+    }
+    /// Skin under it, cm².
+    async fn area_cm2(&self) -> Option<Decimal> {
+        self.area_cm2.map(Decimal)
+    }
+}
+
+/// A treated area.
+#[Object]
+impl SessionArea {
+    /// Where.
+    async fn area(&self) -> BodyArea {
+        self.area
+    }
+    /// Which side, the patient's.
+    async fn side(&self) -> Side {
+        self.side
+    }
+    /// Needle depth, mm.
+    async fn needle_depth_mm(&self) -> Option<Decimal> {
+        self.needle_depth_mm.map(Decimal)
+    }
+    /// Passes.
+    async fn passes(&self) -> Option<i16> {
+        self.passes
+    }
+    /// Speed, turns a minute.
+    async fn speed_rpm(&self) -> Option<i32> {
+        self.speed_rpm
+    }
+    /// Radiofrequency energy of a pulse, mJ. A depth under RF can't be compared with a pen's.
+    async fn rf_energy_mj(&self) -> Option<Decimal> {
+        self.rf_energy_mj.map(Decimal)
+    }
+    /// Radiofrequency pulse width, ms.
+    async fn rf_pulse_width_ms(&self) -> Option<Decimal> {
+        self.rf_pulse_width_ms.map(Decimal)
+    }
+    /// What the skin showed.
+    async fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint
+    }
+    /// Remarks.
+    async fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// A product that was used.
+#[Object]
+impl ProductUse {
+    /// What as.
+    async fn role(&self) -> ProductRole {
+        self.role
+    }
+    /// Product.
+    async fn product(&self) -> &str {
+        &self.product
+    }
+    /// Manufacturer.
+    async fn manufacturer(&self) -> Option<&str> {
+        self.manufacturer.as_deref()
+    }
+    /// Lot.
+    async fn lot(&self) -> Option<&str> {
+        self.lot.as_deref()
+    }
+    /// Last day it may be used.
+    async fn expires_on(&self) -> Option<Date> {
+        self.expires_on.map(Date)
+    }
+    /// How much, in `unit`.
+    async fn quantity(&self) -> Option<Decimal> {
+        self.quantity.map(Decimal)
+    }
+    /// Unit of the quantity, such as `mL`.
+    async fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+    /// Where it was used.
+    async fn area(&self) -> Option<BodyArea> {
+        self.area
+    }
+    /// Whether it is approved for use in the skin.
+    async fn intradermal_use(&self) -> IntradermalUse {
+        self.intradermal_use
+    }
+    /// The lot in the catalogue, as it is now; null if it was put in words.
+    async fn catalogue_lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
+        listing::linked(ctx, self.lot_id).await
+    }
+}

@@ -1,0 +1,268 @@
+//! A record that is one row of one table: what its columns are is said once, by name, and read, added and changed by that.
+
+use crate::error::Result;
+use crate::ledger::Record;
+use diesel::Expression;
+use diesel::deserialize::{self, FromSql, QueryableByName};
+use diesel::pg::Pg;
+use diesel::row::{NamedRow, RowIndex};
+use diesel_async::AsyncPgConnection;
+use futures::future::BoxFuture;
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use uuid::Uuid;
+
+/// A record that is one row of one table. `stored!` makes a record one.
+pub trait Stored: Record + Clone + Sync + 'static {
+    /// Its table.
+    const TABLE: &'static str;
+    /// The columns that every look reads.
+    const ALWAYS: &'static [&'static str];
+    /// The fields that a look may leave out if nobody asks for them, with their columns: what a record holds there is empty
+    /// then.
+    const ASKED: &'static [(&'static str, &'static [&'static str])];
+    /// The fields of the API that need no column but those always read, beside those of such a column's own name.
+    const LIGHT: &'static [&'static str];
+    /// Reads it.
+    fn of_row<'r>(row: &impl NamedRow<'r, Pg>) -> deserialize::Result<Self>;
+    /// Puts its row into the table. How many rows that were: one, or none where something else has its place.
+    fn insert<'c>(
+        &self,
+        org: Uuid,
+        connection: &'c mut AsyncPgConnection,
+    ) -> BoxFuture<'c, Result<diesel::QueryResult<usize>>>;
+    /// Changes its row, at this version of it. How many rows that were: one, or none.
+    fn update<'c>(
+        &self,
+        org: Uuid,
+        version: i32,
+        connection: &'c mut AsyncPgConnection,
+    ) -> BoxFuture<'c, Result<diesel::QueryResult<usize>>>;
+    /// All its columns, as a statement names them.
+    fn all_columns() -> Arc<str> {
+        text_of::<Self>(Columns::all())
+    }
+}
+
+/// A row that is read as a record, by the names of its columns.
+pub struct RowOf<T>(pub T);
+
+impl<T: Stored> QueryableByName<Pg> for RowOf<T> {
+    fn build<'r>(row: &impl NamedRow<'r, Pg>) -> deserialize::Result<Self> {
+        T::of_row(row).map(RowOf)
+    }
+}
+
+/// The columns that a look reads beside those that each reads: a bit for each of `Stored::ASKED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Columns(pub(super) u64);
+
+/// The sets of columns of one table that get statements of their own. Each is a prepared statement on each connection, and
+/// the sets that clients can ask for are many: from here on they read whole rows.
+const MOST_SETS: usize = 24;
+
+impl Columns {
+    /// All.
+    pub const fn all() -> Self {
+        Self(u64::MAX)
+    }
+}
+
+/// The sets of columns of each table that have statements of their own, as text.
+static TEXTS: LazyLock<RwLock<HashMap<(TypeId, Columns), Arc<str>>>> = LazyLock::new(RwLock::default);
+
+/// The columns as a statement names them, `patient.id, patient.birth_date, …`.
+pub fn text_of<T: Stored>(columns: Columns) -> Arc<str> {
+    let kind = TypeId::of::<T>();
+    {
+        let texts = TEXTS.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = texts.get(&(kind, columns)) {
+            return Arc::clone(text);
+        }
+        if columns != Columns::all() && texts.keys().filter(|(of, _)| *of == kind).count() >= MOST_SETS {
+            drop(texts);
+            return text_of::<T>(Columns::all());
+        }
+    }
+    let asked = T::ASKED.iter().enumerate().filter(|(place, _)| columns.0 & (1 << place) != 0);
+    let asked = asked.flat_map(|(_, (_, columns))| columns.iter());
+    let named: Vec<String> = T::ALWAYS.iter().chain(asked).map(|column| format!("{}.{column}", T::TABLE)).collect();
+    let text: Arc<str> = named.join(", ").into();
+    TEXTS.write().unwrap_or_else(PoisonError::into_inner).insert((kind, columns), Arc::clone(&text));
+    text
+}
+
+/// What can't be read of a row, as the database's library tells it.
+pub fn told<T>(read: Result<T>) -> deserialize::Result<T> {
+    read.map_err(|error| error.operator_message().into())
+}
+
+/// The value of a column that was read.
+pub fn cell<'r, Column, T>(row: &impl NamedRow<'r, Pg>, name: &str) -> deserialize::Result<T>
+where
+    Column: Expression,
+    T: FromSql<Column::SqlType, Pg>,
+{
+    NamedRow::get::<Column::SqlType, T>(row, name)
+}
+
+/// The value of a column that may have been left out.
+pub fn part<'r, Column, T>(row: &impl NamedRow<'r, Pg>, name: &str) -> deserialize::Result<Option<T>>
+where
+    Column: Expression,
+    T: FromSql<Column::SqlType, Pg>,
+{
+    match RowIndex::<&str>::idx(row, name) {
+        Some(_) => cell::<Column, T>(row, name).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Makes a record `Stored`: which column is which field.
+///
+/// - `always`: columns that each look reads, named as their fields.
+/// - `asked`: the same for columns that a look may leave out; such a field is empty then.
+/// - `json`, `opt_json`: fields that are kept as JSON. `decimal`: optional numbers. `words`: lists of words.
+/// - `parts`: a field that several columns make, with the function that reads it and the one that writes it; those with `?`
+///   a look may leave out.
+/// - `light`: fields of the API that need no more than `always`.
+/// - `also`: fields that no column holds, and their value.
+///
+/// `signed` after the table says that a signed row is never changed, `fixed` that none is. `on_conflict` names the column whose
+/// value may be taken: then no row is put in, and nothing fails.
+macro_rules! stored {
+    (
+        $record:ty = $table:ident $($signed:ident)?;
+        $(on_conflict: $conflict:ident;)?
+        always: $($always:ident),* $(,)?;
+        $(asked: $($asked:ident),* $(,)?;)?
+        $(json: $($json:ident),* $(,)?;)?
+        $(opt_json: $($opt_json:ident),* $(,)?;)?
+        $(decimal: $($decimal:ident),* $(,)?;)?
+        $(words: $($words:ident),* $(,)?;)?
+        $(parts { $($part:ident ($($column:ident),+ $(,)?) = $read:path, $write:path;)+ })?
+        $(asked_parts { $($asked_part:ident ($($asked_column:ident),+ $(,)?) = $asked_read:path, $asked_write:path;)+ })?
+        $(light: $($light:literal),* $(,)?;)?
+        $(also: $($also:ident = $value:expr),*;)?
+    ) => {
+        impl crate::page::Stored for $record {
+            const TABLE: &'static str = stringify!($table);
+            const ALWAYS: &'static [&'static str] =
+                &["id", $(stringify!($always),)* $($($(stringify!($column),)+)+)?];
+            const ASKED: &'static [(&'static str, &'static [&'static str])] = &[
+                $($((stringify!($asked), &[stringify!($asked)]),)*)?
+                $($((stringify!($json), &[stringify!($json)]),)*)?
+                $($((stringify!($opt_json), &[stringify!($opt_json)]),)*)?
+                $($((stringify!($decimal), &[stringify!($decimal)]),)*)?
+                $($((stringify!($words), &[stringify!($words)]),)*)?
+                $($((stringify!($asked_part), &[$(stringify!($asked_column)),+]),)+)?
+            ];
+            const LIGHT: &'static [&'static str] = &[$($(stringify!($part),)+)? $($($light),*)?];
+
+            fn of_row<'r>(row: &impl diesel::row::NamedRow<'r, diesel::pg::Pg>) -> diesel::deserialize::Result<Self> {
+                #[allow(unused_imports)]
+                use crate::db::cell::{AsJson, Listed, Plain};
+                use crate::db::tables::$table::columns;
+                #[allow(unused_imports)]
+                use crate::page::stored::{cell, part, told};
+                Ok(Self {
+                    id: cell::<columns::id, _>(row, "id")?,
+                    $($always: cell::<columns::$always, _>(row, stringify!($always))?,)*
+                    $($($asked: part::<columns::$asked, _>(row, stringify!($asked))?.unwrap_or_default(),)*)?
+                    $($($json: part::<columns::$json, AsJson<_>>(row, stringify!($json))?.map(|it| it.0).unwrap_or_default(),)*)?
+                    $($($opt_json: part::<columns::$opt_json, Option<AsJson<_>>>(row, stringify!($opt_json))?.flatten().map(|it| it.0),)*)?
+                    $($($decimal: part::<columns::$decimal, Option<Plain>>(row, stringify!($decimal))?.flatten().map(|it| it.0),)*)?
+                    $($($words: part::<columns::$words, Listed<_>>(row, stringify!($words))?.map(|it| it.0).unwrap_or_default(),)*)?
+                    $($($part: {
+                        told(($read)($(cell::<columns::$column, _>(row, stringify!($column))?),+))?
+                    },)+)?
+                    $($($asked_part: {
+                        let read = $asked_read;
+                        match ($(part::<columns::$asked_column, _>(row, stringify!($asked_column))?,)+) {
+                            ($(Some($asked_column),)+) => told(read($($asked_column),+))?,
+                            _ => Default::default(),
+                        }
+                    },)+)?
+                    $($($also: $value,)*)?
+                })
+            }
+
+            fn insert<'c>(
+                &self,
+                org: uuid::Uuid,
+                connection: &'c mut diesel_async::AsyncPgConnection,
+            ) -> futures::future::BoxFuture<'c, crate::error::Result<diesel::QueryResult<usize>>> {
+                use crate::db::tables::$table as table;
+                use diesel::ExpressionMethods;
+                let values = (|| -> crate::error::Result<_> {
+                    $($(let ($($column,)+) = ($write)(&self.$part)?;)+)?
+                    $($(let ($($asked_column,)+) = ($asked_write)(&self.$asked_part)?;)+)?
+                    Ok((
+                        table::org_id.eq(org),
+                        table::id.eq(self.id),
+                        $(table::$always.eq(self.$always.clone()),)*
+                        $($(table::$asked.eq(self.$asked.clone()),)*)?
+                        $($(table::$json.eq(serde_json::to_value(&self.$json)?),)*)?
+                        $($(table::$opt_json.eq(self.$opt_json.as_ref().map(serde_json::to_value).transpose()?),)*)?
+                        $($(table::$decimal.eq(self.$decimal),)*)?
+                        $($(table::$words.eq(self.$words.clone()),)*)?
+                        $($($(table::$column.eq($column),)+)+)?
+                        $($($(table::$asked_column.eq($asked_column),)+)+)?
+                    ))
+                })();
+                Box::pin(async move {
+                    let inserting = diesel::insert_into(table::table).values(values?);
+                    $(let inserting = inserting.on_conflict((table::org_id, table::$conflict)).do_nothing();)?
+                    Ok(diesel_async::RunQueryDsl::execute(inserting, connection).await)
+                })
+            }
+
+            fn update<'c>(
+                &self,
+                org: uuid::Uuid,
+                version: i32,
+                connection: &'c mut diesel_async::AsyncPgConnection,
+            ) -> futures::future::BoxFuture<'c, crate::error::Result<diesel::QueryResult<usize>>> {
+                use crate::db::tables::$table as table;
+                use diesel::{ExpressionMethods, QueryDsl};
+                let target = crate::page::stored::target!($($signed)?; table, (org, self.id), version);
+                let values = (|| -> crate::error::Result<_> {
+                    $($(let ($($column,)+) = ($write)(&self.$part)?;)+)?
+                    $($(let ($($asked_column,)+) = ($asked_write)(&self.$asked_part)?;)+)?
+                    Ok((
+                        $(table::$always.eq(self.$always.clone()),)*
+                        $($(table::$asked.eq(self.$asked.clone()),)*)?
+                        $($(table::$json.eq(serde_json::to_value(&self.$json)?),)*)?
+                        $($(table::$opt_json.eq(self.$opt_json.as_ref().map(serde_json::to_value).transpose()?),)*)?
+                        $($(table::$decimal.eq(self.$decimal),)*)?
+                        $($(table::$words.eq(self.$words.clone()),)*)?
+                        $($($(table::$column.eq($column),)+)+)?
+                        $($($(table::$asked_column.eq($asked_column),)+)+)?
+                    ))
+                })();
+                Box::pin(async move {
+                    let updating = diesel::update(target).set(values?);
+                    Ok(diesel_async::RunQueryDsl::execute(updating, connection).await)
+                })
+            }
+        }
+    };
+}
+pub(crate) use stored;
+
+/// The row that a change is for: at this version, and unsigned where records are signed. What is `fixed` has no versions.
+macro_rules! target {
+    (; $table:ident, $key:expr, $version:ident) => {
+        $table::table.find($key).filter($table::version.eq($version))
+    };
+    (signed; $table:ident, $key:expr, $version:ident) => {
+        $table::table.find($key).filter($table::version.eq($version)).filter($table::signed_at.is_null())
+    };
+    (fixed; $table:ident, $key:expr, $version:ident) => {{
+        let _ = $version;
+        // No row: nobody changes what is fixed.
+        $table::table.find($key).filter($table::id.ne($key.1))
+    }};
+}
+pub(crate) use target;
