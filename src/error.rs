@@ -2,8 +2,10 @@
 //!
 //! `Error` has no `Display` on purpose: `async_graphql` publishes the text of anything that has one.
 
-use async_graphql::{ErrorExtensionValues, Value};
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+mod database;
+mod graphql;
+
+pub use graphql::SharedError;
 
 /// `Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -253,153 +255,6 @@ impl Error {
     pub fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Unavailable)
     }
-
-    fn extend(&self, extensions: &mut ErrorExtensionValues) {
-        extensions.set("code", self.code());
-        match self {
-            Self::BadUserInput(faults) => {
-                let fields = faults.iter().map(|fault| {
-                    let mut entry = async_graphql::indexmap::IndexMap::new();
-                    entry.insert(async_graphql::Name::new("path"), Value::from(fault.path.clone()));
-                    entry.insert(async_graphql::Name::new("message"), Value::from(fault.message.clone()));
-                    Value::Object(entry)
-                });
-                extensions.set("fields", Value::List(fields.collect()));
-            }
-            Self::ProtocolBlocked { checks, .. } => {
-                let checks = checks.iter().map(|check| {
-                    let mut entry = async_graphql::indexmap::IndexMap::new();
-                    let parts = [
-                        ("id", Some(&check.id)),
-                        ("rule", Some(&check.rule)),
-                        ("verdict", Some(&check.verdict)),
-                        ("cause", Some(&check.cause)),
-                        ("recordId", check.record_id.as_ref()),
-                    ];
-                    for (name, value) in parts {
-                        let value = value.map_or(Value::Null, |text| Value::from(text.clone()));
-                        entry.insert(async_graphql::Name::new(name), value);
-                    }
-                    Value::Object(entry)
-                });
-                extensions.set("checks", Value::List(checks.collect()));
-            }
-            Self::Conflict { current_version: Some(version), .. } => extensions.set("currentVersion", *version),
-            Self::RateLimited { retry_after } => extensions.set("retryAfter", *retry_after),
-            Self::Unauthenticated(reason, _) => extensions.set("reason", reason.word()),
-            Self::SecondFactorMissing => extensions.set("reason", NotSignedIn::SecondFactor.word()),
-            _ => {}
-        }
-    }
-}
-
-impl From<Error> for async_graphql::Error {
-    fn from(error: Error) -> Self {
-        Self::from(&error)
-    }
-}
-
-/// A failure that several fields share: a batched look-up gives every waiting field the same one.
-#[derive(Debug, Clone)]
-pub struct SharedError(std::sync::Arc<Error>);
-
-impl From<Error> for SharedError {
-    fn from(error: Error) -> Self {
-        Self(std::sync::Arc::new(error))
-    }
-}
-
-impl From<SharedError> for async_graphql::Error {
-    fn from(error: SharedError) -> Self {
-        Self::from(error.0.as_ref())
-    }
-}
-
-impl From<&Error> for async_graphql::Error {
-    fn from(error: &Error) -> Self {
-        if let Error::Internal(cause) = error {
-            tracing::error!(cause, "internal error");
-        }
-        let mut extensions = ErrorExtensionValues::default();
-        error.extend(&mut extensions);
-        let mut public = Self::new(error.public_message());
-        public.extensions = Some(extensions);
-        public
-    }
-}
-
-impl From<DieselError> for Error {
-    /// Maps on the kind of the failure, never on a constraint's name (it is unknown behind some poolers and Citus).
-    /// Stores turn the expected ones (a unique name, a missing parent) into field faults before they get here.
-    fn from(error: DieselError) -> Self {
-        match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Conflict {
-                message: "a record with this id or name exists already".to_owned(),
-                current_version: None,
-            },
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-            | DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
-            | DieselError::BrokenTransactionManager => Self::Unavailable,
-            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Conflict {
-                message: "another change of the same records came first: send the request again".to_owned(),
-                current_version: None,
-            },
-            // Only erasing takes a row away: it came between the look at that row and this one's insert.
-            DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Conflict {
-                message: "a record that this one names was erased just now: read again".to_owned(),
-                current_version: None,
-            },
-            DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
-                Self::Internal("a write in a read-only transaction".to_owned())
-            }
-            DieselError::DatabaseError(_, info) => Self::of_database(info.as_ref()),
-            DieselError::DeserializationError(cause) => Self::Internal(format!("a row that can't be read: {cause}")),
-            DieselError::SerializationError(cause) => Self::Internal(format!("a value that can't be sent: {cause}")),
-            other => Self::Internal(format!("{other:?}")),
-        }
-    }
-}
-
-/// How the messages begin of a server that can't serve just now: timeouts, shutdown, recovery, out of connections, disk
-/// full. The next try may go well.
-const PASSING: &[&str] = &[
-    "canceling statement",
-    "terminating connection",
-    "the database system is",
-    "connection closed",
-    "too many connections",
-    "sorry, too many clients",
-    "remaining connection slots",
-    "deadlock detected",
-    "could not extend file",
-    "could not write",
-    "could not create file",
-    "No space left",
-    "File too large",
-    "out of memory",
-    "communicating with the server",
-];
-
-/// How the messages begin of a value that no column can hold: it came from the client, past the checks of its field.
-const UNFIT: &[&str] = &["invalid byte sequence", "timestamp out of range", "date out of range", "value out of range"];
-
-impl Error {
-    fn of_database(info: &dyn DatabaseErrorInformation) -> Self {
-        let text = info.message();
-        if PASSING.iter().any(|start| text.contains(start)) {
-            tracing::warn!(text, "the database refused");
-            Self::Unavailable
-        } else if UNFIT.iter().any(|start| text.contains(start)) {
-            Self::input("input", "holds a value that can't be kept: a NUL character, or a time out of range")
-        } else {
-            Self::Internal(format!("database error in table {:?}: {}", info.table_name(), redact(text)))
-        }
-    }
-}
-
-/// Cuts quoted values out of a database message before it is logged.
-fn redact(text: &str) -> String {
-    text.split('"').enumerate().map(|(i, part)| if i % 2 == 0 { part } else { "…" }).collect()
 }
 
 impl From<std::convert::Infallible> for Error {
@@ -417,17 +272,6 @@ impl From<serde_json::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn internal_text_stays_inside() {
-        let shown: async_graphql::Error = Error::Internal("relation \"patient\" does not exist".to_owned()).into();
-        assert!(!shown.message.contains("patient"));
-    }
-
-    #[test]
-    fn database_values_are_cut_from_the_log() {
-        assert_eq!(redact("invalid input syntax for type uuid: \"Anna\""), "invalid input syntax for type uuid: …");
-    }
 
     #[test]
     fn one_fault_reads_as_a_sentence_and_many_are_counted() {

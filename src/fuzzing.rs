@@ -4,7 +4,7 @@
 use crate::api;
 use crate::backup;
 use crate::evidence::{Checkpoint, KeyRing};
-use crate::gate::{DocumentCache, Limits};
+use crate::gate::{DocumentCache, DocumentLimits};
 use crate::http;
 use crate::ids;
 use crate::keys;
@@ -29,7 +29,7 @@ pub const TARGETS: &[Target] = &[
 
 static SCHEMA: LazyLock<api::Schema> = LazyLock::new(api::never_run);
 static GATE: LazyLock<Option<DocumentCache>> =
-    LazyLock::new(|| DocumentCache::new(Limits::default(), &SCHEMA.sdl()).ok());
+    LazyLock::new(|| DocumentCache::new(DocumentLimits::default(), &SCHEMA.sdl()).ok());
 
 /// A document, and after a NUL, if there is one, its variables as JSON: through the gate, and what passes through the
 /// engine's validator.

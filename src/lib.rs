@@ -50,4 +50,4 @@ mod service_account; // programs as users, and their keys
 mod session; // treatment sessions
 mod signing; // signatures and addenda
 
-pub use commands::run;
+pub use commands::{run, start};

@@ -1,8 +1,10 @@
 //! Keys of service accounts: how they are made and recognised, whose they are, and from where they are taken.
 
 use super::policy::Scopes;
-use super::scope::{self, Scope, ServiceMark, Sight, Viewer};
+use super::scope::Scope;
+use super::sight::{self, Sight};
 use super::token::{self, TokenHash};
+use super::viewer::{ServiceMark, Viewer};
 use crate::db::{Pool, Sql};
 use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
@@ -275,7 +277,7 @@ impl Keyring {
 fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql> {
     let mut sql =
         Sql::new("SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, ");
-    scope::push_opened(&mut sql, holder.org, reason_stated, "''");
+    sight::push_opened(&mut sql, holder.org, reason_stated, "''");
     sql.text(
         ", set_config('app.only_patients', '', true) FROM api_key k \
          JOIN service_account a ON a.org_id = k.org_id AND a.id = k.service_account_id \

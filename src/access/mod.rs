@@ -14,10 +14,13 @@ pub mod reset;
 mod scope;
 mod seal;
 pub mod second_factor;
-pub mod sessions;
+mod sight;
 pub mod sign_in;
 mod throttle;
 pub mod token;
+mod viewer;
 
-pub use scope::{Door, Emergency, EmergencyOnly, Scope, SignInMark, Viewer};
+pub use scope::{Door, Scope};
+pub use sight::{Emergency, EmergencyOnly};
 pub use sign_in::Caller;
+pub use viewer::{SignInMark, Viewer};

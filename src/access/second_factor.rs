@@ -2,8 +2,7 @@
 //! codes for the day the app is lost. Each code works once.
 
 use super::account::{self, Account};
-use super::sessions::{Rotated, Rotation};
-use super::sign_in::Doorkeeper;
+use super::sign_in::{Doorkeeper, Rotated, Rotation};
 use super::throttle;
 use super::{Caller, password};
 use crate::db::Sql;

@@ -191,11 +191,11 @@ pub(crate) async fn fuzz(json: &str, gate: &DocumentCache) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Limits;
+    use crate::gate::DocumentLimits;
     use serde_json::json;
 
     async fn read(file: Value) -> Result<Persisted, Vec<String>> {
-        let gate = DocumentCache::new(Limits::default(), &builder().finish().sdl()).expect("a gate");
+        let gate = DocumentCache::new(DocumentLimits::default(), &builder().finish().sdl()).expect("a gate");
         Persisted::of(&file.to_string(), &gate).await
     }
 

@@ -1,13 +1,12 @@
 //! Signing in and out, and proving again who one is.
 
 use crate::access::second_factor::Proof;
-use crate::access::sessions::Rotated;
-use crate::access::sign_in::{Attempt, Credentials, Entered, Outcome, SignedIn};
+use crate::access::sign_in::{Attempt, Credentials, Entered, Outcome, Rotated, SignedIn};
 use crate::access::{Viewer, token};
 use crate::error::{Error, NotSignedIn};
 use crate::ids;
 use crate::ledger::Event;
-use crate::operation::{Operation, Pass, Running};
+use crate::operation::{CallerToken, Operation, Running};
 use crate::organisation::{Staff, store};
 use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
@@ -144,11 +143,11 @@ pub(super) async fn refused(operation: &Operation, viewer: Viewer, at: &str) -> 
 }
 
 /// Who sends the request, and the sign-in it came with. No connection is held while passwords are hashed.
-pub(super) async fn current(operation: &Operation) -> crate::error::Result<(Viewer, Uuid, Pass)> {
+pub(super) async fn current(operation: &Operation) -> crate::error::Result<(Viewer, Uuid, CallerToken)> {
     let viewer = operation.reader().await?.viewer();
     operation.close_reader().await;
     let person = || Error::Forbidden("this is for people who have signed in".to_owned());
-    Ok((viewer, viewer.sign_in.ok_or_else(person)?.id, operation.pass().await))
+    Ok((viewer, viewer.sign_in.ok_or_else(person)?.id, operation.token().await))
 }
 
 /// Hands a token over, in the payload or in the cookie, and goes on with it.
@@ -292,7 +291,7 @@ impl SignInMutation {
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
         let operation = ctx.operation()?;
         let viewer = operation.reader().await?.viewer();
-        let pass = operation.pass().await;
+        let pass = operation.token().await;
         let token = pass.token.ok_or(Error::Unauthenticated(NotSignedIn::Unknown, "there is no sign-in to end"))?;
         operation.service().doorkeeper.sign_out(&token).await?;
         operation.forget_sign_in();

@@ -52,6 +52,18 @@ fn shown(entry: &Entry) -> Result<Value> {
     }))
 }
 
+/// Records as the document has them, a list for each kind.
+fn by_kind(newest: &[Entry]) -> Result<Map<String, Value>> {
+    let mut by_kind: Map<String, Value> = Map::new();
+    for entry in newest {
+        let list = by_kind.entry(entry.kind.as_str()).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(list) = list {
+            list.push(shown(entry)?);
+        }
+    }
+    Ok(by_kind)
+}
+
 /// Puts the document together, from one picture; `link` gives where the bytes of a photo are fetched. Its size is bound by `MOST_EXPORTED`.
 pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -> String + Sync)) -> Result<Export> {
     let generated_at = ids::now();
@@ -77,13 +89,7 @@ pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -
         return Err(too_large("looks in the access log"));
     }
     let ledger_sequence = newest.iter().map(|entry| entry.seq).max().unwrap_or(0);
-    let mut by_kind: Map<String, Value> = Map::new();
-    for entry in &newest {
-        let list = by_kind.entry(entry.kind.as_str()).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(list) = list {
-            list.push(shown(entry)?);
-        }
-    }
+    let by_kind = by_kind(&newest)?;
     let mut who: BTreeSet<Uuid> = looks.iter().filter_map(|((_, _, actor), _)| *actor).collect();
     who.extend(history.iter().filter_map(|entry| entry.actor));
     let who: Vec<Uuid> = who.into_iter().collect();

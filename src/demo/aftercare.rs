@@ -1,7 +1,7 @@
 //! What follows a session: instructions on the day, check-ins while the skin heals, what patients report, corrections.
 
 use super::chart::Scribe;
-use super::result;
+use super::events;
 use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind};
 use crate::error::Result;
 use crate::record::Stamp;
@@ -36,7 +36,7 @@ pub(super) fn follow_up(scribe: &mut Scribe<'_>, session: Uuid, by: Uuid, ended_
     if complicated || scribe.dice.chance(45) {
         report(scribe, session, by, ended_at, complicated)?;
     }
-    result::after_session(scribe, session, by, ended_at, complicated)
+    events::after_session(scribe, session, by, ended_at, complicated)
 }
 
 fn check_in(

@@ -4,7 +4,7 @@ use super::chart::{Chart, Scribe, World};
 use super::complaint::{COMPLAINTS, Complaint};
 use super::dice::Dice;
 use super::treatment::{self, Treatment};
-use super::{aftercare, care, history, person, result};
+use super::{aftercare, consents, history, person, photos, plans, protocols, recalls, result};
 use crate::consent::ConsentKind;
 use crate::consultation::{Candidacy, Consultation, ConsultationMode, PatchTest, PatchTestResult};
 use crate::error::{Error, Result};
@@ -36,9 +36,9 @@ pub(super) fn chart(world: &World, index: u32, chart_number: String) -> Result<C
             archive(&mut scribe, at)?;
         }
     }
-    care::take_back(&mut scribe)?;
-    care::warn_of_lot(&mut scribe)?;
-    care::work_through(&mut scribe)?;
+    consents::take_back(&mut scribe)?;
+    recalls::warn_of_lot(&mut scribe)?;
+    recalls::work_through(&mut scribe)?;
     let mut chart = scribe.chart;
     chart.entries.sort_by_key(|entry| entry.at);
     Ok(chart)
@@ -86,7 +86,7 @@ fn course(scribe: &mut Scribe<'_>, day: NaiveDate) -> Result<Option<NaiveDate>> 
         areas: scribe.dice.pick(complaint.areas).copied().unwrap_or_default(),
         practitioner,
     };
-    let plan = care::open_plan(scribe, complaint, &treatment, planned)?;
+    let plan = plans::open_plan(scribe, complaint, &treatment, planned)?;
     // One in six leaves before the course is over.
     let done = if scribe.dice.chance(165) { scribe.dice.between(0, planned - 1) } else { planned };
     let mut day = held_at.date_naive() + TimeDelta::days(scribe.dice.between(3, 17));
@@ -130,51 +130,13 @@ fn consult(
 ) -> Result<bool> {
     let written_at = held_at + TimeDelta::seconds(scribe.dice.between(1500, 3600));
     let first = scribe.chart.consultations.is_empty();
-    let mut forbids = None;
-    if first {
-        forbids = history::take_history(scribe, by, written_at)?;
-        let skin = SkinType {
-            fitzpatrick: person::fitzpatrick(&mut scribe.dice),
-            assessed_on: Some(held_at.date_naive()),
-            assessed_by: Some(by),
-        };
-        scribe.change_patient(Action::Update, by, written_at, |patient| patient.skin_type = Some(skin))?;
-    }
-    if first {
-        let at = held_at + TimeDelta::minutes(2);
-        care::agree(scribe, ConsentKind::Data, None, by, at)?;
-        if scribe.index < scribe.world.photographed || scribe.more.chance(850) {
-            care::agree(scribe, ConsentKind::ClinicalPhoto, None, by, at + TimeDelta::seconds(40))?;
-        }
-        if scribe.more.chance(70) {
-            care::agree(scribe, ConsentKind::MarketingPhoto, None, by, at + TimeDelta::seconds(70))?;
-        }
-    }
+    let forbids = if first { first_visit(scribe, by, held_at, written_at)? } else { None };
     let id = scribe.id(held_at);
     let recent = held_at > scribe.world.end - TimeDelta::days(4);
     let dice = &mut scribe.dice;
-    let usual = dice.weighted(
-        (Candidacy::Suitable, None),
-        &[
-            (15, (Candidacy::Deferred, Some("Sunburnt after a holiday; come back in four weeks."))),
-            (10, (Candidacy::Deferred, Some("Herpes labialis, active; come back when healed, with prophylaxis."))),
-            (6, (Candidacy::Unsuitable, Some("Expects the scars to be gone for good; not what this treatment does."))),
-        ],
-    );
-    let (candidacy, reasons) = match forbids {
-        Some(text) => {
-            (Candidacy::Deferred, Some(format!("Not while this holds: {text}. To be looked at again in six months.")))
-        }
-        None => (usual.0, usual.1.map(str::to_owned)),
-    };
+    let (candidacy, reasons) = candidacy(dice, forbids);
     let suitable = candidacy == Candidacy::Suitable;
-    let patch_test = (suitable && dice.chance(220)).then(|| PatchTest {
-        site: dice.word(&["behind the left ear", "inner forearm", "behind the right ear"]).to_owned(),
-        performed_at: held_at + TimeDelta::minutes(15),
-        product: dice.word(&["Numbrella", "Hyalure 1 %", "Dermasopor"]).to_owned(),
-        result: Some(dice.weighted(PatchTestResult::None, &[(60, PatchTestResult::Mild)])),
-        note: None,
-    });
+    let patch_test = (suitable && dice.chance(220)).then(|| patch_test(dice, held_at));
     let remote = dice.chance(if first { 60 } else { 180 });
     let consultation = Consultation {
         id,
@@ -212,6 +174,60 @@ fn consult(
     Ok(suitable)
 }
 
+/// What is asked and agreed to at the first visit. What of the history forbids a treatment.
+fn first_visit(
+    scribe: &mut Scribe<'_>,
+    by: Uuid,
+    held_at: DateTime<Utc>,
+    written_at: DateTime<Utc>,
+) -> Result<Option<&'static str>> {
+    let forbids = history::take_history(scribe, by, written_at)?;
+    let skin = SkinType {
+        fitzpatrick: person::fitzpatrick(&mut scribe.dice),
+        assessed_on: Some(held_at.date_naive()),
+        assessed_by: Some(by),
+    };
+    scribe.change_patient(Action::Update, by, written_at, |patient| patient.skin_type = Some(skin))?;
+    let at = held_at + TimeDelta::minutes(2);
+    consents::agree(scribe, ConsentKind::Data, None, by, at)?;
+    if scribe.index < scribe.world.photographed || scribe.more.chance(850) {
+        consents::agree(scribe, ConsentKind::ClinicalPhoto, None, by, at + TimeDelta::seconds(40))?;
+    }
+    if scribe.more.chance(70) {
+        consents::agree(scribe, ConsentKind::MarketingPhoto, None, by, at + TimeDelta::seconds(70))?;
+    }
+    Ok(forbids)
+}
+
+/// Whether the patient is fit for it, and if not, why.
+fn candidacy(dice: &mut Dice, forbids: Option<&str>) -> (Candidacy, Option<String>) {
+    let usual = dice.weighted(
+        (Candidacy::Suitable, None),
+        &[
+            (15, (Candidacy::Deferred, Some("Sunburnt after a holiday; come back in four weeks."))),
+            (10, (Candidacy::Deferred, Some("Herpes labialis, active; come back when healed, with prophylaxis."))),
+            (6, (Candidacy::Unsuitable, Some("Expects the scars to be gone for good; not what this treatment does."))),
+        ],
+    );
+    match forbids {
+        Some(text) => {
+            (Candidacy::Deferred, Some(format!("Not while this holds: {text}. To be looked at again in six months.")))
+        }
+        None => (usual.0, usual.1.map(str::to_owned)),
+    }
+}
+
+/// A patch test at the consultation.
+fn patch_test(dice: &mut Dice, held_at: DateTime<Utc>) -> PatchTest {
+    PatchTest {
+        site: dice.word(&["behind the left ear", "inner forearm", "behind the right ear"]).to_owned(),
+        performed_at: held_at + TimeDelta::minutes(15),
+        product: dice.word(&["Numbrella", "Hyalure 1 %", "Dermasopor"]).to_owned(),
+        result: Some(dice.weighted(PatchTestResult::None, &[(60, PatchTestResult::Mild)])),
+        note: None,
+    }
+}
+
 /// One visit of a course: the session, and what followed.
 fn visit(
     scribe: &mut Scribe<'_>,
@@ -231,11 +247,11 @@ fn visit(
     let arrived_at = started_at - TimeDelta::minutes(25);
     let by = treatment.practitioner;
     if status != SessionStatus::EnteredInError && status != SessionStatus::NotDone {
-        care::agree(scribe, ConsentKind::Treatment, Some(treatment.modality), by, arrived_at)?;
+        consents::agree(scribe, ConsentKind::Treatment, Some(treatment.modality), by, arrived_at)?;
     }
     if let Some(plan) = plan {
-        care::follow(scribe, plan, &mut session, &mut parts);
-        session.checks = care::check(scribe, &session, &parts);
+        protocols::follow(scribe, plan, &mut session, &mut parts);
+        session.checks = protocols::check(scribe, &session, &parts);
     }
     let (id, by) = (session.id, session.practitioner_id);
     let (ended_at, logged_at) = (session.ended_at, session.stamp.created_at);
@@ -246,7 +262,7 @@ fn visit(
     scribe.add_session(session, parts, sign_at)?;
     if let Some(plan) = plan {
         let done = (status == SessionStatus::Completed).then_some(id);
-        care::refresh(scribe, plan, by, logged_at, done)?;
+        recalls::refresh(scribe, plan, by, logged_at, done)?;
         if done.is_some() {
             look(scribe, plan, number, id, by, arrived_at)?;
         }
@@ -271,9 +287,9 @@ fn look(
 ) -> Result<()> {
     let at = arrived_at + TimeDelta::minutes(3);
     match number {
-        1 => result::take_photos(scribe, plan, Some(session), PhotoPhase::Before, by, at),
+        1 => photos::take_photos(scribe, plan, Some(session), PhotoPhase::Before, by, at),
         2 => {
-            result::take_photos(scribe, plan, Some(session), PhotoPhase::FollowUp, by, at)?;
+            photos::take_photos(scribe, plan, Some(session), PhotoPhase::FollowUp, by, at)?;
             if scribe.index < 40 || scribe.more.chance(150) {
                 result::assess(scribe, plan, Some(session), by, at + TimeDelta::minutes(4), 4)?;
             }

@@ -6,18 +6,23 @@
 //! that are part of every id. The salts of the ledger are true chance.
 
 mod aftercare;
-mod care;
 mod chart;
 mod complaint;
+mod consents;
 mod copy;
 mod course;
 mod dice;
 mod drawing;
+mod events;
 mod founding;
 mod history;
 mod names;
 mod person;
+mod photos;
+mod plans;
 mod progress;
+mod protocols;
+mod recalls;
 mod result;
 mod seal;
 mod shelf;

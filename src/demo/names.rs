@@ -138,29 +138,62 @@ pub(super) fn phone(country: Country, dice: &mut Dice) -> String {
     }
 }
 
+/// Streets that are nowhere.
+const STREETS_OF_BRITAIN: &[&str] = &[
+    "Alderney Road",
+    "Belmont Terrace",
+    "Chalk Lane",
+    "Copper Street",
+    "Elmfield Avenue",
+    "Garnet Mews",
+    "Harbour Row",
+    "Juniper Close",
+    "Larkspur Gardens",
+    "Millpond Way",
+    "Orchard Crescent",
+    "Quarry Hill",
+    "Rosemary Lane",
+    "St Brannock's Road",
+    "Tanner's Yard",
+    "Willow Walk",
+];
+
+const STREETS_OF_FRANCE: &[&str] = &[
+    "rue des Tilleuls",
+    "rue du Moulin",
+    "avenue des Lilas",
+    "rue de la Fontaine",
+    "impasse des Cerisiers",
+    "boulevard du Parc",
+    "rue des Artisans",
+    "allée des Marronniers",
+    "rue du Vieux Port",
+    "place du Marché",
+    "chemin des Vignes",
+    "rue de l'Abbaye",
+];
+
+const STREETS_OF_AMERICA: &[&str] = &[
+    "Alder Street",
+    "Bayview Avenue",
+    "Cobble Court",
+    "Dunmore Place",
+    "East Linden Street",
+    "Foundry Street",
+    "Hollis Avenue",
+    "Ives Street",
+    "Kingfisher Lane",
+    "Maple Terrace",
+    "Northgate Road",
+    "Weaver Street",
+];
+
 /// A street with a number, a town, a region and a postal code.
 pub(super) fn address(country: Country, dice: &mut Dice) -> crate::record::Address {
     let number = dice.between(1, 148);
     let (line, city, region, postal_code, code) = match country {
         Country::Britain => {
-            let street = dice.word(&[
-                "Alderney Road",
-                "Belmont Terrace",
-                "Chalk Lane",
-                "Copper Street",
-                "Elmfield Avenue",
-                "Garnet Mews",
-                "Harbour Row",
-                "Juniper Close",
-                "Larkspur Gardens",
-                "Millpond Way",
-                "Orchard Crescent",
-                "Quarry Hill",
-                "Rosemary Lane",
-                "St Brannock's Road",
-                "Tanner's Yard",
-                "Willow Walk",
-            ]);
+            let street = dice.word(STREETS_OF_BRITAIN);
             let (city, area) = dice.weighted(
                 ("London", "NW"),
                 &[(150, ("London", "SE")), (150, ("Guildford", "GU")), (100, ("Watford", "WD"))],
@@ -175,40 +208,14 @@ pub(super) fn address(country: Country, dice: &mut Dice) -> crate::record::Addre
             )
         }
         Country::France => {
-            let street = dice.word(&[
-                "rue des Tilleuls",
-                "rue du Moulin",
-                "avenue des Lilas",
-                "rue de la Fontaine",
-                "impasse des Cerisiers",
-                "boulevard du Parc",
-                "rue des Artisans",
-                "allée des Marronniers",
-                "rue du Vieux Port",
-                "place du Marché",
-                "chemin des Vignes",
-                "rue de l'Abbaye",
-            ]);
+            let street = dice.word(STREETS_OF_FRANCE);
             let (city, code) = dice
                 .weighted(("Paris", 75_001), &[(150, ("Boulogne-Billancourt", 92_100)), (100, ("Vincennes", 94_300))]);
             let code = if code == 75_001 { code + dice.between(0, 19) } else { code };
             (format!("{number} {street}"), city, None, code.to_string(), "FR")
         }
         Country::America => {
-            let street = dice.word(&[
-                "Alder Street",
-                "Bayview Avenue",
-                "Cobble Court",
-                "Dunmore Place",
-                "East Linden Street",
-                "Foundry Street",
-                "Hollis Avenue",
-                "Ives Street",
-                "Kingfisher Lane",
-                "Maple Terrace",
-                "Northgate Road",
-                "Weaver Street",
-            ]);
+            let street = dice.word(STREETS_OF_AMERICA);
             let (city, zip) =
                 dice.weighted(("New York", 10_001), &[(250, ("Brooklyn", 11_201)), (100, ("Yonkers", 10_701))]);
             (format!("{number} {street}"), city, Some("NY"), (zip + dice.between(0, 8)).to_string(), "US")

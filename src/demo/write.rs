@@ -118,6 +118,9 @@ impl Fill {
             );
             client.batch_execute(&stage).await.map_err(plain)?;
         }
+        // Signing finds each staged session by it: without, an empty database is planned as if there were one.
+        let by_id = "CREATE UNIQUE INDEX ON stage_treatment_session (org_id, id)";
+        client.batch_execute(by_id).await.map_err(plain)?;
         while let Some(chunk) = self.next(&mut client).await? {
             let (first, after) = (chunk.first, chunk.after);
             let world = Arc::clone(&self.world);

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, Last, Mark, Writer, bytes_of};
 use super::failed;
-use super::verify::Log;
+use super::log::Log;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, SimpleQueryMessage};

@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, Mark};
 use super::copied::copy_rows;
 use super::failed;
-use super::verify::Log;
+use super::log::Log;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use serde::Serialize;

@@ -5,8 +5,11 @@ mod behind;
 mod catalogue;
 mod checkpoint;
 mod copied;
+mod digests;
 mod emptied;
 mod export;
+mod follow;
+mod log;
 mod verify;
 
 pub use behind::Behind;
@@ -15,7 +18,8 @@ pub use checkpoint::{Checkpoint, KeyRing, Mark, Seal, Writer, open_store, read_c
 pub(crate) use checkpoint::{public_key, sign};
 pub(crate) use copied::{copy_rows, rows_of};
 pub use export::{Evidence, write_evidence};
-pub use verify::{Broken, Findings, Log, Walk, verify_organisation};
+pub use log::{Broken, Log};
+pub use verify::{Findings, Walk, verify_organisation};
 
 use uuid::Uuid;
 

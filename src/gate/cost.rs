@@ -2,7 +2,7 @@
 //!
 //! A fragment is measured once and its measure is added wherever it is spread, so that the work is linear in the
 //! document however large the expansion: 811 bytes can stand for millions of fields. All sums saturate, and the
-//! recursion is as deep as `Limits::nesting` at most.
+//! recursion is as deep as `DocumentLimits::nesting` at most.
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -11,7 +11,7 @@ use async_graphql::{
     parser::types::{Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet},
 };
 
-use super::{Limits, Refusal};
+use super::{DocumentLimits, Refusal};
 
 /// A `totalCount` makes the database count every match, however few are shown.
 const TOTAL_COUNT: u64 = 10;
@@ -119,7 +119,9 @@ impl Measure {
             }
         };
         let under = match (rows.number, children.rows) {
-            (number, Some(page)) => page.saturating_mul(number.unwrap_or(Limits::PAGE)).saturating_add(children.rest),
+            (number, Some(page)) => {
+                page.saturating_mul(number.unwrap_or(DocumentLimits::PAGE)).saturating_add(children.rest)
+            }
             (number, None) => children.rest.saturating_mul(number.unwrap_or(1)),
         };
         let cost = own.saturating_add(under);
@@ -155,7 +157,7 @@ impl<'a> Measurer<'a> {
         document: &'a ExecutableDocument,
         operation: Option<&'a OperationDefinition>,
         variables: &'a Variables,
-        limits: &Limits,
+        limits: &DocumentLimits,
     ) -> Self {
         Self { document, operation, variables, nesting: limits.nesting, fragments: HashMap::new() }
     }
@@ -164,7 +166,7 @@ impl<'a> Measurer<'a> {
     ///
     /// # Errors
     /// `GRAPHQL_VALIDATION_FAILED` for an unknown fragment or a circle of them, `QUERY_TOO_LARGE` past the nesting
-    /// that this walk itself allows; the other limits are for `Limits::check`.
+    /// that this walk itself allows; the other limits are for `DocumentLimits::check`.
     pub fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Refusal> {
         let mut measure = self.set(&operation.selection_set.node, 1)?;
         let on_variables = operation.variable_definitions.iter().map(|variable| variable.node.directives.len());
@@ -243,7 +245,7 @@ impl<'a> Measurer<'a> {
         let mut rows = Rows::default();
         for (name, value) in &field.arguments {
             let bound = match name.node.as_str() {
-                "first" | "last" => Limits::LARGEST_PAGE,
+                "first" | "last" => DocumentLimits::LARGEST_PAGE,
                 "ids" => u64::MAX,
                 _ => continue,
             };

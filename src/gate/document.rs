@@ -15,7 +15,7 @@ use async_graphql::{
 use moka::sync::Cache;
 
 use super::{
-    Limits, Measure, Refusal, codes,
+    DocumentLimits, Measure, Refusal, codes,
     cost::{Measurer, short},
     scan::scan,
 };
@@ -44,7 +44,7 @@ struct Operation {
 /// The gate: lets documents through to the executor, and keeps them parsed.
 #[derive(Debug)]
 pub struct DocumentCache {
-    limits: Limits,
+    limits: DocumentLimits,
     input_types: HashSet<String>,
     kept: Cache<String, Arc<Document>>,
 }
@@ -54,7 +54,7 @@ impl DocumentCache {
     ///
     /// # Errors
     /// The text of the parser's complaint when `sdl` is not a schema.
-    pub fn new(limits: Limits, sdl: &str) -> Result<Self, String> {
+    pub fn new(limits: DocumentLimits, sdl: &str) -> Result<Self, String> {
         let kept = Cache::builder()
             .max_capacity(CACHE_BYTES)
             // The text twice: its strings are in the document once more.
@@ -235,7 +235,7 @@ impl Admitted {
         ""
     }
 
-    /// The price that was held to `Limits::cost`.
+    /// The price that was held to `DocumentLimits::cost`.
     pub fn cost(&self) -> u64 {
         self.cost
     }

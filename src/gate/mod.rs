@@ -36,7 +36,7 @@ pub mod codes {
 
 /// How much one request may ask for.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct DocumentLimits {
     /// Bytes of query text: 100 KiB. The introspection query has 2, the largest one a generated client sends about 20.
     pub document_bytes: usize,
     /// Lexical tokens of a document: 5,000. The introspection query has about 300.
@@ -72,7 +72,7 @@ pub struct Limits {
     pub cost: u64,
 }
 
-impl Limits {
+impl DocumentLimits {
     /// Rows a connection gives when not told how many.
     pub const PAGE: u64 = 20;
     /// The most rows a connection gives.
@@ -111,7 +111,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for DocumentLimits {
     fn default() -> Self {
         Self {
             document_bytes: 100 * 1024,

@@ -6,13 +6,13 @@
 
 use async_graphql::Pos;
 
-use super::{Limits, Refusal};
+use super::{DocumentLimits, Refusal};
 
 /// Counts the tokens of `text`, holding it to the limits on bytes, tokens, bracket depth and the length of a name.
 ///
 /// # Errors
 /// `QUERY_TOO_LARGE` past a limit, `GRAPHQL_PARSE_FAILED` for a string that does not end.
-pub fn scan(text: &str, limits: &Limits) -> Result<usize, Refusal> {
+pub fn scan(text: &str, limits: &DocumentLimits) -> Result<usize, Refusal> {
     if text.len() > limits.document_bytes {
         return Err(Refusal::too_large(
             "bytes of query text",
@@ -148,7 +148,7 @@ mod tests {
     use crate::gate::codes;
 
     fn outcome(text: &str) -> Result<usize, &'static str> {
-        scan(text, &Limits::default()).map_err(|refusal| refusal.code)
+        scan(text, &DocumentLimits::default()).map_err(|refusal| refusal.code)
     }
 
     #[test]
@@ -209,16 +209,16 @@ mod tests {
             "{ a(b: \"\"\"x\\\"\"\"",
             "{ a(b: \"\"\"\"",
         ] {
-            let refusal = scan(text, &Limits::default()).unwrap_err();
+            let refusal = scan(text, &DocumentLimits::default()).unwrap_err();
             assert_eq!((refusal.code, refusal.at), (codes::PARSE_FAILED, Some(Pos { line: 1, column: 8 })), "{text:?}");
         }
-        let refusal = scan("{\n  é\"", &Limits::default()).unwrap_err();
+        let refusal = scan("{\n  é\"", &DocumentLimits::default()).unwrap_err();
         assert_eq!(refusal.at, Some(Pos { line: 2, column: 4 }));
     }
 
     #[test]
     fn the_refusal_names_the_limit_and_what_to_do() {
-        let refusal = scan(&"a ".repeat(6000), &Limits::default()).unwrap_err();
+        let refusal = scan(&"a ".repeat(6000), &DocumentLimits::default()).unwrap_err();
         assert_eq!(
             refusal.message,
             "this document has more than the allowed 5000 tokens: ask for fewer fields in one document"

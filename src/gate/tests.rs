@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use async_graphql::{EmptySubscription, Object, Schema, Variables, parser::types::OperationType};
 
-use super::{Admitted, DocumentCache, Limits, Refusal, codes};
+use super::{Admitted, DocumentCache, DocumentLimits, Refusal, codes};
 
 const SDL: &str = "type Query { a: Int } input Filter { n: Int } enum Status { ON } scalar Date";
 
 fn gate() -> DocumentCache {
-    DocumentCache::new(Limits::default(), SDL).expect("a schema")
+    DocumentCache::new(DocumentLimits::default(), SDL).expect("a schema")
 }
 
 fn variables(json: &str) -> Variables {
@@ -322,7 +322,7 @@ impl Mutation {
 #[tokio::test]
 async fn the_executor_runs_what_was_admitted() {
     let schema = Schema::new(Query, Mutation, EmptySubscription);
-    let gate = DocumentCache::new(Limits::default(), &schema.sdl()).expect("a schema");
+    let gate = DocumentCache::new(DocumentLimits::default(), &schema.sdl()).expect("a schema");
     let text = "query A($a: Int!, $skip: Boolean = false) { add(a: $a) b: add(a: 1, b: 2) @skip(if: $skip) } mutation B { signedIn }";
     // The engine removes skipped fields from its copy; the kept document must not lose them.
     for (json, expected) in

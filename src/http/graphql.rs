@@ -10,7 +10,7 @@ use crate::access::{Caller, SignInMark};
 use crate::config::Introspection;
 use crate::error::{Error, NotSignedIn};
 use crate::gate::{Admitted, Refusal};
-use crate::operation::{Operation, Refusal as Refused, RequestFacts, batches};
+use crate::operation::{Operation, RefusedAt, RequestFacts, batches};
 use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -98,39 +98,8 @@ async fn run(
     (id, address): (&str, String),
     standing: &mut Option<Standing>,
 ) -> Result<HttpResponse, RequestRefusal> {
-    let bearer = request::bearer_token(http.headers())?.map(str::to_owned);
-    // With both, the header counts: a cookie comes by itself, a header is sent on purpose.
-    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.home) };
-    let by_cookie = matches!(&cookie, Ok(Some(_)));
-    let (token, why_none) = match cookie {
-        Ok(token) => (bearer.or(token), SIGN_IN_FIRST),
-        Err(why) => (None, why),
-    };
-    let facts = RequestFacts {
-        id: id.to_owned(),
-        address,
-        token,
-        by_cookie,
-        foreign: !app.home.takes(http),
-        client: request::client(http.headers()),
-        enrolling: false,
-        changes: false,
-        background: request::background(http.headers())?,
-        idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
-        reason: request::access_reason(http.headers())?,
-        name: String::new(),
-        cost: 0,
-    };
-    // All of a batch is judged before any of it runs.
-    let mut admitted = Vec::with_capacity(call.requests.len());
-    for one in &call.requests {
-        let outcome =
-            document(app, one).and_then(|text| app.gate.admit(text, one.operation_name.as_deref(), &one.variables));
-        if let Ok(admitted) = &outcome {
-            call.permits(admitted.kind())?;
-        }
-        admitted.push(outcome);
-    }
+    let (facts, why_none) = facts_of(http, app, id, address)?;
+    let admitted = judge(app, &call)?;
     let more = u64::try_from(admitted.len()).unwrap_or(u64::MAX).saturating_sub(1);
     if more > 0
         && let Some(charge) = app.rates.charge(Payer::Address(&facts.address), more).await
@@ -178,6 +147,55 @@ async fn run(
             response::batch(answers, call.media, id)
         }
     })
+}
+
+/// What is known of a request before anything runs; and why it is nobody's, where it is.
+fn facts_of(
+    http: &HttpRequest,
+    app: &App,
+    id: &str,
+    address: String,
+) -> Result<(RequestFacts, (NotSignedIn, &'static str)), RequestRefusal> {
+    let bearer = request::bearer_token(http.headers())?.map(str::to_owned);
+    // With both, the header counts: a cookie comes by itself, a header is sent on purpose.
+    let cookie = if bearer.is_some() { Ok(None) } else { request::cookie_token(http, &app.home) };
+    let by_cookie = matches!(&cookie, Ok(Some(_)));
+    let (token, why_none) = match cookie {
+        Ok(token) => (bearer.or(token), SIGN_IN_FIRST),
+        Err(why) => (None, why),
+    };
+    Ok((
+        RequestFacts {
+            id: id.to_owned(),
+            address,
+            token,
+            by_cookie,
+            foreign: !app.home.takes(http),
+            client: request::client(http.headers()),
+            enrolling: false,
+            changes: false,
+            background: request::background(http.headers())?,
+            idempotency_key: request::idempotency_key(http.headers())?.map(str::to_owned),
+            reason: request::access_reason(http.headers())?,
+            name: String::new(),
+            cost: 0,
+        },
+        why_none,
+    ))
+}
+
+/// What the gate says of each request. All of a batch is judged before any of it runs.
+fn judge(app: &App, call: &GraphqlCall) -> Result<Vec<Result<Admitted, Refusal>>, RequestRefusal> {
+    let mut admitted = Vec::with_capacity(call.requests.len());
+    for one in &call.requests {
+        let outcome =
+            document(app, one).and_then(|text| app.gate.admit(text, one.operation_name.as_deref(), &one.variables));
+        if let Ok(admitted) = &outcome {
+            call.permits(admitted.kind())?;
+        }
+        admitted.push(outcome);
+    }
+    Ok(admitted)
 }
 
 /// The text of a request: its own, or that of the persisted document it names.
@@ -297,8 +315,8 @@ async fn carry_through(
     admitted: Admitted,
 ) -> Response {
     if let Err(error) = may_begin(app, operation, &admitted).await {
-        let refused: &[Refused] =
-            if matches!(error, Error::Forbidden(_) | Error::SecondFactorMissing) { &[Refused::Last] } else { &[] };
+        let refused: &[RefusedAt] =
+            if matches!(error, Error::Forbidden(_) | Error::SecondFactorMissing) { &[RefusedAt::Last] } else { &[] };
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
     let request = admitted.request(one.variables).data(Arc::clone(operation)).data(batches(Arc::clone(operation)));
@@ -335,11 +353,11 @@ async fn may_begin(app: &App, operation: &Operation, admitted: &Admitted) -> cra
 
 /// What was refused in an operation. The errors of fields are in the order in which they came about; the one that took the
 /// whole answer with it came last and stands first.
-fn refusals(response: &Response) -> Vec<Refused> {
+fn refusals(response: &Response) -> Vec<RefusedAt> {
     let ended = usize::from(response.data == Value::Null);
     let errors = response.errors.iter().enumerate();
     let refused = errors.filter(|(_, error)| matches!(code_of(error), Some("FORBIDDEN" | "REASON_REQUIRED")));
-    refused.map(|(place, _)| place.checked_sub(ended).map_or(Refused::Last, Refused::Field)).collect()
+    refused.map(|(place, _)| place.checked_sub(ended).map_or(RefusedAt::Last, RefusedAt::Field)).collect()
 }
 
 fn code_of(error: &ServerError) -> Option<&str> {

@@ -65,6 +65,41 @@ fn owner_of<R: Record>(action: Action, record: &R) -> Option<Uuid> {
     record.patient_id().filter(|_| bound)
 }
 
+/// The beginning of the statement: the patient held in place, if an entry must find its chart open; and the head with the
+/// next number and the hash that chains this digest.
+fn head_moved_on(org: Uuid, owner: Option<Uuid>, digest: &[u8]) -> Sql<st::BigInt> {
+    let mut start = Sql::<st::BigInt>::new("WITH ");
+    if let Some(patient) = owner {
+        start
+            .push("owner AS MATERIALIZED (SELECT id FROM patient WHERE org_id = ")
+            .push_bind(org)
+            .push(" AND id = ")
+            .push_bind(patient)
+            .push(" AND status <> 'merged' FOR KEY SHARE SKIP LOCKED), ");
+    }
+    start
+        .push("head AS (UPDATE ledger_head SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || ")
+        .push_bind(digest.to_vec())
+        .push(") WHERE org_id = ")
+        .push_bind(org);
+    if owner.is_some() {
+        start.push(" AND EXISTS (SELECT FROM owner)");
+    }
+    start
+}
+
+/// Why no entry was appended: an open chart was not found, or there is no head.
+fn not_appended(owner: Option<Uuid>) -> Error {
+    match owner {
+        Some(_) => Error::Conflict {
+            message: "this patient's records were moved to another chart or erased just now: read the record again"
+                .to_owned(),
+            current_version: None,
+        },
+        None => Error::Internal("the organisation has no ledger".to_owned()),
+    }
+}
+
 /// Appends what was done to a record, with its content after it. One statement: it takes the next number, chains the
 /// hash and inserts, so the organisation's head is locked only until this transaction ends. Append last.
 ///
@@ -92,24 +127,7 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .digest()
     .to_vec();
     let owner = owner_of(action, record);
-    let mut start = Sql::<st::BigInt>::new("WITH ");
-    if let Some(patient) = owner {
-        start
-            .push("owner AS MATERIALIZED (SELECT id FROM patient WHERE org_id = ")
-            .push_bind(org)
-            .push(" AND id = ")
-            .push_bind(patient)
-            .push(" AND status <> 'merged' FOR KEY SHARE SKIP LOCKED), ");
-    }
-    start
-        .push("head AS (UPDATE ledger_head SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || ")
-        .push_bind(digest.clone())
-        .push(") WHERE org_id = ")
-        .push_bind(org);
-    if owner.is_some() {
-        start.push(" AND EXISTS (SELECT FROM owner)");
-    }
-    let statement = start.text(
+    let statement = head_moved_on(org, owner, &digest).text(
         " RETURNING seq, hash) INSERT INTO ledger (org_id, seq, at, actor_id, request_id, action, record_kind, record_id, \
          patient_id, version, content, salt, digest, hash) SELECT ",
     )
@@ -138,14 +156,7 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .bind(digest)
     .text(", head.hash FROM head RETURNING seq");
     let seq: Vec<i64> = statement.load(scope.ledger()?.connection).await?;
-    let seq = *seq.as_slice().first().ok_or_else(|| match owner {
-        Some(_) => Error::Conflict {
-            message: "this patient's records were moved to another chart or erased just now: read the record again"
-                .to_owned(),
-            current_version: None,
-        },
-        None => Error::Internal("the organisation has no ledger".to_owned()),
-    })?;
+    let seq = *seq.as_slice().first().ok_or_else(|| not_appended(owner))?;
     scope.recorded(seq);
     Ok(())
 }

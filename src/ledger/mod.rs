@@ -2,7 +2,7 @@
 //! log, has one for every look at a patient, every sign-in and every refusal.
 
 mod absent;
-mod access_log;
+mod access_entry;
 mod chain;
 mod entry;
 mod history;
@@ -10,7 +10,7 @@ mod moment;
 mod retry;
 
 pub use absent::{absent, all_in_sight, in_sight_at, restricted};
-pub use access_log::{AccessEvent, AccessLog, CONNECTIONS as ACCESS_LOG_CONNECTIONS, Event, UnderWay};
+pub use access_entry::{AccessEvent, AccessLog, CONNECTIONS as ACCESS_LOG_CONNECTIONS, Event, UnderWay};
 pub(crate) use chain::{Sealed, first_hash, hash_fields, next_hash};
 pub use entry::{Record, append, content_hash, open_organisation};
 pub(crate) use history::kind_named_by;

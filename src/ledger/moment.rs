@@ -185,23 +185,14 @@ fn bytea(bytes: &[u8]) -> String {
     format!("\\x{}", hex::text(bytes))
 }
 
-/// Appends what was done to many records, in two statements: the head is locked and read, and moved on with the rows.
-/// Answers with the number of the first.
-pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
-    let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
-    let request_id = scope.request_id().to_owned();
-    let head: Vec<(i64, Vec<u8>)> =
-        Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM ledger_head WHERE org_id = ")
-            .bind(org)
-            .text(" FOR UPDATE")
-            .load(scope.ledger()?.connection)
-            .await?;
-    let head = head.into_iter().next();
-    let (mut seq, mut hash) = head.ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
-    let first = seq + 1;
-    if entries.is_empty() {
-        return Ok(first);
-    }
+/// The rows of many entries after a head, each chained to the one before it, and the head that they leave.
+fn chained(
+    (mut seq, mut hash): (i64, Vec<u8>),
+    (org, actor, at): (Uuid, Option<Uuid>, DateTime<Utc>),
+    request_id: &str,
+    action: Action,
+    entries: Vec<NewEntry>,
+) -> (Vec<NewRow>, (i64, Vec<u8>)) {
     let mut rows = Vec::with_capacity(entries.len());
     for NewEntry { kind, record, patient, version, content } in entries {
         let salt: [u8; 16] = rand::random();
@@ -209,7 +200,7 @@ pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry
             org,
             at,
             actor,
-            request_id: &request_id,
+            request_id,
             action: action.as_str(),
             record_kind: kind.as_str(),
             record_id: record,
@@ -233,6 +224,27 @@ pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry
             hash: bytea(&hash),
         });
     }
+    (rows, (seq, hash))
+}
+
+/// Appends what was done to many records, in two statements: the head is locked and read, and moved on with the rows.
+/// Answers with the number of the first.
+pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
+    let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
+    let request_id = scope.request_id().to_owned();
+    let head: Vec<(i64, Vec<u8>)> =
+        Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM ledger_head WHERE org_id = ")
+            .bind(org)
+            .text(" FOR UPDATE")
+            .load(scope.ledger()?.connection)
+            .await?;
+    let head = head.into_iter().next();
+    let (seq, hash) = head.ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
+    let first = seq + 1;
+    if entries.is_empty() {
+        return Ok(first);
+    }
+    let (rows, (seq, hash)) = chained((seq, hash), (org, actor, at), &request_id, action, entries);
     Sql::<()>::new("WITH head AS (UPDATE ledger_head SET seq = ")
         .bind(seq)
         .text(", hash = ")

@@ -3,21 +3,23 @@
 mod batch;
 mod cursors;
 mod input;
+mod mutate;
+mod seen;
 mod service;
 mod standing;
 
 pub use batch::{Batch, Batches, batches};
 pub use cursors::{CursorOf, Cursors};
 pub use input::{Inputs, patched};
+pub use mutate::transaction;
+pub use seen::{RefusedAt, reason_of};
 pub use service::Service;
 
-use crate::access::refusal::{self, RefusedTry, Tried};
 use crate::access::{Caller, Emergency, Scope, SignInMark, Viewer};
 use crate::error::{Error, Result};
-use crate::ledger::{self, AccessEvent, Claim, Event, Record, Retry, UnderWay};
+use crate::ledger::{Event, UnderWay};
 use crate::objects::Holder;
 use crate::vocabulary::RecordKind;
-use futures::future::BoxFuture;
 use standing::Standing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,7 +69,7 @@ const RECORDS_A_POINT: u64 = 20;
 pub struct Operation {
     service: Arc<Service>,
     facts: RequestFacts,
-    pass: Mutex<Pass>,
+    token: Mutex<CallerToken>,
     reader: Mutex<Option<Scope>>,
     shown: std::sync::Mutex<Vec<Shown>>,
     changes: std::sync::Mutex<Vec<usize>>,
@@ -79,7 +81,7 @@ pub struct Operation {
 
 /// The token of an operation: the request's, or that of a sign-in that was made or given a new token in it.
 #[derive(Debug, Clone, Default)]
-pub struct Pass {
+pub struct CallerToken {
     /// It.
     pub token: Option<String>,
     /// Whether it is the cookie's.
@@ -98,38 +100,18 @@ struct Shown {
     looked: bool,
 }
 
-/// That something was refused, and when: fields of a mutation run one after the other, and a sign-in among them makes
-/// another viewer of those that follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// A field, with the index of its error, from 0.
-    Field(usize),
-    /// The error that ended the operation, or one about it as a whole.
-    Last,
-}
-
 /// The open reading scope, for as long as it is held.
 pub type Reader<'a> = MappedMutexGuard<'a, Scope>;
-
-/// The work of a mutation: it gets the open transaction and gives the record it made or changed.
-pub type Work<'w, R> = Box<dyn for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, Result<R>> + Send + 'w>;
-
-/// The work of a mutation, from a closure.
-pub fn transaction<'w, R>(
-    work: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, Result<R>> + Send + 'w,
-) -> Work<'w, R> {
-    Box::new(work)
-}
 
 impl Operation {
     /// Starts one. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
-        let pass = Mutex::new(Pass { token: facts.token.clone(), by_cookie: facts.by_cookie });
+        let token = Mutex::new(CallerToken { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
         let standing = Standing::default();
-        Self { service, facts, pass, reader, shown, changes, key_refused, records, standing, _under_way }
+        Self { service, facts, token, reader, shown, changes, key_refused, records, standing, _under_way }
     }
 
     /// The service.
@@ -190,33 +172,27 @@ impl Operation {
         }
     }
 
-    /// Notes that the viewer learns of one more patient, whose record is not itself in the answer: what tells that a list
-    /// goes on tells of the next one in it.
-    pub fn show(&self, patient: Uuid) {
-        self.note_seen(BTreeSet::from([patient]), BTreeSet::new());
-    }
-
     async fn open(&self, writable: bool) -> Result<Scope> {
-        let pass = self.pass().await;
-        let opened = self.service.doorkeeper.open_scope(self.caller(&pass), writable).await;
-        if let (Err(Error::Unauthenticated(..)), Some(token)) = (&opened, &pass.token) {
+        let token = self.token().await;
+        let opened = self.service.doorkeeper.open_scope(self.caller(&token), writable).await;
+        if let (Err(Error::Unauthenticated(..)), Some(refused)) = (&opened, &token.token) {
             self.forget_sign_in();
-            self.service.doorkeeper.forget_payer(self.caller(&pass));
-            self.log_refused_key(token).await?;
+            self.service.doorkeeper.forget_payer(self.caller(&token));
+            self.log_refused_key(refused).await?;
         }
         opened
     }
 
     /// The token: the request's, or that of a sign-in in this very operation.
-    pub async fn pass(&self) -> Pass {
-        self.pass.lock().await.clone()
+    pub async fn token(&self) -> CallerToken {
+        self.token.lock().await.clone()
     }
 
     /// Who sends the request.
-    pub fn caller<'a>(&'a self, pass: &'a Pass) -> Caller<'a> {
+    pub fn caller<'a>(&'a self, token: &'a CallerToken) -> Caller<'a> {
         Caller {
-            token: pass.token.as_deref(),
-            by_cookie: pass.by_cookie,
+            token: token.token.as_deref(),
+            by_cookie: token.by_cookie,
             enrolling: self.facts.enrolling,
             changes: self.facts.changes,
             background: self.facts.background,
@@ -243,7 +219,7 @@ impl Operation {
             changes.push(errors);
         }
         self.standing.changes();
-        *self.pass.lock().await = Pass { token: Some(token), by_cookie };
+        *self.token.lock().await = CallerToken { token: Some(token), by_cookie };
     }
 
     /// FORBIDDEN for clinical records that the viewer reads by emergency access alone, unless they are this patient's and it
@@ -262,89 +238,11 @@ impl Operation {
         self.standing.signed_in(None);
     }
 
-    fn note_viewer(&self, scope: &Scope) {
-        self.standing.asks(scope.org(), scope.emergency_only());
-        let turn = self.changes.lock().map_or(0, |changes| changes.len());
-        if let Ok(mut shown) = self.shown.lock() {
-            let viewer = (scope.org(), scope.viewer().actor());
-            // The one whose turn it is comes last.
-            match shown.iter().position(|shown| shown.viewer == viewer) {
-                Some(place) => {
-                    let current = shown.remove(place);
-                    shown.push(current);
-                }
-                None => shown.push(Shown {
-                    viewer,
-                    turns: BTreeSet::new(),
-                    patients: BTreeSet::new(),
-                    refused: BTreeSet::new(),
-                    emergencies: Vec::new(),
-                    looked: false,
-                }),
-            }
-            let Some(shown) = shown.last_mut() else { return };
-            shown.turns.insert(turn);
-            let known = shown.emergencies.clone();
-            shown.emergencies.extend(scope.emergencies().iter().filter(|it| !known.contains(it)).cloned());
-            shown.looked |= scope.looked();
-        }
-    }
-
-    fn note_seen(&self, patients: BTreeSet<Uuid>, refused: BTreeSet<Uuid>) {
-        if let Ok(mut shown) = self.shown.lock()
-            && let Some(shown) = shown.last_mut()
-        {
-            shown.patients.extend(patients);
-            shown.refused.extend(refused);
-        }
-    }
-
     /// To whom a link to bytes is given: to this sign-in, with the reason that it stated.
     pub fn holder(&self, viewer: &Viewer) -> Result<Holder> {
         let staff = viewer.author()?;
         let sign_in = viewer.sign_in.ok_or_else(|| Error::Internal("a link for nobody's sign-in".to_owned()))?;
         Ok(Holder { org: viewer.org, staff, sign_in: sign_in.id, reasoned: self.facts.reason.is_some() })
-    }
-
-    /// Runs a mutation in one transaction: whole, with its ledger entry, or not at all. With a retry's mark, the same
-    /// request again gives the record as the first try left it, to who may still do and see that. What gives data or a secret
-    /// away comes without a mark: each try is done anew and noted anew.
-    pub async fn mutate<R: Record>(&self, retry: Option<Retry>, work: Work<'_, R>) -> Result<R> {
-        // What is read after this mutation must see it: the picture of before is closed.
-        self.close_reader().await;
-        let mut scope = self.open(true).await?;
-        self.standing.signed_in(scope.viewer().sign_in);
-        self.note_viewer(&scope);
-        match Self::claim_and_work(&mut scope, retry, work).await {
-            Ok(record) => {
-                self.note_viewer(&scope);
-                let refused = scope.take_refused();
-                let seen = scope.commit().await?;
-                self.note_seen(seen, refused);
-                Ok(record)
-            }
-            Err(error) => {
-                // Nothing was changed; what was read may be in the error, and whom it was refused is known all the same.
-                let seen = if error.tells_of_records() { scope.take_seen() } else { BTreeSet::new() };
-                self.note_seen(seen, scope.take_refused());
-                scope.rollback().await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn claim_and_work<R: Record>(scope: &mut Scope, retry: Option<Retry>, work: Work<'_, R>) -> Result<R> {
-        let Some(retry) = retry else {
-            return work(scope).await;
-        };
-        match ledger::claim(scope, &retry).await? {
-            Claim::Done(first) => ledger::replay(scope, first).await,
-            Claim::New => {
-                let record = work(scope).await?;
-                ledger::settle(scope, &retry).await?;
-                Ok(record)
-            }
-        }
     }
 
     /// Closes the picture: its connection is free for others, and what is read from here on is what is there now.
@@ -357,100 +255,6 @@ impl Operation {
             }
         }
     }
-
-    /// Ends the operation: the picture is closed, and whose data was shown, and that something was refused, is in the access
-    /// log before anything is sent: a row for each viewer who saw something, and one for each who was refused something.
-    /// An error here means nothing may be sent.
-    pub async fn finish(&self, refusals: &[Refusal]) -> Result<()> {
-        if let Some(scope) = self.reader.lock().await.as_mut() {
-            self.note_viewer(scope);
-            self.note_seen(scope.take_seen(), scope.take_refused());
-        }
-        let refused = self.refused_turns(refusals);
-        let shown = match self.shown.lock() {
-            Ok(mut shown) => std::mem::take(&mut *shown),
-            Err(_) => return Err(Error::Internal("the list of shown patients is lost".to_owned())),
-        };
-        let log = async {
-            let mut rows = Vec::new();
-            for Shown { viewer, turns, patients, refused: closed, emergencies, looked } in shown {
-                if !patients.is_empty() || looked {
-                    rows.push((viewer, Event::Read, patients, emergencies.clone()));
-                }
-                if !closed.is_empty() || !turns.is_disjoint(&refused) {
-                    rows.push((viewer, Event::Refused, closed, emergencies));
-                }
-            }
-            // At once: they share a write. In their order: they are queued one after the other.
-            let writes = rows.into_iter().map(|((org, actor), event, patients, emergencies)| {
-                let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
-                self.write_down(org, actor, event, patients.into_iter().collect(), reason)
-            });
-            futures::future::try_join_all(writes).await.map(|_| ())
-        };
-        let ((), logged) = futures::join!(self.close_reader(), log);
-        logged
-    }
-
-    /// In whose turns something was refused: sign-ins before the error, of those that were made in the operation.
-    fn refused_turns(&self, refusals: &[Refusal]) -> BTreeSet<usize> {
-        let changes = self.changes.lock().map(|changes| changes.clone()).unwrap_or_default();
-        let turn = |refusal: &Refusal| match refusal {
-            Refusal::Field(place) => changes.iter().filter(|errors| *errors <= place).count(),
-            Refusal::Last => changes.len(),
-        };
-        refusals.iter().map(turn).collect()
-    }
-
-    /// Writes a refused try to sign in down; the access logs have it a little later (`access::refusal`).
-    pub async fn note_refused(&self, tried: Tried) -> Result<()> {
-        let refusal = RefusedTry {
-            tried,
-            request_id: self.facts.id.clone(),
-            operation: self.facts.name.clone(),
-            from_address: self.facts.address.clone(),
-        };
-        refusal::note(self.service.doorkeeper.pool(), refusal).await?;
-        self.service.refused.notify_one();
-        Ok(())
-    }
-
-    /// Writes to the access log.
-    pub async fn log(&self, org: Uuid, actor: Option<Uuid>, event: Event, patients: Vec<Uuid>) -> Result<()> {
-        self.write_down(org, actor, event, patients, self.facts.reason.clone()).await
-    }
-
-    async fn write_down(
-        &self,
-        org: Uuid,
-        actor: Option<Uuid>,
-        event: Event,
-        patients: Vec<Uuid>,
-        reason: Option<String>,
-    ) -> Result<()> {
-        self.service
-            .access_log
-            .write(AccessEvent {
-                org,
-                actor,
-                request_id: self.facts.id.clone(),
-                event,
-                operation: self.facts.name.clone(),
-                from_address: self.facts.address.clone(),
-                reason,
-                patients,
-            })
-            .await
-    }
-}
-
-/// Why these patients were looked at, for the access log: the emergency access that was open to one of them, and what was
-/// stated.
-pub fn reason_of(patients: &BTreeSet<Uuid>, emergencies: &[Emergency], stated: Option<&str>) -> Option<String> {
-    let open = emergencies.iter().filter(|it| patients.contains(&it.patient));
-    let mut reasons: Vec<String> = open.map(|it| format!("emergency: {}", it.reason)).collect();
-    reasons.extend(stated.map(str::to_owned));
-    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// The operation of a resolver.

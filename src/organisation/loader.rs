@@ -2,7 +2,7 @@
 
 use super::filter::{PlaceFilter, PlaceOrder};
 use super::{Location, Organisation, Staff, store};
-use crate::access::sessions::{self, SignInEntry};
+use crate::access::sign_in::{self, SignInEntry};
 use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
 use crate::page::Columns;
@@ -104,7 +104,7 @@ impl Loader<SecondFactorOf> for Batch {
 
     async fn load(&self, keys: &[SecondFactorOf]) -> Result<HashMap<SecondFactorOf, bool>, SharedError> {
         let staff: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = sessions::with_second_factor(&mut *self.0.reader().await?, &staff).await?;
+        let found = sign_in::with_second_factor(&mut *self.0.reader().await?, &staff).await?;
         Ok(found.into_iter().map(|staff| (SecondFactorOf(staff), true)).collect())
     }
 }

@@ -10,9 +10,12 @@ fn of_fields<'f, T: Stored>(fields: impl Iterator<Item = &'f str>) -> Columns {
         if ALWAYS_LIGHT.contains(&field) {
             continue;
         }
-        if let Some(place) = T::ASKED.iter().position(|(name, _)| is_named(field, name)) {
+        let mut known = T::ALWAYS.iter().chain(T::LIGHT).any(|name| is_named(field, name));
+        for (place, _) in T::ASKED.iter().enumerate().filter(|(_, (name, _))| is_named(field, name)) {
             bits |= 1 << place;
-        } else if !T::ALWAYS.iter().chain(T::LIGHT).any(|name| is_named(field, name)) {
+            known = true;
+        }
+        if !known {
             return Columns::all();
         }
     }

@@ -12,7 +12,7 @@ use crate::config::{Introspection, ServeSettings};
 use crate::db::{Database, Pool, PoolSettings};
 use crate::equip;
 use crate::evidence;
-use crate::gate::{DocumentCache, Limits};
+use crate::gate::{DocumentCache, DocumentLimits};
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
 use crate::mail::Mailer;
@@ -255,7 +255,7 @@ fn listen(
 
 /// The gate, and the documents of a file, each checked. The error is one line: the first complaint.
 pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCache, Persisted), String> {
-    let limits = Limits { cost: max_cost, ..Limits::default() };
+    let limits = DocumentLimits { cost: max_cost, ..DocumentLimits::default() };
     let gate = DocumentCache::new(limits, &api::schema().sdl())?;
     let Some(file) = file else { return Ok((gate, Persisted::default())) };
     let persisted = Persisted::read(file, &gate).await.map_err(|complaints| {

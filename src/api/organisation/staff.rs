@@ -1,6 +1,6 @@
 //! Staff in the API, and their sign-ins.
 
-use crate::access::sessions::SignInEntry;
+use crate::access::sign_in::SignInEntry;
 use crate::api::history::history;
 use crate::ids;
 use crate::ledger::RecordVersion;

@@ -1,43 +1,47 @@
 use super::*;
-use crate::catalogue::MakerRecall;
+use crate::catalogue::Device;
+use crate::consultation::Candidacy;
+use crate::health::{HealthEntry, HealthEntryKind};
 use crate::ids;
-use crate::protocol::defaults;
+use crate::protocol::{Rules, defaults};
 use crate::record::Stamp;
 use crate::scalars;
-use crate::session::Override;
-use chrono::{TimeDelta, TimeZone};
+use crate::session::{CheckRule, SessionStatus};
+use crate::vocabulary::{BodyArea, FitzpatrickType, Modality, Side};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 fn rules() -> Rules {
     defaults::defaults().expect("defaults").remove(0).rules
 }
 
-fn day(month: u32, day: u32) -> NaiveDate {
+pub(super) fn day(month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, month, day).expect("a day")
 }
 
-fn noon(day: NaiveDate) -> DateTime<Utc> {
+pub(super) fn noon(day: NaiveDate) -> DateTime<Utc> {
     Utc.from_utc_datetime(&day.and_hms_opt(12, 0, 0).expect("noon"))
 }
 
 /// Facts that nothing speaks against, on 15 June.
 #[derive(Clone)]
-struct Case {
-    rules: Rules,
-    areas: Vec<AreaFact>,
-    device: Option<Device>,
-    lots: Vec<LotFact>,
-    cream: Option<CreamFact>,
-    skin_type: Option<FitzpatrickType>,
-    health: Vec<HealthEntry>,
-    sessions: Vec<EarlierSession>,
-    consent: ConsentFact,
-    consultation: Option<ConsultationFact>,
-    modality: Modality,
+pub(super) struct Case {
+    pub(super) rules: Rules,
+    pub(super) areas: Vec<AreaFact>,
+    pub(super) device: Option<Device>,
+    pub(super) lots: Vec<LotFact>,
+    pub(super) cream: Option<CreamFact>,
+    pub(super) skin_type: Option<FitzpatrickType>,
+    pub(super) health: Vec<HealthEntry>,
+    pub(super) sessions: Vec<EarlierSession>,
+    pub(super) consent: ConsentFact,
+    pub(super) consultation: Option<ConsultationFact>,
+    pub(super) modality: Modality,
 }
 
 impl Case {
-    fn fine() -> Self {
+    pub(super) fn fine() -> Self {
         Self {
             rules: rules(),
             areas: vec![AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(15, 1)) }],
@@ -58,7 +62,7 @@ impl Case {
         }
     }
 
-    fn checks(&self) -> Vec<KeptCheck> {
+    pub(super) fn checks(&self) -> Vec<KeptCheck> {
         checks(&Facts {
             rules: &self.rules,
             protocol_version: Uuid::from_u128(1),
@@ -80,14 +84,14 @@ impl Case {
     }
 
     /// The rules that do not pass, each with its strictest answer.
-    fn against(&self) -> Vec<(CheckRule, CheckVerdict)> {
+    pub(super) fn against(&self) -> Vec<(CheckRule, CheckVerdict)> {
         let mut found: Vec<_> = self.checks().into_iter().map(|it| (it.rule, it.verdict)).collect();
         found.retain(|it| it.1 != CheckVerdict::Pass);
         found
     }
 }
 
-fn session(on: NaiveDate, area: BodyArea, side: Side) -> EarlierSession {
+pub(super) fn session(on: NaiveDate, area: BodyArea, side: Side) -> EarlierSession {
     EarlierSession {
         id: ids::new_id(),
         started_at: noon(on),
@@ -98,7 +102,7 @@ fn session(on: NaiveDate, area: BodyArea, side: Side) -> EarlierSession {
     }
 }
 
-fn entry(code: &str) -> HealthEntry {
+pub(super) fn entry(code: &str) -> HealthEntry {
     HealthEntry {
         id: ids::new_id(),
         patient_id: ids::new_id(),
@@ -126,53 +130,7 @@ fn where_nothing_speaks_against_it_every_rule_passes_once() {
     assert!(CheckRule::ALL.iter().all(|rule| rules.contains(rule)));
 }
 
-#[test]
-fn the_interval_counts_days_of_the_same_skin() {
-    use CheckRule::Interval;
-    let warns = vec![(Interval, CheckVerdict::Warn)];
-    let table: Vec<(&str, EarlierSession, Vec<_>)> = vec![
-        ("20 days", session(day(5, 26), BodyArea::Cheek, Side::Left), warns.clone()),
-        ("21 days", session(day(5, 25), BodyArea::Cheek, Side::Left), vec![]),
-        ("the same day", session(day(6, 15), BodyArea::Cheek, Side::Left), warns.clone()),
-        ("both sides", session(day(6, 10), BodyArea::Cheek, Side::Bilateral), warns.clone()),
-        ("the other side", session(day(6, 10), BodyArea::Cheek, Side::Right), vec![]),
-        ("another area", session(day(6, 10), BodyArea::Nose, Side::Left), vec![]),
-        (
-            "not done",
-            EarlierSession { status: SessionStatus::NotDone, ..session(day(6, 10), BodyArea::Cheek, Side::Left) },
-            vec![],
-        ),
-        (
-            "stopped half-way",
-            EarlierSession { status: SessionStatus::Stopped, ..session(day(6, 10), BodyArea::Cheek, Side::Left) },
-            warns.clone(),
-        ),
-        (
-            "light",
-            EarlierSession { modality: Modality::LedLightTherapy, ..session(day(6, 10), BodyArea::Cheek, Side::Left) },
-            vec![],
-        ),
-        (
-            "needles with radiofrequency",
-            EarlierSession { modality: Modality::RfMicroneedling, ..session(day(6, 10), BodyArea::Cheek, Side::Left) },
-            warns,
-        ),
-        ("afterwards", session(day(6, 16), BodyArea::Cheek, Side::Left), vec![]),
-    ];
-    for (name, earlier, expected) in table {
-        let id = earlier.id;
-        let case = Case { sessions: vec![earlier], ..Case::fine() };
-        assert_eq!(case.against(), expected, "{name}");
-        for check in case.checks().iter().filter(|it| it.verdict != CheckVerdict::Pass) {
-            assert_eq!((check.record_kind, check.record_id), (Some(RecordKind::TreatmentSession), Some(id)), "{name}");
-        }
-    }
-    let mut strict = Case { sessions: vec![session(day(6, 1), BodyArea::Cheek, Side::Left)], ..Case::fine() };
-    strict.rules.blocks.interval = true;
-    assert_eq!(strict.against(), [(Interval, CheckVerdict::Block)]);
-}
-
-fn pen(most: i64) -> Device {
+pub(super) fn pen(most: i64) -> Device {
     Device {
         id: ids::new_id(),
         model: "Pen".to_owned(),
@@ -188,212 +146,6 @@ fn pen(most: i64) -> Device {
         note: None,
         stamp: Stamp::new(None, ids::now()),
     }
-}
-
-#[test]
-fn depth_is_held_to_the_device_and_to_the_protocol() {
-    use CheckVerdict::{Block, Warn};
-    // (depth in hundredths, the device's deepest, what comes of it); the protocol's limit on the cheek is 1.5 mm.
-    let table: [(i64, Option<i64>, &[CheckVerdict]); 6] = [
-        (150, None, &[]),
-        (151, None, &[Warn]),
-        (150, Some(150), &[]),
-        (150, Some(125), &[Block]),
-        (175, Some(150), &[Block, Warn]),
-        (0, Some(100), &[]),
-    ];
-    for (depth, deepest, expected) in table {
-        let area = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(depth, 2)) };
-        let case = Case { areas: vec![area], device: deepest.map(pen), ..Case::fine() };
-        let found: Vec<CheckVerdict> = case.against().into_iter().map(|it| it.1).collect();
-        assert_eq!(found, expected, "{depth} {deepest:?}");
-    }
-    let elsewhere = AreaFact { area: BodyArea::Other, side: Side::Left, depth_mm: Some(Decimal::new(250, 2)) };
-    assert!(Case { areas: vec![elsewhere], ..Case::fine() }.against().is_empty(), "no limit for that area");
-}
-
-#[test]
-fn contraindications_look_back_as_far_as_the_protocol_says() {
-    use CheckVerdict::{Block, Warn};
-    let dose = |last: Option<NaiveDate>| HealthEntry {
-        kind: HealthEntryKind::Medication,
-        last_dose_on: last,
-        ..entry("isotretinoin")
-    };
-    let table: Vec<(&str, HealthEntry, Option<CheckVerdict>)> = vec![
-        ("isotretinoin, under way", dose(None), Some(Block)),
-        ("the last dose today", dose(Some(day(6, 15))), Some(Block)),
-        ("a day ago", dose(Some(day(6, 14))), Some(Warn)),
-        ("183 days ago", dose(day(6, 15).checked_sub_days(Days::new(183))), Some(Warn)),
-        ("184 days ago", dose(day(6, 15).checked_sub_days(Days::new(184))), None),
-        ("keloids", entry("keloid_tendency"), Some(Warn)),
-        ("in capitals", entry("KELOID_Tendency"), Some(Warn)),
-        (
-            "a scar of 11 months",
-            HealthEntry {
-                ended_on: Some(NaiveDate::from_ymd_opt(2025, 7, 10).expect("a day")),
-                ..entry("recent_scar")
-            },
-            Some(Warn),
-        ),
-        (
-            "a scar of 13 months",
-            HealthEntry {
-                ended_on: Some(NaiveDate::from_ymd_opt(2025, 5, 10).expect("a day")),
-                ..entry("recent_scar")
-            },
-            None,
-        ),
-        ("begins tomorrow", HealthEntry { onset_on: Some(day(6, 16)), ..entry("keloid_tendency") }, None),
-        ("made in error", HealthEntry { entered_in_error: true, ..entry("bleeding_disorder") }, None),
-        ("unknown code", entry("hay_fever"), None),
-        (
-            "unknown code, said to be absolute",
-            HealthEntry { severity: Some(ContraindicationSeverity::Absolute), ..entry("hay_fever") },
-            Some(Block),
-        ),
-        (
-            "no code, to be weighed",
-            HealthEntry { code: None, severity: Some(ContraindicationSeverity::Relative), ..entry("x") },
-            Some(Warn),
-        ),
-        (
-            "pregnant, without a code",
-            HealthEntry { code: None, kind: HealthEntryKind::PregnancyOrNursing, ..entry("x") },
-            Some(Block),
-        ),
-        (
-            "pregnant until May",
-            HealthEntry {
-                code: None,
-                kind: HealthEntryKind::PregnancyOrNursing,
-                ended_on: Some(day(5, 20)),
-                severity: Some(ContraindicationSeverity::Absolute),
-                ..entry("x")
-            },
-            None,
-        ),
-    ];
-    for (name, entry, expected) in table {
-        let id = entry.id;
-        let case = Case { health: vec![entry], ..Case::fine() };
-        let found = case.checks().into_iter().find(|it| it.verdict != CheckVerdict::Pass);
-        assert_eq!(found.as_ref().map(|it| it.verdict), expected, "{name}");
-        if let Some(found) = found {
-            assert_eq!((found.rule, found.record_id), (CheckRule::Contraindication, Some(id)), "{name}");
-        }
-    }
-}
-
-#[test]
-fn a_session_needs_its_consent() {
-    let id = ids::new_id();
-    for (consent, against) in [
-        (ConsentFact::InForce(id), false),
-        (ConsentFact::Missing, true),
-        (ConsentFact::Refused(id), true),
-        (ConsentFact::Ended(id, Some(day(6, 1))), true),
-        (ConsentFact::Expired(id, None), true),
-    ] {
-        let found = Case { consent, ..Case::fine() }.against();
-        let expected: &[_] = if against { &[(CheckRule::Consent, CheckVerdict::Block)] } else { &[] };
-        assert_eq!(found, expected, "{consent:?}");
-    }
-    let mut lenient = Case { consent: ConsentFact::Missing, ..Case::fine() };
-    lenient.rules.blocks.consent = false;
-    assert_eq!(lenient.against(), [(CheckRule::Consent, CheckVerdict::Warn)]);
-}
-
-#[test]
-fn lots_that_are_expired_or_recalled_warn() {
-    let known = |expires_on, recalled: bool| ProductLot {
-        id: ids::new_id(),
-        product_id: ids::new_id(),
-        lot: "A1".to_owned(),
-        expires_on,
-        received_on: None,
-        recalled: recalled.then(|| MakerRecall { at: noon(day(6, 1)), reason: "Mould".to_owned(), reference: None }),
-        note: None,
-        stamp: Stamp::new(None, ids::now()),
-    };
-    let used =
-        |expires_on, known| LotFact { product: "Serum".to_owned(), lot: Some("A1".to_owned()), expires_on, known };
-    let table = [
-        ("nothing known", used(None, None), 0),
-        ("written, its last day", used(Some(day(6, 15)), None), 0),
-        ("written, a day late", used(Some(day(6, 14)), None), 1),
-        ("the catalogue knows better", used(Some(day(6, 14)), Some(known(Some(day(7, 1)), false))), 0),
-        ("recalled", used(None, Some(known(Some(day(7, 1)), true))), 1),
-        ("recalled and expired", used(None, Some(known(Some(day(6, 1)), true))), 2),
-    ];
-    for (name, lot, expected) in table {
-        let found = Case { lots: vec![lot], ..Case::fine() }.against();
-        assert_eq!(found, vec![(CheckRule::Lot, CheckVerdict::Warn); expected], "{name}");
-    }
-}
-
-#[test]
-fn a_device_that_is_recalled_or_out_of_use_warns() {
-    let recalled = MakerRecall { at: noon(day(6, 1)), reason: "Motor".to_owned(), reference: None };
-    for (device, expected) in [
-        (pen(250), 0),
-        (Device { active: false, ..pen(250) }, 1),
-        (Device { recalled: Some(recalled), active: false, ..pen(250) }, 2),
-    ] {
-        let found = Case { device: Some(device), ..Case::fine() }.against();
-        assert_eq!(found, vec![(CheckRule::Device, CheckVerdict::Warn); expected]);
-    }
-    let other = Case { modality: Modality::Prp, ..Case::fine() }.against();
-    assert_eq!(other, [(CheckRule::Device, CheckVerdict::Warn)], "a protocol for another kind of treatment");
-}
-
-#[test]
-fn a_consultation_must_still_hold_and_have_found_them_suitable() {
-    let held =
-        |held_on, valid_until, candidacy| Some(ConsultationFact { id: ids::new_id(), held_on, valid_until, candidacy });
-    let suitable = Some(Candidacy::Suitable);
-    let year_ago = NaiveDate::from_ymd_opt(2025, 6, 15).expect("a day");
-    let table = [
-        ("a year ago to the day", held(year_ago, None, suitable), 0),
-        ("a day more", held(year_ago.pred_opt().expect("a day"), None, suitable), 1),
-        ("says itself until when", held(year_ago, Some(day(6, 14)), suitable), 1),
-        ("says itself, longer", held(year_ago.pred_opt().expect("a day"), Some(day(6, 15)), suitable), 0),
-        ("deferred", held(day(5, 1), None, Some(Candidacy::Deferred)), 1),
-        ("not decided", held(day(5, 1), None, None), 1),
-        ("none", None, 1),
-    ];
-    for (name, consultation, expected) in table {
-        let found = Case { consultation, ..Case::fine() }.against();
-        assert_eq!(found, vec![(CheckRule::Consultation, CheckVerdict::Warn); expected], "{name}");
-    }
-}
-
-#[test]
-fn a_protocol_can_be_for_some_skin_types_only() {
-    let mut case = Case::fine();
-    case.rules.skin_types = vec![FitzpatrickType::I, FitzpatrickType::Ii];
-    for (skin_type, expected) in [(Some(FitzpatrickType::I), 0), (Some(FitzpatrickType::V), 1), (None, 1)] {
-        case.skin_type = skin_type;
-        assert_eq!(case.against(), vec![(CheckRule::SkinType, CheckVerdict::Warn); expected], "{skin_type:?}");
-    }
-    case.rules.skin_types.clear();
-    assert!(case.against().is_empty());
-}
-
-#[test]
-fn the_numbing_cream_has_its_own_list_and_its_minutes() {
-    use CheckVerdict::{Block, Warn};
-    for (minutes, expected) in [(None, 0), (Some(19), 1), (Some(20), 0), (Some(60), 0), (Some(61), 1)] {
-        let found = Case { cream: Some(CreamFact { minutes }), ..Case::fine() }.against();
-        assert_eq!(found, vec![(CheckRule::Anaesthetic, Warn); expected], "{minutes:?}");
-    }
-    let liver = Case { health: vec![entry("liver_disease")], ..Case::fine() };
-    assert!(liver.against().is_empty(), "without the cream it does not matter");
-    let with_cream = Case { cream: Some(CreamFact { minutes: None }), ..liver };
-    assert_eq!(with_cream.against(), [(CheckRule::Anaesthetic, Warn)]);
-    let blood =
-        Case { health: vec![entry("methaemoglobinaemia")], cream: Some(CreamFact { minutes: None }), ..Case::fine() };
-    assert_eq!(blood.against(), [(CheckRule::Anaesthetic, Block)]);
 }
 
 /// Whether everything that was settled in one case stays settled in another.
@@ -495,15 +247,6 @@ fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
     let ids: std::collections::BTreeSet<String> = found.iter().map(|it| it.id(session)).collect();
     assert_eq!(ids.len(), found.len());
     assert!(found.iter().all(|it| it.id(session) == it.clone().id(session) && it.id(session) != it.id(Uuid::nil())));
-}
-
-#[test]
-fn a_rule_s_words_name_what_they_are_about() {
-    let case = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
-    let cause = case.checks().into_iter().find(|it| it.verdict == CheckVerdict::Warn).expect("a warning").cause;
-    for word in ["cheek", "5 days", "2026-06-10", "21 days", "2026-07-01"] {
-        assert!(cause.contains(word), "{cause}");
-    }
 }
 
 proptest! {

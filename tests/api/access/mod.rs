@@ -1,6 +1,7 @@
 //! Who may see and do what: every field of the schema, for every role, in the own and in another organisation, and
 //! signed out. A field of the schema without a row here fails the test. Then sign-in itself: `waits` and `ends`.
 
+mod alone;
 mod documents;
 mod ends;
 mod fields;

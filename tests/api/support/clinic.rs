@@ -33,7 +33,7 @@ pub async fn serve(database_url: &str, flags: &[&str]) -> Server {
     }
     line.extend(flags);
     let Command::Serve(settings) = CommandLine::try_parse_from(&line).expect("flags").command else { panic!("serve") };
-    Server::start(&settings).await.expect("a service")
+    clinic::start(&settings).await.expect("a service").0
 }
 
 /// The flags, with folders for photos, keys and checkpoints unless they say where those go. Every copy of the template has

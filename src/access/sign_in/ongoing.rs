@@ -1,12 +1,10 @@
 //! Sign-ins that somebody has: a new token for one that goes on, the list, and ending them from elsewhere.
 
-use super::account::{self, Account};
-use super::held;
-use super::invitation;
-use super::one_time::{self, Purpose, Whose};
-use super::scope::Scope;
-use super::sign_in::Doorkeeper;
-use super::{Caller, token};
+use super::{Caller, Doorkeeper};
+use crate::access::account::{self, Account};
+use crate::access::one_time::{self, Purpose, Whose};
+use crate::access::scope::Scope;
+use crate::access::{held, invitation, token};
 use crate::db::{Sql, Transaction};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -56,13 +54,13 @@ pub struct Rotated {
 
 /// What else changes with a new token.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rotation {
+pub(in crate::access) struct Rotation {
     /// Every other sign-in of this account ends.
-    pub(super) end_others: Option<Uuid>,
+    pub(in crate::access) end_others: Option<Uuid>,
     /// Whether the sign-in has a second factor from here on.
-    pub(super) second_factor: Option<bool>,
+    pub(in crate::access) second_factor: Option<bool>,
     /// Whether the old token was good for nothing but setting a second factor up: then it reads nothing from here on.
-    pub(super) was_enrolling: bool,
+    pub(in crate::access) was_enrolling: bool,
 }
 
 type Row = ((Uuid, Uuid, String, String), (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>), (bool, bool));
@@ -81,7 +79,7 @@ impl Doorkeeper {
 
     /// Gives the caller's sign-in a new token, proved now, and commits. Of two that come at once with the same token
     /// one is refused.
-    pub(super) async fn rotate(
+    pub(in crate::access) async fn rotate(
         &self,
         mut transaction: Transaction,
         caller: Caller<'_>,

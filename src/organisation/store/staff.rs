@@ -1,15 +1,15 @@
-//! The SQL of organisations, locations and staff.
+//! The SQL of staff.
 
-use super::filter::{PlaceFilter, PlaceOrder};
-use super::{Location, Organisation, Staff};
 use crate::access::invitation::{self, Acceptance};
 use crate::access::one_time::{Bearer, OneTimeToken};
-use crate::access::{Scope, account, reset, second_factor, sessions};
+use crate::access::{Scope, account, reset, second_factor, sign_in};
 use crate::db::Sql;
-use crate::db::tables::{organisation, staff};
+use crate::db::tables::staff;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
+use crate::organisation::Staff;
+use crate::organisation::filter::{PlaceFilter, PlaceOrder};
 use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind, StaffRole};
@@ -17,28 +17,6 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
-
-#[derive(Queryable, Insertable)]
-#[diesel(table_name = organisation)]
-struct OrganisationRow {
-    org_id: Uuid,
-    name: String,
-    version: i32,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    second_factor_roles: Vec<Option<StaffRole>>,
-}
-
-stored! {
-    Location = location;
-    always: name, active;
-    asked: time_zone, phone;
-    opt_json: address;
-    parts {
-        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
-    }
-}
-listing!(Location, PlaceFilter, PlaceOrder, {});
 
 stored! {
     Staff = staff;
@@ -48,123 +26,8 @@ stored! {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
+
 listing!(Staff, PlaceFilter, PlaceOrder, {});
-
-impl From<OrganisationRow> for Organisation {
-    fn from(row: OrganisationRow) -> Self {
-        let stamp = Stamp {
-            version: row.version,
-            created_at: row.created_at,
-            created_by: None,
-            updated_at: row.updated_at,
-            updated_by: None,
-        };
-        let second_factor_roles = row.second_factor_roles.into_iter().flatten().collect();
-        Self { id: row.org_id, name: row.name, second_factor_roles, stamp }
-    }
-}
-
-/// The organisation of the scope.
-pub async fn organisation(scope: &mut Scope) -> Result<Organisation> {
-    let door = scope.read(RecordKind::Organisation)?;
-    let row: Option<OrganisationRow> = organisation::table.find(door.org).first(door.connection).await.optional()?;
-    row.map(Organisation::from)
-        .ok_or_else(|| Error::not_found("organisation", ids::show(RecordKind::Organisation, scope.org())))
-}
-
-/// Founds the organisation of the scope, with its ledger. For the command line.
-pub async fn found(scope: &mut Scope, name: &str) -> Result<Organisation> {
-    let now = ids::now();
-    let door = scope.write(Action::Create, RecordKind::Organisation)?;
-    let row = OrganisationRow {
-        org_id: door.org,
-        name: name.to_owned(),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        second_factor_roles: Vec::new(),
-    };
-    diesel::insert_into(organisation::table).values(&row).execute(door.connection).await?;
-    ledger::open_organisation(scope).await?;
-    let founded = Organisation::from(row);
-    ledger::append(scope, Action::Create, &founded, &founded).await?;
-    Ok(founded)
-}
-
-/// Changes the organisation's name, or the roles that must have a second factor.
-pub async fn change(
-    scope: &mut Scope,
-    name: Option<String>,
-    second_factor_roles: Option<Vec<StaffRole>>,
-    expected: i32,
-) -> Result<Organisation> {
-    let before = organisation(scope).await?;
-    if before.stamp.version != expected {
-        return Err(Error::stale("organisation", expected, before.stamp.version));
-    }
-    let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
-    let after = Organisation {
-        name: name.unwrap_or(before.name),
-        second_factor_roles: second_factor_roles.unwrap_or(before.second_factor_roles),
-        stamp,
-        id: before.id,
-    };
-    let door = scope.write(Action::Update, RecordKind::Organisation)?;
-    let changed = diesel::update(organisation::table.find(door.org).filter(organisation::version.eq(expected)))
-        .set((
-            organisation::name.eq(&after.name),
-            organisation::second_factor_roles.eq(&after.second_factor_roles),
-            organisation::version.eq(after.stamp.version),
-            organisation::updated_at.eq(after.stamp.updated_at),
-        ))
-        .execute(door.connection)
-        .await?;
-    if changed == 0 {
-        return Err(Error::stale("organisation", expected, organisation(scope).await?.stamp.version));
-    }
-    ledger::append(scope, Action::Update, &after, &after).await?;
-    Ok(after)
-}
-
-/// Locations by id.
-pub async fn locations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Location>> {
-    listing::by_ids(scope, wanted).await
-}
-
-/// Adds a location.
-pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {
-    let door = scope.write(Action::Create, RecordKind::Location)?;
-    location.insert(door.org, door.connection).await?.map_err(name_taken)?;
-    ledger::append(scope, Action::Create, location, location).await
-}
-
-fn name_taken(error: diesel::result::Error) -> Error {
-    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
-    match error {
-        DatabaseError(UniqueViolation, _) => Error::Conflict {
-            message: "a location with this name or id exists already".to_owned(),
-            current_version: None,
-        },
-        other => other.into(),
-    }
-}
-
-/// One location, or NOT_FOUND.
-pub async fn location(scope: &mut Scope, id: Uuid) -> Result<Location> {
-    let found = locations(scope, &[id]).await?.into_iter().next();
-    found.ok_or_else(|| Error::not_found("location", ids::show(RecordKind::Location, id)))
-}
-
-/// Saves a changed location; `location` has the version after the change.
-pub async fn save_location(scope: &mut Scope, location: &Location, expected: i32) -> Result<()> {
-    let door = scope.write(Action::Update, RecordKind::Location)?;
-    let changed = location.update(door.org, expected, door.connection).await?.map_err(name_taken)?;
-    if changed == 0 {
-        let current = self::location(scope, location.id).await?.stamp.version;
-        return Err(Error::stale("location", expected, current));
-    }
-    ledger::append(scope, Action::Update, location, location).await
-}
 
 /// Staff by id.
 pub async fn staff(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Staff>> {
@@ -306,9 +169,9 @@ pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Res
 pub async fn save_rights(scope: &mut Scope, before: &Staff, member: &Staff, expected: i32) -> Result<()> {
     let door = scope.write(Action::Update, RecordKind::Staff)?;
     if !member.active || !before.active {
-        sessions::end_of_place(door.connection, member.account_id, door.org, member.id).await?;
+        sign_in::end_of_place(door.connection, member.account_id, door.org, member.id).await?;
     }
-    sessions::forget_proofs(door.connection, door.org, member.id).await?;
+    sign_in::forget_proofs(door.connection, door.org, member.id).await?;
     save_staff(scope, member, expected).await
 }
 
@@ -331,7 +194,7 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
         return Ok(());
     }
     let added: Vec<Uuid> = admins.iter().filter(|(_, invited)| invited.is_none()).map(|(id, _)| *id).collect();
-    let signed_in = sessions::ever_signed_in(door.connection, door.org, &added).await?;
+    let signed_in = sign_in::ever_signed_in(door.connection, door.org, &added).await?;
     let stays =
         |(id, invited): &(Uuid, Option<DateTime<Utc>>)| *id != leaving && (invited.is_some() || signed_in.contains(id));
     if admins.iter().any(stays) {
@@ -399,7 +262,7 @@ pub async fn make_password_link(scope: &mut Scope, member: &Staff) -> Result<(On
 /// Ends a staff member's sign-ins in this organisation.
 pub async fn end_sign_ins(scope: &mut Scope, member: &Staff) -> Result<Staff> {
     let door = scope.write(Action::Update, RecordKind::Staff)?;
-    sessions::end_of_staff(door.connection, door.org, member.id).await?;
+    sign_in::end_of_staff(door.connection, door.org, member.id).await?;
     touch(scope, member).await
 }
 

@@ -1,0 +1,61 @@
+//! The numbing cream: what speaks against it, and its minutes.
+
+use super::answers::Answers;
+use super::contraindication::{met_cause, severity_verdict, strictest};
+use crate::protocol::ContraindicationScope;
+use crate::session::{CheckRule, CheckVerdict};
+use crate::vocabulary::RecordKind;
+
+pub(super) fn cream(answers: &mut Answers<'_>) {
+    let facts = answers.facts;
+    let Some(cream) = facts.cream else {
+        return answers.pass(CheckRule::Anaesthetic, "no numbing cream is used");
+    };
+    for entry in facts.health {
+        if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Anaesthetic) {
+            let cause = format!("numbing cream: {}", met_cause(met, entry, facts.day));
+            let record = Some((RecordKind::HealthEntry, entry.id));
+            answers.add(CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
+        }
+    }
+    let (least, most) = (facts.rules.anaesthetic_min_minutes, facts.rules.anaesthetic_max_minutes);
+    let outside = |minutes: &i64| {
+        least.is_some_and(|least| *minutes < i64::from(least)) || most.is_some_and(|most| *minutes > i64::from(most))
+    };
+    if let Some(minutes) = cream.minutes.filter(outside) {
+        let bound = |bound: Option<i32>| bound.map_or_else(|| "any".to_owned(), |it| it.to_string());
+        let cause = format!(
+            "the numbing cream was on for {minutes} minutes; the protocol says {} to {}",
+            bound(least),
+            bound(most)
+        );
+        answers.add(CheckRule::Anaesthetic, CheckVerdict::Warn, cause, None);
+    }
+    answers.pass(CheckRule::Anaesthetic, "nothing speaks against the numbing cream");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Case, entry};
+    use super::*;
+    use crate::care::checks::facts::CreamFact;
+
+    #[test]
+    fn the_numbing_cream_has_its_own_list_and_its_minutes() {
+        use CheckVerdict::{Block, Warn};
+        for (minutes, expected) in [(None, 0), (Some(19), 1), (Some(20), 0), (Some(60), 0), (Some(61), 1)] {
+            let found = Case { cream: Some(CreamFact { minutes }), ..Case::fine() }.against();
+            assert_eq!(found, vec![(CheckRule::Anaesthetic, Warn); expected], "{minutes:?}");
+        }
+        let liver = Case { health: vec![entry("liver_disease")], ..Case::fine() };
+        assert!(liver.against().is_empty(), "without the cream it does not matter");
+        let with_cream = Case { cream: Some(CreamFact { minutes: None }), ..liver };
+        assert_eq!(with_cream.against(), [(CheckRule::Anaesthetic, Warn)]);
+        let blood = Case {
+            health: vec![entry("methaemoglobinaemia")],
+            cream: Some(CreamFact { minutes: None }),
+            ..Case::fine()
+        };
+        assert_eq!(blood.against(), [(CheckRule::Anaesthetic, Block)]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The answers as they are collected, and words that several rules use.
+
+use super::facts::Facts;
+use crate::session::{CheckRule, CheckVerdict, KeptCheck};
+use crate::vocabulary::RecordKind;
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+/// Collects the answers to one rule.
+pub(super) struct Answers<'f> {
+    pub(super) facts: &'f Facts<'f>,
+    pub(super) found: Vec<KeptCheck>,
+}
+
+impl Answers<'_> {
+    pub(super) fn add(
+        &mut self,
+        rule: CheckRule,
+        verdict: CheckVerdict,
+        cause: String,
+        record: Option<(RecordKind, Uuid)>,
+    ) {
+        let answer = KeptCheck {
+            rule,
+            verdict,
+            cause,
+            record_kind: record.map(|(kind, _)| kind),
+            record_id: record.map(|(_, id)| id),
+            protocol_version_id: Some(self.facts.protocol_version),
+            overridden: None,
+        };
+        if !self.found.iter().any(|it| it.is_same(&answer)) {
+            self.found.push(answer);
+        }
+    }
+
+    /// A pass, if nothing was said against it.
+    pub(super) fn pass(&mut self, rule: CheckRule, cause: &str) {
+        if !self.found.iter().any(|check| check.rule == rule) {
+            self.add(rule, CheckVerdict::Pass, cause.to_owned(), None);
+        }
+    }
+}
+
+pub(super) fn verdict(blocks: bool) -> CheckVerdict {
+    if blocks { CheckVerdict::Block } else { CheckVerdict::Warn }
+}
+
+/// So many days before a day, as a cause tells it; nothing for the day itself and for what is still to come. An answer
+/// that depends on the time since something says that time: settling it settles no other.
+pub(super) fn before(day: NaiveDate, last: NaiveDate) -> String {
+    match (day - last).num_days() {
+        1 => ", 1 day before".to_owned(),
+        days if days > 1 => format!(", {days} days before"),
+        _ => String::new(),
+    }
+}

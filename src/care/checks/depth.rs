@@ -1,0 +1,58 @@
+//! Needle depth: the device and the protocol.
+
+use super::answers::{Answers, verdict};
+use super::facts::place;
+use crate::session::CheckRule;
+use crate::vocabulary::RecordKind;
+
+pub(super) fn depth(answers: &mut Answers<'_>) {
+    let facts = answers.facts;
+    for area in facts.areas {
+        let Some(depth) = area.depth_mm else { continue };
+        let place = place(area);
+        if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1)
+        {
+            let cause = format!("{place}: {depth} mm is deeper than {} can be set to, {most} mm", device.model);
+            let record = Some((RecordKind::Device, device.id));
+            answers.add(CheckRule::Depth, verdict(facts.rules.blocks.device_range), cause, record);
+        }
+        let limit = facts.rules.depth_limits.iter().find(|it| it.area == area.area && depth > it.max_mm.0);
+        if let Some(limit) = limit {
+            let source = limit.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+            let cause = format!("{place}: {depth} mm is deeper than the protocol's {} mm{source}", limit.max_mm.0);
+            answers.add(CheckRule::Depth, verdict(facts.rules.blocks.depth_limit), cause, None);
+        }
+    }
+    answers.pass(CheckRule::Depth, "no depth goes beyond the device or the protocol");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Case, pen};
+    use crate::care::checks::facts::AreaFact;
+    use crate::session::CheckVerdict;
+    use crate::vocabulary::{BodyArea, Side};
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn depth_is_held_to_the_device_and_to_the_protocol() {
+        use CheckVerdict::{Block, Warn};
+        // (depth in hundredths, the device's deepest, what comes of it); the protocol's limit on the cheek is 1.5 mm.
+        let table: [(i64, Option<i64>, &[CheckVerdict]); 6] = [
+            (150, None, &[]),
+            (151, None, &[Warn]),
+            (150, Some(150), &[]),
+            (150, Some(125), &[Block]),
+            (175, Some(150), &[Block, Warn]),
+            (0, Some(100), &[]),
+        ];
+        for (depth, deepest, expected) in table {
+            let area = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(depth, 2)) };
+            let case = Case { areas: vec![area], device: deepest.map(pen), ..Case::fine() };
+            let found: Vec<CheckVerdict> = case.against().into_iter().map(|it| it.1).collect();
+            assert_eq!(found, expected, "{depth} {deepest:?}");
+        }
+        let elsewhere = AreaFact { area: BodyArea::Other, side: Side::Left, depth_mm: Some(Decimal::new(250, 2)) };
+        assert!(Case { areas: vec![elsewhere], ..Case::fine() }.against().is_empty(), "no limit for that area");
+    }
+}

@@ -1,0 +1,90 @@
+//! An error as GraphQL has it, with its extensions.
+
+use super::{Error, NotSignedIn};
+use async_graphql::{ErrorExtensionValues, Value};
+
+impl Error {
+    fn extend(&self, extensions: &mut ErrorExtensionValues) {
+        extensions.set("code", self.code());
+        match self {
+            Self::BadUserInput(faults) => {
+                let fields = faults.iter().map(|fault| {
+                    let mut entry = async_graphql::indexmap::IndexMap::new();
+                    entry.insert(async_graphql::Name::new("path"), Value::from(fault.path.clone()));
+                    entry.insert(async_graphql::Name::new("message"), Value::from(fault.message.clone()));
+                    Value::Object(entry)
+                });
+                extensions.set("fields", Value::List(fields.collect()));
+            }
+            Self::ProtocolBlocked { checks, .. } => {
+                let checks = checks.iter().map(|check| {
+                    let mut entry = async_graphql::indexmap::IndexMap::new();
+                    let parts = [
+                        ("id", Some(&check.id)),
+                        ("rule", Some(&check.rule)),
+                        ("verdict", Some(&check.verdict)),
+                        ("cause", Some(&check.cause)),
+                        ("recordId", check.record_id.as_ref()),
+                    ];
+                    for (name, value) in parts {
+                        let value = value.map_or(Value::Null, |text| Value::from(text.clone()));
+                        entry.insert(async_graphql::Name::new(name), value);
+                    }
+                    Value::Object(entry)
+                });
+                extensions.set("checks", Value::List(checks.collect()));
+            }
+            Self::Conflict { current_version: Some(version), .. } => extensions.set("currentVersion", *version),
+            Self::RateLimited { retry_after } => extensions.set("retryAfter", *retry_after),
+            Self::Unauthenticated(reason, _) => extensions.set("reason", reason.word()),
+            Self::SecondFactorMissing => extensions.set("reason", NotSignedIn::SecondFactor.word()),
+            _ => {}
+        }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// A failure that several fields share: a batched look-up gives every waiting field the same one.
+#[derive(Debug, Clone)]
+pub struct SharedError(std::sync::Arc<Error>);
+
+impl From<Error> for SharedError {
+    fn from(error: Error) -> Self {
+        Self(std::sync::Arc::new(error))
+    }
+}
+
+impl From<SharedError> for async_graphql::Error {
+    fn from(error: SharedError) -> Self {
+        Self::from(error.0.as_ref())
+    }
+}
+
+impl From<&Error> for async_graphql::Error {
+    fn from(error: &Error) -> Self {
+        if let Error::Internal(cause) = error {
+            tracing::error!(cause, "internal error");
+        }
+        let mut extensions = ErrorExtensionValues::default();
+        error.extend(&mut extensions);
+        let mut public = Self::new(error.public_message());
+        public.extensions = Some(extensions);
+        public
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_text_stays_inside() {
+        let shown: async_graphql::Error = Error::Internal("relation \"patient\" does not exist".to_owned()).into();
+        assert!(!shown.message.contains("patient"));
+    }
+}

@@ -1,0 +1,64 @@
+//! The SQL of locations.
+
+use crate::access::Scope;
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::ledger;
+use crate::organisation::Location;
+use crate::organisation::filter::{PlaceFilter, PlaceOrder};
+use crate::page::{Stored, listing, stored};
+use crate::record::Stamp;
+use crate::vocabulary::{Action, RecordKind};
+use uuid::Uuid;
+
+stored! {
+    Location = location;
+    always: name, active;
+    asked: time_zone, phone;
+    opt_json: address;
+    parts {
+        stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
+    }
+}
+
+listing!(Location, PlaceFilter, PlaceOrder, {});
+
+/// Locations by id.
+pub async fn locations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Location>> {
+    listing::by_ids(scope, wanted).await
+}
+
+/// Adds a location.
+pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {
+    let door = scope.write(Action::Create, RecordKind::Location)?;
+    location.insert(door.org, door.connection).await?.map_err(name_taken)?;
+    ledger::append(scope, Action::Create, location, location).await
+}
+
+fn name_taken(error: diesel::result::Error) -> Error {
+    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+    match error {
+        DatabaseError(UniqueViolation, _) => Error::Conflict {
+            message: "a location with this name or id exists already".to_owned(),
+            current_version: None,
+        },
+        other => other.into(),
+    }
+}
+
+/// One location, or NOT_FOUND.
+pub async fn location(scope: &mut Scope, id: Uuid) -> Result<Location> {
+    let found = locations(scope, &[id]).await?.into_iter().next();
+    found.ok_or_else(|| Error::not_found("location", ids::show(RecordKind::Location, id)))
+}
+
+/// Saves a changed location; `location` has the version after the change.
+pub async fn save_location(scope: &mut Scope, location: &Location, expected: i32) -> Result<()> {
+    let door = scope.write(Action::Update, RecordKind::Location)?;
+    let changed = location.update(door.org, expected, door.connection).await?.map_err(name_taken)?;
+    if changed == 0 {
+        let current = self::location(scope, location.id).await?.stamp.version;
+        return Err(Error::stale("location", expected, current));
+    }
+    ledger::append(scope, Action::Update, location, location).await
+}
