@@ -1,6 +1,6 @@
 //! The only error type. What a client may see of a failure is decided here and nowhere else.
 //!
-//! `Error` has no `Display` on purpose: `async_graphql` publishes the text of anything that has one.
+//! `Error` deliberately has no `Display`, because `async_graphql` publishes the text of anything that has one.
 
 mod database;
 mod graphql;
@@ -10,12 +10,12 @@ pub use graphql::SharedError;
 /// `Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// One fault of an input: where it is and what to do about it.
+/// One fault in an input: where it is and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Path from the arguments down, e.g. `input.areas.0.needleDepthMm`.
     pub path: String,
-    /// What is wrong and what would be right.
+    /// What is wrong and what would be valid.
     pub message: String,
 }
 
@@ -29,54 +29,55 @@ impl Faults {
         self.0.push(Fault { path: path.into(), message: message.into() });
     }
 
-    /// `Ok` when nothing was noted, else `BAD_USER_INPUT` with all of it.
+    /// `Ok` when no fault was noted, else `BAD_USER_INPUT` with all of them.
     pub fn into_result(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::BadUserInput(self.0)) }
     }
 }
 
-/// Refuses an edit that was made for another version than the record has.
+/// Refuses an edit made for a version other than the record's present one.
 pub fn at_version(what: &str, current: i32, expected: i32) -> Result<()> {
     if current == expected { Ok(()) } else { Err(Error::stale(what, expected, current)) }
 }
 
-/// A check that a protocol refuses with, as a client reads it.
+/// A check because of which a protocol refuses a session, as shown to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedCheck {
-    /// The answer's id, as `checkId` of an override takes it.
+    /// The id of the answer, for `checkId` of an override.
     pub id: String,
     /// The rule, as the API names it.
     pub rule: String,
     /// WARN or BLOCK.
     pub verdict: String,
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     pub cause: String,
     /// The typed id of the record that triggered it.
     pub record_id: Option<String>,
 }
 
-/// Why a request is nobody's, as `extensions.reason` says it. Nothing is told of a token to who does not hold it: only of
-/// one that is in the database is it said that it was good once.
+/// Why a request is unauthenticated, as given in `extensions.reason`. It reveals nothing about a token to anybody who
+/// does not hold it: only for a token that is in the database does it say that the token was once valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSignedIn {
-    /// The sign-in, or the key, has come to its end.
+    /// The sign-in or the key has expired.
     Expired,
     /// The sign-in was not used for too long.
     Idle,
-    /// Somebody ended it, or closed whose it was; or a newer token took this one's place.
+    /// It was ended, its account was closed, or a newer token replaced it.
     Revoked,
-    /// There is no token, or nobody knows it; at signIn and its like: what was sent proves nobody.
+    /// There is no token, or it is unknown. At `signIn` and similar mutations: the credentials are wrong.
     Unknown,
-    /// The cookie came without what a foreign page can't send.
+    /// The cookie came without the header that a foreign page can't send.
     Csrf,
-    /// It came from where it is not taken: the cookie from another's page, a key from another network address.
+    /// It came from a place that is not accepted: the cookie from a page of another origin, or a key from another
+    /// network address.
     Origin,
-    /// A code of the second factor is awaited, or a second factor must be set up first.
+    /// A code of the second factor is still required, or a second factor must be set up first.
     SecondFactor,
 }
 
 impl NotSignedIn {
-    /// The word that clients read.
+    /// The word sent to clients.
     pub fn word(self) -> &'static str {
         match self {
             Self::Expired => "EXPIRED",
@@ -90,20 +91,20 @@ impl NotSignedIn {
     }
 }
 
-/// Everything that can go wrong, in the words of the contract with clients.
+/// Every kind of failure, named as in the contract with clients.
 #[derive(Debug)]
 pub enum Error {
-    /// No valid sign-in came with the request: why, for programs and for people.
+    /// The request has no valid sign-in; with the reason for programs and for people.
     Unauthenticated(NotSignedIn, &'static str),
-    /// The role must have a second factor, and the account has none: until then little is allowed.
+    /// The role must have a second factor and the account has none. Little is allowed until it has one.
     SecondFactorMissing,
     /// The signed-in person's role does not allow it.
     Forbidden(String),
-    /// It asks for a proof of who they are that is newer than the sign-in's last.
+    /// The action requires a more recent proof of identity.
     ReauthenticationRequired,
-    /// There is no such record, or it may not be known of.
+    /// There is no such record, or the viewer may not know of it.
     NotFound(String),
-    /// The patient's record is restricted, and nothing was said of why it is needed.
+    /// The patient's record is restricted and no reason was stated.
     ReasonRequired,
     /// The input has faults.
     BadUserInput(Vec<Fault>),
@@ -114,7 +115,7 @@ pub enum Error {
         /// The version that the record has now.
         current_version: Option<i32>,
     },
-    /// The record is signed: it takes addenda, no edits.
+    /// The record is signed: it takes addenda, not edits.
     RecordSigned(String),
     /// A care rule blocks it.
     ProtocolBlocked {
@@ -123,18 +124,18 @@ pub enum Error {
         /// The checks that do not pass.
         checks: Vec<RefusedCheck>,
     },
-    /// An idempotency key came back with another request.
+    /// An idempotency key was used again for another request.
     IdempotencyMismatch,
-    /// Too many tries; seconds to wait.
+    /// Too many attempts; with the seconds to wait.
     RateLimited {
-        /// Whole seconds until the next try can succeed.
+        /// Whole seconds until the next attempt can succeed.
         retry_after: u64,
     },
-    /// The request is larger than this service runs.
+    /// The request is larger than this service accepts.
     QueryTooLarge(String),
     /// The database can't serve the request now.
     Unavailable,
-    /// A fault of ours; the text is for the log only.
+    /// An internal error; the text is for the log only.
     Internal(String),
 }
 
@@ -144,15 +145,15 @@ impl Error {
         Self::BadUserInput(vec![Fault { path: path.into(), message: message.into() }])
     }
 
-    /// "No patient with the id …": also what one may not know of.
+    /// "There is no patient with the id …": also used for records that the viewer may not know of.
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("there is no {what} with the id {id}"))
     }
 
-    /// Whether its text may hold what was read before it: what a check found, which of two charts says what, a version.
+    /// Whether its text may contain data that was read: the finding of a check, a conflict of two charts, a version.
     pub fn tells_of_records(&self) -> bool {
         match self {
-            // The proof is asked for once nothing else is wrong: that tells too.
+            // A proof is required only when nothing else is wrong, and that too reveals something.
             Self::BadUserInput(_)
             | Self::Conflict { .. }
             | Self::RecordSigned(_)
@@ -207,7 +208,7 @@ impl Error {
         }
     }
 
-    /// The sentence a client may read. Never a cause, a statement or a file.
+    /// The sentence shown to a client. It never contains a cause, a statement or a file name.
     pub fn public_message(&self) -> String {
         match self {
             Self::Unauthenticated(_, why) => (*why).to_owned(),
@@ -243,7 +244,7 @@ impl Error {
         }
     }
 
-    /// The sentence for the person at the program's own terminal: they may read the cause.
+    /// The sentence for the operator at the terminal, who may read the cause.
     pub fn operator_message(&self) -> String {
         match self {
             Self::Internal(cause) => cause.clone(),
@@ -251,7 +252,7 @@ impl Error {
         }
     }
 
-    /// Whether a second try on another connection may help: the first one's connection was gone.
+    /// Whether a retry on another connection may help because the first connection was lost.
     pub fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Unavailable)
     }

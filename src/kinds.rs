@@ -3,7 +3,7 @@
 use crate::vocabulary::RecordKind::{self, *};
 use crate::vocabulary::ServiceScope::{self, *};
 
-/// A kind of record.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
     /// Its word.

@@ -1,4 +1,4 @@
-//! The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. A line for each room.
+//! The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. One line for each module.
 
 mod vocabulary; // closed lists of words, and what they are called in the database and the API
 

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Stack of each thread. A query is resolved by functions that call each other once for each level of nesting; the
-/// workers' threads are made by the HTTP server, which leaves their size to the environment. Pages that are never
-/// touched cost nothing.
+/// Stack size of each thread. A query is resolved by functions that call each other once for each level of nesting. The
+/// HTTP server creates the worker threads and takes their stack size from the environment. Pages that are never touched
+/// cost nothing.
 const STACK: &str = "33554432";
 
-/// Starts this program anew with room for deep queries, in its own place (same process id). Where that can't be done it
-/// goes on as it is.
+/// Restarts this program in place (same process id) with a stack large enough for deep queries. If that fails, it
+/// continues as it is.
 #[cfg(unix)]
 fn make_room() {
     use std::os::unix::process::CommandExt;
@@ -22,7 +22,7 @@ fn make_room() {
     if let Ok(program) = std::env::current_exe() {
         let mut arguments = std::env::args_os();
         let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
-        // Returns only if it failed.
+        // Returns only on failure.
         let _ = std::process::Command::new(program).arg0(name).args(arguments).env("RUST_MIN_STACK", STACK).exec();
     }
 }

@@ -13,11 +13,11 @@ pub struct Stamp {
     pub version: i32,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// By whom; none for the program itself.
+    /// Who created the record; none for the program itself.
     pub created_by: Option<Uuid>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// By whom.
+    /// Who last changed the record.
     pub updated_by: Option<Uuid>,
 }
 
@@ -73,11 +73,11 @@ impl Stamp {
 /// A signature on a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// When.
+    /// When the record was signed.
     pub signed_at: DateTime<Utc>,
-    /// By whom.
+    /// Who signed.
     pub signed_by: Uuid,
-    /// What it says.
+    /// The meaning of the signature.
     pub meaning: SignatureMeaning,
     /// SHA-256 of the record's content when it was signed.
     #[serde(with = "hex")]

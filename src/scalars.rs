@@ -45,13 +45,13 @@ fn read_moment(text: &str) -> Option<chrono::DateTime<Utc>> {
     (well_formed && years.contains(&time.timestamp())).then_some(time)
 }
 
-/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given. Kept to the microsecond: what is finer is
-/// cut. A leap second (`23:59:60`) is refused.
+/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is accepted; UTC is returned. Precision is a microsecond;
+/// finer digits are cut off. A leap second (`23:59:60`) is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
-/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is taken; UTC is given. Kept to the microsecond: what is finer is
-/// cut. A leap second (`23:59:60`) is refused.
+/// A moment, `2026-11-22T09:30:00Z` (RFC 3339). Any offset is accepted; UTC is returned. Precision is a microsecond;
+/// finer digits are cut off. A leap second (`23:59:60`) is refused.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -71,12 +71,12 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A decimal number, given as a string so that no digit is lost: `"1.25"`. A number is taken too.
+/// A decimal number, returned as a string so that no digit is lost: `"1.25"`. A JSON number is accepted too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
-/// A decimal number, given as a string so that no digit is lost: `"1.25"`. A number is taken too.
+/// A decimal number, returned as a string so that no digit is lost: `"1.25"`. A JSON number is accepted too.
 #[Scalar]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -95,11 +95,11 @@ impl ScalarType for Decimal {
     }
 }
 
-/// Any JSON value: a field of a record's history, as the ledger kept it.
+/// Any JSON value, such as a field in a record's history as the ledger kept it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
-/// Any JSON value: a field of a record's history, as the ledger kept it.
+/// Any JSON value, such as a field in a record's history as the ledger kept it.
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -23,7 +23,7 @@ macro_rules! vocabulary {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// The word as a person reads it.
+            /// The word as shown to people.
             #[allow(dead_code)]
             pub fn words(self) -> String {
                 self.as_str().replace('_', " ")
@@ -57,13 +57,13 @@ macro_rules! vocabulary {
 pub(crate) use vocabulary;
 
 vocabulary! {
-    /// A kind of record.
+    /// The kind of a record.
     RecordKind {
         /// The clinic group itself.
         Organisation = "organisation",
         /// A clinic of the organisation.
         Location = "location",
-        /// Somebody's place in the organisation.
+        /// A staff member: the membership of an account in the organisation.
         Staff = "staff",
         /// A patient.
         Patient = "patient",
@@ -75,7 +75,7 @@ vocabulary! {
         TreatmentSession = "treatment_session",
         /// An aftercare note.
         AftercareNote = "aftercare_note",
-        /// What was added to a signed record.
+        /// An addendum to a signed record.
         Addendum = "addendum",
         /// A device of the catalogue.
         Device = "device",
@@ -107,13 +107,13 @@ vocabulary! {
         PatientMerge = "patient_merge",
         /// A legal hold on a patient's record.
         LegalHold = "legal_hold",
-        /// What is left of a patient whose record was erased.
+        /// What remains of a patient whose record was erased.
         PatientErasure = "patient_erasure",
         /// A restriction of a patient's record.
         PatientRestriction = "patient_restriction",
         /// Emergency access to a patient's record.
         EmergencyAccess = "emergency_access",
-        /// An account of a program.
+        /// A service account: an account of a program.
         ServiceAccount = "service_account",
         /// A key of a service account.
         ApiKey = "api_key",
@@ -123,15 +123,15 @@ vocabulary! {
 vocabulary! {
     /// What was done to a record.
     Action {
-        /// It was looked at.
+        /// It was read.
         Read = "read",
-        /// It was made.
+        /// It was created.
         Create = "create",
         /// It was changed.
         Update = "update",
-        /// It was put away.
+        /// It was archived.
         Archive = "archive",
-        /// It was brought back.
+        /// It was restored.
         Restore = "restore",
         /// It was signed.
         Sign = "sign",
@@ -139,7 +139,7 @@ vocabulary! {
         Publish = "publish",
         /// It was moved from one patient to another, or back.
         Merge = "merge",
-        /// All of it was given out.
+        /// All of it was exported.
         Export = "export",
         /// Its content was erased.
         Erase = "erase",
@@ -150,7 +150,7 @@ vocabulary! {
     /// What somebody may do in the organisation.
     #[graphql(name = "StaffRole")]
     StaffRole {
-        /// Manages staff, locations and the organisation; reads clinical records, writes and signs none.
+        /// Manages staff, locations and the organisation; reads clinical records, but writes and signs none.
         Admin = "admin",
         /// Writes and signs clinical records.
         Practitioner = "practitioner",
@@ -162,7 +162,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a signature says.
+    /// The meaning of a signature.
     SignatureMeaning {
         /// "I did or wrote this."
         Author = "author",
@@ -300,7 +300,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Whether a product is approved for use in the skin. Granulomas are tied to topical products under needling.
+    /// Whether a product is approved for intradermal use. Granulomas are linked to topical products under needling.
     IntradermalUse {
         /// Approved.
         Yes = "yes",
@@ -312,9 +312,9 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How much an entry speaks against a treatment.
+    /// How strongly an entry contraindicates a treatment.
     ContraindicationSeverity {
-        /// Not to be treated.
+        /// Must not be treated.
         Absolute = "absolute",
         /// To be weighed.
         Relative = "relative",
@@ -378,7 +378,7 @@ vocabulary! {
         CatalogueRead = "catalogue:read",
         /// The organisation, its clinics and its staff.
         OrganisationRead = "organisation:read",
-        /// Who sees what: holds, restrictions, emergency access, erasures, service accounts.
+        /// Records about access and custody: holds, restrictions, emergency access, erasures, service accounts.
         AuditRead = "audit:read",
     }
 }

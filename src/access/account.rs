@@ -1,4 +1,4 @@
-//! Accounts: who can sign in, in whichever organisation. They belong to no tenant.
+//! Accounts: who can sign in, in any organisation. They belong to no tenant.
 
 use super::held;
 use super::one_time::{self, Purpose, Whose};
@@ -16,15 +16,15 @@ use uuid::Uuid;
 pub struct Account {
     /// Its id.
     pub id: Uuid,
-    /// What its owner signs in with, lower case.
+    /// The e-mail its owner signs in with, in lower case.
     pub email: String,
     /// argon2id, in the PHC string form.
     pub password_hash: String,
-    /// Set: it signs in nowhere.
+    /// If set, the account can't sign in anywhere.
     pub disabled_at: Option<DateTime<Utc>>,
-    /// The sealed secret of the authenticator app; one that is not confirmed yet is no second factor.
+    /// The sealed secret of the authenticator app. Until it is confirmed it does not count as a second factor.
     pub totp_secret: Option<Vec<u8>>,
-    /// When its owner showed that their app makes the right codes.
+    /// When its owner proved that their app makes the right codes.
     pub totp_confirmed_at: Option<DateTime<Utc>>,
 }
 
@@ -77,8 +77,8 @@ pub(super) async fn of_sign_in(connection: &mut AsyncPgConnection, sign_in: Uuid
         .optional()?)
 }
 
-/// The organisations an account has a place in, with its staff id there: those whose invitation it accepted, whether or
-/// not it is active there now.
+/// The organisations of which an account is a member, with its staff id there: those whose invitation it accepted,
+/// whether or not it is active there now.
 pub(super) async fn places(connection: &mut AsyncPgConnection, account: Uuid) -> Result<Vec<(Uuid, Uuid)>> {
     use tables::account_membership as membership;
     Ok(membership::table
@@ -89,7 +89,7 @@ pub(super) async fn places(connection: &mut AsyncPgConnection, account: Uuid) ->
         .await?)
 }
 
-/// Every organisation that somebody has a place in.
+/// Every organisation that has a member.
 pub async fn organisations(pool: &Pool) -> Result<Vec<Uuid>> {
     let mut connection = pool.accounts().await?;
     let connection = &mut *connection;
@@ -97,8 +97,8 @@ pub async fn organisations(pool: &Pool) -> Result<Vec<Uuid>> {
     Ok(membership::table.select(membership::org_id).distinct().load(connection).await?)
 }
 
-/// Makes an account, or finds the one with this e-mail, and says whether it is new. A found one keeps its password: it is
-/// its owner's. Either is locked until the transaction ends.
+/// Creates an account, or finds the one with this e-mail, and says whether it is new. An existing account keeps its
+/// password, because it belongs to its owner. Either is locked until the transaction ends.
 pub async fn find_or_create(
     connection: &mut AsyncPgConnection,
     email: &str,
@@ -124,8 +124,8 @@ pub async fn find_or_create(
     Ok((account.id, made == 1))
 }
 
-/// Gives an account its first place anywhere, and this password with it. Where it has one already nothing changes: it is its
-/// owner's. The same statements either way.
+/// Gives an account its first membership, and this password with it. An account that is already a member somewhere is
+/// not changed, because it belongs to its owner. The statements are the same either way.
 pub async fn join_first(
     connection: &mut AsyncPgConnection,
     account: Uuid,
@@ -154,13 +154,13 @@ pub async fn join_first(
     Ok(())
 }
 
-/// The staff of an organisation whose accounts have their place there.
+/// The staff of an organisation whose accounts have joined it.
 pub async fn members(connection: &mut AsyncPgConnection, org: Uuid) -> Result<Vec<Uuid>> {
     use tables::account_membership as membership;
     Ok(membership::table.select(membership::staff_id).filter(membership::org_id.eq(org)).load(connection).await?)
 }
 
-/// Gives an account its place in an organisation.
+/// Makes an account a member of an organisation.
 pub async fn join(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, staff: Uuid) -> Result<()> {
     use tables::account_membership as membership;
     diesel::insert_into(membership::table)
@@ -170,8 +170,8 @@ pub async fn join(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, 
     Ok(())
 }
 
-/// Keeps others from changing an account until the transaction ends, and waits for sign-ins that are being made: they
-/// hold the row shared.
+/// Locks an account against changes until the transaction ends, and waits for sign-ins being made, which hold the row
+/// in share mode.
 pub(super) async fn lock(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
     use tables::account as accounts;
     let _: Option<Uuid> =
@@ -185,8 +185,8 @@ pub async fn set_password(connection: &mut AsyncPgConnection, account: Uuid, pas
     end_sign_ins(connection, account, None).await
 }
 
-/// Sets a password; links to set another and half-made sign-ins hold no more. The account's row is locked from here on,
-/// so that a sign-in with the old password either is there for `end_sign_ins` or is refused.
+/// Sets a password. Password links and incomplete sign-ins become invalid. The account's row is locked from here on, so
+/// that a sign-in with the old password either is visible to `end_sign_ins` or is refused.
 pub(super) async fn write_password(
     connection: &mut AsyncPgConnection,
     account: Uuid,
@@ -201,8 +201,8 @@ pub(super) async fn write_password(
     one_time::end(connection, Purpose::PasswordReset, Whose::Account(account)).await
 }
 
-/// Ends the sign-ins of an account, but for the one with this token, and those that wait for a code. Tokens that were
-/// replaced read no more, also those of the one that goes on.
+/// Ends the sign-ins of an account, except the one with this token, and those that await a code. Replaced tokens can no
+/// longer read, including those of the sign-in that continues.
 pub(super) async fn end_sign_ins(
     connection: &mut AsyncPgConnection,
     account: Uuid,

@@ -1,4 +1,5 @@
-//! Keys of service accounts: how they are made and recognised, whose they are, and from where they are taken.
+//! Keys of service accounts: how they are made and recognised, which account they belong to, and from where they are
+//! accepted.
 
 use super::policy::Scopes;
 use super::scope::Scope;
@@ -21,9 +22,9 @@ use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use uuid::Uuid;
 
-/// What every key begins with; scanners of source code find keys by it.
+/// The beginning of every key, by which scanners of source code find keys.
 pub const PREFIX: &str = "clinic_key_";
-/// Where the parts of a key are: `clinic_key_`, 8 characters, `_`, 43 characters, `_`, 6 characters.
+/// The positions of the parts of a key: `clinic_key_`, 8 characters, `_`, 43 characters, `_`, 6 characters.
 const PUBLIC: std::ops::Range<usize> = 11..19;
 const SECRET: std::ops::Range<usize> = 20..63;
 const CHECKSUM: std::ops::Range<usize> = 64..70;
@@ -35,7 +36,7 @@ const EXPIRED: &str = "this API key has expired: ask an admin for another";
 const CLOSED: &str = "the service account of this API key is closed";
 const ELSEWHERE: &str = "this API key is not taken from the network address that this request came from";
 
-/// How often a key's last use is moved.
+/// How often the last use of a key is updated.
 const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// A new key.
@@ -44,7 +45,7 @@ pub struct NewKey {
     pub secret: String,
     /// Its first characters, by which people tell keys apart: `clinic_key_` and 8 more.
     pub prefix: String,
-    /// The SHA-256 of it: all that is kept.
+    /// Its SHA-256, the only part that is stored.
     pub hash: TokenHash,
 }
 
@@ -61,7 +62,7 @@ pub fn generate() -> Option<NewKey> {
     Some(NewKey { hash: token::hash(&secret), prefix, secret })
 }
 
-/// Six characters of base 62 over the first 32 bits of the SHA-256: they tell a slip from a wrong key, and protect
+/// Six base-62 characters from the first 32 bits of the SHA-256. They tell a typing error from a wrong key, and protect
 /// nothing.
 fn checksum(body: &str) -> String {
     const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -75,12 +76,12 @@ fn checksum(body: &str) -> String {
     text.iter().rev().collect()
 }
 
-/// Whether a bearer token means to be a key of a service account.
+/// Whether a bearer token has the form of a service account's key.
 pub fn looks_like(token: &str) -> bool {
     token.starts_with(PREFIX) && !token::is_well_formed(token)
 }
 
-/// Whether a key is whole: its parts are there and its checksum is right. Only then is it looked up.
+/// Whether a key is complete: it has all its parts and a correct checksum. Only then is it looked up.
 pub fn is_whole(key: &str) -> bool {
     let is = |range, fits: fn(u8) -> bool| key.get(range).is_some_and(|part: &str| part.bytes().all(fits));
     key.len() == CHECKSUM.end
@@ -111,7 +112,7 @@ fn masked(value: u128, bits: u8) -> u128 {
 }
 
 impl Network {
-    /// Reads one; the sentence says what is wrong.
+    /// Reads a network; the error says what is wrong.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let wrong = || "must be a network such as 192.0.2.0/24 or 2001:db8::/32, or one address".to_owned();
         let (address, bits) = text.trim().split_once('/').map_or((text.trim(), None), |(a, bits)| (a, Some(bits)));
@@ -141,7 +142,7 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// Whether a key may be used from an address: it may from anywhere when it names no network.
+/// Whether a key may be used from an address. A key without networks may be used from anywhere.
 fn is_allowed(networks: &[String], address: &str) -> bool {
     networks.is_empty()
         || address.parse().is_ok_and(|address| {
@@ -149,7 +150,7 @@ fn is_allowed(networks: &[String], address: &str) -> bool {
         })
 }
 
-/// Whose a key is. It never changes.
+/// The account a key belongs to. It never changes.
 #[derive(Debug, Clone, Copy)]
 struct KeyHolder {
     org: Uuid,
@@ -157,7 +158,7 @@ struct KeyHolder {
     service: Uuid,
 }
 
-/// Keys on their way in: whose they are never changes, so it is remembered; whether they still hold is asked each time.
+/// Incoming keys. The account of a key never changes, so it is cached; whether the key is valid is checked each time.
 pub(super) struct Keyring {
     pool: Pool,
     holders: Cache<TokenHash, KeyHolder>,
@@ -176,8 +177,9 @@ impl Keyring {
         Self { pool, holders: Cache::new(10_000) }
     }
 
-    /// Opens a scope for a service account. Everything that can change is asked for in the round trip of BEGIN: revoked,
-    /// expired, closed, allowed from here; and which restricted patients are open, as for people.
+    /// Opens a scope for a service account. Everything that can change is asked for in the round trip of BEGIN: whether
+    /// the key is revoked, expired, closed, allowed from this address, and which restricted patients are open, as for
+    /// people.
     pub(super) async fn open_scope(
         &self,
         key: &str,
@@ -219,7 +221,7 @@ impl Keyring {
         Ok(Scope::new(viewer, request_id.to_owned(), transaction, writable, sight))
     }
 
-    /// Whose key it is; `None` for one that nobody has. A mistyped one is told so without a look into the database.
+    /// The holder of a key; `None` if there is none. A mistyped key is recognised without querying the database.
     async fn holder(&self, key: &str, hash: TokenHash) -> Result<Option<KeyHolder>> {
         if !is_whole(key) {
             return Err(Error::Unauthenticated(NotSignedIn::Unknown, MISTYPED));
@@ -247,12 +249,12 @@ impl Keyring {
         Ok(Some(holder))
     }
 
-    /// The organisation and service account of a key that was met before, also of one that is refused now.
+    /// The organisation and service account of a key that was seen before, even if it is refused now.
     pub(super) fn known(&self, key: &str) -> Option<(Uuid, Uuid)> {
         self.holders.get(&token::hash(key)).map(|holder| (holder.org, holder.service))
     }
 
-    /// Notes that a key was used, at most once a minute, beside the request and not in its way.
+    /// Records the use of a key, at most once a minute and without delaying the request.
     fn note_use(&self, hash: TokenHash, now: DateTime<Utc>, address: String) {
         let pool = self.pool.clone();
         tokio::spawn(async move {
@@ -273,7 +275,7 @@ impl Keyring {
     }
 }
 
-/// Asks everything about a key that can change.
+/// Asks for everything about a key that can change.
 fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql> {
     let mut sql =
         Sql::new("SELECT a.active, a.scopes, k.allowed_addresses, k.expires_at, k.revoked_at, u.last_used_at, ");
@@ -292,7 +294,7 @@ fn whose(holder: KeyHolder, hash: TokenHash, reason_stated: bool) -> Sql<KeySql>
     .bind(hash.to_vec())
 }
 
-/// Makes a key known before a tenant is: after its row, in the same transaction.
+/// Registers a key in the table that is read before the tenant is known; after its row, in the same transaction.
 pub async fn register(connection: &mut AsyncPgConnection, org: Uuid, key: Uuid, hash: &[u8]) -> Result<()> {
     Sql::<()>::new("INSERT INTO api_key_use (secret_hash, org_id, key_id) VALUES (")
         .bind(hash.to_vec())

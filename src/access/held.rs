@@ -1,5 +1,5 @@
-//! A token that is no sign-in's any more: what became of it, and what it reads still. Who holds it may know; of a token that
-//! was never given, nobody learns anything.
+//! A token that no longer belongs to a sign-in: what became of it, and whether it may still read. Its holder may know;
+//! for a token that was never issued, nobody learns anything.
 
 use super::one_time::Purpose;
 use super::token::TokenHash;
@@ -13,15 +13,15 @@ use uuid::Uuid;
 
 const UNKNOWN: &str = "sign in first: the request has no token that anybody knows";
 const REVOKED: &str = "sign in again: this sign-in was ended";
-const EXPIRED: &str = "sign in again: this sign-in has come to its end";
+const EXPIRED: &str = "sign in again: this sign-in has expired";
 const IDLE: &str = "sign in again: this sign-in was not used for too long";
 const REPLACED: &str = "a newer token took this one's place: send the request again with that one, and with the same Idempotency-Key if it \
      changes something (what stands before the error may have been done)";
 const CODE_AWAITED: &str = "this is the challenge of a sign-in that waits for a code: send both to completeSignIn";
 
-/// For so long a token reads that a newer one took the place of: requests under way when it was replaced are answered.
+/// How long a replaced token may still read, so that requests under way are answered.
 const READS_ON: TimeDelta = TimeDelta::seconds(30);
-/// For so long it is kept what became of it: longer than most sign-ins last.
+/// How long the fate of a token is remembered: longer than most sign-ins last.
 const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// A token that is in the database.
@@ -32,7 +32,7 @@ pub(super) struct Held {
     expires_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
     by_cookie: bool,
-    /// The sign-in that goes on under a newer token, and until when this one reads.
+    /// The sign-in that continues under a newer token, and until when this token may read.
     replaced: Option<(Uuid, DateTime<Utc>)>,
 }
 
@@ -44,19 +44,19 @@ type RowSql = (
 );
 
 impl Held {
-    /// The organisation of the sign-in whose token it is: none for a challenge, and for one that was replaced.
+    /// The organisation of the sign-in that the token belongs to: none for a challenge or a replaced token.
     pub(super) fn organisation(&self) -> Option<Uuid> {
         self.org.filter(|_| self.replaced.is_none())
     }
 
-    /// The sign-in that a token of the cookie, or of the header, reads for still.
+    /// The sign-in for which a token, from the cookie or from the header, may still read.
     pub(super) fn reads_for(&self, by_cookie: bool) -> Option<(Uuid, Uuid)> {
         let reads = self.replaced.filter(|(_, until)| *until > ids::now() && self.by_cookie == by_cookie);
         self.org.zip(reads.map(|(sign_in, _)| sign_in))
     }
 
-    /// Why a token that was looked for and opened nothing is not taken. What is neither ended nor over by its clocks is of
-    /// an account that was disabled, or of a place that was closed.
+    /// Why a token that was looked up and gave no access is refused. If it is neither ended nor expired, its account
+    /// was disabled or its membership closed.
     pub(super) fn refusal(&self, idle: TimeDelta, by_cookie: bool) -> Error {
         let now = ids::now();
         if self.org.is_none() {
@@ -77,17 +77,17 @@ impl Held {
     }
 }
 
-/// The one answer to a token that nobody was given, and to none.
+/// The single answer to a token that was never issued, and to a missing token.
 pub(super) fn unknown() -> Error {
     Error::Unauthenticated(NotSignedIn::Unknown, UNKNOWN)
 }
 
-/// The answer to a token whose sign-in was ended.
+/// The answer to a token whose sign-in has ended.
 pub(super) fn revoked() -> Error {
     Error::Unauthenticated(NotSignedIn::Revoked, REVOKED)
 }
 
-/// What is known of a token: of a sign-in, whether or not it holds, or of one that waits for a code.
+/// What is known about a token: that of a sign-in, valid or not, or of a challenge.
 pub(super) async fn look(connection: &mut AsyncPgConnection, hash: TokenHash) -> Result<Option<Held>> {
     let rows: Vec<Row> = Sql::<RowSql>::new(
         "SELECT org_id, ended_at IS NOT NULL, by_cookie, expires_at, last_seen_at, NULL, NULL FROM sign_in \
@@ -120,7 +120,7 @@ pub(super) async fn look(connection: &mut AsyncPgConnection, hash: TokenHash) ->
     }))
 }
 
-/// Keeps a token that another takes the place of, in the transaction in which it does.
+/// Records a replaced token, in the transaction that replaces it.
 pub(super) async fn keep(connection: &mut AsyncPgConnection, old: TokenHash, sign_in: Uuid) -> Result<()> {
     let now = ids::now();
     Sql::<()>::new("INSERT INTO replaced_token (token_hash, sign_in_id, replaced_at, reads_until) VALUES (")
@@ -137,7 +137,7 @@ pub(super) async fn keep(connection: &mut AsyncPgConnection, old: TokenHash, sig
     Ok(())
 }
 
-/// Ends the reading of an account's replaced tokens. Those of a sign-in that ends read no more without this.
+/// Stops the replaced tokens of an account from reading. Those of a sign-in that ends stop without this.
 pub(super) async fn end(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
     let now = ids::now();
     Sql::<()>::new("UPDATE replaced_token AS r SET reads_until = ")
@@ -151,7 +151,7 @@ pub(super) async fn end(connection: &mut AsyncPgConnection, account: Uuid) -> Re
     Ok(())
 }
 
-/// Takes away what became of tokens that were replaced long ago.
+/// Deletes the records of tokens that were replaced long ago.
 pub(super) async fn sweep(connection: &mut AsyncPgConnection) -> Result<()> {
     Sql::<()>::new("DELETE FROM replaced_token WHERE replaced_at < ")
         .bind(ids::now() - KEPT)

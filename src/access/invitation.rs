@@ -1,4 +1,4 @@
-//! Invitations: nobody gets a place in an organisation but by their own yes. Until then the account is as it was.
+//! Invitations: nobody becomes a member of an organisation without accepting. Until then the account is unchanged.
 
 use super::account::{self, Account};
 use super::one_time::{self, Bearer, OneTimeToken, Purpose, Whose};
@@ -14,9 +14,10 @@ use crate::ids;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-const SPENT: &str = "this invitation holds no more: it works once, for 7 days, and the newest alone. Ask for another";
+const SPENT: &str =
+    "this invitation is no longer valid: it works once, for 7 days, and only the newest one. Ask for another";
 
-/// Makes an invitation, in the place of earlier ones of the same staff member.
+/// Makes an invitation that replaces earlier ones of the same staff member.
 pub async fn make(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result<OneTimeToken> {
     account::lock(connection, bearer.account).await?;
     one_time::make(connection, Purpose::Invitation, bearer).await
@@ -28,35 +29,36 @@ pub async fn end(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, s
     one_time::end(connection, Purpose::Invitation, Whose::Staff(org, staff)).await
 }
 
-/// A yes to an invitation whose sender has shown that the account is theirs.
+/// An acceptance whose sender has proved that the account is theirs.
 pub struct Acceptance {
     token: String,
-    /// Whom the invitation is for.
+    /// The person the invitation is for.
     pub bearer: Bearer,
-    /// The account as it was looked at.
+    /// The account as it was read.
     account: Account,
-    /// The hash of the password that is its first: nobody had a place with it before.
+    /// The hash of its first password: the account was not a member anywhere before.
     first_password: Option<String>,
 }
 
-/// What became of a yes.
+/// The result of an acceptance.
 pub enum Answer {
-    /// It can be written down.
+    /// It can be saved.
     Proven(Box<Acceptance>),
     /// E-mail or password is wrong.
     Refused {
         /// What to answer.
         error: Error,
-        /// Whose it was, for the access logs: of the account's places, and of the one that it is invited to.
+        /// Whose attempt it was, for the access logs: of the organisations of the account, and of the one it is invited
+        /// to.
         tried: Tried,
     },
 }
 
 impl Doorkeeper {
-    /// Judges who says yes to an invitation. A wrong password counts as one at sign-in does, before it is looked at; a right
-    /// one forgets the count only where there is no second factor. Whoever has a place somewhere proves the account by its
-    /// password; for whom this is the first, the password is set. A weak one is told alike to both, so that it tells nobody
-    /// whether there is an account.
+    /// Checks who accepts an invitation. A wrong password counts as one at sign-in does, before it is checked; a right
+    /// one resets the count only where there is no second factor. Whoever is already a member somewhere proves the
+    /// account by its password; for a first membership, the password is set. A weak password gets the same answer in
+    /// both cases, so that it does not reveal whether there is an account.
     pub async fn answer_invitation(&self, token: &str, email: &str, password: String, address: &str) -> Result<Answer> {
         let (email, now) = (email.trim().to_lowercase(), ids::now());
         let mut accounts = self.pool().accounts().await?;
@@ -93,8 +95,8 @@ impl Doorkeeper {
         Ok(Answer::Proven(Box::new(Acceptance { token, bearer, account, first_password: None })))
     }
 
-    /// Opens a scope to write a yes down, in the name of who says it. They have no right here yet: for this one write the
-    /// program's stands in.
+    /// Opens a scope to save an acceptance in the name of the person who accepts. They have no rights here yet, so this
+    /// one write uses the rights of the program.
     pub async fn open_scope_to_join(&self, (org, staff): (Uuid, Uuid), request_id: &str) -> Result<Scope> {
         let transaction = self.pool().write(org).await?;
         let viewer = Viewer { staff: Some(staff), ..Viewer::program(org) };
@@ -103,8 +105,8 @@ impl Doorkeeper {
     }
 }
 
-/// Uses the invitation up and gives the account its place: in the transaction that changes the staff member. Refused, if
-/// the account is not any more what was looked at.
+/// Uses up the invitation and makes the account a member, in the transaction that changes the staff member. Refused if
+/// the account has changed since it was read.
 pub async fn accept(connection: &mut AsyncPgConnection, acceptance: &Acceptance) -> Result<()> {
     let Acceptance { token, bearer, account: before, first_password } = acceptance;
     account::lock(connection, bearer.account).await?;
@@ -122,7 +124,7 @@ pub async fn accept(connection: &mut AsyncPgConnection, acceptance: &Acceptance)
     account::join(connection, bearer.account, bearer.org, bearer.staff).await
 }
 
-/// Gives an account a place that waited for its owner. False: it has it already.
+/// Completes a pending membership of an account. False if the account is a member already.
 pub async fn enter(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result<bool> {
     account::lock(connection, bearer.account).await?;
     if account::places(connection, bearer.account).await?.iter().any(|(org, _)| *org == bearer.org) {
@@ -131,7 +133,7 @@ pub async fn enter(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result
     account::join(connection, bearer.account, bearer.org, bearer.staff).await.map(|()| true)
 }
 
-/// The one answer to an invitation that was used, has ended or was never made.
+/// The single answer to an invitation that was used, has ended or was never made.
 pub fn spent() -> Error {
     Error::input("input.token", SPENT)
 }

@@ -1,5 +1,5 @@
-//! One-time tokens: handed out once, kept as their hash, with an end, used once. Links to set a password, sign-ins that
-//! wait for a code and invitations are such.
+//! One-time tokens: handed out once, stored as a hash, with an expiry, used once. Password links, sign-ins that await a
+//! code, and invitations are such tokens.
 
 use super::token;
 use crate::db::Sql;
@@ -15,9 +15,9 @@ use uuid::Uuid;
 pub(super) enum Purpose {
     /// To set a new password.
     PasswordReset,
-    /// To end a sign-in whose password was right with a code.
+    /// To complete, with a code, a sign-in whose password was right.
     SignIn,
-    /// To accept a place in an organisation.
+    /// To accept membership in an organisation.
     Invitation,
 }
 
@@ -38,13 +38,13 @@ impl Purpose {
         }
     }
 
-    /// Whether a new one takes the place of the earlier ones that a staff member has.
+    /// Whether a new token replaces the earlier ones of a staff member.
     fn newest_alone(self) -> bool {
         self != Self::SignIn
     }
 }
 
-/// Whom a token is for: an account, as a staff member of an organisation.
+/// The person a token is for: an account, as a staff member of an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
     /// The account.
@@ -55,26 +55,26 @@ pub struct Bearer {
     pub staff: Uuid,
 }
 
-/// Whose tokens end.
+/// Which tokens to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Whose {
-    /// An account's, in all organisations.
+    /// Those of an account, in all organisations.
     Account(Uuid),
-    /// A staff member's: organisation and id.
+    /// Those of a staff member: organisation and id.
     Staff(Uuid, Uuid),
 }
 
-/// A new token, shown this once.
+/// A new token, shown only this once.
 #[derive(Debug, Clone)]
 pub struct OneTimeToken {
-    /// It.
+    /// The token.
     pub token: String,
-    /// When it holds no more.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Makes a token. Those of the account that have expired are cleared away. Where the newest holds alone the caller has
-/// locked the account, so that of two that are made at once the later one takes the earlier one's place.
+/// Makes a token, and deletes expired ones of the account. If only the newest token is valid, the caller has locked the
+/// account, so that of two made at once the later replaces the earlier.
 pub(super) async fn make(connection: &mut AsyncPgConnection, purpose: Purpose, bearer: Bearer) -> Result<OneTimeToken> {
     let (token, hash) = token::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))?;
     let now = ids::now();
@@ -109,7 +109,7 @@ pub(super) async fn make(connection: &mut AsyncPgConnection, purpose: Purpose, b
     Ok(OneTimeToken { token, expires_at })
 }
 
-/// Appends that it is this token, for this purpose, and that it holds still.
+/// Appends the condition that it is this token, for this purpose, and still valid.
 fn push_holds<R>(sql: &mut Sql<R>, purpose: Purpose, token: &str) {
     sql.push("used_at IS NULL AND expires_at > ")
         .push_bind(ids::now())
@@ -126,7 +126,7 @@ async fn bearer(connection: &mut AsyncPgConnection, sql: Sql<BearerSql>) -> Resu
     Ok(found.into_iter().next().map(|(account, org, staff)| Bearer { account, org, staff }))
 }
 
-/// Whom a token is for that holds. It is not used by looking.
+/// The person a valid token is for. Looking does not use it up.
 pub(super) async fn look(connection: &mut AsyncPgConnection, purpose: Purpose, token: &str) -> Result<Option<Bearer>> {
     if !token::is_well_formed(token) {
         return Ok(None);
@@ -136,7 +136,7 @@ pub(super) async fn look(connection: &mut AsyncPgConnection, purpose: Purpose, t
     bearer(connection, sql).await
 }
 
-/// The same, and counts a try: after so many it is over.
+/// The same, and counts an attempt: after `most` of them the token is over.
 pub(super) async fn count_try(
     connection: &mut AsyncPgConnection,
     purpose: Purpose,
@@ -152,14 +152,14 @@ pub(super) async fn count_try(
     bearer(connection, sql).await
 }
 
-/// Uses a token up: of any number that come at once, one is told true.
+/// Uses up a token. Of several concurrent calls, only one returns true.
 pub(super) async fn use_up(connection: &mut AsyncPgConnection, purpose: Purpose, token: &str) -> Result<bool> {
     let mut sql = Sql::<()>::new("UPDATE one_time_token SET used_at = ").bind(ids::now()).text(" WHERE ");
     push_holds(&mut sql, purpose, token);
     Ok(sql.execute(connection).await? == 1)
 }
 
-/// Ends tokens that were not used.
+/// Ends unused tokens.
 pub(super) async fn end(connection: &mut AsyncPgConnection, purpose: Purpose, whose: Whose) -> Result<()> {
     let mut sql = Sql::<()>::new("UPDATE one_time_token SET used_at = ").bind(ids::now());
     sql.push(" WHERE used_at IS NULL AND purpose = ").push_bind(purpose.word());

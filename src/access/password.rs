@@ -6,9 +6,9 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::{Arc, LazyLock};
 use tokio::sync::Semaphore;
 
-/// Shortest password taken, in characters (NIST 800-63B asks for at least 8; this house for 12).
+/// The minimum length of a password, in characters (NIST 800-63B requires at least 8; this service 12).
 pub const SHORTEST: usize = 12;
-/// Longest, in bytes: far over any passphrase, short enough to hash.
+/// The maximum length, in bytes: longer than any passphrase, short enough to hash.
 pub const LONGEST: usize = 1024;
 
 // OWASP's first choice for argon2id: 19 MiB, 2 passes, 1 lane. 23 to 40 ms on the machines this was measured on.
@@ -17,27 +17,27 @@ fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-// As many at a time as there are cores: a burst of sign-ins waits here instead of starving everything else.
+// As many at a time as there are cores, so that a burst of sign-ins waits here instead of starving everything else.
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)))
 });
 
-// What an unknown e-mail's password is compared with, so that it costs what a known one's does.
+// The hash with which the password for an unknown e-mail is compared, so that it takes as long as for a known one.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("no account has this password").unwrap_or_default());
 
-/// Fewest guesses that a password must withstand, by zxcvbn's estimate: what an attacker who is slowed down online does
-/// not reach.
+/// The minimum number of guesses a password must withstand, by zxcvbn's estimate: more than a rate-limited online
+/// attacker can make.
 const FEWEST_GUESSES: u64 = 100_000_000;
-/// So much of a password is estimated: the estimate's cost grows with the square of the length, and letters that may stand
-/// for others multiply it.
+/// How many characters of a password are estimated. The cost of the estimate grows with the square of the length, and
+/// letters with look-alikes multiply it.
 const ESTIMATED: usize = 32;
-/// So many words are known of an owner, and so much of each.
+/// How many words about an owner are used, and how many characters of each.
 const KNOWN_WORDS: usize = 12;
 const KNOWN_LENGTH: usize = 60;
 
-/// A sentence for a password that is not taken: too short, too long, or soon guessed, because it is common, or made of
-/// common words, names and patterns, or of what is known of its owner (`about`: their e-mail, their name). No rules of
-/// composition (NIST 800-63B).
+/// A sentence for a password that is refused: too short, too long, or easily guessed because it is common, or made of
+/// common words, names and patterns, or of what is known about its owner (`about`: their e-mail, their name). There are
+/// no composition rules (NIST 800-63B).
 pub fn fault(password: &str, about: &[&str]) -> Option<String> {
     if password.chars().count() < SHORTEST {
         return Some(format!("must have at least {SHORTEST} characters"));
@@ -57,7 +57,7 @@ pub fn fault(password: &str, about: &[&str]) -> Option<String> {
     })
 }
 
-/// `fault`, off the async threads and a few at a time, as hashing is: for passwords that come over the network.
+/// `fault`, off the async threads and a few at a time, like hashing: for passwords that come over the network.
 pub async fn judge(password: String, about: Vec<String>) -> Result<Option<String>> {
     off_thread(move || fault(&password, &about.iter().map(String::as_str).collect::<Vec<_>>())).await
 }
@@ -89,12 +89,12 @@ pub async fn hash(password: String) -> Result<String> {
     off_thread(move || hash_now(&password)).await?
 }
 
-/// Makes ready what an unknown e-mail's password is compared with: the first of them would wait for it.
+/// Prepares the hash for unknown e-mails, so that the first such sign-in need not wait for it.
 pub async fn make_ready() -> Result<()> {
     off_thread(|| LazyLock::force(&NOBODY).len()).await.map(|_| ())
 }
 
-/// Whether a password has this hash. `None`, for an account that does not exist, takes as long and is false.
+/// Whether a password matches this hash. `None`, for an account that does not exist, takes as long and returns false.
 pub async fn verify(password: String, hash: Option<String>) -> Result<bool> {
     off_thread(move || {
         let known = hash.is_some();
@@ -106,7 +106,7 @@ pub async fn verify(password: String, hash: Option<String>) -> Result<bool> {
     .await
 }
 
-/// A password for a demo or a reset: 4 groups of 5 characters that are not mistaken for each other.
+/// A password for a demo or a reset: 4 groups of 5 characters, without look-alikes.
 pub fn generate() -> String {
     use rand::Rng;
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";

@@ -18,7 +18,7 @@ impl Scopes {
         self.0 & Self::bit(scope) != 0
     }
 
-    /// They, as a list.
+    /// The scopes as a list.
     pub fn list(self) -> Vec<ServiceScope> {
         ServiceScope::ALL.iter().copied().filter(|scope| self.has(*scope)).collect()
     }
@@ -30,7 +30,7 @@ impl FromIterator<ServiceScope> for Scopes {
     }
 }
 
-/// `Ok`, or FORBIDDEN with what is missing: a service account reads what its scopes say, and writes nothing.
+/// `Ok`, or FORBIDDEN with the missing scope: a service account may read what its scopes allow, and can write nothing.
 pub fn check_service(scopes: Scopes, action: Action, record: RecordKind) -> Result<()> {
     let what = record.words();
     if action != Action::Read {
@@ -71,18 +71,18 @@ pub fn allows(role: StaffRole, action: Action, record: RecordKind) -> bool {
     Kind::of(record).and_then(|row| row.rights.get(column)).is_some_and(|rights| rights.contains(letter(action)))
 }
 
-/// Whether a person must have proved lately who they are to do this to a kind of record.
+/// Whether a person needs a recent proof of identity to do this to a kind of record.
 pub fn asks_for_proof(action: Action, record: RecordKind) -> bool {
     action == Action::Sign || Kind::of(record).is_some_and(|row| row.proved.contains(letter(action)))
 }
 
-/// What emergency access lets somebody read of the one patient, whatever their role: everything clinical. The database
-/// keeps those kinds, and no other, to the patients of the access (`only_patients`).
+/// The kinds of record of the one patient that emergency access opens, whatever the role: everything clinical. The
+/// database limits those kinds, and no others, to the patients of the access (`only_patients`).
 pub fn in_emergency(record: RecordKind) -> bool {
     Kind::of(record).is_some_and(|row| row.in_emergency)
 }
 
-/// Whether a record of a kind tells of a patient: then so does how many there are.
+/// Whether a record of this kind reveals something about a patient. If so, its count does too.
 pub fn tells_of_patients(record: RecordKind) -> bool {
     use RecordKind::{EmergencyAccess, LegalHold, Patient, PatientErasure, PatientMerge, PatientRestriction, Recall};
     let others = matches!(
@@ -92,16 +92,16 @@ pub fn tells_of_patients(record: RecordKind) -> bool {
     others || in_emergency(record)
 }
 
-/// Kinds whose content carries that of others: a merge holds what two charts said differently, names and phones. Who reads
-/// the one needs the right to read the others, a role as a service account.
+/// Kinds whose content contains that of other kinds: a merge holds the differences between two charts, names and phones
+/// included. Whoever reads the one needs the right to read the others, by role or by scope.
 const CARRIED: &[(RecordKind, &[RecordKind])] = &[(RecordKind::PatientMerge, &[RecordKind::Patient])];
 
-/// The kinds whose content a kind carries beside its own.
+/// The kinds whose content a kind contains beside its own.
 pub fn carried_by(record: RecordKind) -> &'static [RecordKind] {
     CARRIED.iter().find(|(kind, _)| *kind == record).map_or(&[], |(_, carried)| carried)
 }
 
-/// FORBIDDEN unless the role may see who looked at what.
+/// FORBIDDEN unless the role may read the access log.
 pub fn check_access_log(role: StaffRole) -> Result<()> {
     match role {
         StaffRole::Admin | StaffRole::Auditor => Ok(()),
@@ -164,7 +164,7 @@ mod tests {
         }
         for kind in RecordKind::ALL {
             assert!(asks_for_proof(Action::Sign, *kind) && !asks_for_proof(Action::Read, *kind), "{kind:?}");
-            // Who may do such a thing at all is a matter of power: each kind that is erased, merged or exported is here.
+            // Whoever may do such a thing at all has power: each kind that is erased, merged or exported is here.
             for action in [Action::Merge, Action::Export, Action::Erase] {
                 let may = StaffRole::ALL.iter().any(|role| allows(*role, action, *kind));
                 assert_eq!(asks_for_proof(action, *kind), may, "{action:?} {kind:?}");
@@ -177,7 +177,8 @@ mod tests {
         for role in StaffRole::ALL {
             for kind in RecordKind::ALL.iter().filter(|kind| **kind != RecordKind::EmergencyAccess) {
                 let writes = Action::ALL.iter().any(|action| *action != Action::Read && allows(*role, *action, *kind));
-                // Else the answer to a write carries what may not be read: decide it field by field, as there.
+                // Otherwise the result of a write would contain what may not be read: decide it field by field, as
+                // there.
                 assert!(!writes || allows(*role, Action::Read, *kind), "{role:?} {kind:?}");
             }
         }

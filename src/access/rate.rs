@@ -1,8 +1,8 @@
-//! Limits by the minute, shared by all processes on one database.
+//! Limits per minute, shared by all processes on one database.
 //!
-//! A process takes a part of a limit at a time (a twentieth) from the row of the account or address, with one statement,
-//! and spends it without asking again. The row gives out no more than the limit in a window, so however many processes
-//! there are, together they let through no more. When Postgres can't be asked, each process goes on with the limit to
+//! A process takes a part of a limit at a time (a twentieth) from the row of the account or address, with one
+//! statement, and spends it without asking again. The row gives out no more than the limit in a window, so all
+//! processes together never exceed it. When Postgres can't be reached, each process continues with the whole limit for
 //! itself.
 
 use crate::db::{Pool, Sql};
@@ -20,15 +20,15 @@ use uuid::Uuid;
 
 /// Seconds of a window. Windows begin with the minutes of the clock.
 pub const WINDOW: i64 = 60;
-/// The part of a limit that a process takes at a time.
+/// The number of parts of a limit; a process takes one part at a time.
 const PARTS: u64 = 20;
 
-/// Who pays.
+/// What is charged.
 #[derive(Debug, Clone, Copy)]
 pub enum Payer<'a> {
     /// A staff member or a service account: points.
     Account(Uuid),
-    /// A network address: requests. Of IPv6, the network of 64 bits that one subscriber has.
+    /// A network address: requests. For IPv6, the 64-bit network of one subscriber.
     Address(&'a str),
 }
 
@@ -49,7 +49,7 @@ impl Payer<'_> {
     }
 }
 
-/// What an address is counted by: an IPv4 address, and of IPv6 the network of 64 bits that one subscriber has.
+/// The key an address is counted under: an IPv4 address, or for IPv6 the 64-bit network of one subscriber.
 pub(super) fn network_of(address: &str) -> Vec<u8> {
     match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => address.octets().get(..8).unwrap_or_default().to_vec(),
@@ -58,33 +58,33 @@ pub(super) fn network_of(address: &str) -> Vec<u8> {
     }
 }
 
-/// How somebody stands to a limit.
+/// The state of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// `account` or `address`.
     pub policy: &'static str,
     /// Points or requests in a window.
     pub limit: u64,
-    /// What is left of them, as far as this process knows: others may have taken more since it last asked.
+    /// What is left, as far as this process knows: others may have taken more since it last asked.
     pub remaining: u64,
-    /// Seconds until there is all of it again.
+    /// Seconds until the limit is whole again.
     pub resets_in: u64,
 }
 
-/// What came of asking for some of a limit.
+/// The result of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// Whether there was enough.
     pub passed: bool,
-    /// How they stand now.
+    /// The state after the charge.
     pub standing: Standing,
     /// What was taken.
     points: u64,
-    /// In which window.
+    /// The window it was taken in.
     window: i64,
 }
 
-/// What a process has of one limit in one window.
+/// The share of one limit that this process has in one window.
 #[derive(Debug, Default)]
 struct Bucket {
     /// The number of the window since 1970.
@@ -109,7 +109,7 @@ impl Bucket {
         }
     }
 
-    /// Takes over what the row gave: `wanted` was added to it and made it `after`.
+    /// Adopts what the row gave: `wanted` was added to it and made it `after`.
     fn take(&mut self, window: i64, after: u64, wanted: u64, limit: u64) {
         self.turn(window);
         let before = after.saturating_sub(wanted);
@@ -117,7 +117,7 @@ impl Bucket {
         self.taken = after.min(limit);
     }
 
-    /// Takes some of its own when the row can't be asked.
+    /// Takes from the process's own limit when the row can't be reached.
     fn take_alone(&mut self, wanted: u64, limit: u64) {
         self.leased = self.leased.saturating_add(wanted).min(limit);
         self.taken = self.taken.max(self.leased);
@@ -126,7 +126,7 @@ impl Bucket {
 
 type Key = (&'static str, [u8; 32]);
 
-/// The limits, and what this process has of them.
+/// The limits, and this process's share of them.
 pub struct Rates {
     pool: Pool,
     account: u64,
@@ -135,9 +135,9 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Points for each account and requests for each address in a minute; 0: no limit.
+    /// Points per account and requests per address in a minute; 0 for no limit.
     pub fn new(pool: Pool, account: u64, address: u64) -> Self {
-        // Whoever was away for two windows has a new one anyway.
+        // After two windows without requests a new window begins anyway.
         let idle = Duration::from_secs(120);
         let buckets = Cache::builder().max_capacity(200_000).time_to_idle(idle).build();
         Self { pool, account, address, buckets }
@@ -181,7 +181,7 @@ impl Rates {
         Some(Charge { passed, standing, points: if passed { points } else { 0 }, window: bucket.window })
     }
 
-    /// Gives back what was taken from somebody whose request turned out not to be theirs.
+    /// Returns what was charged to somebody when the request turned out not to be theirs.
     pub async fn give_back(&self, payer: Payer<'_>, charge: &Charge) {
         let Some(bucket) = self.buckets.get(&(payer.policy(), payer.hash())) else { return };
         let mut bucket = bucket.lock().await;
@@ -195,13 +195,14 @@ impl Rates {
             Ok(Some((window, after))) => bucket.take(window, after, wanted, limit),
             Ok(None) => bucket.taken = limit,
             Err(error) => {
-                tracing::warn!(?error, "the shared limits can't be asked: this process goes on with its own");
+                tracing::warn!(?error, "the shared limits can't be reached: this process uses its own");
                 bucket.take_alone(wanted, limit);
             }
         }
     }
 
-    /// Adds to what was taken in a window, unless all is: the window that the row is in, and what is taken in it then.
+    /// Adds to what was taken in a window, unless the limit is reached. Returns the window of the row and what is now
+    /// taken in it.
     async fn ask(&self, (kind, hash): Key, window: i64, wanted: u64, limit: u64) -> Result<Option<(i64, u64)>> {
         let long = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 4);
         let begins = DateTime::from_timestamp(window.saturating_mul(WINDOW), 0).unwrap_or_default();
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!((bucket.window, bucket.held()), (5, 1));
         bucket.turn(6);
         assert_eq!((bucket.window, bucket.taken, bucket.held()), (6, 0, 0));
-        // Alone it takes up to the limit and no more.
+        // Alone, a process takes up to the limit and no more.
         for _ in 0..9 {
             bucket.take_alone(20, 100);
         }

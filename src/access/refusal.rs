@@ -1,8 +1,8 @@
-//! Refused tries to sign in, on their way to the access logs of the organisations that the account works in.
+//! Failed sign-ins, on their way to the access logs of the organisations that the account works in.
 //!
-//! How many those are, and whether there is an account at all, must not be told by how long the answer takes. So each
-//! refusal is one row here, the same for an e-mail that nobody has, before it is answered; where it belongs is found out
-//! afterwards, and some time later, for all that came meanwhile together.
+//! The time an answer takes must not reveal how many those are, or whether there is an account at all. So each refusal
+//! is first stored as one row here, the same for an unknown e-mail, before it is answered. Where it belongs is worked
+//! out later, for all pending rows together.
 
 use super::account;
 use crate::db::{Pool, Sql, Transaction};
@@ -12,22 +12,22 @@ use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-/// Rows that are taken at a time.
+/// The number of rows taken at a time.
 const BATCH: i64 = 200;
 
-/// Whose try it was: what nobody has proved.
+/// Whose sign-in was attempted. This is not proved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tried {
     /// The account with the e-mail that was tried, if there is one.
     pub account: Option<Uuid>,
-    /// An organisation that it concerns as well, with the staff member: who invited.
+    /// Another organisation it concerns, with the staff member: the one that sent the invitation.
     pub also: Option<(Uuid, Uuid)>,
 }
 
-/// A refused try.
+/// A failed sign-in.
 #[derive(Debug, Clone)]
 pub struct RefusedTry {
-    /// Whose.
+    /// The account that the attempt was for.
     pub tried: Tried,
     /// The request.
     pub request_id: String,
@@ -37,7 +37,7 @@ pub struct RefusedTry {
     pub from_address: String,
 }
 
-/// Writes a refusal down. It is durable when this is `Ok`.
+/// Stores a refusal. It is durable when this is `Ok`.
 pub async fn note(pool: &Pool, refusal: RefusedTry) -> Result<()> {
     Sql::<()>::new(
         "INSERT INTO refused_sign_in (id, at, account_id, by_org, by_staff, request_id, operation, from_address) VALUES (",
@@ -69,10 +69,10 @@ type RowSql = (
     (st::Text, st::Text, st::Text),
 );
 
-/// Refused tries with their ids, each with the organisations and staff in whose access logs it belongs.
+/// Failed sign-ins with their ids, each with the organisations and staff in whose access logs it belongs.
 pub type Placed = Vec<(Uuid, RefusedTry, Vec<(Uuid, Uuid)>)>;
 
-/// Refused tries that wait, held until the transaction ends. Two processes get different ones.
+/// Pending failed sign-ins, locked until the transaction ends. Two processes get different ones.
 pub async fn take(pool: &Pool) -> Result<(Transaction, Placed)> {
     let taking = Sql::<RowSql>::new(
         "SELECT id, account_id, by_org, by_staff, request_id, operation, from_address FROM refused_sign_in ORDER BY at, id LIMIT ",
@@ -93,7 +93,7 @@ pub async fn take(pool: &Pool) -> Result<(Transaction, Placed)> {
     Ok((transaction, found))
 }
 
-/// Takes out the tries that were written to every log they belong in, and commits.
+/// Deletes those that were written to every log they belong in, and commits.
 pub async fn take_out(mut transaction: Transaction, written: Vec<Uuid>) -> Result<()> {
     Sql::<()>::new("DELETE FROM refused_sign_in WHERE id = ANY (")
         .bind(written)

@@ -1,4 +1,4 @@
-//! New passwords: changed by their owner, or set by a one-time link that an admin hands out and nobody else's eyes see.
+//! New passwords: changed by their owner, or set with a one-time link that an admin hands out and nobody else sees.
 
 use super::account::{self, Account};
 use super::one_time::{self, Bearer, OneTimeToken, Purpose};
@@ -12,42 +12,44 @@ use crate::ids;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-const SPENT: &str = "this link holds no more: it works once, for an hour, and the newest alone. Ask for another";
+const SPENT: &str =
+    "this link is no longer valid: it works once, for an hour, and only the newest one. Ask for another";
 
-/// Makes a link to set a new password, in the place of earlier ones.
+/// Makes a link to set a new password; it replaces earlier ones.
 pub async fn make_link(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result<OneTimeToken> {
     account::lock(connection, bearer.account).await?;
     one_time::make(connection, Purpose::PasswordReset, bearer).await
 }
 
-/// What became of a link that holds.
+/// The result of using a valid link.
 pub enum Reset {
-    /// The password is set: of this staff member of this organisation.
+    /// The password was set, for this staff member of this organisation.
     Done(Uuid, Uuid),
-    /// The account is not, or not only, active where the link was made: it sets no password of its owner's, and their
-    /// organisations are told of the try.
+    /// The account is not active, or not only active, where the link was made. The link then sets no password, and the
+    /// account's organisations are informed of the attempt.
     Elsewhere(Tried),
 }
 
-/// The one answer to a link that was used, has ended or was never made, and to one that would open another organisation.
+/// The single answer to a link that was used, has ended or was never made, and to one that would open another
+/// organisation.
 pub fn spent() -> Error {
     Error::input("input.token", SPENT)
 }
 
 impl Doorkeeper {
-    /// The organisations where an account is active, having accepted: a link to set its password is for the admins of the
-    /// only one. A password opens all of them.
+    /// The organisations where an account is an active member. A password opens all of them, so only the admins of an
+    /// account's sole organisation may make a link to set it.
     pub async fn active_in(&self, account: Uuid) -> Result<Vec<Uuid>> {
         let places = account::places(&mut *self.pool().accounts().await?, account).await?;
         Ok(self.active_places(&places, None).await?.iter().map(Place::org).collect())
     }
 
-    /// Sets the password that a link is for, ends every sign-in of the account, and leaves its second factor as it is. A
-    /// link ends when the account gets another place, or is closed in this one.
+    /// Sets the password that a link is for, ends every sign-in of the account, and leaves its second factor as it is.
+    /// A link ends when the account joins another organisation, or is closed in this one.
     pub async fn reset_password(&self, link: &str, new: String, address: &str) -> Result<Reset> {
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
-        // Nobody guesses a link: who has one waits for no stranger's failures.
+        // A link can't be guessed, so its holder does not wait because of the failures of strangers.
         let Some(Bearer { account, org, staff }) = one_time::look(&mut accounts, Purpose::PasswordReset, link).await?
         else {
             throttle::check_address(&mut accounts, address, now).await?;
@@ -78,8 +80,8 @@ impl Doorkeeper {
         Ok(Reset::Done(org, staff))
     }
 
-    /// Changes the password of the caller's account. Every other sign-in of it ends, and this one goes on under a new
-    /// token. `None`: the current password is wrong.
+    /// Changes the password of the caller's account. Every other sign-in of it ends, and this one continues under a new
+    /// token. `None` if the current password is wrong.
     pub async fn change_password(
         &self,
         caller: Caller<'_>,

@@ -1,8 +1,8 @@
-//! The one door to the data: who asks, and the open transaction.
+//! The only way to the data: the viewer, and the open transaction.
 //!
 //! Every function that runs SQL takes a `Scope` and gets its connection by naming what it is about to do:
 //! `scope.read(RecordKind::Patient)?`, `scope.write(Action::Update, RecordKind::Patient)?`. Both check the policy. A
-//! transaction in which a write was opened and no ledger entry followed does not commit.
+//! transaction in which a write was opened without a ledger entry after it does not commit.
 
 use super::policy;
 use super::sight::{Emergency, EmergencyOnly, Sight};
@@ -24,7 +24,7 @@ pub struct Door<'a> {
     pub connection: &'a mut AsyncPgConnection,
 }
 
-/// Who asks, and the open transaction.
+/// The viewer, and the open transaction.
 pub struct Scope {
     viewer: Viewer,
     request_id: String,
@@ -71,12 +71,12 @@ impl Scope {
         Ok(Self::new(Viewer::program(org), format!("cli-{}", crate::ids::new_id()), transaction, true, sight))
     }
 
-    /// Who asks.
+    /// The viewer.
     pub fn viewer(&self) -> Viewer {
         self.viewer
     }
 
-    /// Notes that the idle clock of the sign-in begins anew.
+    /// Records that the idle time of the sign-in starts again.
     pub(super) fn idle_until(&mut self, end: DateTime<Utc>) {
         if let Some(sign_in) = &mut self.viewer.sign_in {
             sign_in.idle_ends_at = end;
@@ -100,15 +100,16 @@ impl Scope {
         self.door()
     }
 
-    /// The connection, to read a list of records of a kind: those of one patient, or of all. Who reads them by emergency
-    /// access alone reads no list but its patient's.
+    /// The connection, to read a list of records of a kind, of one patient or of all. A viewer limited to emergency
+    /// access may read only lists of its patient.
     pub fn read_list(&mut self, record: RecordKind, patient: Option<Uuid>) -> Result<Door<'_>> {
         self.emergency_only().check(record, patient)?;
         self.read(record)
     }
 
-    /// The connection, to change records of a kind. A ledger entry must follow. What asks for a fresh proof of who they are
-    /// asks for it here, where all that is wrong with the change has been told, and before anything is changed.
+    /// The connection, to change records of a kind. A ledger entry must follow. If the change requires a fresh proof of
+    /// identity, that is checked here: after every fault of the change has been reported, and before anything is
+    /// changed.
     pub fn write(&mut self, action: Action, record: RecordKind) -> Result<Door<'_>> {
         self.viewer.check(action, record)?;
         self.viewer.prove(action, record)?;
@@ -120,14 +121,14 @@ impl Scope {
         self.door()
     }
 
-    /// The connection for the ledger's own statements, which come with no right of their own: what they show has
-    /// been checked by the caller.
+    /// The connection for the ledger's own statements, which carry no rights of their own. The caller has checked what
+    /// they may show.
     pub fn ledger(&mut self) -> Result<Door<'_>> {
         self.door()
     }
 
-    /// The connection, with the number of the entry that this scope wrote last: for what the database does on the word of
-    /// that entry alone.
+    /// The connection, with the number of the entry that this scope wrote last: for what the database does only on the
+    /// strength of that entry.
     pub fn entered(&mut self) -> Result<(Door<'_>, i64)> {
         let entry = self.last_entry.filter(|_| self.unrecorded.is_none());
         let entry = entry.ok_or_else(|| Error::Internal("a deed without its ledger entry".to_owned()))?;
@@ -143,7 +144,7 @@ impl Scope {
         self.sight.all
     }
 
-    /// Emergency access of the viewer that is open.
+    /// The open emergency accesses of the viewer.
     pub fn emergencies(&self) -> &[Emergency] {
         &self.sight.emergencies
     }
@@ -154,14 +155,14 @@ impl Scope {
         EmergencyOnly(self.viewer.emergency.then(open))
     }
 
-    /// REASON_REQUIRED where one of these patients is open by emergency access alone: that shows a record, and does nothing
-    /// with it as a whole.
+    /// REASON_REQUIRED if one of these patients is open only through emergency access, which shows a record but allows
+    /// nothing to be done with it as a whole.
     pub fn reason_stated(&self, patients: &[Uuid]) -> Result<()> {
         let emergency = self.sight.emergencies.iter().any(|it| patients.contains(&it.patient));
         if emergency && !self.sight.all { Err(Error::ReasonRequired) } else { Ok(()) }
     }
 
-    /// Opens the record of one restricted patient until the transaction ends: for what is done about the access itself.
+    /// Opens the record of one restricted patient until the transaction ends: for changes to the access itself.
     pub async fn open_patient(&mut self, patient: Uuid) -> Result<()> {
         if self.sight.all {
             return Ok(());
@@ -177,48 +178,48 @@ impl Scope {
         Ok(())
     }
 
-    /// Notes emergency access that begins in this very scope, for the access log.
+    /// Records emergency access that begins in this scope, for the access log.
     pub fn begins(&mut self, emergency: Emergency) {
         self.sight.emergencies.push(emergency);
     }
 
-    /// Notes that the ledger has the entry of the write that was open.
+    /// Records that the ledger has the entry of the open write.
     pub fn recorded(&mut self, seq: i64) {
         self.unrecorded = None;
         self.last_entry = Some(seq);
     }
 
-    /// The ledger entry that a retry of this scope's write is answered with: the newest, unless `answers` named one.
+    /// The ledger entry that a retry of this scope's write returns: the newest, unless `answers` named one.
     pub fn answer(&self) -> Option<i64> {
         self.answer.or(self.last_entry)
     }
 
-    /// Makes the entry that was just written the answer to a retry, whatever is written after it.
+    /// Makes the entry just written the result of a retry, whatever is written after it.
     pub fn answers(&mut self) {
         self.answer = self.last_entry;
     }
 
-    /// What the door was asked for up to now: what somebody must have a right to who is answered with the same once more.
+    /// The rights that were checked so far: whoever repeats the request must still have them.
     pub fn asked(&self) -> impl Iterator<Item = (Action, RecordKind)> + '_ {
         self.asked.iter().copied()
     }
 
-    /// Notes whose data is about to be shown, for the access log.
+    /// Records patients whose data is about to be shown, for the access log.
     pub fn show(&mut self, patients: impl IntoIterator<Item = Uuid>) {
         self.seen.extend(patients);
     }
 
-    /// Notes patients whom somebody asked for and who are closed to them, for the access log.
+    /// Records patients who were requested but are closed to the viewer, for the access log.
     pub fn refuse(&mut self, patients: impl IntoIterator<Item = Uuid>) {
         self.closed.extend(patients);
     }
 
-    /// Who was refused up to now.
+    /// The patients refused so far.
     pub fn take_refused(&mut self) -> BTreeSet<Uuid> {
         std::mem::take(&mut self.closed)
     }
 
-    /// Notes a look that belongs in the access log though it may show nobody's data: one at the access log itself.
+    /// Records an access that must be logged even though it may show nobody's data: reading the access log itself.
     pub fn note_look(&mut self) {
         self.looked = true;
     }
@@ -232,17 +233,17 @@ impl Scope {
         }
     }
 
-    /// Whether there was such a look.
+    /// Whether there was such an access.
     pub fn looked(&self) -> bool {
         self.looked
     }
 
-    /// Whose data was shown up to now.
+    /// The patients whose data was shown so far.
     pub fn take_seen(&mut self) -> BTreeSet<Uuid> {
         std::mem::take(&mut self.seen)
     }
 
-    /// Commits, and says which patients' data was shown. A write without its ledger entry is taken back.
+    /// Commits, and returns the patients whose data was shown. A write without its ledger entry is rolled back.
     pub async fn commit(self) -> Result<BTreeSet<Uuid>> {
         if let Some((action, record)) = self.unrecorded {
             self.transaction.rollback().await;
@@ -252,7 +253,7 @@ impl Scope {
         Ok(self.seen)
     }
 
-    /// Takes everything back.
+    /// Rolls everything back.
     pub async fn rollback(self) {
         self.transaction.rollback().await;
     }

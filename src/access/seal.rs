@@ -1,4 +1,4 @@
-//! Seals what belongs to second factors with a key that is not in the database.
+//! Seals the data of second factors with a key that is not in the database.
 
 use crate::error::{Error, Result};
 use chacha20poly1305::aead::{Aead, Payload};
@@ -37,10 +37,10 @@ impl Seal {
         opened.map_err(|_| Error::Internal(other.to_owned()))
     }
 
-    /// What is kept of a recovery code, however it is written.
+    /// The stored hash of a recovery code, regardless of how the code is written.
     pub(super) fn recovery_hash(&self, account: Uuid, code: &str) -> Vec<u8> {
         let plain: String = code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        // A key of any length is taken: the only failure there is does not come.
+        // A key of any length is accepted, so the only possible failure does not occur.
         let mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).map(|mac| {
             let mac = mac.chain_update(b"recovery").chain_update(account.as_bytes()).chain_update(plain.as_bytes());
             mac.finalize().into_bytes().to_vec()

@@ -13,12 +13,12 @@ use rand::{Rng, TryRngCore};
 use totp_rs::{Builder, Totp};
 use uuid::Uuid;
 
-/// How many recovery codes somebody gets.
+/// The number of recovery codes.
 const RECOVERY_CODES: usize = 10;
-/// No letters and digits that are mistaken for each other: 16 of these are 79 bits.
+/// Letters and digits without look-alikes: 16 of these are 79 bits.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
 
-/// What somebody who is signed in proves who they are with.
+/// How a signed-in person confirms their identity.
 pub enum Proof {
     /// Their password.
     Password(String),
@@ -28,7 +28,7 @@ pub enum Proof {
 
 /// A second factor that is being set up.
 pub struct NewFactor {
-    /// The secret in base 32, for an app that takes no picture.
+    /// The secret in base 32, for an app that can't scan a picture.
     pub secret: String,
     /// `otpauth://totp/…`
     pub uri: String,
@@ -52,7 +52,7 @@ fn new_recovery_codes() -> Vec<String> {
 }
 
 impl Doorkeeper {
-    /// Takes a code, if it is one of this account's and was not used: of any number that come at once, one.
+    /// Accepts a code if it belongs to this account and is unused. Of several concurrent calls, only one succeeds.
     pub(super) async fn take_code(&self, account: &Account, code: &str) -> Result<bool> {
         let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
         let is_totp = code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit());
@@ -82,8 +82,8 @@ impl Doorkeeper {
         Ok(taking.execute(&mut accounts).await? == 1)
     }
 
-    /// Whether somebody who is signed in proves who they are. A wrong password or code is counted, before it is looked
-    /// at, by that sign-in: strangers who try the account keep its owner waiting in none.
+    /// Whether a signed-in person confirms their identity. A wrong password or code is counted, before it is checked,
+    /// against that sign-in, so strangers who attack the account do not delay its owner.
     pub(super) async fn prove(&self, account: &Account, sign_in: Uuid, proof: Proof) -> Result<bool> {
         throttle::attempt_in(&mut *self.pool().accounts().await?, sign_in, ids::now()).await?;
         let right = match proof {
@@ -96,7 +96,8 @@ impl Doorkeeper {
         Ok(right)
     }
 
-    /// Begins to set up a second factor. Nothing holds before a code of it was seen; beginning again forgets the first.
+    /// Begins to set up a second factor. It takes effect only after one of its codes was confirmed; beginning again
+    /// discards the first.
     pub async fn begin_second_factor(&self, sign_in: Uuid) -> Result<NewFactor> {
         let account = self.owner(sign_in).await?;
         if account.has_second_factor() {
@@ -123,8 +124,8 @@ impl Doorkeeper {
         Ok(NewFactor { secret: totp.secret().to_base32(), uri, qr })
     }
 
-    /// Confirms the second factor that was begun with a code of it, and gives the recovery codes. Every other sign-in of
-    /// the account ends, and this one goes on under a new token. `None`: the code is wrong.
+    /// Confirms the second factor being set up, with one of its codes, and returns the recovery codes. Every other
+    /// sign-in of the account ends, and this one continues under a new token. `None` if the code is wrong.
     pub async fn confirm_second_factor(
         &self,
         caller: Caller<'_>,
@@ -187,7 +188,7 @@ impl Doorkeeper {
         Ok(codes)
     }
 
-    /// New recovery codes in place of the earlier ones.
+    /// Replaces the recovery codes with new ones.
     pub async fn renew_recovery_codes(&self, caller: Caller<'_>, sign_in: Uuid) -> Result<Vec<String>> {
         let account = self.owner(sign_in).await?;
         if !account.has_second_factor() {
@@ -199,8 +200,8 @@ impl Doorkeeper {
         Ok(codes)
     }
 
-    /// Takes the second factor away, unless a role that its owner has somewhere must have one. Every other sign-in of the
-    /// account ends. `None`: the password or the code is wrong.
+    /// Removes the second factor, unless its owner has a role somewhere that must have one. Every other sign-in of the
+    /// account ends. `None` if the password or the code is wrong.
     pub async fn remove_second_factor(
         &self,
         caller: Caller<'_>,
@@ -224,7 +225,8 @@ impl Doorkeeper {
         self.rotate(transaction, caller, rotation).await.map(Some)
     }
 
-    /// Proves again who they are: the sign-in goes on under a new token. `None`: the password or the code is wrong.
+    /// Confirms the person's identity again. The sign-in continues under a new token. `None` if the password or the
+    /// code is wrong.
     pub async fn confirm_identity(&self, caller: Caller<'_>, sign_in: Uuid, proof: Proof) -> Result<Option<Rotated>> {
         let account = self.owner(sign_in).await?;
         if !self.prove(&account, sign_in, proof).await? {
@@ -235,7 +237,8 @@ impl Doorkeeper {
     }
 }
 
-/// Leaves an account without a second factor: its own wish, or the command line's for somebody who lost everything.
+/// Removes the second factor of an account: at its owner's request, or from the command line for somebody who lost
+/// everything.
 pub async fn drop_second_factor(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {
     Sql::<()>::new(
         "UPDATE account SET totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL WHERE id = ",

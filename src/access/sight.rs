@@ -7,25 +7,25 @@ use crate::vocabulary::RecordKind;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Emergency access of the viewer that is open.
+/// The open emergency accesses of the viewer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Emergency {
-    /// To whose record.
+    /// The patient whose record it opens.
     pub patient: Uuid,
-    /// Why.
+    /// The stated reason for the access.
     pub reason: String,
 }
 
-/// The patients whose clinical records alone somebody reads who reads them by emergency access and no other right. For
-/// everybody else it holds nobody back.
+/// The patients to whom clinical reading is limited, for a viewer whose only right to it is emergency access. For
+/// everybody else there is no limit.
 ///
-/// The row policies leave the records of others out. A list without them would look as if there were none, and no allergies
-/// is what somebody in an emergency must not read wrongly: what may hold others' is refused.
+/// The row policies leave out the records of other patients. A list without them would look empty, and an empty list of
+/// allergies must not mislead anybody in an emergency. So whatever could contain records of other patients is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EmergencyOnly(pub(super) Option<Vec<Uuid>>);
 
 impl EmergencyOnly {
-    /// FORBIDDEN for clinical records, unless they are this patient's alone and emergency access to them is open.
+    /// FORBIDDEN for clinical records, unless they belong only to this patient and emergency access to them is open.
     pub fn check(&self, record: RecordKind, patient: Option<Uuid>) -> Result<()> {
         let Some(open) = &self.0 else { return Ok(()) };
         if !policy::in_emergency(record) || patient.is_some_and(|patient| open.contains(&patient)) {
@@ -39,7 +39,7 @@ impl EmergencyOnly {
     }
 }
 
-/// Which restricted patients a scope sees.
+/// The restricted patients that a scope can see.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sight {
     /// All: a reason was stated, there is none, or it is the program itself.
@@ -48,8 +48,8 @@ pub(super) struct Sight {
     pub emergencies: Vec<Emergency>,
 }
 
-/// Appends what says, in the statement that opens a transaction, which restricted patients are open in it: all where a
-/// reason was stated or nobody is restricted, else those that an expression of SQL lists.
+/// Appends the expression that decides, in the statement that opens a transaction, which restricted patients are open
+/// in it: all if a reason was stated or nobody is restricted, else those listed by an SQL expression.
 pub(super) fn push_opened<R>(sql: &mut Sql<R>, org: Uuid, reason_stated: bool, listed: &'static str) {
     sql.push("set_config('app.opened', CASE WHEN ")
         .push_bind(reason_stated)

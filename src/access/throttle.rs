@@ -1,15 +1,17 @@
-//! Failed sign-ins slow the next ones down: by account and network address together, by account alone, by address alone,
-//! and by sign-in for who is signed in already.
+//! Failed sign-ins delay the next ones: by account and network address together, by account alone, by address alone,
+//! and by sign-in for people who are already signed in.
 //!
-//! The strict count is that of an account at an address: who tries passwords waits, and nobody else. The count of an
-//! account over all addresses is generous, so that strangers can't shut its owner out, and there against tries from very
-//! many addresses: NIST SP 800-63B 5.2.2 and OWASP ASVS 2.2.1 allow at most 100 consecutive failures of an account.
+//! The strict count is that of an account at one address: only the person who tries passwords waits. The count of an
+//! account over all addresses is generous, so that strangers can't lock its owner out; it guards against attempts from
+//! very many addresses: NIST SP 800-63B 5.2.2 and OWASP ASVS 2.2.1 allow at most 100 consecutive failures of an
+//! account.
 //!
-//! Whose account was signed in to within 30 days from an address waits there for its own count at that address alone: not
-//! for that of the address, nor for that of the account over all addresses. This must not tell whose accounts those are. So
-//! while one of the two waits, a try goes through all the same, password included, and only the right one is told so: to any
-//! other the answer is RATE_LIMITED, whether or not the e-mail has an account and is known there. Where nobody at all was
-//! signed in to lately, no password is looked at meanwhile: strangers cost no hashes.
+//! At an address from which an account signed in within 30 days, a sign-in to that account waits only for its own count
+//! there: not for the count of the address, nor for that of the account over all addresses. This must not reveal which
+//! accounts those are. So while one of these two delays runs, an attempt is processed all the same, password included,
+//! and only the right password is let in; any other attempt gets RATE_LIMITED, whether or not the e-mail has an account
+//! and is known there. Where nobody has signed in lately, no password is checked during the delay, so that strangers
+//! cost no hashes.
 
 use super::rate::network_of;
 use crate::db::Sql;
@@ -20,26 +22,26 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// No delay grows over this, in seconds.
+/// The longest delay, in seconds.
 const LONGEST_DELAY: i64 = 900;
-/// So long ago ends a delay that is none. It must not be the moment of the try: who came a moment earlier, and is counted
-/// a moment later, would be told to wait.
+/// How long ago a delay of zero ends. It must not end at the moment of the attempt: an attempt that came a moment
+/// earlier, and is counted a moment later, would be told to wait.
 const NO_DELAY: TimeDelta = TimeDelta::hours(1);
-/// For so many days an address from which somebody signed in is one of theirs.
+/// For how many days an address from which somebody signed in counts as known.
 const KNOWN_FOR: i64 = 30;
-/// Counts are swept after so many days without a failure: after each is forgotten.
+/// After how many days without a failure counts are deleted: later than any of them expires.
 const SWEPT_AFTER: i64 = 2;
 
-/// What failures are counted by.
+/// What failures are counted under.
 #[derive(Debug, Clone, Copy)]
 enum Counter<'a> {
     /// The e-mail that was tried, whether or not it has an account, and the address it was tried from.
     EmailAtAddress(&'a str, &'a str),
     /// The e-mail, wherever it was tried.
     Email(&'a str),
-    /// The address the request came from: of IPv6 its network of 64 bits.
+    /// The address the request came from; for IPv6, its 64-bit network.
     Address(&'a str),
-    /// The sign-in in which somebody proves who they are.
+    /// The sign-in in which somebody confirms their identity.
     SignIn(Uuid),
 }
 
@@ -57,8 +59,8 @@ impl Counter<'_> {
         }
     }
 
-    /// Failures that cost nothing. The next one waits 1 s, then 2, 4, 8 … up to `LONGEST_DELAY`. A clinic shares one
-    /// address.
+    /// The number of failures without a delay. The next one waits 1 s, then 2, 4, 8 … up to `LONGEST_DELAY`. A clinic
+    /// shares one address.
     fn free(&self) -> i32 {
         match self {
             Self::EmailAtAddress(..) | Self::SignIn(_) => 5,
@@ -76,7 +78,7 @@ impl Counter<'_> {
     }
 }
 
-/// Whether a delay still runs. One that ends later than any delay lasts was written before the clock went back.
+/// Whether a delay still runs. If it ends later than any delay can last, it was written before the clock was set back.
 fn runs(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     until > now && until <= now + TimeDelta::seconds(LONGEST_DELAY)
 }
@@ -100,7 +102,8 @@ async fn check(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: Da
     }
 }
 
-/// Counts a failure, each of concurrent ones; `waits`: but none while a delay runs. Whether it was counted.
+/// Counts a failure, also each of concurrent ones. With `waits`, none is counted while a delay runs. Returns whether it
+/// was counted.
 async fn count(
     connection: &mut AsyncPgConnection,
     counter: Counter<'_>,
@@ -142,13 +145,13 @@ async fn count(
     Ok(counted > 0)
 }
 
-/// Counts a try as a failure before it is looked at, so that a burst can't outrun the count; RATE_LIMITED while a delay
-/// runs. Who succeeds takes it back.
+/// Counts an attempt as a failure before it is checked, so that a burst can't outrun the count; RATE_LIMITED while a
+/// delay runs. A success takes it back.
 async fn take(connection: &mut AsyncPgConnection, counter: Counter<'_>, now: DateTime<Utc>) -> Result<()> {
     if count(connection, counter, now, true).await? {
         return Ok(());
     }
-    // A success that came between the two has taken the delay away.
+    // A success in between has removed the delay.
     check(connection, counter, now).await
 }
 
@@ -177,7 +180,7 @@ async fn is_known(connection: &mut AsyncPgConnection, email: &str, address: &str
     Ok(from.iter().any(|known| network_of(known) == network))
 }
 
-/// Whether anybody was signed in from this address lately. A sign-in from before networks were kept may have been.
+/// Whether anybody signed in from this address lately. A sign-in from before networks were stored counts as possible.
 async fn has_known(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<bool> {
     let since = now - TimeDelta::days(KNOWN_FOR);
     let known = Sql::<st::Bool>::new("SELECT EXISTS (SELECT FROM sign_in WHERE network = ")
@@ -192,7 +195,7 @@ async fn has_known(connection: &mut AsyncPgConnection, address: &str, now: DateT
     Ok(known)
 }
 
-/// What a try at signing in waits for, if anything: the count of its address, or of its e-mail over all addresses.
+/// What an attempt to sign in waits for, if anything: the count of its address, or of its e-mail over all addresses.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wait {
     /// Seconds.
@@ -202,19 +205,19 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// RATE_LIMITED while there is something to wait for. For who has not shown the right password.
+    /// RATE_LIMITED while a delay runs. For attempts without the right password.
     pub(super) fn over(self) -> Result<()> {
         self.retry_after.map_or(Ok(()), |retry_after| Err(Error::RateLimited { retry_after }))
     }
 
-    /// The same, but not at an address that the account is known at. For who has shown the right password, and who has must
-    /// wait elsewhere too, or waiting would tell that it is right.
+    /// The same, except at an address where the account is known. For attempts with the right password: elsewhere they
+    /// must wait too, or the delay would reveal that the password is right.
     pub(super) fn over_for_owner(self) -> Result<()> {
         if self.known { Ok(()) } else { self.over() }
     }
 }
 
-/// How long to wait, of a count that was asked.
+/// The delay of a count that was checked.
 fn seconds(asked: Result<()>) -> Result<Option<u64>> {
     match asked {
         Ok(()) => Ok(None),
@@ -223,13 +226,13 @@ fn seconds(asked: Result<()>) -> Result<Option<u64>> {
     }
 }
 
-/// RATE_LIMITED while an address waits for its failures at any account.
+/// RATE_LIMITED while an address is delayed for failures at any account.
 pub(super) async fn check_address(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<()> {
     check(connection, Counter::Address(address), now).await
 }
 
-/// A try to sign in; RATE_LIMITED while it must wait, whoever it is. What else there is to wait for is the caller's to ask
-/// once the password was looked at. The same statements for every e-mail.
+/// An attempt to sign in; RATE_LIMITED while everybody must wait. The caller checks the other delays once the password
+/// was checked. The statements are the same for every e-mail.
 pub(super) async fn attempt(
     connection: &mut AsyncPgConnection,
     email: &str,
@@ -241,7 +244,7 @@ pub(super) async fn attempt(
     if at_address.is_some() && !has_known(connection, address, now).await? {
         first.over()?;
     }
-    // First the strict one: who waits for it adds nothing to the count that others wait for.
+    // The strict count comes first: an attempt that it delays adds nothing to the count that delays others.
     take(connection, Counter::EmailAtAddress(email, address), now).await?;
     let everywhere = seconds(take(connection, Counter::Email(email), now).await)?;
     let wait = Wait { retry_after: at_address.max(everywhere), ..first };
@@ -254,30 +257,31 @@ pub(super) async fn attempt(
     Ok(Wait { known: is_known(connection, email, address, now).await?, ..wait })
 }
 
-/// That a try failed, for its address: it alone is not counted before, as a clinic shares one.
+/// Counts a failed attempt for its address. Only this count is not made beforehand, because a clinic shares one
+/// address.
 pub(super) async fn refused(connection: &mut AsyncPgConnection, address: &str, now: DateTime<Utc>) -> Result<()> {
     count(connection, Counter::Address(address), now, false).await.map(|_| ())
 }
 
-/// A success forgets the failures of that e-mail: over all addresses, as they are no longer consecutive, and from this one.
-/// Not those of the address: an attacker may own one account.
+/// A success resets the failures of that e-mail: over all addresses, because they are no longer consecutive, and from
+/// this one. It does not reset those of the address, because an attacker may own an account.
 pub(super) async fn succeeded(connection: &mut AsyncPgConnection, email: &str, address: &str) -> Result<()> {
     forget(connection, Counter::EmailAtAddress(email, address)).await?;
     forget(connection, Counter::Email(email)).await
 }
 
-/// A try of somebody who is signed in to prove who they are; RATE_LIMITED while that sign-in must wait. Who tries the
-/// account from outside has no part in it.
+/// An attempt of a signed-in person to confirm their identity; RATE_LIMITED while that sign-in must wait. Attempts on
+/// the account from outside do not count here.
 pub(super) async fn attempt_in(connection: &mut AsyncPgConnection, sign_in: Uuid, now: DateTime<Utc>) -> Result<()> {
     take(connection, Counter::SignIn(sign_in), now).await
 }
 
-/// A success forgets that sign-in's failures.
+/// A success resets the failures of that sign-in.
 pub(super) async fn succeeded_in(connection: &mut AsyncPgConnection, sign_in: Uuid) -> Result<()> {
     forget(connection, Counter::SignIn(sign_in)).await
 }
 
-/// Takes away counts that are long forgotten.
+/// Deletes counts that expired long ago.
 pub(super) async fn sweep(connection: &mut AsyncPgConnection, now: DateTime<Utc>) -> Result<()> {
     Sql::<()>::new("DELETE FROM sign_in_failure WHERE last_failed_at < ")
         .bind(now - TimeDelta::days(SWEPT_AFTER))

@@ -6,16 +6,17 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a token: all that is kept.
+/// The SHA-256 of a token, the only part that is stored.
 pub type TokenHash = [u8; 32];
 
 const PREFIX: &str = "clinic_";
 
-/// The cookie that a browser app's token is in. Its prefix makes the browser hold it to this host, to TLS and to all paths.
+/// The cookie that holds a browser app's token. The prefix makes the browser bind it to this host, to TLS and to all
+/// paths.
 pub const COOKIE: &str = "__Host-clinic";
 
-/// The `Set-Cookie` that hands a token over; without one, the cookie is taken away. No script reads it, and no other
-/// site's page can make the browser send it.
+/// The `Set-Cookie` that delivers a token; without a token it removes the cookie. No script can read the cookie, and no
+/// page of another site can make the browser send it.
 pub fn cookie(token: Option<&str>) -> String {
     let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
     match token {

@@ -6,21 +6,22 @@ use crate::vocabulary::{Action, RecordKind, StaffRole};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Who asks.
+/// The viewer: who sends the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Viewer {
     /// The organisation they are signed in to.
     pub org: Uuid,
-    /// Their place in it; none for the program itself (the command line).
+    /// Their staff id in it; none for the program itself (the command line).
     pub staff: Option<Uuid>,
     /// Their role; none for the program itself, which may do everything.
     pub role: Option<StaffRole>,
     /// The sign-in they came with, where they came with one.
     pub sign_in: Option<SignInMark>,
-    /// Whether emergency access of theirs is open: the database shows them the clinical records of those patients alone.
+    /// Whether they have emergency access open. The database then shows them the clinical records of those patients
+    /// only.
     pub emergency: bool,
-    /// The service account, where a program came with a key: then there is neither staff nor role, and it reads what its
-    /// scopes say.
+    /// The service account, if a program sent a key. There is then neither staff nor role, and it may read what its
+    /// scopes allow.
     pub service: Option<ServiceMark>,
 }
 
@@ -36,14 +37,14 @@ pub struct ServiceMark {
 /// The sign-in that a request came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignInMark {
-    /// Its id: not its token, nor made from it.
+    /// Its id, which is neither the token nor derived from it.
     pub id: Uuid,
-    /// When its owner last proved who they are, with a password or a code.
+    /// When its owner last confirmed their identity with a password or a code.
     pub proved_at: Option<DateTime<Utc>>,
-    /// Whether that was so lately that they may sign records.
+    /// Whether that was recent enough to sign records.
     pub lately: bool,
-    /// Whether the organisation asks for a second factor that the account has not got: nothing but getting one is let
-    /// through.
+    /// Whether the organisation requires a second factor that the account does not have. Only setting one up is allowed
+    /// then.
     pub enrolment_only: bool,
     /// When it ends if no request comes until then.
     pub idle_ends_at: DateTime<Utc>,
@@ -65,13 +66,13 @@ impl Viewer {
         self.staff.ok_or_else(|| Error::Internal("the program itself can't be the author of a record".to_owned()))
     }
 
-    /// Who it is in the logs: the staff member, or the service account; none for the program itself.
+    /// The viewer's id in the logs: of the staff member or of the service account; none for the program itself.
     pub fn actor(&self) -> Option<Uuid> {
         self.staff.or(self.service.map(|service| service.id))
     }
 
-    /// FORBIDDEN unless the role, or the scopes of the service account, allow this; for reading, of every kind whose content
-    /// the record carries.
+    /// FORBIDDEN unless the role, or the scopes of the service account, allow this; for reading, also for every kind
+    /// whose content the record contains.
     pub fn check(&self, action: Action, record: RecordKind) -> Result<()> {
         self.check_alone(action, record)?;
         let carried = if action == Action::Read { policy::carried_by(record) } else { &[] };
@@ -86,7 +87,7 @@ impl Viewer {
         self.check_by_role(action, record)
     }
 
-    /// The same whatever emergency access is open: for reads that a write goes by.
+    /// The same regardless of emergency access: for reads on which a write is based.
     pub fn check_by_role(&self, action: Action, record: RecordKind) -> Result<()> {
         if let Some(service) = self.service {
             return policy::check_service(service.scopes, action, record);
@@ -94,8 +95,8 @@ impl Viewer {
         self.role.map_or(Ok(()), |role| policy::check(role, action, record))
     }
 
-    /// REAUTHENTICATION_REQUIRED unless they proved lately who they are: what signing asks for, and all that gives power or
-    /// data away. The program itself proves nothing.
+    /// REAUTHENTICATION_REQUIRED unless the viewer recently confirmed their identity, as required for signing and for
+    /// everything that gives away power or data. The program itself is exempt.
     pub fn proved_lately(&self) -> Result<()> {
         let lately = self.role.is_none() || self.sign_in.is_some_and(|sign_in| sign_in.lately);
         if lately { Ok(()) } else { Err(Error::ReauthenticationRequired) }
@@ -105,7 +106,7 @@ impl Viewer {
         if policy::asks_for_proof(action, record) { self.proved_lately() } else { Ok(()) }
     }
 
-    /// FORBIDDEN unless the role, or a scope of the service account, lets them see who looked at what.
+    /// FORBIDDEN unless the role, or a scope of the service account, allows reading the access log.
     pub fn check_access_log(&self) -> Result<()> {
         if let Some(service) = self.service {
             return policy::check_service_access_log(service.scopes);

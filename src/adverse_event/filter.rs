@@ -5,7 +5,7 @@ use crate::db::Sql;
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// What to keep of a list of adverse events.
+    /// Filter for a list of adverse events.
     AdverseEventFilter => AdverseEventCondition {
         /// Of this patient.
         patient_id: id(Patient) "patient_id",
@@ -15,11 +15,11 @@ page::list_filter! {
         lot_id: id(ProductLot) "lot_id",
         /// Of these kinds.
         kind: any_of(AdverseEventKind) "kind",
-        /// This bad.
+        /// Of these severities.
         severity: any_of(AdverseEventSeverity) "severity",
-        /// Serious ones only, or the others only.
+        /// True: serious events only. False: only the others.
         serious: flag "serious",
-        /// Those that are not over (ONGOING, IMPROVING, UNKNOWN) only, or the others only.
+        /// True: only events that are not over (ONGOING, IMPROVING, UNKNOWN). False: only the others.
         open: flag "(outcome IN ('ongoing', 'improving', 'unknown'))",
         /// Begun at or after this moment.
         onset_from: from "onset_at",

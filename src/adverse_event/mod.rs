@@ -100,7 +100,7 @@ vocabulary! {
 vocabulary! {
     /// How an adverse event went on.
     AdverseEventOutcome {
-        /// It goes on.
+        /// It is ongoing.
         Ongoing = "ongoing",
         /// It is getting better.
         Improving = "improving",
@@ -127,29 +127,29 @@ impl AdverseEventOutcome {
     }
 }
 
-/// How an adverse event stood at a later moment.
+/// A later report on how an adverse event developed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowUp {
     /// Its id.
     pub id: Uuid,
-    /// The moment it tells of.
+    /// The moment the follow-up is about.
     pub at: DateTime<Utc>,
     /// Who wrote it.
     pub author_id: Uuid,
-    /// How it stood.
+    /// The state of the event at that moment.
     pub outcome: AdverseEventOutcome,
-    /// In words.
+    /// The description.
     pub text: String,
 }
 
-/// A report to an authority or a maker.
+/// A report to an authority or a manufacturer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorityReport {
-    /// To whom.
+    /// The authority or manufacturer it was reported to.
     pub to: String,
-    /// When.
+    /// When it was reported.
     pub at: DateTime<Utc>,
-    /// The number it got there.
+    /// The reference number given there.
     pub reference: Option<String>,
 }
 
@@ -158,27 +158,27 @@ pub struct AuthorityReport {
 pub struct AdverseEvent {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// After which session.
+    /// The session it followed.
     pub session_id: Option<Uuid>,
     /// From which aftercare note.
     pub aftercare_note_id: Option<Uuid>,
-    /// The lot that is suspected.
+    /// The suspected lot.
     pub lot_id: Option<Uuid>,
     /// What happened.
     pub kind: AdverseEventKind,
-    /// In words.
+    /// The description.
     pub description: Option<String>,
     /// When it began.
     pub onset_at: DateTime<Utc>,
     /// Where on the body.
     pub area: Option<BodyArea>,
-    /// How bad.
+    /// How severe it is.
     pub severity: AdverseEventSeverity,
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
     pub serious: bool,
-    /// Whether the treatment is known for it.
+    /// Whether it is a known effect of the treatment.
     pub expectedness: Expectedness,
     /// What is suspected to have caused it.
     pub suspected_cause: Option<String>,
@@ -186,7 +186,7 @@ pub struct AdverseEvent {
     pub causality: Option<Causality>,
     /// What was done.
     pub action_taken: Option<String>,
-    /// How it went on.
+    /// The present state: that of the last follow-up.
     pub outcome: AdverseEventOutcome,
     /// When it was over.
     pub resolved_at: Option<DateTime<Utc>>,
@@ -196,7 +196,7 @@ pub struct AdverseEvent {
     pub follow_ups: Vec<FollowUp>,
     /// It never was: kept, and out of the lists.
     pub entered_in_error: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -55,7 +55,7 @@ impl Default for SymptomWindows {
 }
 
 impl SymptomWindows {
-    /// What a protocol says.
+    /// The rules of a protocol.
     pub fn by_protocol(hours: &SymptomWindowHours) -> Self {
         let hours_of = |hours: i32| TimeDelta::hours(i64::from(hours));
         Self { redness: hours_of(hours.redness), swelling: hours_of(hours.swelling), pain: hours_of(hours.pain) }
@@ -83,7 +83,7 @@ pub struct Proposal {
     pub hours_since_session: i64,
     /// How bad it is by its score: 1 to 3 mild, 4 to 6 moderate, 7 to 10 severe.
     pub severity: AdverseEventSeverity,
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     pub reason: String,
 }
 

@@ -4,7 +4,7 @@ use super::{AftercareNote, AftercareNoteKind};
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// What to keep of a list of aftercare notes.
+    /// Filter for a list of aftercare notes.
     #[graphql(name = "AftercareNoteFilter")]
     Filter => Condition {
         /// Of this patient.
@@ -15,13 +15,13 @@ page::list_filter! {
         author_id: id(Staff) "aftercare_note.author_id",
         /// Of these kinds.
         kind: any_of(AftercareNoteKind) "aftercare_note.kind",
-        /// Those a practitioner must look at only, or the others only.
+        /// True: only notes that a practitioner must look at. False: only the others.
         escalate: flag "aftercare_note.escalate",
-        /// Telling of this moment or later.
+        /// About this moment or a later one.
         noted_from: from "aftercare_note.noted_at",
-        /// Telling of a time before this moment.
+        /// About a time before this moment.
         noted_before: before "aftercare_note.noted_at",
-        /// Signed ones only, or drafts only.
+        /// True: signed ones only. False: drafts only.
         signed: present "aftercare_note.signed_at",
         /// Added or changed at or after this moment.
         updated_since: from "aftercare_note.updated_at",

@@ -29,7 +29,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How far the patient kept to the instructions.
+    /// How far the patient followed the instructions.
     Adherence {
         /// To all of them.
         Full = "full",
@@ -45,17 +45,17 @@ vocabulary! {
 pub struct AftercareNote {
     /// Its id.
     pub id: Uuid,
-    /// Whose: the session's patient.
+    /// The patient: the same as the session's.
     pub patient_id: Uuid,
-    /// After which session.
+    /// The session it followed.
     pub session_id: Uuid,
     /// Who wrote it.
     pub author_id: Uuid,
-    /// What it is about.
+    /// Its kind.
     pub kind: AftercareNoteKind,
-    /// The moment it tells of.
+    /// The moment the note is about.
     pub noted_at: DateTime<Utc>,
-    /// In words.
+    /// The text of the note.
     pub text: Option<String>,
     /// Redness, 0 to 10.
     pub redness: Option<i16>,
@@ -63,11 +63,11 @@ pub struct AftercareNote {
     pub swelling: Option<i16>,
     /// Pain, 0 to 10.
     pub pain: Option<i16>,
-    /// How far the patient kept to the instructions.
+    /// How far the patient followed the instructions.
     pub adherence: Option<Adherence>,
     /// Whether a practitioner must look at it.
     pub escalate: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// The signature.

@@ -11,10 +11,10 @@ use crate::vocabulary::{Action, RecordKind};
 use crate::{aftercare, consultation, session};
 use async_graphql::{Context, Object, SimpleObject};
 
-/// The added addendum.
+/// Result of `addAddendum`.
 #[derive(SimpleObject)]
 pub struct AddAddendumPayload {
-    /// It.
+    /// The new addendum.
     addendum: Addendum,
 }
 
@@ -61,7 +61,7 @@ async fn add(scope: &mut Scope, new: NewAddendum) -> Result<Addendum> {
 
 #[Object]
 impl AddendumMutation {
-    /// Adds to a signed consultation, session or note: how a signed record is corrected.
+    /// Adds an addendum to a signed consultation, session or note. Signed records are corrected this way.
     async fn add_addendum(
         &self,
         ctx: &Context<'_>,

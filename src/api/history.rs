@@ -22,15 +22,15 @@ impl Listed for RecordVersion {
 /// One version of a record: who did what, when, and which fields changed.
 #[Object]
 impl RecordVersion {
-    /// The version the record got.
+    /// The version of the record.
     async fn version(&self) -> i32 {
         self.version
     }
-    /// When.
+    /// When this version was made.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// By whom; null for the program itself (the command line).
+    /// Who made this version; null for the program itself (the command line).
     async fn by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         loader::opt_staff(ctx, self.actor).await
     }
@@ -38,11 +38,11 @@ impl RecordVersion {
     async fn action(&self) -> Action {
         self.action
     }
-    /// The number of the entry in the organisation's ledger: gapless, from 1.
+    /// The number of the entry in the organisation's ledger; numbers start at 1 and have no gaps.
     async fn ledger_sequence(&self) -> i64 {
         self.seq
     }
-    /// The fields that differ from the version before; all that were filled in the first.
+    /// The fields that differ from the previous version; in the first version, all fields with a value.
     async fn changes(&self) -> &[Change] {
         &self.changes
     }
@@ -55,17 +55,17 @@ impl Change {
     async fn field(&self) -> &str {
         &self.field
     }
-    /// What it was; null where it was empty.
+    /// The value before; null if it was empty.
     async fn before(&self) -> Json {
         Json(self.before.clone())
     }
-    /// What it became; null where it was cleared.
+    /// The value after; null if it was cleared.
     async fn after(&self) -> Json {
         Json(self.after.clone())
     }
 }
 
-/// The history of a record, windowed: siblings with the same window share one statement.
+/// A page of the history of a record. Sibling fields with the same window share one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct HistoryOf {
     kind: RecordKind,

@@ -1,4 +1,4 @@
-//! Second factor, password, and the sign-ins that one has.
+//! Second factor, password, and your own sign-ins.
 
 use super::organisation::staff::SIGN_IN;
 use super::sign_in::{current, note, proof, refused, renewed};
@@ -18,18 +18,18 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A second factor that is begun. It holds once a code of it was confirmed.
+/// Result of `beginSecondFactor`. The second factor takes effect once one of its codes has been confirmed.
 #[derive(SimpleObject)]
 pub struct BeginSecondFactorPayload {
-    /// The secret in base 32, to type into an app that takes no picture. It is shown this once.
+    /// The secret in base 32, to type into an app that can't scan a picture. It is shown only this once.
     secret: String,
-    /// The same as `otpauth://totp/…`
+    /// The secret as a URI, `otpauth://totp/…`
     uri: String,
-    /// The same as a QR code to scan: a PNG, as `data:image/png;base64,…`
+    /// The secret as a QR code to scan: a PNG, as `data:image/png;base64,…`
     qr_code: String,
 }
 
-/// A code of the second factor that was begun.
+/// Input of `confirmSecondFactor`: a code of the second factor being set up.
 #[derive(InputObject)]
 pub struct ConfirmSecondFactorInput {
     /// The six digits that the app shows now.
@@ -37,18 +37,20 @@ pub struct ConfirmSecondFactorInput {
     code: String,
 }
 
-/// A second factor that holds.
+/// Result of `confirmSecondFactor`. The second factor is now in effect.
 #[derive(SimpleObject)]
 pub struct ConfirmSecondFactorPayload {
-    /// Ten codes for the day the app is lost, shown this once. Each works once in place of a code of the app.
+    /// Ten recovery codes in case the app is lost, shown only this once. Each works once in place of a code from the
+    /// app.
     recovery_codes: Vec<String>,
-    /// The sign-in's new token; every other sign-in of the account has ended. Null when it is in the cookie.
+    /// The new token of this sign-in; every other sign-in of the account has ended. Null when the token is in the
+    /// cookie.
     token: Option<String>,
-    /// When the sign-in ends at the latest: as before.
+    /// When the sign-in ends at the latest; unchanged.
     expires_at: DateTime,
 }
 
-/// A proof of who one is: a password or a code, one of them.
+/// Input of `removeSecondFactor`: a password or a code, exactly one of them.
 #[derive(InputObject)]
 pub struct RemoveSecondFactorInput {
     /// The password.
@@ -59,46 +61,48 @@ pub struct RemoveSecondFactorInput {
     code: Option<String>,
 }
 
-/// An account without a second factor.
+/// Result of `removeSecondFactor`. The account has no second factor now.
 #[derive(SimpleObject)]
 pub struct RemoveSecondFactorPayload {
-    /// The sign-in's new token; every other sign-in of the account has ended. Null when it is in the cookie.
+    /// The new token of this sign-in; every other sign-in of the account has ended. Null when the token is in the
+    /// cookie.
     token: Option<String>,
-    /// When the sign-in ends at the latest: as before.
+    /// When the sign-in ends at the latest; unchanged.
     expires_at: DateTime,
 }
 
-/// New recovery codes.
+/// Result of `regenerateRecoveryCodes`.
 #[derive(SimpleObject)]
 pub struct RegenerateRecoveryCodesPayload {
-    /// Ten codes, shown this once. The earlier ones work no more.
+    /// Ten recovery codes, shown only this once. The earlier ones no longer work.
     recovery_codes: Vec<String>,
 }
 
-/// A new password for one's own account.
+/// Input of `changePassword`, for your own account.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
-    /// The password of now.
+    /// The current password.
     #[graphql(secret)]
     current: String,
-    /// The new one, at least 12 characters and hard to guess.
+    /// The new password, at least 12 characters and hard to guess.
     #[graphql(secret)]
     new: String,
 }
 
-/// A changed password.
+/// Result of `changePassword`.
 #[derive(SimpleObject)]
 pub struct ChangePasswordPayload {
-    /// The sign-in's new token; every other sign-in of the account has ended. Null when it is in the cookie.
+    /// The new token of this sign-in; every other sign-in of the account has ended. Null when the token is in the
+    /// cookie.
     token: Option<String>,
-    /// When the sign-in ends at the latest: as before.
+    /// When the sign-in ends at the latest; unchanged.
     expires_at: DateTime,
 }
 
-/// A new password by a one-time link.
+/// Input of `resetPassword`, with a one-time link.
 #[derive(InputObject)]
 pub struct ResetPasswordInput {
-    /// What createPasswordResetLink gave.
+    /// The token that `createPasswordResetLink` returned.
     #[graphql(secret)]
     token: String,
     /// The new password, at least 12 characters and hard to guess.
@@ -106,73 +110,73 @@ pub struct ResetPasswordInput {
     new_password: String,
 }
 
-/// A password that was set by a link.
+/// Result of `resetPassword`.
 #[derive(SimpleObject)]
 pub struct ResetPasswordPayload {
-    /// True: sign in with the new password. Every sign-in of the account has ended; its second factor stays.
+    /// Always true. Now sign in with the new password. Every sign-in of the account has ended; its second factor stays.
     reset: bool,
 }
 
-/// A yes to an invitation.
+/// Input of `acceptInvitation`.
 #[derive(InputObject)]
 pub struct AcceptInvitationInput {
-    /// What addStaff or createInvitationLink gave.
+    /// The token that `addStaff` or `createInvitationLink` returned.
     #[graphql(secret)]
     token: String,
     /// The e-mail that was invited.
     email: String,
-    /// The password of its account. For whom this is the first place anywhere, the one that they choose: at least 12
-    /// characters and hard to guess.
+    /// The password of the account. If the account has no membership in any organisation yet, this becomes its
+    /// password: at least 12 characters and hard to guess.
     #[graphql(secret)]
     password: String,
 }
 
-/// A place that was accepted.
+/// Result of `acceptInvitation`.
 #[derive(SimpleObject)]
 pub struct AcceptInvitationPayload {
-    /// True: sign in as ever, second factor included; this is no sign-in.
+    /// Always true. Now sign in as usual, second factor included: accepting does not sign you in.
     accepted: bool,
-    /// `organisation_…`, for signIn where the account works in several.
+    /// `organisation_…`, for `signIn` if the account works in several organisations.
     organisation_id: ID,
 }
 
-/// Ends one of one's own sign-ins.
+/// Ends one of your own sign-ins.
 #[derive(InputObject)]
 pub struct RevokeSignInInput {
     /// `sign_in_…`
     id: ID,
 }
 
-/// A sign-in that has ended.
+/// Result of `revokeSignIn`.
 #[derive(SimpleObject)]
 pub struct RevokeSignInPayload {
-    /// True: its token holds no more, from the next request on.
+    /// Always true: the token is invalid from the next request on.
     revoked: bool,
 }
 
-/// Ends one's own sign-ins.
+/// Ends your own sign-ins.
 #[derive(InputObject)]
 pub struct RevokeAllSignInsInput {
-    /// Whether the one that asks ends too.
+    /// Whether the sign-in that sends this request ends too.
     #[graphql(default)]
     include_current: bool,
 }
 
-/// Sign-ins that have ended.
+/// Result of `revokeAllSignIns`.
 #[derive(SimpleObject)]
 pub struct RevokeAllSignInsPayload {
-    /// True: their tokens hold no more, from the next request on.
+    /// Always true: the tokens are invalid from the next request on.
     revoked: bool,
 }
 
-/// What one does with one's own account.
+/// Mutations of your own account.
 #[derive(Default)]
 pub struct IdentityMutation;
 
 #[Object]
 impl IdentityMutation {
-    /// Begins to set up a second factor: codes of an authenticator app. confirmSecondFactor ends it; beginning again
-    /// makes another secret. REAUTHENTICATION_REQUIRED when the password was given too long ago.
+    /// Begins to set up a second factor: codes from an authenticator app. `confirmSecondFactor` completes it; beginning
+    /// again makes another secret. REAUTHENTICATION_REQUIRED when the password was given too long ago.
     async fn begin_second_factor(&self, ctx: &Context<'_>) -> Result<BeginSecondFactorPayload> {
         let operation = ctx.operation()?;
         let (viewer, sign_in, _) = current(operation).await?;
@@ -182,8 +186,8 @@ impl IdentityMutation {
         Ok(BeginSecondFactorPayload { secret: new.secret, uri: new.uri, qr_code })
     }
 
-    /// Confirms the second factor that was begun with a code of it, and gives the recovery codes. From here on signing in
-    /// asks for a code. Every other sign-in of the account ends, and this one gets a new token.
+    /// Confirms the second factor being set up, with one of its codes, and returns the recovery codes. From now on
+    /// signing in requires a code. Every other sign-in of the account ends, and this one gets a new token.
     async fn confirm_second_factor(
         &self,
         ctx: &Context<'_>,
@@ -201,7 +205,7 @@ impl IdentityMutation {
         Ok(ConfirmSecondFactorPayload { recovery_codes, token, expires_at })
     }
 
-    /// Takes one's second factor away, with the password or a code. FORBIDDEN where the role must have one. Every other
+    /// Removes your second factor, given the password or a code. FORBIDDEN if the role must have one. Every other
     /// sign-in of the account ends, and this one gets a new token.
     async fn remove_second_factor(
         &self,
@@ -219,8 +223,8 @@ impl IdentityMutation {
         Ok(RemoveSecondFactorPayload { token, expires_at })
     }
 
-    /// New recovery codes in place of the earlier ones. REAUTHENTICATION_REQUIRED when the password or a code was given
-    /// too long ago.
+    /// Replaces the recovery codes with new ones. REAUTHENTICATION_REQUIRED when the password or a code was given too
+    /// long ago.
     async fn regenerate_recovery_codes(&self, ctx: &Context<'_>) -> Result<RegenerateRecoveryCodesPayload> {
         let operation = ctx.operation()?;
         let (viewer, sign_in, pass) = current(operation).await?;
@@ -231,8 +235,8 @@ impl IdentityMutation {
         Ok(RegenerateRecoveryCodesPayload { recovery_codes })
     }
 
-    /// Changes one's own password. Every other sign-in of the account ends, and this one gets a new token. Wrong current
-    /// passwords slow the next ones of this sign-in down.
+    /// Changes your own password. Every other sign-in of the account ends, and this one gets a new token. Wrong current
+    /// passwords delay further attempts in this sign-in.
     async fn change_password(&self, ctx: &Context<'_>, input: ChangePasswordInput) -> Result<ChangePasswordPayload> {
         let operation = ctx.operation()?;
         let (viewer, sign_in, pass) = current(operation).await?;
@@ -254,7 +258,8 @@ impl IdentityMutation {
         Ok(ChangePasswordPayload { token, expires_at })
     }
 
-    /// Sets a new password by a link of createPasswordResetLink; it works once. For everybody who has the link.
+    /// Sets a new password with a link from `createPasswordResetLink`, which works once. Anybody who has the link may
+    /// call it.
     async fn reset_password(&self, ctx: &Context<'_>, input: ResetPasswordInput) -> Result<ResetPasswordPayload> {
         let operation = ctx.operation()?;
         let doorkeeper = &operation.service().doorkeeper;
@@ -269,10 +274,10 @@ impl IdentityMutation {
         Ok(ResetPasswordPayload { reset: true })
     }
 
-    /// Accepts an invitation of addStaff or createInvitationLink: the account has its place in that organisation from then
-    /// on. For everybody who has the link and proves the account by its password; it works once and signs nobody in.
-    /// BAD_USER_INPUT at `input.token` for a link that holds no more. UNAUTHENTICATED for a wrong e-mail or password, which
-    /// counts as a failure at sign-in does.
+    /// Accepts an invitation from `addStaff` or `createInvitationLink`: the account is then a member of that
+    /// organisation. Anybody who has the link and proves ownership of the account by its password may call it. It works
+    /// once and does not sign in. BAD_USER_INPUT at `input.token` for a link that is no longer valid. UNAUTHENTICATED
+    /// for a wrong e-mail or password, which counts as a failed sign-in.
     async fn accept_invitation(
         &self,
         ctx: &Context<'_>,
@@ -301,8 +306,8 @@ impl IdentityMutation {
         Ok(AcceptInvitationPayload { accepted: true, organisation_id: global_id(RecordKind::Organisation, org) })
     }
 
-    /// Ends one of one's own sign-ins (`me { signIns { id } }`): it holds from the next request on. NOT_FOUND if there is
-    /// none with this id.
+    /// Ends one of your own sign-ins (`me { signIns { id } }`), from the next request on. NOT_FOUND if there is none
+    /// with this id.
     async fn revoke_sign_in(&self, ctx: &Context<'_>, input: RevokeSignInInput) -> Result<RevokeSignInPayload> {
         let id = ids::parse_with(SIGN_IN, &input.id)
             .ok_or_else(|| Error::input("input.id", "is not the id of a sign-in: it starts with sign_in_"))?;
@@ -323,7 +328,7 @@ impl IdentityMutation {
         Ok(RevokeSignInPayload { revoked: true })
     }
 
-    /// Ends one's own sign-ins in all organisations, the one that asks too if that is wanted.
+    /// Ends your own sign-ins in all organisations, and on request also the sign-in that sends this request.
     async fn revoke_all_sign_ins(
         &self,
         ctx: &Context<'_>,

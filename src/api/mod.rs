@@ -52,7 +52,7 @@ use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
 use signing::SigningQuery;
 
-/// Everything that can be asked.
+/// All queries.
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
@@ -81,7 +81,7 @@ pub struct Query(
     PhotoQuery,
 );
 
-/// Everything that can be done. Each field is one transaction: it happens whole, with its ledger entry, or not at all.
+/// All mutations. Each field is one transaction: it either completes, with its ledger entry, or changes nothing.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     sign_in::SignInMutation,
@@ -115,12 +115,12 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<node::ClinicalRecord>()
-        // For each unknown field the engine would compare its name with every known one, letter by letter, before anybody
-        // has signed in: 400 long names took a second.
+        // For each unknown field the engine would compare its name, letter by letter, with every known one, even before
+        // anybody has signed in: 400 long names took a second.
         .disable_suggestions()
 }
 
-/// Builds the schema. Who may introspect it is decided in front of it.
+/// Builds the schema. The code in front of it decides who may introspect it.
 pub fn schema() -> Schema {
     builder().finish()
 }

@@ -69,7 +69,7 @@ nodes! {
     Location,
     /// A staff member.
     Staff,
-    /// An account of a program.
+    /// A service account: an account of a program.
     ServiceAccount,
     /// A key of a service account.
     ApiKey,
@@ -93,7 +93,7 @@ nodes! {
     PatientMerge,
     /// A legal hold.
     LegalHold,
-    /// What is left of an erased patient.
+    /// What remains of an erased patient.
     PatientErasure,
     /// A restriction of a patient's record.
     PatientRestriction,
@@ -123,29 +123,37 @@ nodes! {
     ProtocolVersion,
 }
 
-/// What every signed kind of record shows.
+/// The fields that every kind of signable record has.
 #[allow(clippy::duplicated_attributes)] // each field of an interface says its own
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "Typed id."),
     field(name = "patient", ty = "Result<Patient>", desc = "Whose."),
-    field(name = "version", ty = "i32", desc = "1 at first, one more with each change."),
-    field(name = "created_at", ty = "DateTime", desc = "When it was made."),
-    field(name = "updated_at", ty = "DateTime", desc = "When it was last changed."),
+    field(name = "version", ty = "i32", desc = "The version number: 1 at first, increased by 1 with each change."),
+    field(name = "created_at", ty = "DateTime", desc = "When the record was created."),
+    field(name = "updated_at", ty = "DateTime", desc = "When the record was last changed."),
     field(name = "signature", ty = "Option<Signature>", desc = "The signature; null while it is a draft."),
     field(
         name = "addenda",
         ty = "Result<Connection<Addendum>>",
-        desc = "What was added after it was signed, oldest first.",
-        arg(name = "first", ty = "Option<i32>", desc = "The first so many, at most 100."),
-        arg(name = "after", ty = "Option<String>", desc = "After this cursor.")
+        desc = "The addenda to the signed record, oldest first.",
+        arg(
+            name = "first",
+            ty = "Option<i32>",
+            desc = "At most this many records from the start of the list, up to 100."
+        ),
+        arg(name = "after", ty = "Option<String>", desc = "Only records after this cursor.")
     ),
     field(
         name = "history",
         ty = "Result<Connection<RecordVersion>>",
         desc = "Every version of this record, newest first.",
-        arg(name = "first", ty = "Option<i32>", desc = "The first so many, at most 100."),
-        arg(name = "after", ty = "Option<String>", desc = "After this cursor.")
+        arg(
+            name = "first",
+            ty = "Option<i32>",
+            desc = "At most this many records from the start of the list, up to 100."
+        ),
+        arg(name = "after", ty = "Option<String>", desc = "Only records after this cursor.")
     )
 )]
 pub enum ClinicalRecord {
@@ -157,7 +165,7 @@ pub enum ClinicalRecord {
     AftercareNote(AftercareNote),
 }
 
-/// The most ids of one `nodes` query.
+/// The maximum number of ids in one `nodes` query.
 const MOST_NODES: usize = 100;
 
 /// The queries by typed id.

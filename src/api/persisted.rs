@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-/// What Apollo's manifest says it is.
+/// The format name of Apollo's manifest.
 const APOLLO: &str = "apollo-persisted-query-manifest";
-/// Characters of an id.
+/// The maximum length of an id, in characters.
 const LONGEST_ID: usize = 256;
 
 /// The documents, by their ids and by the SHA-256 of their text.
@@ -47,7 +47,7 @@ impl Check {
     }
 }
 
-/// The mark of a document that passed.
+/// The result that marks a valid document.
 const VALID: &str = "valid";
 
 struct StopAfterValidation;
@@ -98,7 +98,7 @@ fn plain(id: &str) -> String {
     if is_hash { id.to_ascii_lowercase() } else { id.to_owned() }
 }
 
-/// The SHA-256 that an id claims to be, if it claims to be one.
+/// The SHA-256 in an id, if the id has the form of one.
 fn claimed_hash(id: &str) -> Option<&str> {
     let hash = id.strip_prefix("sha256:");
     hash.or_else(|| Some(id).filter(|id| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())))
@@ -110,7 +110,7 @@ pub fn hash_of(text: &str) -> String {
 }
 
 impl Persisted {
-    /// Reads a file and checks each entry: every complaint names its entry.
+    /// Reads a file and checks each entry. Every complaint names its entry.
     pub async fn read(file: &Path, gate: &DocumentCache) -> Result<Self, Vec<String>> {
         let json = std::fs::read_to_string(file)
             .map_err(|error| vec![format!("{} can't be read: {error}", file.display())])?;
@@ -178,7 +178,7 @@ async fn fault(check: &Check, gate: &DocumentCache, id: &str, text: &str) -> Opt
     }
 }
 
-/// Reads a text as the file of the documents; what is taken is found again: for the fuzz targets.
+/// For the fuzz targets: reads a text as the file of documents and checks that every accepted document is found again.
 pub(crate) async fn fuzz(json: &str, gate: &DocumentCache) {
     static CHECK: LazyLock<Check> = LazyLock::new(Check::new);
     if let Ok(read) = Persisted::checked(json, gate, &CHECK).await {

@@ -1,4 +1,4 @@
-//! Signing in and out, and proving again who one is.
+//! Signing in and out, and confirming your identity again.
 
 use crate::access::second_factor::Proof;
 use crate::access::sign_in::{Attempt, Credentials, Entered, Outcome, Rotated, SignedIn};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 const NOT_AT_HOME: &str = "the cookie is set at this service's own address (--public-url) only, for its pages and those of \
                            --allowed-origins: sign in from one of them";
 
-/// Who wants to sign in.
+/// Input of `signIn`.
 #[derive(InputObject)]
 pub struct SignInInput {
     /// E-mail of the account.
@@ -24,40 +24,41 @@ pub struct SignInInput {
     /// Its password.
     #[graphql(secret)]
     password: String,
-    /// A code of the second factor, or a recovery code, where there is one and the code is at hand: then no challenge is
-    /// needed.
+    /// A code of the second factor, or a recovery code, if there is a second factor and the code is at hand. No
+    /// challenge is needed then.
     #[graphql(secret)]
     code: Option<String>,
-    /// `organisation_…`, for an account that works in several. It is also the yes to a place in an organisation where one was
-    /// added with a password and which one has not entered yet.
+    /// `organisation_…`, for an account that works in several organisations. It also accepts membership in an
+    /// organisation to which the account was added with a password and that it has not joined yet.
     organisation_id: Option<ID>,
     /// For browsers: put the token into a cookie that no script can read, instead of the payload.
     #[graphql(default)]
     cookie: bool,
 }
 
-/// A sign-in, or what is still needed for it.
+/// Result of `signIn`: a sign-in, or what is still needed for one.
 #[derive(SimpleObject)]
 pub struct SignInPayload {
-    /// Send it as `Authorization: Bearer …`. It is shown this once. Null when a code is needed, or when it is in the cookie.
+    /// The token: send it as `Authorization: Bearer …`. It is shown only this once. Null when a code is needed, or when
+    /// the token is in the cookie.
     token: Option<String>,
-    /// When it ends at the latest; it ends sooner when it is not used. Null when a code is needed.
+    /// When the sign-in ends at the latest; it ends sooner if it is not used. Null when a code is needed.
     expires_at: Option<DateTime>,
-    /// Who is signed in. Null when a code is needed.
+    /// The staff member who is signed in. Null when a code is needed.
     staff: Option<Staff>,
-    /// True: the password was right, and completeSignIn takes `challenge` with a code.
+    /// True: the password was right. Now send `challenge` with a code to `completeSignIn`.
     second_factor_needed: bool,
-    /// Send it to completeSignIn with a code, within 5 minutes; 5 codes may be tried. Null when none is needed.
+    /// Send it to `completeSignIn` with a code within 5 minutes; 5 codes may be tried. Null when no code is needed.
     challenge: Option<String>,
-    /// True: the role must have a second factor and the account has none. Until there is one, only `me`, `signOut` and
-    /// what sets it up are answered.
+    /// True: the role must have a second factor and the account has none. Until it has one, only `me`, `signOut` and
+    /// the fields that set it up are answered.
     enrolment_only: bool,
 }
 
-/// A code for a sign-in whose password was right.
+/// Input of `completeSignIn`: a code for a sign-in whose password was right.
 #[derive(InputObject)]
 pub struct CompleteSignInInput {
-    /// What signIn gave.
+    /// The challenge that `signIn` returned.
     #[graphql(secret)]
     challenge: String,
     /// Six digits of the authenticator app, or a recovery code. Each works once.
@@ -68,25 +69,25 @@ pub struct CompleteSignInInput {
     cookie: bool,
 }
 
-/// A sign-in.
+/// Result of `completeSignIn`.
 #[derive(SimpleObject)]
 pub struct CompleteSignInPayload {
-    /// Send it as `Authorization: Bearer …`. It is shown this once. Null when it is in the cookie.
+    /// The token: send it as `Authorization: Bearer …`. It is shown only this once. Null when it is in the cookie.
     token: Option<String>,
-    /// When it ends at the latest; it ends sooner when it is not used.
+    /// When the sign-in ends at the latest; it ends sooner if it is not used.
     expires_at: DateTime,
-    /// Who is signed in.
+    /// The staff member who is signed in.
     staff: Staff,
 }
 
-/// A sign-out.
+/// Result of `signOut`.
 #[derive(SimpleObject)]
 pub struct SignOutPayload {
-    /// True: the token holds no more.
+    /// Always true: the token is no longer valid.
     signed_out: bool,
 }
 
-/// A proof of who one is: a password or a code, one of them.
+/// Input of `confirmIdentity`: a password or a code, exactly one of them.
 #[derive(InputObject)]
 pub struct ConfirmIdentityInput {
     /// The password.
@@ -97,12 +98,13 @@ pub struct ConfirmIdentityInput {
     code: Option<String>,
 }
 
-/// The sign-in under a new token: the old one reads for 30 seconds more and changes nothing.
+/// Result of `confirmIdentity`. The sign-in continues under a new token. The old token can still read for 30 seconds,
+/// and can change nothing.
 #[derive(SimpleObject)]
 pub struct ConfirmIdentityPayload {
-    /// The new token. It is shown this once. Null when it is in the cookie.
+    /// The new token, shown only this once. Null when it is in the cookie.
     token: Option<String>,
-    /// When it ends at the latest: as before.
+    /// When the sign-in ends at the latest; unchanged.
     expires_at: DateTime,
 }
 
@@ -110,7 +112,7 @@ pub struct ConfirmIdentityPayload {
 #[derive(Default)]
 pub struct SignInMutation;
 
-/// One of a password and a code.
+/// Exactly one of a password and a code.
 pub(super) fn proof(password: Option<String>, code: Option<String>) -> crate::error::Result<(Proof, &'static str)> {
     match (password, code) {
         (Some(password), None) => Ok((Proof::Password(password), "input.password")),
@@ -119,18 +121,18 @@ pub(super) fn proof(password: Option<String>, code: Option<String>) -> crate::er
     }
 }
 
-/// Refuses to set a cookie that would not be taken where it is asked for.
+/// Refuses to set a cookie that the browser would not accept from the requesting page.
 fn may_set_cookie(operation: &Operation, wanted: bool) -> crate::error::Result<()> {
     let refused = Error::Unauthenticated(NotSignedIn::Origin, NOT_AT_HOME);
     if wanted && operation.facts().foreign { Err(refused) } else { Ok(()) }
 }
 
-/// Writes to the access log what somebody did with their own sign-in.
+/// Logs what a person did with their own sign-in.
 pub(super) async fn note(operation: &Operation, viewer: Viewer, event: Event) -> crate::error::Result<()> {
     operation.log(viewer.org, viewer.staff, event, Vec::new()).await
 }
 
-/// Notes a wrong proof, and says which it was.
+/// Logs a wrong password or code, and returns an error that says which it was.
 pub(super) async fn refused(operation: &Operation, viewer: Viewer, at: &str) -> Error {
     let (event, what) = match at {
         "input.code" => (Event::SecondFactorRefused, "is wrong, or was used already: each code works once"),
@@ -142,7 +144,7 @@ pub(super) async fn refused(operation: &Operation, viewer: Viewer, at: &str) -> 
     }
 }
 
-/// Who sends the request, and the sign-in it came with. No connection is held while passwords are hashed.
+/// The viewer and their sign-in. No connection is held while passwords are hashed.
 pub(super) async fn current(operation: &Operation) -> crate::error::Result<(Viewer, Uuid, CallerToken)> {
     let viewer = operation.reader().await?.viewer();
     operation.close_reader().await;
@@ -150,7 +152,7 @@ pub(super) async fn current(operation: &Operation) -> crate::error::Result<(View
     Ok((viewer, viewer.sign_in.ok_or_else(person)?.id, operation.token().await))
 }
 
-/// Hands a token over, in the payload or in the cookie, and goes on with it.
+/// Returns a token in the payload or in the cookie, and continues the operation with it.
 pub(super) async fn hand_over(
     ctx: &Context<'_>,
     operation: &Operation,
@@ -166,13 +168,13 @@ pub(super) async fn hand_over(
     None
 }
 
-/// `hand_over` of a sign-in that goes on.
+/// `hand_over` for a sign-in that continues.
 pub(super) async fn renewed(ctx: &Context<'_>, operation: &Operation, rotated: Rotated) -> (Option<String>, DateTime) {
     let token = hand_over(ctx, operation, rotated.token, rotated.by_cookie).await;
     (token, DateTime(rotated.expires_at))
 }
 
-/// Writes down that somebody said yes to a place that waited for them.
+/// Records that a person accepted a pending membership.
 async fn enter(operation: &Operation, viewer: Viewer) -> crate::error::Result<()> {
     let (org, staff) = (viewer.org, viewer.author()?);
     let mut scope = operation.service().doorkeeper.open_scope_to_join((org, staff), &operation.facts().id).await?;
@@ -192,7 +194,7 @@ async fn enter(operation: &Operation, viewer: Viewer) -> crate::error::Result<()
     }
 }
 
-/// The sign-in or the challenge of an attempt; what came of it is in the access log.
+/// The sign-in or the challenge that an attempt led to; the result is logged.
 async fn judged(operation: &Operation, attempt: Attempt) -> Result<Outcome> {
     match attempt.outcome {
         Ok(Outcome::SignedIn(signed_in)) => {
@@ -217,7 +219,7 @@ async fn judged(operation: &Operation, attempt: Attempt) -> Result<Outcome> {
     }
 }
 
-/// Who has just signed in, with their token where the payload shows it.
+/// The staff member who has just signed in, with the token if the payload shows it.
 async fn welcome(
     ctx: &Context<'_>,
     operation: &Operation,
@@ -231,9 +233,9 @@ async fn welcome(
 
 #[Object]
 impl SignInMutation {
-    /// Signs in with e-mail and password. UNAUTHENTICATED says the same for an unknown e-mail and a wrong password;
+    /// Signs in with e-mail and password. UNAUTHENTICATED does not tell an unknown e-mail from a wrong password;
     /// RATE_LIMITED says how long to wait after failures. An account with a second factor gets a challenge, unless the
-    /// code came along.
+    /// code was sent along.
     async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload> {
         let operation = ctx.operation()?;
         let organisation = match &input.organisation_id {
@@ -270,7 +272,8 @@ impl SignInMutation {
         }
     }
 
-    /// Ends a sign-in that waits for a code. UNAUTHENTICATED for a wrong or used code, and for a challenge that is over.
+    /// Completes a sign-in that awaits a code. UNAUTHENTICATED for a wrong or used code, and for a challenge that is
+    /// over.
     async fn complete_sign_in(&self, ctx: &Context<'_>, input: CompleteSignInInput) -> Result<CompleteSignInPayload> {
         let operation = ctx.operation()?;
         let facts = operation.facts();
@@ -287,7 +290,7 @@ impl SignInMutation {
         }
     }
 
-    /// Ends this sign-in: the token holds no more, from the next request on, and the cookie is taken away.
+    /// Ends this sign-in: the token is invalid from the next request on, and the cookie is removed.
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
         let operation = ctx.operation()?;
         let viewer = operation.reader().await?.viewer();
@@ -302,8 +305,8 @@ impl SignInMutation {
         Ok(SignOutPayload { signed_out: true })
     }
 
-    /// Proves again who one is, with the password or a code: what signing asks for after a while. The sign-in goes on
-    /// under a new token. BAD_USER_INPUT for a wrong one, which counts as a failure at sign-in does.
+    /// Confirms your identity again with the password or a code, as signing requires after a while. The sign-in
+    /// continues under a new token. BAD_USER_INPUT for a wrong password or code, which counts as a failed sign-in.
     async fn confirm_identity(&self, ctx: &Context<'_>, input: ConfirmIdentityInput) -> Result<ConfirmIdentityPayload> {
         let (proof, at) = proof(input.password, input.code)?;
         let operation = ctx.operation()?;

@@ -1,4 +1,4 @@
-//! What every record shows of itself in the same way: version, who and when, history.
+//! The fields common to all records: version, creation and last change, history.
 
 use crate::api::history::history;
 use crate::ledger::{Record, RecordVersion};
@@ -10,8 +10,7 @@ use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
-/// The part of a record that is the same for all kinds; its fields are shown as the record's own
-/// (`#[graphql(flatten)]`).
+/// The part of a record that is the same for all kinds. Its fields appear as the record's own (`#[graphql(flatten)]`).
 pub struct RecordStamp {
     kind: RecordKind,
     id: Uuid,
@@ -19,32 +18,32 @@ pub struct RecordStamp {
 }
 
 impl RecordStamp {
-    /// Of a record.
+    /// The stamp of a record.
     pub fn of<R: Record>(record: &R, stamp: &Stamp) -> Self {
         Self { kind: R::KIND, id: record.id(), stamp: stamp.clone() }
     }
 }
 
-/// Version, who and when, history.
+/// Version, creation and last change, history.
 #[Object]
 impl RecordStamp {
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
-    /// When it was made.
+    /// When the record was created.
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom; null for the program itself.
+    /// Who created the record; null for the program itself.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
-    /// When it was last changed.
+    /// When the record was last changed.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom; null for the program itself.
+    /// Who last changed the record; null for the program itself.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
@@ -52,8 +51,8 @@ impl RecordStamp {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, self.kind, self.id, first, after).await
     }

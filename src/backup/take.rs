@@ -33,7 +33,8 @@ pub struct Taken {
     pub missing: Vec<String>,
     /// The id of the key that it is signed with, if there is one.
     pub signed: Option<String>,
-    /// What the application role left in the database and the backup leaves out, each with what takes it back.
+    /// The objects that the application role left in the database and that are not records; any role may create them.
+    /// Each comes with the statement that removes it, for a superuser; the owner can't.
     pub planted: Vec<String>,
 }
 

@@ -9,20 +9,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct InForce {
     /// Its code.
     pub code: String,
-    /// In words.
+    /// The text of the instruction.
     pub text: String,
-    /// From this moment.
+    /// When it takes effect.
     pub starts_at: DateTime<Utc>,
-    /// Until this moment.
+    /// When it ceases to apply.
     pub ends_at: DateTime<Utc>,
 }
 
-/// A check-in that the clinic owes the patient.
+/// A check-in that the clinic owes the patient after a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckInState {
     /// Its code.
     pub code: String,
-    /// In words.
+    /// Its name.
     pub label: String,
     /// Due from this moment.
     pub due_from: DateTime<Utc>,
@@ -35,13 +35,13 @@ pub struct CheckInState {
 /// What holds at a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Situation {
-    /// Instructions in force, those that end first leading.
+    /// Instructions in force, the first to end first.
     pub in_force: Vec<InForce>,
     /// Instructions that begin later.
     pub upcoming: Vec<InForce>,
     /// Check-ins that are due and not done.
     pub check_ins_due: Vec<CheckInState>,
-    /// Check-ins that should have been done.
+    /// Check-ins that are overdue.
     pub check_ins_overdue: Vec<CheckInState>,
     /// Check-ins that come later.
     pub check_ins_upcoming: Vec<CheckInState>,

@@ -10,7 +10,7 @@ const FEWEST: usize = 3;
 /// A measured result.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// When.
+    /// When it was assessed.
     pub at: DateTime<Utc>,
     /// The score.
     pub score: f64,
@@ -25,7 +25,7 @@ pub struct Scale {
     pub lower_is_better: bool,
 }
 
-/// What an estimate rests on.
+/// What an estimate is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "MaintenanceBasis")]
 pub enum Basis {
@@ -35,20 +35,20 @@ pub enum Basis {
     Protocol,
 }
 
-/// When maintenance will be wanted.
+/// An estimate of when maintenance will be needed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// The earliest day of the interval.
     pub from: NaiveDate,
-    /// The most likely day; none where only the protocol speaks.
+    /// The most likely day; none when the estimate rests on the protocol alone.
     pub likely: Option<NaiveDate>,
     /// The last day of the interval.
     pub until: NaiveDate,
-    /// What it rests on.
+    /// What the estimate is based on.
     pub basis: Basis,
     /// How many points it used.
     pub points: usize,
-    /// How it came about, in a sentence.
+    /// How the estimate was made, in one sentence.
     pub explanation: String,
 }
 

@@ -5,15 +5,15 @@ use crate::page::{self, Key};
 use crate::vocabulary::{DeviceKind, ProductRole};
 
 page::list_filter! {
-    /// What to keep of a list of devices.
+    /// Filter for a list of devices.
     DeviceFilter => DeviceCondition {
         /// Of these kinds.
         kind: any_of(DeviceKind) "kind",
         /// At this location.
         location_id: id(Location) "location_id",
-        /// In use only, or out of use only.
+        /// True: only those in use. False: only those out of use.
         active: flag "active",
-        /// Taken back by their maker only, or the others only.
+        /// True: only those recalled by the maker. False: only the others.
         recalled: present "recalled_at",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
@@ -35,11 +35,11 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of a list of products.
+    /// Filter for a list of products.
     ProductFilter => ProductCondition {
-        /// Used as these.
+        /// With one of these roles.
         role: any_of(ProductRole) "role",
-        /// In use only, or out of use only.
+        /// True: only those in use. False: only those out of use.
         active: flag "active",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
@@ -61,16 +61,16 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of a list of lots.
+    /// Filter for a list of lots.
     #[graphql(name = "ProductLotFilter")]
     LotFilter => LotCondition {
         /// Of this product.
         product_id: id(Product) "product_id",
-        /// With this number, to the letter.
+        /// With exactly this number.
         lot: text "lot",
-        /// Whose last day is before this one.
+        /// Whose last day of use is before this day.
         expires_before: before_day "expires_on",
-        /// Taken back by their maker only, or the others only.
+        /// True: only those recalled by the maker. False: only the others.
         recalled: present "recalled_at",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",

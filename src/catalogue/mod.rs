@@ -16,12 +16,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Taken back by its maker or an authority.
+/// A recall by the manufacturer or an authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MakerRecall {
     /// When the clinic heard of it.
     pub at: DateTime<Utc>,
-    /// Why.
+    /// Why it was recalled.
     pub reason: String,
     /// The number of the notice.
     pub reference: Option<String>,
@@ -40,21 +40,21 @@ pub struct Device {
     pub serial: Option<String>,
     /// Its kind.
     pub kind: DeviceKind,
-    /// The shallowest depth it can be set to, mm.
+    /// The least depth it can be set to, mm.
     pub depth_min_mm: Option<Decimal>,
-    /// The deepest, mm.
+    /// The greatest depth it can be set to, mm.
     pub depth_max_mm: Option<Decimal>,
     /// The step between two settings, mm.
     pub depth_step_mm: Option<Decimal>,
-    /// Where it stands.
+    /// The location where it is kept.
     pub location_id: Option<Uuid>,
     /// Whether it is in use.
     pub active: bool,
-    /// Taken back by its maker.
+    /// The recall by its manufacturer, if there was one.
     pub recalled: Option<MakerRecall>,
     /// Remarks.
     pub note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -70,7 +70,7 @@ pub struct Product {
     pub manufacturer: Option<String>,
     /// What it is used as.
     pub role: ProductRole,
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     pub intradermal_use: IntradermalUse,
     /// Strength, such as `lidocaine 5 %`.
     pub strength: Option<String>,
@@ -78,7 +78,7 @@ pub struct Product {
     pub active: bool,
     /// Remarks.
     pub note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -88,19 +88,19 @@ pub struct Product {
 pub struct ProductLot {
     /// Its id.
     pub id: Uuid,
-    /// Of which product.
+    /// The product it is a lot of.
     pub product_id: Uuid,
     /// Its number, unique for the product.
     pub lot: String,
-    /// The last day it may be used.
+    /// The last day on which it may be used.
     pub expires_on: Option<NaiveDate>,
-    /// When it came.
+    /// The day it was received.
     pub received_on: Option<NaiveDate>,
-    /// Taken back by its maker.
+    /// The recall by its manufacturer, if there was one.
     pub recalled: Option<MakerRecall>,
     /// Remarks.
     pub note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

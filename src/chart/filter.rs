@@ -7,7 +7,7 @@ use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
 use async_graphql::InputObject;
 
-/// What to keep of a timeline.
+/// Filter for a timeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, InputObject)]
 pub struct TimelineFilter {
     /// Of these kinds. Absent: all.
@@ -16,7 +16,7 @@ pub struct TimelineFilter {
     pub from: Option<DateTime>,
     /// Before this moment.
     pub before: Option<DateTime>,
-    /// With records that were made in error, and photos that were never uploaded.
+    /// Include records entered in error, and photos that were never uploaded.
     #[graphql(default = false)]
     pub include_entered_in_error: bool,
 }

@@ -12,7 +12,7 @@ pub struct Kind {
     pub signed: &'static str,
     /// Whether a row was made in error.
     pub in_error: &'static str,
-    /// Words of the row's own vocabularies that tell one from another; no free text.
+    /// Words from the row's own vocabularies that distinguish it; no free text.
     pub summary: &'static str,
 }
 

@@ -25,18 +25,18 @@ use async_graphql::Union;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// A place on a patient's timeline.
+/// An entry on a patient's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEntry {
-    /// Whose.
+    /// The patient.
     pub patient_id: Uuid,
-    /// The moment it tells of.
+    /// The moment the record is about: when a session began, a consultation was held, a photo was taken.
     pub at: DateTime<Utc>,
     /// The kind of the record.
     pub kind: RecordKind,
     /// The record.
     pub record_id: Uuid,
-    /// Words that tell one from another.
+    /// A few words that distinguish the entry.
     pub summary: String,
     /// Whether the record is signed.
     pub signed: bool,
@@ -71,12 +71,12 @@ pub enum TimelineRecord {
 
 /// A chart as it was known at a moment.
 pub struct PatientChart {
-    /// The patient as they were.
+    /// The patient as known at that moment.
     pub patient: Patient,
     /// The moment.
     pub as_of: DateTime<Utc>,
     /// Every record that was theirs, as it was, oldest entry first.
     pub records: Vec<Entry>,
-    /// The newest ledger entry that is in it.
+    /// The number of the newest ledger entry it contains.
     pub ledger_sequence: i64,
 }

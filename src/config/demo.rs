@@ -18,7 +18,7 @@ pub struct DemoSettings {
     /// The same seed gives the same patients
     #[arg(long, env = "CLINIC_DEMO_SEED", default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Password of the demo accounts; absent, one is made and printed
+    /// Password of the demo accounts; generated and printed when absent
     #[arg(long, env = "CLINIC_DEMO_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub demo_password: Option<Secret>,
 }

@@ -25,7 +25,7 @@ pub use staff::{StaffArguments, StaffCommand};
 pub use uploads::UploadSettings;
 pub use value::Secret;
 
-/// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres.
+/// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. One line for each module.
 #[derive(Debug, Parser)]
 #[command(name = "clinic", version, about, max_term_width = 100)]
 pub struct CommandLine {

@@ -7,15 +7,16 @@ use std::path::PathBuf;
 /// TLS of the service's own.
 #[derive(Debug, Clone, Args)]
 pub struct TlsSettings {
-    /// File of the TLS certificate and its chain, PEM; read again when it changes and at SIGHUP; absent, plain HTTP
+    /// PEM file of the TLS certificate and its chain, reloaded when it changes and on SIGHUP; plain HTTP when absent
     #[arg(long, env = "CLINIC_TLS_CERTIFICATE", value_name = "FILE")]
     pub tls_certificate: Option<PathBuf>,
 
-    /// File of that certificate's private key, PEM
+    /// PEM file of the private key of that certificate
     #[arg(long, env = "CLINIC_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Speak plain HTTP on an address that other machines reach, with no proxy in front: patients' data is open to the network
+    /// Allow plain HTTP on an address that other machines can reach, with no proxy in front: patients' data is open to
+    /// the network
     #[arg(long, env = "CLINIC_ALLOW_PLAIN_HTTP")]
     pub allow_plain_http: bool,
 }
@@ -23,7 +24,8 @@ pub struct TlsSettings {
 /// How mail is sent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MailSettings {
-    /// Mail server that tells admins of emergency access, such as `smtps://user:password@mail.example.com`; absent, nobody is told by mail
+    /// Mail server that notifies admins of emergency access, such as `smtps://user:password@mail.example.com`; without
+    /// it nobody is notified by mail
     #[arg(long, env = "CLINIC_SMTP_URL", hide_env_values = true, value_name = "URL")]
     pub smtp_url: Option<Secret>,
 

@@ -6,19 +6,19 @@ use clap::Args;
 /// Where photos' bytes are, and how links to them are signed.
 #[derive(Debug, Clone, Args)]
 pub struct ObjectSettings {
-    /// Where photos are kept: a folder, or s3://bucket/prefix; absent, the folder objects in the data folder
+    /// Where photos are kept: a folder, or s3://bucket/prefix; the folder objects in the data folder when absent
     #[arg(long, env = "CLINIC_OBJECT_STORE", value_name = "FOLDER|URL")]
     pub object_store: Option<String>,
 
-    /// Address of the S3, such as `https://minio.example.com:9000`; absent, AWS
+    /// Address of the S3 service, such as `https://minio.example.com:9000`; AWS when absent
     #[arg(long, env = "CLINIC_S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<String>,
 
-    /// Region of the S3
+    /// Region of the S3 service
     #[arg(long, env = "CLINIC_S3_REGION", default_value = "us-east-1", value_name = "REGION")]
     pub s3_region: String,
 
-    /// Access key of the S3; absent, the machine's own role is asked for
+    /// Access key for S3; the machine's role is used when absent
     #[arg(long, env = "CLINIC_S3_ACCESS_KEY_ID", value_name = "KEY")]
     pub s3_access_key_id: Option<String>,
 
@@ -26,12 +26,14 @@ pub struct ObjectSettings {
     #[arg(long, env = "CLINIC_S3_SECRET_ACCESS_KEY", hide_env_values = true, value_name = "SECRET")]
     pub s3_secret_access_key: Option<Secret>,
 
-    /// Signs links to photos, at least 32 characters; absent, one is kept in the photos' folder, or with S3 made anew at each start
+    /// Key that signs links to photos, at least 32 characters; when absent, one is kept in the photos' folder, or with
+    /// S3 generated at each start
     #[arg(long, env = "CLINIC_LINK_SECRET", hide_env_values = true, value_name = "SECRET")]
     pub link_secret: Option<Secret>,
 
-    /// By which address clients reach the service, such as `https://clinic.example.com`: links to photos start with it (absent,
-    /// they are paths), and cookies are taken there (absent, at the address that it listens on)
+    /// Address by which clients reach the service, such as `https://clinic.example.com`: links to photos start with it
+    /// (they are paths when it is absent), and cookies are accepted there (when it is absent, at the address the
+    /// service listens on)
     #[arg(long, env = "CLINIC_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 }
@@ -39,7 +41,8 @@ pub struct ObjectSettings {
 /// Where checkpoints of the evidence are.
 #[derive(Debug, Clone, Args)]
 pub struct CheckpointSettings {
-    /// Where signed checkpoints are kept: a folder, or s3://bucket/prefix with the S3 settings of photos; absent, the folder checkpoints in the data folder
+    /// Where signed checkpoints are kept: a folder, or s3://bucket/prefix with the S3 settings of photos; the folder
+    /// checkpoints in the data folder when absent
     #[arg(long, alias = "checkpoints", env = "CLINIC_CHECKPOINT_STORE", value_name = "FOLDER|URL")]
     pub checkpoint_store: Option<String>,
 }

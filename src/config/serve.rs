@@ -42,7 +42,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_DEMO")]
     pub demo: bool,
 
-    /// Password of the demo accounts; absent, one is made and printed
+    /// Password of the demo accounts; generated and printed when absent
     #[arg(long, env = "CLINIC_DEMO_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub demo_password: Option<Secret>,
 
@@ -54,15 +54,15 @@ pub struct ServeSettings {
     #[command(flatten)]
     pub tls: TlsSettings,
 
-    /// Threads that serve requests; absent, one for each core
+    /// Threads that serve requests; one per core when absent
     #[arg(long, env = "CLINIC_WORKERS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
 
-    /// Database connections at most
+    /// Maximum number of database connections
     #[arg(long, env = "CLINIC_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub pool_size: u16,
 
-    /// How long a request waits for a free connection before it is told UNAVAILABLE
+    /// How long a request waits for a free connection before it gets UNAVAILABLE
     #[arg(long, env = "CLINIC_POOL_WAIT", default_value = "800ms", value_name = "TIME", value_parser = parse_duration)]
     pub pool_wait: Duration,
 

@@ -28,25 +28,25 @@ pub enum StaffCommand {
         /// admin, practitioner, front_desk or auditor
         #[arg(long)]
         role: String,
-        /// Name of the organisation; it is founded if there is none of that name
+        /// Name of the organisation; it is created if there is none with that name
         #[arg(long, env = "CLINIC_ORGANISATION")]
         organisation: String,
     },
-    /// List who works in every organisation
+    /// List the staff of every organisation
     List,
-    /// Let somebody sign in no more, from their next request on
+    /// Bar somebody from signing in, from their next request on
     Disable {
         /// E-mail they sign in with
         #[arg(long)]
         email: String,
     },
-    /// Take away the second factor of somebody who lost their app and their recovery codes
+    /// Remove the second factor of somebody who lost their app and their recovery codes
     RemoveSecondFactor {
         /// E-mail they sign in with
         #[arg(long)]
         email: String,
     },
-    /// Set a password and end the sign-ins; the password is asked for, or read from standard input
+    /// Set a password and end the sign-ins; the password is prompted for, or read from standard input
     ResetPassword {
         /// E-mail they sign in with
         #[arg(long)]

@@ -8,12 +8,12 @@ use crate::page::{self, Key};
 use crate::scalars::DateTime;
 
 page::list_filter! {
-    /// What to keep of a list of consent templates.
+    /// Filter for a list of consent templates.
     #[graphql(name = "ConsentTemplateFilter")]
     TemplateFilter => TemplateCondition {
         /// Of these kinds.
         kind: any_of(ConsentKind) "kind",
-        /// In use only, or out of use only.
+        /// True: only those in use. False: only those out of use.
         active: flag "active",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
@@ -37,7 +37,7 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of a list of versions of a consent template.
+    /// Filter for a list of versions of a consent template.
     #[graphql(name = "ConsentTemplateVersionFilter")]
     VersionFilter => VersionCondition {
         /// Of these statuses.
@@ -64,7 +64,7 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of a list of consents.
+    /// Filter for a list of consents.
     ConsentFilter => ConsentCondition {
         /// Of this patient.
         patient_id: id(Patient) "patient_id",

@@ -36,11 +36,11 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a consent stands, as FHIR R4's Consent has it.
+    /// The status of a consent, as in the Consent resource of FHIR R4.
     ConsentStatus {
         /// Being prepared.
         Draft = "draft",
-        /// Put before the patient, not answered yet.
+        /// Proposed to the patient, not answered yet.
         Proposed = "proposed",
         /// Signed.
         Active = "active",
@@ -48,27 +48,27 @@ vocabulary! {
         Rejected = "rejected",
         /// Signed, and withdrawn later.
         Inactive = "inactive",
-        /// It never was: kept, and out of every rule.
+        /// Entered in error: it is kept, but no rule looks at it.
         EnteredInError = "entered_in_error",
     }
 }
 
 vocabulary! {
-    /// How a consent stands at a moment: its status, and whether its time is over.
+    /// The state of a consent at a moment: its status, and whether it has expired.
     ConsentState {
         /// Being prepared.
         Draft = "draft",
-        /// Put before the patient, not answered yet.
+        /// Proposed to the patient, not answered yet.
         Proposed = "proposed",
         /// Signed and valid.
         Active = "active",
-        /// Signed, and its time is over.
+        /// Signed, and expired.
         Expired = "expired",
         /// The patient said no.
         Rejected = "rejected",
         /// Signed, and withdrawn later.
         Withdrawn = "withdrawn",
-        /// It never was.
+        /// Entered in error.
         EnteredInError = "entered_in_error",
     }
 }
@@ -94,13 +94,13 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a version of a text stands.
+    /// The status of a version of a text.
     ConsentTemplateVersionStatus {
-        /// Being written; takes changes.
+        /// Being written; it can be changed.
         Draft = "draft",
-        /// In use; takes no change.
+        /// In use; it can't be changed.
         Published = "published",
-        /// A newer one took its place.
+        /// Replaced by a newer version.
         Retired = "retired",
     }
 }
@@ -117,18 +117,18 @@ vocabulary! {
     }
 }
 
-/// A text that patients agree to; what it says is in its versions.
+/// A text that patients agree to; its wording is in its versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentTemplate {
     /// Its id.
     pub id: Uuid,
     /// Name, unique in the organisation.
     pub name: String,
-    /// What it is about.
+    /// Its kind.
     pub kind: ConsentKind,
     /// Whether it is in use.
     pub active: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -138,13 +138,13 @@ pub struct ConsentTemplate {
 pub struct ConsentTemplateVersion {
     /// Its id.
     pub id: Uuid,
-    /// Of which text.
+    /// The text it is a version of.
     pub template_id: Uuid,
-    /// 1 for the first, one more with each.
+    /// The number of the version: 1 for the first, increased by 1 with each.
     pub number: i32,
-    /// How it stands.
+    /// Its status.
     pub status: ConsentTemplateVersionStatus,
-    /// What it says, plain text or Markdown.
+    /// The wording, in plain text or Markdown.
     pub text: String,
     /// SHA-256 of the text's UTF-8 bytes.
     #[serde(with = "crate::record::hex")]
@@ -153,36 +153,36 @@ pub struct ConsentTemplateVersion {
     pub language: String,
     /// The treatments it covers; all when there is none.
     pub modalities: Vec<Modality>,
-    /// How long a consent to it holds, days; for ever when absent.
+    /// How many days a consent to it is valid; no limit when absent.
     pub valid_days: Option<i32>,
     /// When it was published.
     pub published_at: Option<DateTime<Utc>>,
-    /// By whom; none for the program itself.
+    /// Who published it; none for the program itself.
     pub published_by: Option<Uuid>,
-    /// Version and times of the row.
+    /// Version of the row, and who created and changed it when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
 
-/// The signature under a consent.
+/// The signature on a consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
-    /// When.
+    /// When it was signed.
     pub at: DateTime<Utc>,
     /// Who signed.
     pub signer: ConsentSigner,
     /// Their name.
     pub name: String,
-    /// What a guardian is to the patient.
+    /// The relationship of a guardian to the patient.
     pub relationship: Option<String>,
-    /// How.
+    /// How it was signed.
     pub method: ConsentSignatureMethod,
     /// SHA-256 of the drawn image, or of the typed name.
     #[serde(with = "crate::record::hex")]
     pub signature_hash: Vec<u8>,
-    /// The staff member who saw it.
+    /// The staff member who witnessed it.
     pub witness_id: Option<Uuid>,
-    /// Somebody else who saw it.
+    /// Another person who witnessed it.
     pub witness_name: Option<String>,
 }
 
@@ -191,30 +191,30 @@ pub struct Given {
 pub struct Consent {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// To which version of a text.
+    /// The version of the text that was agreed to.
     pub template_version_id: Uuid,
-    /// What it is about.
+    /// Its kind.
     pub kind: ConsentKind,
     /// The treatments it covers; all when there is none.
     pub modalities: Vec<Modality>,
     /// SHA-256 of the text.
     #[serde(with = "crate::record::hex")]
     pub text_hash: Vec<u8>,
-    /// How it stands.
+    /// Its status.
     pub status: ConsentStatus,
     /// The signature.
     pub given: Option<Given>,
-    /// From when on it holds no more; for ever when absent.
+    /// When it expires; never when absent.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was withdrawn, rejected or found to be an error.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Why.
+    /// Why it was withdrawn, rejected or marked as an error.
     pub ended_reason: Option<String>,
     /// Remarks.
     pub note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -4,7 +4,7 @@ use super::{Candidacy, Concern, Consultation, ConsultationMode};
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// What to keep of a list of consultations.
+    /// Filter for a list of consultations.
     #[graphql(name = "ConsultationFilter")]
     Filter => Condition {
         /// Of this patient.
@@ -23,7 +23,7 @@ page::list_filter! {
         held_from: from "consultation.held_at",
         /// Held before this moment.
         held_before: before "consultation.held_at",
-        /// Signed ones only, or drafts only.
+        /// True: signed ones only. False: drafts only.
         signed: present "consultation.signed_at",
         /// Added or changed at or after this moment.
         updated_since: from "consultation.updated_at",

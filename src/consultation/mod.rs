@@ -49,7 +49,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How the skin answered a patch test.
+    /// The reaction of the skin to a patch test.
     PatchTestResult {
         /// Not at all.
         None = "none",
@@ -69,7 +69,7 @@ pub struct PatchTest {
     pub performed_at: DateTime<Utc>,
     /// What was tried.
     pub product: String,
-    /// How the skin answered; none until it was read.
+    /// The reaction of the skin; none until it has been read.
     pub result: Option<PatchTestResult>,
     /// Remarks.
     pub note: Option<String>,
@@ -80,15 +80,15 @@ pub struct PatchTest {
 pub struct Consultation {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// Who held it.
+    /// The practitioner who held it.
     pub practitioner_id: Uuid,
-    /// Where.
+    /// Where it took place.
     pub location_id: Option<Uuid>,
-    /// When.
+    /// When it was held.
     pub held_at: DateTime<Utc>,
-    /// How.
+    /// How it was held.
     pub mode: ConsultationMode,
     /// What the patient wants treated, each once.
     pub concerns: Vec<Concern>,
@@ -100,19 +100,20 @@ pub struct Consultation {
     pub scar_types: Vec<ScarType>,
     /// What was done before, here or elsewhere.
     pub prior_procedures: Option<String>,
-    /// Whether it was discussed what can be expected: scars improve and seldom go, results are not permanent.
+    /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
+    /// permanent.
     pub expectations_discussed: Option<bool>,
     /// Whether the patient can be treated.
     pub candidacy: Option<Candidacy>,
-    /// Why, or why not.
+    /// The reasons for or against.
     pub candidacy_reasons: Option<String>,
     /// What is recommended.
     pub recommended_plan: Option<String>,
     /// The patch test.
     pub patch_test: Option<PatchTest>,
-    /// The last day that a treatment may rely on it.
+    /// The last day on which a treatment may rely on it.
     pub valid_until: Option<NaiveDate>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// The signature.

@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 /// A document of everything of one person.
 pub struct Export {
-    /// When it was put together.
+    /// When it was assembled.
     pub generated_at: DateTime<Utc>,
-    /// The newest ledger entry that is in it.
+    /// The number of the newest ledger entry it contains.
     pub ledger_sequence: i64,
     /// The document.
     pub content: Value,

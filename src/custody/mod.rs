@@ -16,31 +16,31 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// A legal hold: while it is in force the patient's record can't be erased.
+/// A legal hold. While it is in force, the patient's record can't be erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegalHold {
     /// Its id.
     pub id: Uuid,
-    /// On whose record.
+    /// The patient whose record is on hold.
     pub patient_id: Uuid,
-    /// Why.
+    /// Why it was placed.
     pub reason: String,
-    /// Since when.
+    /// When it was placed.
     pub placed_at: DateTime<Utc>,
-    /// By whom.
+    /// Who placed it.
     pub placed_by: Option<Uuid>,
-    /// Until when; none while it is in force.
+    /// When it was lifted; none while it is in force.
     pub lifted_at: Option<DateTime<Utc>>,
-    /// By whom.
+    /// Who lifted it.
     pub lifted_by: Option<Uuid>,
-    /// Why.
+    /// Why it was lifted.
     pub lift_reason: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
 
-/// A file that the object store must drop after an erasure.
+/// A file that the object store must delete after an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredObject {
     /// The photo it was.
@@ -51,7 +51,7 @@ pub struct StoredObject {
     pub media_type: Option<String>,
 }
 
-/// What is left of an erased patient. Nothing in it tells who it was.
+/// What remains of an erased patient. Nothing in it identifies the patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientErasure {
     /// Its id.
@@ -59,25 +59,26 @@ pub struct PatientErasure {
     /// The id that the patient had: the access log has it too.
     #[serde(rename = "erased_id")]
     pub patient_id: Uuid,
-    /// When.
+    /// When the record was erased.
     pub erased_at: DateTime<Utc>,
-    /// By whom.
+    /// Who erased the record.
     pub erased_by: Option<Uuid>,
-    /// Why.
+    /// Why the record was erased.
     pub reason: String,
-    /// Who or what asked for it.
+    /// Who or what required the erasure.
     pub authority: String,
-    /// How many rows went, by table, and how many entries of the ledger lost their content.
+    /// The number of rows erased, by table, and the number of ledger entries whose content was erased.
     pub counts: BTreeMap<String, i64>,
-    /// What the object store must drop.
+    /// The files that the object store must delete.
     pub objects: Vec<StoredObject>,
-    /// When it had.
+    /// When the object store had deleted them; null while that is still to be done, or where there was nothing to
+    /// delete.
     pub objects_deleted_at: Option<DateTime<Utc>>,
     /// Which entries of the ledger lost their content: the first and the last of each run, in order. None for an erasure
     /// from before they were named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emptied: Option<Vec<(i64, i64)>>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -1,4 +1,4 @@
-//! How a database is reached: where it is, as whom, and how the way there is encrypted.
+//! How to reach a database: its address, the role, and the encryption of the connection.
 
 use super::tls::{Asked, Mode};
 use rustls::CertificateError;
@@ -10,7 +10,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// An open connection's other half, which is to be driven.
+/// The other half of an open connection, which must be polled.
 pub type Wire = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// A database's address.
@@ -22,10 +22,11 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads a URL, with libpq's `sslmode` and `sslrootcert`. `name` is what the setting is called.
+    /// Reads a URL, with libpq's `sslmode` and `sslrootcert`. `name` is the name of the setting.
     ///
     /// # Errors
-    /// One line, without the URL: it holds a password.
+    ///
+    /// One line, without the URL, because it contains a password.
     pub fn parse(name: &str, url: &str) -> Result<Self, String> {
         let (plain, mode, root) = without_tls(url);
         let mut config: Config = plain.parse().map_err(|_| {
@@ -42,7 +43,7 @@ impl Address {
         });
         let asked = Asked::of(mode.as_deref(), root.as_deref()).map_err(told)?;
         let connector = MakeRustlsConnect::new(asked.client().map_err(told)?);
-        // As libpq has it: nobody listens on a socket of this machine.
+        // As in libpq: nobody can eavesdrop on a socket of this machine.
         let local = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
         config.ssl_mode(match asked.mode {
             _ if local => SslMode::Disable,
@@ -53,12 +54,12 @@ impl Address {
         Ok(Self { config, asked, connector })
     }
 
-    /// Where and as whom.
+    /// The host and the role.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn config_mut(&mut self) -> &mut Config {
         &mut self.config
     }
@@ -66,26 +67,27 @@ impl Address {
     /// Opens a connection.
     ///
     /// # Errors
-    /// As the driver tells them; `told` says them in words.
+    ///
+    /// As reported by the driver; `told` puts them into words.
     pub async fn connect(&self) -> Result<(Client, Wire), Error> {
         let error = match self.config.connect(self.connector.clone()).await {
             Err(error) if self.config.get_ssl_mode() == SslMode::Prefer && is_about_tls(&error) => error,
             outcome => return outcome,
         };
-        // As libpq has it: what is only preferred is given up.
+        // As in libpq: TLS that is only preferred is given up.
         let mut plain = self.config.clone();
         plain.ssl_mode(SslMode::Disable);
         plain.connect(self.connector.clone()).await.map_err(|_| error)
     }
 
-    /// The variables by which a program of Postgres speaks TLS as this does.
+    /// The environment variables that make a Postgres program use TLS in the same way.
     pub(crate) fn tls_environment(&self) -> impl Iterator<Item = (&'static str, String)> {
         let mode = ("PGSSLMODE", self.asked.mode.word().to_owned());
         std::iter::once(mode).chain(self.asked.root.clone().map(|root| ("PGSSLROOTCERT", root)))
     }
 }
 
-/// What went wrong, with its cause, in words that say what to do.
+/// The error and its cause, in words that say what to do.
 pub fn told(error: &Error) -> String {
     match tls_error(error) {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
@@ -110,12 +112,12 @@ fn tls_error(error: &Error) -> Option<&rustls::Error> {
     error.source()?.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
 }
 
-/// The handshake failed, or the server takes nobody over TLS from here.
+/// Whether the handshake failed, or the server accepts no TLS connection from here.
 fn is_about_tls(error: &Error) -> bool {
     tls_error(error).is_some() || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }
 
-/// A URL without its `sslmode` and `sslrootcert`, which the driver does not know all of, and those two.
+/// A URL without `sslmode` and `sslrootcert`, whose values the driver does not all know, and those two values.
 fn without_tls(url: &str) -> (String, Option<String>, Option<String>) {
     let (mut mode, mut root) = (None, None);
     let scheme = ["postgres://", "postgresql://"].into_iter().find(|scheme| url.starts_with(scheme));

@@ -1,4 +1,4 @@
-//! What the cells of a row hold that a record holds in another form.
+//! Values that a row and a record hold in different forms.
 
 use diesel::deserialize::{self, FromSql};
 use diesel::pg::{Pg, PgValue};
@@ -6,7 +6,7 @@ use diesel::sql_types as st;
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 
-/// JSON, read straight into what it says.
+/// JSON, parsed directly into its type.
 pub struct AsJson<T>(pub T);
 
 impl<T: DeserializeOwned> FromSql<st::Jsonb, Pg> for AsJson<T> {
@@ -19,7 +19,7 @@ impl<T: DeserializeOwned> FromSql<st::Jsonb, Pg> for AsJson<T> {
     }
 }
 
-/// A number without the zeros that its column adds: what is read equals what was given.
+/// A number without the zeros added by its column, so that the value read equals the value written.
 pub struct Plain(pub Decimal);
 
 impl FromSql<st::Numeric, Pg> for Plain {
@@ -28,7 +28,7 @@ impl FromSql<st::Numeric, Pg> for Plain {
     }
 }
 
-/// A list whose column does not say that it holds no NULL.
+/// A list from a column that is not declared free of NULL elements.
 pub struct Listed<T>(pub Vec<T>);
 
 impl<T: FromSql<ST, Pg>, ST: 'static> FromSql<st::Array<st::Nullable<ST>>, Pg> for Listed<T>

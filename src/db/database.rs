@@ -1,11 +1,12 @@
-//! A database that is reached: a server of the operator's, or the private one, which is started and stopped with it.
+//! A connected database: the operator's server, or the private one, which is started and stopped with the service.
 
 use super::embedded::{self, EmbeddedPostgres, Options};
 use super::{Address, Pool, PoolSettings, application_address, connect, loose_ends, migrate, refuse_outdated};
 use crate::config::DatabaseSettings;
 use std::time::Duration;
 
-/// A database that is reached: the owner's way in, the application role's, and the private server if it is ours.
+/// A connected database: the address for the owner, the address for the application role, and the private server if
+/// there is one.
 pub struct Database {
     /// As the owner: migrations, partitions.
     pub owner: Address,
@@ -17,12 +18,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Reaches the database of the settings, starting the private one if need be, and brings it up to date.
+    /// Connects to the configured database, starting the private one if necessary, and migrates it.
     pub async fn open(settings: &DatabaseSettings) -> Result<Self, String> {
         Self::open_as_is(settings).await?.migrated().await
     }
 
-    /// The same for a command. A private server that a running service holds is used beside it, as it is, and left to it.
+    /// The same for a command. If a running service holds the private server, the command uses it as it is and leaves
+    /// it to that service.
     pub async fn reach(settings: &DatabaseSettings) -> Result<Self, String> {
         let (mut database, is_ours) = Self::start_or_attach(settings).await?;
         if is_ours {
@@ -35,7 +37,7 @@ impl Database {
         Ok(database)
     }
 
-    /// The same with whatever is in it, or nothing.
+    /// The same, whatever the database contains, without migrating it.
     pub async fn reach_as_is(settings: &DatabaseSettings) -> Result<Self, String> {
         Ok(Self::start_or_attach(settings).await?.0)
     }
@@ -56,7 +58,7 @@ impl Database {
         Self::start(settings).await.map_err(|error| error.0)
     }
 
-    /// The error, and whether another service holds the private server.
+    /// The error also says whether another service holds the private server.
     async fn start(settings: &DatabaseSettings) -> Result<Self, (String, bool)> {
         let plain = |message: String| (message, false);
         match &settings.database_url {
@@ -90,7 +92,7 @@ impl Database {
         Ok(Self { owner, application, superuser, embedded })
     }
 
-    /// Brings it up to date.
+    /// Migrates it to the present version.
     pub async fn migrated(mut self) -> Result<Self, String> {
         match migrate(&self.owner).await {
             Ok(outcome) => {
@@ -104,7 +106,7 @@ impl Database {
         }
     }
 
-    /// Starts the private server again whenever it ends by itself, until `close`.
+    /// Restarts the private server whenever it ends by itself, until `close`.
     pub fn keep_up(&self) {
         if let Some(embedded) = &self.embedded {
             embedded.keep_up();
@@ -138,7 +140,7 @@ impl Database {
             );
         }
         for told in loose_ends(&client).await? {
-            tracing::warn!("the database has what nobody needs: {told}");
+            tracing::warn!("the database has rights or objects that nobody needs: {told}");
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Brings a database up to date, as its owner.
+//! Migrates a database, as its owner.
 
 use super::address::{Address, told};
 use super::roles;
@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 const OLDEST_POSTGRES: i32 = 150_000;
 
-/// What migrating did.
+/// The result of a migration.
 #[derive(Debug, Clone, Copy)]
 pub struct MigrationOutcome {
     /// Migrations that ran now.
@@ -36,8 +36,8 @@ pub async fn connect(address: &Address) -> Result<Client, String> {
     Ok(client)
 }
 
-/// Makes the application role, runs the missing migrations and makes this month's and the next months' partitions.
-/// Refuses a database that a newer program has migrated, and a server older than Postgres 15.
+/// Creates the application role, runs the missing migrations, and makes the partitions of this month and the next ones.
+/// Refuses a database migrated by a newer program, and a server older than Postgres 15.
 pub async fn migrate(address: &Address) -> Result<MigrationOutcome, String> {
     let client = connect(address).await?;
     let version: i32 = client
@@ -65,8 +65,8 @@ pub async fn migrate(address: &Address) -> Result<MigrationOutcome, String> {
     Ok(MigrationOutcome { applied })
 }
 
-/// Refuses a database that is not exactly what this program would make of it: a running service's own is not migrated
-/// from beside.
+/// Refuses a database that is not at exactly this program's version: a command must not migrate the database of a
+/// running service.
 pub async fn refuse_outdated(address: &Address) -> Result<(), String> {
     let client = connect(address).await?;
     refuse_newer(&client).await?;
@@ -85,7 +85,7 @@ pub async fn refuse_outdated(address: &Address) -> Result<(), String> {
         .to_owned())
 }
 
-/// Whether a database has no table, view or sequence of anybody's.
+/// Whether a database has no tables, views or sequences.
 pub async fn is_empty(client: &Client) -> Result<bool, String> {
     let row = client
         .query_one(

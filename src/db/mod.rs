@@ -1,5 +1,5 @@
-//! The database: connections, transactions, migrations and the embedded Postgres. Only `access` opens transactions;
-//! everybody else is handed one.
+//! The database: connections, transactions, migrations and the embedded Postgres. Only `access` opens transactions; all
+//! other code is given one.
 
 mod address;
 pub(crate) mod cell;

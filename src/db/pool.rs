@@ -13,12 +13,12 @@ use futures::future::BoxFuture;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How many connections, and how long anything may take.
+/// The number of connections, and the time limits.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
     /// Connections at most.
     pub size: usize,
-    /// How long a request waits for a free connection before it is told UNAVAILABLE.
+    /// How long a request waits for a free connection before it gets UNAVAILABLE.
     pub wait: Duration,
     /// Postgres' `statement_timeout`: shorter than the request's deadline.
     pub statement_timeout: Duration,
@@ -33,8 +33,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Makes a pool. Connections are opened when first needed, so a database that is away does not keep the service
-    /// from starting.
+    /// Creates a pool. Connections are opened when first needed, so an unreachable database does not prevent the
+    /// service from starting.
     pub fn new(mut address: Address, settings: &PoolSettings) -> Result<Self> {
         // Start-up parameters instead of SET: nothing to run on a fresh connection, and a pooler can see them.
         // A generic plan saves planning the same statement again for every request (+19 to +39 % measured).
@@ -64,7 +64,7 @@ impl Pool {
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
         let inner = DeadPool::builder(manager)
             .max_size(settings.size)
-            // The one that was used last is the warmest, here and in the server.
+            // The most recently used connection is the warmest, here and in the server.
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(settings.wait))
             .create_timeout(Some(Duration::from_secs(5)))
@@ -81,7 +81,7 @@ impl Pool {
         })
     }
 
-    /// A connection with no tenant: it sees accounts and nothing of any organisation. For `access` only.
+    /// A connection without a tenant: it sees accounts, but no data of any organisation. Only for `access`.
     pub async fn accounts(&self) -> Result<Object<AsyncPgConnection>> {
         self.get().await
     }
@@ -95,12 +95,12 @@ impl Pool {
         matches!(tokio::time::timeout(Duration::from_secs(2), check).await, Ok(Ok(())))
     }
 
-    /// Opens a transaction in an organisation and asks a first question, all in one round trip (plain select 71 µs, this
-    /// with row-level security 137, with a separate set_config 204). `writable` or not: a read-only one is repeatable-read,
-    /// one consistent picture.
+    /// Opens a transaction in an organisation and asks a first question, in one round trip (plain select 71 µs, this
+    /// with row-level security 137, with a separate set_config 204). If not `writable`, the transaction is read-only
+    /// and repeatable-read: one consistent snapshot.
     ///
-    /// A pooled connection may have died unseen (the server was restarted): such a one is thrown away and the next is
-    /// tried; nothing was sent on it that could be lost.
+    /// A pooled connection may have died unnoticed, because the server was restarted. Such a connection is discarded
+    /// and the next one is tried; nothing that was sent on it can have been lost.
     pub async fn begin<Row: 'static, T>(
         &self,
         writable: bool,
@@ -115,8 +115,8 @@ impl Pool {
         let statement = format!("{begin}; SET LOCAL app.org_id = '{org}'");
         let mut tries = 0;
         loop {
-            // A transaction from before its BEGIN: a caller that stops waiting (its sibling field failed, the client hung up)
-            // must not hand a connection with an open transaction back to the pool.
+            // The transaction value exists before its BEGIN, so that a caller that stops waiting (a sibling field
+            // failed, the client hung up) can't return a connection with an open transaction to the pool.
             let mut transaction = Transaction { connection: Some(self.get().await?) };
             let connection = &*transaction.connection()?;
             // Boxed, because a future that names a borrowed connection's lifetime is not `Send` to the compiler's eyes.
@@ -137,7 +137,7 @@ impl Pool {
         }
     }
 
-    /// Opens a read-write transaction of the program itself in an organisation: no patient is closed to it.
+    /// Opens a read-write transaction of the program itself in an organisation. No patient is closed to it.
     pub async fn write(&self, org: Uuid) -> Result<Transaction> {
         let open = Sql::<diesel::sql_types::Text>::new("SELECT set_config('app.opened', 'all', true)");
         Ok(self.begin::<_, String>(true, org, &open).await?.0)
@@ -169,19 +169,19 @@ impl Transaction {
         self.connection.as_deref_mut().ok_or_else(|| Error::Internal("a transaction that has ended".to_owned()))
     }
 
-    /// Commits. Only when this is `Ok` has anything happened.
+    /// Commits. Nothing has happened unless this is `Ok`.
     pub async fn commit(self) -> Result<()> {
         self.end("COMMIT").await
     }
 
-    /// Takes everything back.
+    /// Rolls everything back.
     pub async fn rollback(self) {
         let _ = self.end("ROLLBACK").await;
     }
 
     async fn end(mut self, statement: &str) -> Result<()> {
         let Some(connection) = self.connection.as_deref_mut() else { return Ok(()) };
-        // An error here, or nobody waiting any more, closes the connection.
+        // An error here, or a caller that stopped waiting, closes the connection.
         connection.batch_execute(statement).await?;
         // It goes back to the pool.
         drop(self.connection.take());

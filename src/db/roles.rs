@@ -1,6 +1,6 @@
-//! Two roles: the owner migrates, `clinic_app` serves. The application role owns nothing, is no superuser and can't pass
-//! by row-level security, so a fault in a query can't show another organisation's row. It can make nothing either, not
-//! even a temporary table: nothing of its own may stand where the owner's functions look.
+//! Two roles: the owner migrates, `clinic_app` serves. The application role owns nothing, is not a superuser and can't
+//! bypass row-level security, so a fault in a query can't show a row of another organisation. It can't create anything
+//! either, not even a temporary table, so that nothing of its own can stand where the owner's functions look.
 
 use super::Address;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub fn application_address(owner: &Address) -> Result<Address> {
     Ok(address)
 }
 
-/// The application role's password, by the owner's.
+/// The application role's password, derived from the owner's.
 pub(super) fn derived_password(owners: &[u8]) -> Result<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(owners)
         .map_err(|_| Error::Internal("the password can't be a key".to_owned()))?;
@@ -32,7 +32,7 @@ pub(super) fn derived_password(owners: &[u8]) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Makes the application role where it is missing, and takes from it and from the owner what they must not have.
+/// Creates the application role if it is missing, and revokes from it and from the owner what they must not have.
 pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), String> {
     let known = owner
         .query_opt("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $1", &[&APPLICATION_ROLE])
@@ -67,7 +67,7 @@ pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), 
             }
         }
     } else if !password.is_empty() && may.makes_roles {
-        // A role made by an administrator may keep its own password: then CLINIC_APP_DATABASE_URL names it.
+        // A role created by an administrator may keep its own password: CLINIC_APP_DATABASE_URL then names it.
         let statement = format!("ALTER ROLE {APPLICATION_ROLE}{password}");
         if let Err(error) = owner.batch_execute(&statement).await {
             tracing::debug!(%error, "the application role keeps its password");
@@ -77,7 +77,7 @@ pub async fn ensure(owner: &Client, config: &Config) -> std::result::Result<(), 
     Ok(())
 }
 
-/// How the application role is made; its password goes behind.
+/// The statement that creates the application role; its password is appended.
 pub(super) const CREATE: &str =
     "CREATE ROLE clinic_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT";
 
@@ -85,7 +85,7 @@ fn unread(error: tokio_postgres::Error) -> String {
     format!("the roles of the database can't be read: {error}")
 }
 
-/// What the owner may do, and what it can give up or take away.
+/// The owner's rights, and those it can give up or revoke.
 struct Owner {
     /// CREATEROLE, or a superuser.
     makes_roles: bool,
@@ -94,7 +94,7 @@ struct Owner {
 
 impl Owner {
     async fn of(owner: &Client) -> std::result::Result<Self, String> {
-        // A role that also does other things is somebody's own: it keeps CREATEROLE, and is warned of.
+        // A role that is also used for other things keeps CREATEROLE, and a warning is logged.
         let row = owner
             .query_one(
                 "SELECT r.rolcreaterole OR r.rolsuper, \
@@ -118,19 +118,19 @@ impl Owner {
         Ok(Self { makes_roles: row.get(0), statements: statements.collect() })
     }
 
-    /// Does what it can. What is left is found by `loose_ends`, and said.
+    /// Revokes what it can. `loose_ends` finds and reports the rest.
     async fn give_up(&self, owner: &Client) {
         for statement in &self.statements {
             match owner.batch_execute(statement).await {
-                Ok(()) => tracing::info!(statement, "a right that nobody needs was taken away"),
-                Err(error) => tracing::debug!(%error, statement, "a right that nobody needs stays"),
+                Ok(()) => tracing::info!(statement, "an unneeded right was revoked"),
+                Err(error) => tracing::debug!(%error, statement, "an unneeded right could not be revoked"),
             }
         }
     }
 }
 
-/// What the two roles may do that they should not, and what the application role left behind, each with what to do about
-/// it. Asked on a connection of the application role.
+/// The rights that the two roles should not have, and the objects that the application role left behind, each with what
+/// to do about it. Asked on a connection of the application role.
 pub async fn loose_ends(application: &Client) -> std::result::Result<Vec<String>, String> {
     let row = application
         .query_one(
@@ -193,8 +193,8 @@ const PLANTED: &str = "
     FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
     WHERE s.setrole = to_regrole($1) AND (s.setdatabase = 0 OR d.datname = current_database())";
 
-/// What the application role left in the database that is nobody's record: any role may. Each with the statement that takes
-/// it back, for a superuser; the owner can't.
+/// The objects that the application role left in the database and that are not records; any role may create them. Each
+/// comes with the statement that removes it, for a superuser; the owner can't.
 pub(crate) async fn planted(client: &Client) -> std::result::Result<Vec<String>, String> {
     let rows = client.query(PLANTED, &[&APPLICATION_ROLE]).await.map_err(unread)?;
     Ok(rows.iter().map(|row| format!("{APPLICATION_ROLE} {}", row.get::<_, String>(0))).collect())

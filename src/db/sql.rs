@@ -1,8 +1,8 @@
-//! A statement put together from text and bound values.
+//! A statement assembled from text and bound values.
 //!
-//! `diesel::sql_query` is never statement-cached; this is, by its text. It serves what the query builder can't say or
-//! says slower: lateral joins, keyset conditions, one-trip writes. Text is always the program's own; values are always
-//! bound.
+//! `diesel::sql_query` is never statement-cached; this is, by its text. It serves what the query builder can't express
+//! or makes slower: lateral joins, keyset conditions, one-trip writes. Text is always the program's own; values are
+//! always bound.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::Pg;
@@ -46,7 +46,7 @@ pub enum Bind {
     Decimal(Decimal),
     /// bytea
     Bytes(Vec<u8>),
-    /// json, its text kept to the letter
+    /// json, its text kept unchanged
     Json(serde_json::Value),
 }
 
@@ -106,7 +106,7 @@ impl<Row> Sql<Row> {
         self
     }
 
-    /// Appends ` AND column = ANY (words)` if a list of words was given; an empty list keeps nothing.
+    /// Appends ` AND column = ANY (words)` if a list of words was given; an empty list matches nothing.
     pub fn push_any_of<'w>(&mut self, column: &'static str, words: impl Iterator<Item = &'w str>, given: bool) {
         if given {
             self.push(format!(" AND {column} = ANY ("));

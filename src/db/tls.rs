@@ -1,4 +1,4 @@
-//! TLS on the way to a database, by the words of libpq: `sslmode` and `sslrootcert` in its address.
+//! TLS for connections to a database, configured as in libpq by `sslmode` and `sslrootcert` in its address.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -10,22 +10,22 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use std::path::Path;
 use std::sync::Arc;
 
-/// How much is asked of the way.
+/// How much security is required of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mode {
     /// Plain text.
     Disable,
-    /// TLS if the server speaks it; nobody is checked.
+    /// TLS if the server supports it; nothing is verified.
     Prefer,
-    /// TLS, and the certificate is checked if there are roots to check it against.
+    /// TLS; the certificate is verified if there are roots to verify it against.
     Require,
     /// The certificate is from one of the roots.
     VerifyCa,
-    /// And it is for the host of the address.
+    /// And the certificate is for the host of the address.
     VerifyFull,
 }
 
-/// Each with libpq's word for it.
+/// Each mode with its libpq name.
 const WORDS: [(Mode, &str); 5] = [
     (Mode::Disable, "disable"),
     (Mode::Prefer, "prefer"),
@@ -35,7 +35,7 @@ const WORDS: [(Mode, &str); 5] = [
 ];
 
 impl Mode {
-    /// libpq's word.
+    /// The libpq name.
     pub(super) fn word(self) -> &'static str {
         WORDS.iter().find(|(mode, _)| *mode == self).map_or("prefer", |(_, word)| word)
     }
@@ -44,7 +44,7 @@ impl Mode {
 /// The roots of the system instead of a file.
 const SYSTEM: &str = "system";
 
-/// What an address asks for.
+/// The TLS settings of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) mode: Mode,
@@ -52,7 +52,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads the two words; what does not go together is told.
+    /// Reads the two values, and refuses a combination that makes no sense.
     pub(super) fn of(mode: Option<&str>, root: Option<&str>) -> Result<Self, String> {
         let root = root.filter(|root| !root.is_empty()).map(str::to_owned);
         let system = root.as_deref() == Some(SYSTEM);
@@ -79,7 +79,7 @@ impl Asked {
         }
     }
 
-    /// How TLS is spoken by it.
+    /// The TLS configuration for these settings.
     pub(super) fn client(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let roots = self.root.as_deref().map(roots).transpose()?;
@@ -112,12 +112,12 @@ fn roots(of: &str) -> Result<RootCertStore, String> {
     let bytes = std::fs::read(Path::new(of)).map_err(|error| format!("sslrootcert: {of} can't be read: {error}"))?;
     for root in CertificateDer::pem_slice_iter(&bytes) {
         let root = root.map_err(|error| format!("sslrootcert: {of} is damaged: {error}"))?;
-        roots.add(root).map_err(|error| format!("sslrootcert: {of} holds what is no root: {error}"))?;
+        roots.add(root).map_err(|error| format!("sslrootcert: {of} contains something that is not a root: {error}"))?;
     }
     if roots.is_empty() { Err(format!("sslrootcert: {of} holds no certificate (PEM)")) } else { Ok(roots) }
 }
 
-/// Checks as much as the mode says. That the server has the key of its certificate is always checked.
+/// Verifies as much as the mode requires. That the server holds the key of its certificate is always verified.
 #[derive(Debug)]
 struct Verifier {
     roots: Option<RootCertStore>,

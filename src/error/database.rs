@@ -4,7 +4,7 @@ use super::Error;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 impl From<DieselError> for Error {
-    /// Maps on the kind of the failure, never on a constraint's name (it is unknown behind some poolers and Citus).
+    /// Maps the kind of the failure, never the name of a constraint (it is unknown behind some poolers and Citus).
     /// Stores turn the expected ones (a unique name, a missing parent) into field faults before they get here.
     fn from(error: DieselError) -> Self {
         match &error {
@@ -19,7 +19,7 @@ impl From<DieselError> for Error {
                 message: "another change of the same records came first: send the request again".to_owned(),
                 current_version: None,
             },
-            // Only erasing takes a row away: it came between the look at that row and this one's insert.
+            // Only an erasure deletes rows: it happened between reading that row and inserting this one.
             DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::Conflict {
                 message: "a record that this one names was erased just now: read again".to_owned(),
                 current_version: None,
@@ -35,8 +35,8 @@ impl From<DieselError> for Error {
     }
 }
 
-/// How the messages begin of a server that can't serve just now: timeouts, shutdown, recovery, out of connections, disk
-/// full. The next try may go well.
+/// The beginnings of messages from a server that can't serve at the moment: timeouts, shutdown, recovery, out of
+/// connections, disk full. The next attempt may succeed.
 const PASSING: &[&str] = &[
     "canceling statement",
     "terminating connection",
@@ -55,7 +55,8 @@ const PASSING: &[&str] = &[
     "communicating with the server",
 ];
 
-/// How the messages begin of a value that no column can hold: it came from the client, past the checks of its field.
+/// The beginnings of messages about a value that no column can hold. The value came from the client and passed the
+/// checks of its field.
 const UNFIT: &[&str] = &["invalid byte sequence", "timestamp out of range", "date out of range", "value out of range"];
 
 impl Error {
@@ -72,7 +73,7 @@ impl Error {
     }
 }
 
-/// Cuts quoted values out of a database message before it is logged.
+/// Removes quoted values from a database message before it is logged.
 fn redact(text: &str) -> String {
     text.split('"').enumerate().map(|(i, part)| if i % 2 == 0 { part } else { "…" }).collect()
 }

@@ -49,7 +49,7 @@ impl From<Error> for async_graphql::Error {
     }
 }
 
-/// A failure that several fields share: a batched look-up gives every waiting field the same one.
+/// A failure shared by several fields: a batched look-up gives the same one to every waiting field.
 #[derive(Debug, Clone)]
 pub struct SharedError(std::sync::Arc<Error>);
 

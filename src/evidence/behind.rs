@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// A chain that is not as far as its newest checkpoint, or has another entry there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behind {
-    /// Whose.
+    /// The organisation.
     pub organisation: Uuid,
     /// Which chain; none if the whole organisation is not there.
     pub log: Option<Log>,

@@ -53,7 +53,7 @@ pub struct Evidence<'e> {
     pub public_key: &'e str,
     /// Whether what records say is left out.
     pub without_content: bool,
-    /// When.
+    /// When it was exported.
     pub at: DateTime<Utc>,
 }
 

@@ -1,8 +1,8 @@
 //! What an operation asks for, measured without expanding its fragments.
 //!
-//! A fragment is measured once and its measure is added wherever it is spread, so that the work is linear in the
-//! document however large the expansion: 811 bytes can stand for millions of fields. All sums saturate, and the
-//! recursion is as deep as `DocumentLimits::nesting` at most.
+//! A fragment is measured once and its measure is added wherever it is spread, so the work is linear in the document
+//! however large the expansion is: 811 bytes can stand for millions of fields. All sums saturate, and the recursion is
+//! at most as deep as `Limits::nesting`.
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -15,45 +15,46 @@ use super::{DocumentLimits, Refusal};
 
 /// A `totalCount` makes the database count every match, however few are shown.
 const TOTAL_COUNT: u64 = 10;
-/// One introspection answers with the whole schema, some hundred kilobytes; ten of them are all that a request gets.
+/// One introspection returns the whole schema, some hundred kilobytes; a request gets at most ten of them.
 const INTROSPECTION: u64 = 5_000;
 
 /// The root fields that are answered without a sign-in.
 const PUBLIC: &[&str] =
     &["__typename", "__schema", "__type", "signIn", "completeSignIn", "resetPassword", "acceptInvitation"];
-/// The root fields that somebody may use who has to set up a second factor first.
+/// The root fields allowed before a required second factor is set up.
 const ENROLMENT: &[&str] = &["me", "beginSecondFactor", "confirmSecondFactor", "confirmIdentity", "signOut"];
-/// The root fields by which somebody ends or proves their own sign-ins: whoever spent their points must not keep them from it.
+/// The root fields with which people end or confirm their own sign-ins. Having spent all points must not prevent that.
 const OWN_SIGN_IN: &[&str] = &["signOut", "revokeSignIn", "revokeAllSignIns", "confirmIdentity", "changePassword"];
 
-/// The size of a selection set, fragments included. Counts are of fields as they would be executed.
+/// The size of a selection set, fragments included. Fields are counted as they would be executed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Measure {
     /// Fields, spreads and inline fragments.
     pub selections: u64,
-    /// Fields of the set itself, not of what is under them.
+    /// Fields of the set itself, without those below them.
     pub fields: u64,
-    /// Fields under another name.
+    /// Aliased fields.
     pub aliases: u64,
-    /// Directives, wherever they stand.
+    /// Directives, anywhere.
     pub directives: u64,
-    /// Fields on the longest way down, introspection apart.
+    /// Fields on the longest path down, without introspection.
     pub depth: u64,
     /// The same under `__schema` and `__type`.
     pub introspection_depth: u64,
-    /// Lists of an introspected type in one another (`fields { type { fields`): each multiplies the answer by the schema.
+    /// Nested lists in introspection (`fields { type { fields`): each level multiplies the response by the size of the
+    /// schema.
     pub introspection_lists: u64,
-    /// Selection sets in one another, those of fragments too: the stack that the engine's own walks need.
+    /// Nested selection sets, including those of fragments: the stack that the engine's own traversals need.
     pub nesting: u64,
-    /// Some number of rows comes from a variable, so the cost holds for one request only.
+    /// A number of rows comes from a variable, so the cost applies to one request only.
     pub dynamic: bool,
-    /// Some field of the set itself needs a signed-in person.
+    /// A field of the set itself requires a sign-in.
     pub private: bool,
-    /// Some field asks about the schema.
+    /// A field queries the schema.
     pub introspects: bool,
-    /// Some field of the set itself is closed to somebody who has to set up a second factor first.
+    /// A field of the set itself is not allowed before a required second factor is set up.
     pub beyond_enrolment: bool,
-    /// Whether any root field does more than end or prove one's own sign-ins.
+    /// Whether any root field does more than end or confirm one's own sign-ins.
     pub beyond_own_sign_in: bool,
     lists: u64,
     /// The part of the cost that a page repeats: the set's own `edges` and `nodes`.
@@ -62,7 +63,7 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// The price of the set: about the number of fields in its answer.
+    /// The cost of the set: roughly the number of fields in its response.
     pub fn cost(&self) -> u64 {
         self.rest.saturating_add(self.rows.unwrap_or(0))
     }
@@ -146,13 +147,13 @@ pub struct Measurer<'a> {
     operation: Option<&'a OperationDefinition>,
     variables: &'a Variables,
     nesting: u64,
-    /// `None`: under way, and met again only in a circle.
+    /// `None` while the fragment is being measured; meeting it then means a cycle.
     fragments: HashMap<&'a str, Option<Measure>>,
 }
 
 impl<'a> Measurer<'a> {
-    /// Measures for `operation`, whose defaults stand in for variables that `variables` lacks; without one, a
-    /// fragment that no operation uses.
+    /// Measures for `operation`, whose defaults replace variables missing from `variables`. Without an operation, it
+    /// measures a fragment that no operation uses.
     pub fn new(
         document: &'a ExecutableDocument,
         operation: Option<&'a OperationDefinition>,
@@ -162,11 +163,12 @@ impl<'a> Measurer<'a> {
         Self { document, operation, variables, nesting: limits.nesting, fragments: HashMap::new() }
     }
 
-    /// The operation's measure.
+    /// The measure of an operation.
     ///
     /// # Errors
-    /// `GRAPHQL_VALIDATION_FAILED` for an unknown fragment or a circle of them, `QUERY_TOO_LARGE` past the nesting
-    /// that this walk itself allows; the other limits are for `DocumentLimits::check`.
+    ///
+    /// `GRAPHQL_VALIDATION_FAILED` for an unknown fragment or a cycle of fragments, `QUERY_TOO_LARGE` beyond the
+    /// nesting that this traversal allows. `Limits::check` applies the other limits.
     pub fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Measure, Refusal> {
         let mut measure = self.set(&operation.selection_set.node, 1)?;
         let on_variables = operation.variable_definitions.iter().map(|variable| variable.node.directives.len());
@@ -182,7 +184,7 @@ impl<'a> Measurer<'a> {
     pub fn fragment(&mut self, name: &'a Name, level: u64) -> Result<Measure, Refusal> {
         match self.fragments.get(name.as_str()) {
             Some(Some(known)) => {
-                // The walk below it was made from another level.
+                // The traversal below it started from another level.
                 self.hold_nesting(level.saturating_add(known.nesting))?;
                 return Ok(*known);
             }
@@ -199,7 +201,7 @@ impl<'a> Measurer<'a> {
         Ok(measure)
     }
 
-    /// Whether a fragment was met on the way.
+    /// Whether a fragment was encountered.
     pub fn has_met(&self, fragment: &Name) -> bool {
         self.fragments.contains_key(fragment.as_str())
     }
@@ -240,7 +242,7 @@ impl<'a> Measurer<'a> {
         Ok(measure)
     }
 
-    /// `first` and `last` count up to the largest page, since more is refused; `ids` counts its members.
+    /// `first` and `last` count up to the largest page, since more is refused; `ids` counts its elements.
     fn rows(&self, field: &'a Field) -> Rows {
         let mut rows = Rows::default();
         for (name, value) in &field.arguments {
@@ -279,8 +281,8 @@ impl<'a> Measurer<'a> {
     }
 }
 
-/// The rows that an argument's value asks for. A negative or broken number is refused later, by the field itself; here
-/// it only must not make the rest look cheap.
+/// The number of rows that an argument's value asks for. The field itself later refuses a negative or invalid number;
+/// here such a number must only not make the rest look cheap.
 fn number_of(value: &Value) -> Option<u64> {
     match value {
         Value::Null => None,
@@ -290,7 +292,7 @@ fn number_of(value: &Value) -> Option<u64> {
     }
 }
 
-/// Enough of a client's name to find it again.
+/// The beginning of a client's name, enough to find it again.
 pub(super) fn short(name: &str) -> String {
     if name.chars().count() <= 60 {
         format!("{name:?}")

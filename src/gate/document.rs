@@ -1,4 +1,4 @@
-//! Parsed documents: parsed once, measured once, kept by their text.
+//! Parsed documents: parsed once, measured once, and cached by their text.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -20,13 +20,13 @@ use super::{
     scan::scan,
 };
 
-/// What the cache holds at most: 16 MiB, some thousands of documents. Clients that send literals instead of variables
-/// make a new document each time; the least used go first.
+/// The maximum size of the cache: 16 MiB, some thousands of documents. Clients that send literals instead of variables
+/// make a new document each time; the least used are evicted first.
 const CACHE_BYTES: u64 = 16 << 20;
 /// Bytes a token takes when parsed: a field of one token is 184, an argument's three are 160.
 const TOKEN_BYTES: usize = 120;
 
-/// A document that may be executed, and what is known of it.
+/// A document that may be executed, and what is known about it.
 #[derive(Debug)]
 struct Document {
     parsed: ExecutableDocument,
@@ -50,14 +50,15 @@ pub struct DocumentCache {
 }
 
 impl DocumentCache {
-    /// A gate with nothing kept. `sdl` is the printed schema; the names of its input types come from there.
+    /// A gate with an empty cache. `sdl` is the printed schema, from which the names of its input types are taken.
     ///
     /// # Errors
-    /// The text of the parser's complaint when `sdl` is not a schema.
+    ///
+    /// The parser's message when `sdl` is not a schema.
     pub fn new(limits: DocumentLimits, sdl: &str) -> Result<Self, String> {
         let kept = Cache::builder()
             .max_capacity(CACHE_BYTES)
-            // The text twice: its strings are in the document once more.
+            // The text counts twice, because its strings are in the document as well.
             .weigher(|text: &String, document: &Arc<Document>| {
                 u32::try_from(text.len().saturating_mul(2).saturating_add(document.bytes)).unwrap_or(u32::MAX)
             })
@@ -65,10 +66,11 @@ impl DocumentCache {
         Ok(Self { limits, input_types: input_types(sdl)?, kept })
     }
 
-    /// Lets one request through, or says why not.
+    /// Admits one request, or says why not.
     ///
     /// # Errors
-    /// `QUERY_TOO_LARGE`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` (no such operation or fragment, a circle
+    ///
+    /// `QUERY_TOO_LARGE`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` (no such operation or fragment, a cycle
     /// of fragments, an unknown input type) or `BAD_USER_INPUT` (a required variable is missing).
     pub fn admit(&self, text: &str, operation_name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
         if let Some(document) = self.kept.get(text) {
@@ -84,11 +86,12 @@ impl DocumentCache {
         Ok(admitted)
     }
 
-    /// Holds a document to everything that can be known of it without variables, for each of its operations. The name of
-    /// one of them, if it has one.
+    /// Checks everything about a document that can be checked without variables, for each of its operations. Returns
+    /// the name of one of them, if it has one.
     ///
     /// # Errors
-    /// As for `admit`, but for variables.
+    ///
+    /// As for `admit`, except for variables.
     pub fn check(&self, text: &str) -> Result<Option<String>, Refusal> {
         scan(text, &self.limits)?;
         let parsed = parse_query(text).map_err(|error| syntax(&error))?;
@@ -170,7 +173,7 @@ impl DocumentCache {
     }
 }
 
-/// A document with its operation chosen: the executor's work order.
+/// A document with its operation chosen, ready for the executor.
 #[derive(Debug, Clone)]
 pub struct Admitted {
     document: Arc<Document>,
@@ -193,22 +196,22 @@ impl Admitted {
         self.operation()?.name.as_ref().map(Name::as_str)
     }
 
-    /// Whether every root field may be asked for without a sign-in: introspection, `__typename`, `signIn` and its like.
+    /// Whether every root field is allowed without a sign-in: introspection, `__typename`, `signIn` and similar.
     pub fn is_public(&self) -> bool {
         self.operation().is_some_and(|operation| !operation.measure.private)
     }
 
-    /// Whether it asks about the schema.
+    /// Whether it queries the schema.
     pub fn introspects(&self) -> bool {
         self.operation().is_some_and(|operation| operation.measure.introspects)
     }
 
-    /// Whether somebody may ask for every root field who has to set up a second factor before anything else.
+    /// Whether every root field is allowed before a required second factor is set up.
     pub fn is_enrolment(&self) -> bool {
         self.operation().is_some_and(|operation| !operation.measure.beyond_enrolment)
     }
 
-    /// Whether it does nothing but end or prove one's own sign-ins.
+    /// Whether it only ends or confirms one's own sign-ins.
     pub fn is_own_sign_in(&self) -> bool {
         self.operation().is_some_and(|operation| !operation.measure.beyond_own_sign_in)
     }
@@ -251,7 +254,7 @@ impl Admitted {
     }
 }
 
-/// Which operation is meant: the named one, or the only one.
+/// The operation that is meant: the named one, or the only one.
 fn position(operations: &[Operation], wanted: Option<&str>) -> Result<usize, Refusal> {
     let Some(wanted) = wanted.filter(|name| !name.is_empty()) else {
         return match operations.len() {
@@ -265,7 +268,7 @@ fn position(operations: &[Operation], wanted: Option<&str>) -> Result<usize, Ref
     })
 }
 
-/// The engine takes a missing variable for an absent argument even where its type says that it is required.
+/// The engine treats a missing variable as an absent argument even if its type makes it required.
 fn hold_required(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
     for variable in &operation.variable_definitions {
         let definition = &variable.node;

@@ -1,9 +1,9 @@
-//! The gate in front of the executor: a document is measured, and refused when too large, before the engine's own
+//! The gate in front of the executor: a document is measured, and refused if it is too large, before the engine's own
 //! parser and validator spend time on it.
 //!
-//! The engine's limits run after fragments are expanded (811 bytes kept it busy for 1.8 s). Here a linear scan of the
-//! text comes first (`scan`), then one parse, then a measure with memoised fragments (`cost`). What passed is kept
-//! parsed (`document`), so that the next request with the same text costs one look-up.
+//! The engine's limits apply only after fragments are expanded (811 bytes kept it busy for 1.8 s). Here a linear scan
+//! of the text comes first (`scan`), then one parse, then a measure with memoised fragments (`cost`). Accepted
+//! documents are cached parsed (`document`), so that the next request with the same text costs one look-up.
 
 mod cost;
 mod document;
@@ -16,72 +16,74 @@ pub use document::{Admitted, DocumentCache};
 
 use crate::error::Error;
 
-/// `extensions.code` of what is refused here.
+/// The `extensions.code` of refusals by the gate.
 pub mod codes {
     /// The text is not GraphQL.
     pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
     /// The text is GraphQL, but not a document that can be executed.
     pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
-    /// Past a limit.
+    /// A limit was exceeded.
     pub const QUERY_TOO_LARGE: &str = "QUERY_TOO_LARGE";
     /// A variable is missing or of the wrong shape.
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    /// This service tells nobody its schema.
+    /// This service does not reveal its schema.
     pub const INTROSPECTION_DISABLED: &str = "INTROSPECTION_DISABLED";
-    /// No persisted document has this id. Apollo's clients know the word.
+    /// No persisted document has this id. Apollo's clients know this code.
     pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
-    /// This service takes nothing but persisted documents.
+    /// This service accepts only persisted documents.
     pub const PERSISTED_DOCUMENT_REQUIRED: &str = "PERSISTED_DOCUMENT_REQUIRED";
 }
 
 /// How much one request may ask for.
 #[derive(Debug, Clone)]
 pub struct DocumentLimits {
-    /// Bytes of query text: 100 KiB. The introspection query has 2, the largest one a generated client sends about 20.
+    /// Bytes of query text: 100 KiB. The introspection query has 2, the largest query sent by a generated client about
+    /// 20.
     pub document_bytes: usize,
     /// Lexical tokens of a document: 5,000. The introspection query has about 300.
     pub tokens: usize,
-    /// Brackets of any kind in one another: 60, just under the 64 selection sets at which the engine's parser gives up.
+    /// Nested brackets of any kind: 60, just under the 64 selection sets at which the engine's parser gives up.
     pub brackets: usize,
-    /// Bytes of a name: 256. The engine compares an unknown argument with every known one, letter by letter.
+    /// Bytes of a name: 256. The engine compares an unknown argument, letter by letter, with every known one.
     pub name_bytes: usize,
-    /// Selection sets in one another, those of fragments counted: 30, under the engine's own guard of 32, whose refusal
-    /// says neither what nor why.
+    /// Nested selection sets, including those of fragments: 30, under the engine's own limit of 32, whose refusal says
+    /// neither what nor why.
     pub nesting: u64,
-    /// Fields in one another: 15. Patient to session to area to product to practitioner and back through three
-    /// connections takes 13.
+    /// Nested fields: 15. From patient to session to area to product to practitioner and back through three connections
+    /// takes 13.
     pub depth: u64,
-    /// Fields in one another under `__schema` or `__type`: 20. The introspection query with nine `ofType` has 15.
+    /// Nested fields under `__schema` or `__type`: 20. The introspection query with nine `ofType` has 15.
     pub introspection_depth: u64,
-    /// Lists of fields or types in one another under `__schema`: 2. The introspection query has 1; each more multiplies
-    /// the answer by the size of the schema. The same bound as in graphql-js.
+    /// Nested lists of fields or types under `__schema`: 2. The introspection query has 1; each further one multiplies
+    /// the response by the size of the schema. The same limit as in graphql-js.
     pub introspection_lists: u64,
     /// Root fields of a query: 20, a page of widgets.
     pub query_fields: u64,
-    /// Root fields of a mutation: 10. Each is a transaction of its own.
+    /// Root fields of a mutation: 10. Each is its own transaction.
     pub mutation_fields: u64,
     /// Aliases, fragments expanded: 100.
     pub aliases: u64,
     /// Directives, fragments expanded: 50.
     pub directives: u64,
-    /// Fields and fragments after expansion, summed over a document's operations: 2,000. The engine's validator walks
-    /// all operations of a document, not just the one asked for.
+    /// Fields and fragments after expansion, summed over a document's operations: 2,000. The engine's validator
+    /// traverses all operations of a document, not just the requested one.
     pub selections: u64,
-    /// The price of an operation, about the fields in its largest answer: 50,000. A page of 100 patients with 20
-    /// sessions of 20 fields each costs 40,000.
+    /// The cost of an operation, roughly the number of fields in its largest response: 50,000. A page of 100 patients
+    /// with 20 sessions of 20 fields each costs 40,000.
     pub cost: u64,
 }
 
 impl DocumentLimits {
-    /// Rows a connection gives when not told how many.
+    /// The number of rows of a connection when none is given.
     pub const PAGE: u64 = 20;
-    /// The most rows a connection gives.
+    /// The maximum number of rows of a connection.
     pub const LARGEST_PAGE: u64 = 100;
 
-    /// Holds an operation's measure to the limits.
+    /// Checks an operation's measure against the limits.
     ///
     /// # Errors
-    /// `QUERY_TOO_LARGE`, naming the limit that was passed.
+    ///
+    /// `QUERY_TOO_LARGE`, which names the limit exceeded.
     pub fn check(&self, kind: OperationType, measure: &Measure) -> Result<(), Refusal> {
         let root_fields = match kind {
             OperationType::Mutation => self.mutation_fields,
@@ -90,12 +92,12 @@ impl DocumentLimits {
         let held = [
             (measure.selections, self.selections, "fields, fragments expanded", "ask for fewer fields"),
             (measure.fields, root_fields, "root fields", "split the request"),
-            (measure.depth, self.depth, "fields in one another", "nest less deeply"),
-            (measure.introspection_depth, self.introspection_depth, "introspection fields in one another", "nest less"),
+            (measure.depth, self.depth, "nested fields", "nest less deeply"),
+            (measure.introspection_depth, self.introspection_depth, "nested introspection fields", "nest less"),
             (
                 measure.introspection_lists,
                 self.introspection_lists,
-                "introspection lists in one another",
+                "nested introspection lists",
                 "ask for types by name",
             ),
             (measure.aliases, self.aliases, "aliases", "split the request"),
@@ -132,14 +134,14 @@ impl Default for DocumentLimits {
     }
 }
 
-/// Why a document was not let through: a request error of GraphQL, nothing was executed.
+/// Why a document was refused: a GraphQL request error, so nothing was executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// One of `codes`.
     pub code: &'static str,
     /// What is wrong and what to do about it.
     pub message: String,
-    /// Where in the text, if at one place.
+    /// The position in the text, if there is one.
     pub at: Option<Pos>,
 }
 
@@ -148,13 +150,13 @@ impl Refusal {
         Self { code, message, at }
     }
 
-    /// Past a limit, by how much is known.
+    /// A limit is exceeded by a known amount.
     fn too_large(what: &str, found: u64, limit: u64, advice: &str) -> Self {
         let message = format!("this document has {found} {what}; at most {limit} are allowed: {advice}");
         Self::new(codes::QUERY_TOO_LARGE, message, None)
     }
 
-    /// Past a limit; counting stopped there.
+    /// A limit is exceeded; counting stopped there.
     fn limit(what: &str, limit: u64, advice: &str) -> Self {
         let message = format!("this document has more than the allowed {limit} {what}: {advice}");
         Self::new(codes::QUERY_TOO_LARGE, message, None)
@@ -168,7 +170,7 @@ impl Refusal {
         Self::new(codes::VALIDATION_FAILED, message, None)
     }
 
-    /// A question about the schema where nobody may ask.
+    /// A query of the schema where that is not allowed.
     pub fn introspection() -> Self {
         let message = "this service does not tell its schema: `clinic schema` prints it, for who has the program";
         Self::new(codes::INTROSPECTION_DISABLED, message.to_owned(), None)
@@ -179,14 +181,14 @@ impl Refusal {
         Self::new(codes::PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound".to_owned(), None)
     }
 
-    /// A text where only persisted documents are taken.
+    /// A query text where only persisted documents are accepted.
     pub fn persisted_only() -> Self {
         let message = "this service takes persisted documents only: send documentId, or extensions.persistedQuery, \
                        without query";
         Self::new(codes::PERSISTED_DOCUMENT_REQUIRED, message.to_owned(), None)
     }
 
-    /// The GraphQL response that says so.
+    /// The GraphQL response for this refusal.
     pub fn into_response(self) -> Response {
         let mut error = ServerError::new(self.message, self.at);
         let mut extensions = ErrorExtensionValues::default();
@@ -197,7 +199,7 @@ impl Refusal {
 }
 
 impl From<Refusal> for Error {
-    /// For callers that refuse in the crate's own words; the place in the text is lost.
+    /// For callers that use the crate's own error; the position in the text is lost.
     fn from(refusal: Refusal) -> Self {
         match refusal.code {
             codes::QUERY_TOO_LARGE => Self::QueryTooLarge(refusal.message),

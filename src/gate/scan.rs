@@ -1,17 +1,20 @@
 //! One pass over the text of a document before any parser sees it.
 //!
-//! The parser and the validator behind the gate take time and stack by what the text holds; this pass takes time by
-//! its bytes alone. It knows just enough of GraphQL's lexis not to be fooled by brackets inside strings and comments.
-//! Wherever it and the parser could read a text differently (an unterminated string), it refuses.
+//! The time and stack of the parser and the validator behind the gate depend on what the text contains; the time of
+//! this pass depends only on its length in bytes. It knows just enough of GraphQL's lexical grammar not to be misled by
+//! brackets inside strings and comments. Wherever it and the parser could read a text differently (an unterminated
+//! string), it refuses.
 
 use async_graphql::Pos;
 
 use super::{DocumentLimits, Refusal};
 
-/// Counts the tokens of `text`, holding it to the limits on bytes, tokens, bracket depth and the length of a name.
+/// Counts the tokens of `text` and checks it against the limits on bytes, tokens, bracket depth and the length of a
+/// name.
 ///
 /// # Errors
-/// `QUERY_TOO_LARGE` past a limit, `GRAPHQL_PARSE_FAILED` for a string that does not end.
+///
+/// `QUERY_TOO_LARGE` beyond a limit, `GRAPHQL_PARSE_FAILED` for an unterminated string.
 pub fn scan(text: &str, limits: &DocumentLimits) -> Result<usize, Refusal> {
     if text.len() > limits.document_bytes {
         return Err(Refusal::too_large(
@@ -103,7 +106,7 @@ impl Lexer<'_> {
         Ok(None)
     }
 
-    /// The rest of a string whose first quote, at `start`, is behind us.
+    /// Reads the rest of a string whose first quote, at `start`, has been read.
     fn string(&mut self, start: usize) -> Result<(), Refusal> {
         self.at = start;
         if self.follows(b"\"\"\"") {

@@ -4,7 +4,7 @@ use super::{ContraindicationSeverity, HealthEntry, HealthEntryKind};
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// What to keep of a list of health entries.
+    /// Filter for a list of health entries.
     #[graphql(name = "HealthEntryFilter")]
     Filter => Condition {
         /// Of this patient.
@@ -15,7 +15,7 @@ page::list_filter! {
         severity: any_of(ContraindicationSeverity) "health_entry.severity",
         /// With this code, such as `isotretinoin`.
         code: text "health_entry.code",
-        /// Made in error only, or the others only. Absent: the others.
+        /// True: only those entered in error. False or absent: only the others.
         entered_in_error: flag_or_false "health_entry.entered_in_error",
         /// Added or changed at or after this moment.
         updated_since: from "health_entry.updated_at",

@@ -34,31 +34,31 @@ vocabulary! {
 pub struct HealthEntry {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// What it is about.
+    /// Its kind.
     pub kind: HealthEntryKind,
     /// A code that rules look for, such as `isotretinoin`.
     pub code: Option<String>,
-    /// In words.
+    /// The entry in words.
     pub text: String,
-    /// How much it speaks against a treatment.
+    /// How strongly it contraindicates a treatment.
     pub severity: Option<ContraindicationSeverity>,
-    /// Since when.
+    /// The day it began.
     pub onset_on: Option<NaiveDate>,
-    /// Until when.
+    /// The day it ended.
     pub ended_on: Option<NaiveDate>,
     /// For a medicine: the last dose.
     pub last_dose_on: Option<NaiveDate>,
-    /// Who said so: the patient, a letter, an examination.
+    /// The source of the information: the patient, a letter, an examination.
     pub source: Option<String>,
     /// The practitioner who verified it.
     pub verified_by: Option<Uuid>,
-    /// When.
+    /// When it was verified.
     pub verified_at: Option<DateTime<Utc>>,
-    /// It was never true: kept, and out of every rule.
+    /// Entered in error: the entry is kept, but no rule looks at it.
     pub entered_in_error: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

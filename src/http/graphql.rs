@@ -114,7 +114,8 @@ async fn run(
     let mut answers = Vec::with_capacity(admitted.len());
     for (place, (one, outcome)) in call.requests.into_iter().zip(admitted).enumerate() {
         let cost = outcome.as_ref().map_or(0, Admitted::cost);
-        // Whoever has the token may have spent its account's points: that must not keep its owner from ending it.
+        // A thief of the token may have spent the account's points, and that must not prevent the owner from ending the
+        // sign-in.
         let own = outcome.as_ref().is_ok_and(Admitted::is_own_sign_in);
         let paid = match payer.filter(|_| outcome.is_ok() && !own) {
             Some(payer) => app.rates.charge(Payer::Account(payer), cost).await.map(|charge| (payer, charge)),
@@ -321,7 +322,7 @@ async fn carry_through(
     }
     let request = admitted.request(one.variables).data(Arc::clone(operation)).data(batches(Arc::clone(operation)));
     let response = app.schema.execute(request).await;
-    // The same refusal at each of a thousand places is one; but what a mutation did is told.
+    // The same refusal in a thousand places is reported once, but what a mutation did is reported.
     let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
     match operation.finish(&refusals(&response)).await.and_then(|()| held()) {
         Ok(()) => response.extension("cost", Value::from(admitted.cost())),
@@ -343,10 +344,13 @@ async fn may_begin(app: &App, operation: &Operation, admitted: &Admitted) -> cra
     }
     match (app.introspection, viewer.role) {
         _ if !asks_schema => Ok(()),
-        (_, None) => Err(Error::Forbidden("the schema is told to people here: `clinic schema` prints it".to_owned())),
-        (Introspection::Admin, Some(role)) if role != StaffRole::Admin => {
-            Err(Error::Forbidden(format!("the schema is told to admins here, not to the role {}", role.words())))
+        (_, None) => {
+            Err(Error::Forbidden("this service shows its schema only to people: `clinic schema` prints it".to_owned()))
         }
+        (Introspection::Admin, Some(role)) if role != StaffRole::Admin => Err(Error::Forbidden(format!(
+            "this service shows its schema only to admins, not to the role {}",
+            role.words()
+        ))),
         _ => Ok(()),
     }
 }

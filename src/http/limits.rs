@@ -1,4 +1,4 @@
-//! What a client is told of the limits it is held to: headers, and the extensions of an answer.
+//! What a client is told about its limits: headers, and the extensions of an answer.
 
 use crate::access::rate::{Standing, WINDOW};
 use actix_web::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Headers that every answer has unless it says otherwise, so that a browser takes an answer for what it is and no more.
+//! Security headers that every answer has unless it overrides them.
 
 use actix_web::middleware::DefaultHeaders;
 

@@ -23,7 +23,7 @@ pub struct Certificate {
     current: RwLock<Arc<CertifiedKey>>,
 }
 
-/// By what a changed file is told: length and time of each.
+/// How a changed file is recognised: the length and time of each.
 type Stamp = [Option<(u64, SystemTime)>; 2];
 
 impl Certificate {
@@ -49,7 +49,7 @@ impl Certificate {
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::<Self>::clone(self)))
     }
 
-    /// Reads the files anew. If they are no good, what was there stays.
+    /// Reloads the files. If they are unusable, the previous ones stay in use.
     fn reload(&self) {
         match read(&self.chain, &self.key) {
             Ok(fresh) => {

@@ -1,4 +1,4 @@
-//! What is said of a record that was not found: that there is none, or that a reason must be stated first.
+//! The answer for a record that was not found: that there is none, or that a reason must be stated first.
 
 use crate::access::Scope;
 use crate::db::Sql;
@@ -11,8 +11,8 @@ use diesel_async::RunQueryDsl;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Which of these records, none of which was found, are there for who says why they are needed. Whose they are is noted
-/// for the access log.
+/// Which of these records, none of which was found, exist and can be read once a reason is stated. Their patients are
+/// recorded for the access log.
 pub async fn restricted(scope: &mut Scope, wanted: &[(RecordKind, Uuid)]) -> Result<BTreeSet<Uuid>> {
     if wanted.is_empty() || scope.sees_all() {
         return Ok(BTreeSet::new());
@@ -33,8 +33,9 @@ pub async fn restricted(scope: &mut Scope, wanted: &[(RecordKind, Uuid)]) -> Res
     Ok(closed.into_iter().map(|(record, _)| record).collect())
 }
 
-/// The error for a record that was not found: REASON_REQUIRED if it is a restricted patient's, else NOT_FOUND. FORBIDDEN
-/// where the viewer reads such records by emergency access alone: it may be another patient's.
+/// The error for a record that was not found: REASON_REQUIRED if it belongs to a restricted patient, else NOT_FOUND.
+/// FORBIDDEN if the viewer may read such records only through emergency access: the record may belong to another
+/// patient.
 pub async fn absent(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Error {
     if let Err(error) = scope.emergency_only().check(kind, None) {
         return error;
@@ -46,14 +47,15 @@ pub async fn absent(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Error 
     }
 }
 
-/// REASON_REQUIRED if merges of these patients tell of somebody who is closed, who is noted for the access log: what is
-/// done to all of a record is done with all of it in sight.
+/// REASON_REQUIRED if merges of these patients involve a patient who is closed, who is then recorded for the access
+/// log: an action on a whole record requires that all of it is visible.
 pub async fn all_in_sight(scope: &mut Scope, patients: &[Uuid]) -> Result<()> {
     let ask = Sql::new("SELECT unnest(closed_behind(").bind(patients.to_vec()).text("))");
     refuse_behind(scope, ask).await
 }
 
-/// REASON_REQUIRED if what a patient was at a moment is closed: they were one with somebody then who is closed now.
+/// REASON_REQUIRED if a patient's record at a moment is closed, because it was merged at that time with a record that
+/// is closed now.
 pub async fn in_sight_at(scope: &mut Scope, patient: Uuid, at: DateTime<Utc>) -> Result<()> {
     let ask = Sql::new("SELECT unnest(closed_behind(")
         .bind(vec![patient])
@@ -77,8 +79,8 @@ async fn refuse_behind(scope: &mut Scope, ask: Sql<st::Uuid>) -> Result<()> {
     Err(Error::ReasonRequired)
 }
 
-/// Whether a record that was found belongs, or belonged, to a patient who is restricted and not open to this scope: in
-/// another chart it may be there though it is closed in its own.
+/// Whether a record that was found belongs, or belonged, to a restricted patient who is not open to this scope: it may
+/// appear in another chart although it is closed in its own.
 pub async fn closed(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Result<bool> {
     if scope.sees_all() {
         return Ok(false);

@@ -1,4 +1,5 @@
-//! Who looked at what. Rows are durable before the data leaves; many waiting requests share one insert (group commit).
+//! The access log: who saw what. Rows are durable before the data is sent; many waiting requests share one insert
+//! (group commit).
 
 use super::chain::{hash_fields, next_hash};
 use crate::db::{Pool, Sql};
@@ -19,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 vocabulary! {
-    /// What the access log is told of.
+    /// The events of the access log.
     #[graphql(name = "AccessEvent")]
     Event {
         /// Patient data was shown.
@@ -32,15 +33,15 @@ vocabulary! {
         SignInRefused = "sign_in_refused",
         /// Somebody signed out.
         SignedOut = "signed_out",
-        /// A code of a second factor was wrong or used.
+        /// A code of a second factor was wrong or already used.
         SecondFactorRefused = "second_factor_refused",
         /// A second factor was set up.
         SecondFactorAdded = "second_factor_added",
-        /// A second factor was taken away.
+        /// A second factor was removed.
         SecondFactorRemoved = "second_factor_removed",
-        /// Recovery codes took the place of the earlier ones.
+        /// The recovery codes were replaced.
         RecoveryCodesRenewed = "recovery_codes_renewed",
-        /// Somebody proved again who they are.
+        /// Somebody confirmed their identity again.
         IdentityConfirmed = "identity_confirmed",
         /// Somebody who is signed in gave a wrong password.
         IdentityRefused = "identity_refused",
@@ -60,7 +61,7 @@ vocabulary! {
 pub struct AccessEvent {
     /// The organisation.
     pub org: Uuid,
-    /// Who.
+    /// The staff member or service account behind the entry; null where nobody is known.
     pub actor: Option<Uuid>,
     /// The request.
     pub request_id: String,
@@ -78,14 +79,14 @@ pub struct AccessEvent {
 
 type Waiting = (AccessEvent, oneshot::Sender<Result<()>>);
 
-/// The most rows in one insert.
+/// The maximum number of rows in one insert.
 const BATCH: usize = 256;
-/// How long rows wait at most for those of operations that are under way beside theirs.
+/// How long rows wait at most for the rows of other operations under way.
 const GATHERING: Duration = Duration::from_millis(3);
-/// How many organisations' rows are written at once: a connection each.
+/// The number of organisations whose rows are written at once, with one connection each.
 pub const CONNECTIONS: usize = 2;
 
-/// The way to the access log.
+/// The writer of the access log.
 #[derive(Clone)]
 pub struct AccessLog {
     queue: mpsc::Sender<Waiting>,
@@ -93,7 +94,7 @@ pub struct AccessLog {
     reads: bool,
 }
 
-/// An operation that may come to write, for as long as it is held.
+/// An operation that may write to the log, while it is held.
 pub struct UnderWay(Arc<AtomicUsize>);
 
 impl Drop for UnderWay {
@@ -103,8 +104,8 @@ impl Drop for UnderWay {
 }
 
 impl AccessLog {
-    /// Starts the writer, on a pool of `CONNECTIONS` of its own. Without `reads`, looks at patients are not written down:
-    /// for measuring what that costs.
+    /// Starts the writer, on its own pool of `CONNECTIONS`. Without `reads`, access to patients is not logged: for
+    /// measuring what logging costs.
     pub fn start(pool: Pool, reads: bool) -> Self {
         let (queue, waiting) = mpsc::channel(4096);
         let under_way = Arc::new(AtomicUsize::new(0));
@@ -112,7 +113,7 @@ impl AccessLog {
         Self { queue, under_way, reads }
     }
 
-    /// Counts an operation: while others are under way, rows wait a little for theirs, to share a write with them.
+    /// Counts an operation. While others are under way, rows wait a little for theirs, to share a write.
     pub fn under_way(&self) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(&self.under_way))
@@ -140,7 +141,7 @@ struct Head {
 struct Writer {
     pool: Pool,
     under_way: Arc<AtomicUsize>,
-    /// The heads as this process left them, and whether it was alone when it last asked.
+    /// The heads as this process left them, and whether no other process was writing when it last asked.
     heads: Mutex<HashMap<Uuid, (Head, bool)>>,
 }
 
@@ -159,8 +160,9 @@ impl Writer {
         }
     }
 
-    /// A write costs nearly the same for one row and for twenty, and what is not spent on writes serves requests: so rows
-    /// wait until half of the operations under way wait too, for a few milliseconds at most. Who is alone never waits.
+    /// A write costs nearly the same for one row as for twenty, and what is saved on writes serves requests. So rows
+    /// wait until half of the operations under way wait too, for a few milliseconds at most. A single operation never
+    /// waits.
     async fn gather(&self, batch: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>) {
         let until = Instant::now() + GATHERING;
         while batch.len() < BATCH && batch.len() * 2 < self.under_way.load(Ordering::Relaxed) {
@@ -182,11 +184,11 @@ impl Writer {
         }
     }
 
-    /// Appends to the chain of an organisation. Where no other process writes it goes on from where it left the chain; where
-    /// one does, that would fail as often as not, and it asks each time.
+    /// Appends to the chain of an organisation. If no other process writes, it continues from where it left the chain.
+    /// If one does, that would often fail, so it asks for the head each time.
     async fn write(&self, org: Uuid, events: &[AccessEvent]) -> Result<()> {
         use diesel_async::RunQueryDsl as _;
-        // Taken out: after an error nobody knows where the chain ends.
+        // Removed, because after an error the end of the chain is unknown.
         let left = self.heads().remove(&org);
         if let Some((left, true)) = &left {
             let (insert, head) = insert(org, left, events)?;
@@ -220,7 +222,7 @@ impl Writer {
     }
 }
 
-/// A row as JSON: one statement takes any number of them, and its text, and so its plan, stays the same.
+/// A row as JSON: one statement takes any number of rows, and its text, and therefore its plan, stays the same.
 #[derive(Serialize)]
 struct Row<'e> {
     seq: i64,
@@ -254,13 +256,13 @@ fn digest_of(org: Uuid, at: DateTime<Utc>, event: &AccessEvent) -> [u8; 32] {
         event.from_address.as_bytes(),
         &patients,
     ];
-    // A tenth field only where there is a reason: rows from before there were any keep their digest.
+    // A tenth field only if there is a reason, so that rows from before reasons existed keep their digest.
     fields.extend(event.reason.as_ref().map(String::as_bytes));
     hash_fields(&fields)
 }
 
-/// The statement that appends events after a head, and the head that it leaves. It gives a 1, or nothing and changes nothing
-/// if the chain ends elsewhere.
+/// The statement that appends events after a head, and the new head. It returns a 1, or returns and changes nothing if
+/// the chain ends elsewhere.
 fn insert(org: Uuid, after: &Head, events: &[AccessEvent]) -> Result<(Sql<st::BigInt>, Head)> {
     let Head { mut seq, mut hash } = after.clone();
     let at = ids::now();

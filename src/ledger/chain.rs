@@ -1,4 +1,5 @@
-//! The hash chain. Each entry's digest covers its fields; its hash covers the hash before it, its number and its digest.
+//! The hash chain. The digest of an entry covers its fields; its hash covers the previous hash, its number and its
+//! digest.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ pub(crate) struct Sealed<'a> {
     pub(crate) salt: &'a [u8],
 }
 
-/// A hash of fields, each led by its length, so that no two lists of fields read the same.
+/// A hash of fields, each preceded by its length, so that no two lists of fields give the same input.
 pub(crate) fn hash_fields(fields: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for field in fields {

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// A record that the ledger keeps versions of. What it serialises to is its content: everything about it that a later
-/// reader must be able to know, without the signature's own hash.
+/// A record whose versions the ledger keeps. Its serialised form is its content: everything a later reader must be able
+/// to know about it, without the signature's own hash.
 pub trait Record: Serialize + DeserializeOwned + Send {
     /// Its kind.
     const KIND: RecordKind;
@@ -22,17 +22,18 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     fn id(&self) -> Uuid;
     /// Its version.
     fn version(&self) -> i32;
-    /// Whether it was signed: then nothing changes it.
+    /// Whether it is signed. A signed record is never changed.
     fn is_signed(&self) -> bool {
         false
     }
-    /// Whose it is, for a clinical record; the patient itself for a patient.
+    /// The patient of a clinical record; for a patient, the patient itself.
     fn patient_id(&self) -> Option<Uuid>;
-    /// Of whom it tells, for the access log: a merge tells of both sides, whoever has the records now.
+    /// The patients it reveals something about, for the access log: for a merge both sides, whoever has the records
+    /// now.
     fn tells_of(&self) -> Vec<Uuid> {
         self.patient_id().into_iter().collect()
     }
-    /// The staff member whose own it is: who sees it though their role may not read the kind.
+    /// The staff member it belongs to, who may see it even if their role may not read the kind.
     fn own_of(&self) -> Option<Uuid> {
         None
     }
@@ -58,8 +59,8 @@ pub async fn open_organisation(scope: &mut Scope) -> Result<()> {
     Ok(())
 }
 
-/// Whose chart an entry must find open: that of a patient who is neither merged into another nor erased. A patient's own
-/// entries and those of merging itself are not held to it.
+/// The patient whose chart must be open for an entry: neither merged into another nor erased. A patient's own entries
+/// and those of the merge itself are exempt.
 fn owner_of<R: Record>(action: Action, record: &R) -> Option<Uuid> {
     let bound = R::KIND != RecordKind::Patient && action != Action::Merge;
     record.patient_id().filter(|_| bound)
@@ -100,11 +101,11 @@ fn not_appended(owner: Option<Uuid>) -> Error {
     }
 }
 
-/// Appends what was done to a record, with its content after it. One statement: it takes the next number, chains the
-/// hash and inserts, so the organisation's head is locked only until this transaction ends. Append last.
+/// Appends what was done to a record, with its content afterwards. One statement takes the next number, chains the hash
+/// and inserts, so the organisation's head is locked only until this transaction ends. Append last.
 ///
-/// The same statement holds the record's patient in place until then: a record that was read before its patient was
-/// merged or erased is not written back to a chart that is closed.
+/// The same statement locks the record's patient until then, so that a record read before its patient was merged or
+/// erased is not written back to a closed chart.
 pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, content: &impl Serialize) -> Result<()> {
     let content = serde_json::to_string(content)?;
     let salt: [u8; 16] = rand::random();

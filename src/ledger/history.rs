@@ -18,13 +18,13 @@ use uuid::Uuid;
 pub struct RecordVersion {
     /// The number of its ledger entry in the organisation.
     pub seq: i64,
-    /// When.
+    /// When this version was made.
     pub at: DateTime<Utc>,
-    /// By whom; none for the program itself.
+    /// Who made this version; none for the program itself.
     pub actor: Option<Uuid>,
     /// What was done.
     pub action: Action,
-    /// The version the record got.
+    /// The version of the record.
     pub version: i32,
     /// The fields that differ from the version before; all of them in the first.
     pub changes: Vec<Change>,
@@ -33,15 +33,15 @@ pub struct RecordVersion {
 /// A field that differs between two versions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Its name in the API.
+    /// The name of the field in the API.
     pub field: String,
-    /// What it was; `null` where it was not there.
+    /// The value before; `null` if there was none.
     pub before: Value,
-    /// What it became.
+    /// The value after.
     pub after: Value,
 }
 
-// Bookkeeping that changes with every version and says nothing about the record.
+// Bookkeeping fields that change with every version and say nothing about the record.
 const NOT_SHOWN: &[&str] = &["id", "account_id", "version", "created_at", "created_by", "updated_at", "updated_by"];
 
 /// A field's name as the API has it: `needle_depth_mm` is `needleDepthMm`.
@@ -64,7 +64,7 @@ pub(crate) fn kind_named_by(field: &str) -> Option<RecordKind> {
     KINDS.iter().find(|row| row.named_by.contains(&field)).map(|row| row.kind)
 }
 
-/// A value of the ledger's content as a client reads it: names as in the API, ids typed.
+/// A value from the ledger's content as shown to clients: with the names of the API and typed ids.
 fn shown(field: &str, value: &Value) -> Value {
     match value {
         Value::String(text) => match kind_named_by(field).zip(text.parse().ok()) {
@@ -83,7 +83,7 @@ fn shown(field: &str, value: &Value) -> Value {
     }
 }
 
-/// A whole content as a client reads it, without its id, which stands beside it.
+/// A whole content as shown to clients, without its id, which is given beside it.
 pub fn shown_content(content: &Value) -> Value {
     shown("", content)
 }

@@ -1,5 +1,5 @@
-//! The ledger: one append-only, chained row for every write, in the write's own transaction. Its sibling, the access
-//! log, has one for every look at a patient, every sign-in and every refusal.
+//! The ledger: one append-only, chained row for every write, in the transaction of the write. Its sibling, the access
+//! log, has one row for every access to a patient, every sign-in and every refusal.
 
 mod absent;
 mod access_entry;

@@ -1,5 +1,5 @@
-//! Charts out of the ledger: what was known at a moment, everything that was ever written, and who looked. And appending
-//! many entries at once.
+//! Charts from the ledger: what was known at a moment, everything that was ever written, and who had access. Also
+//! appends many entries at once.
 
 use super::chain::{Sealed, next_hash};
 use crate::access::Scope;
@@ -20,9 +20,9 @@ use uuid::Uuid;
 pub struct Entry {
     /// Its number in the organisation.
     pub seq: i64,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// By whom; none for the program itself.
+    /// Who wrote it; none for the program itself.
     pub actor: Option<Uuid>,
     /// What was done.
     pub action: Action,
@@ -32,7 +32,7 @@ pub struct Entry {
     pub record: Uuid,
     /// The version it got.
     pub version: i32,
-    /// Its content, to the letter.
+    /// Its content, unchanged.
     pub content: String,
 }
 
@@ -42,7 +42,7 @@ impl Entry {
         Ok(serde_json::from_str(&self.content)?)
     }
 
-    /// Of whom it tells beside the patient under whom it stands: of both sides, where it is a merge.
+    /// The patients it reveals something about besides the one it belongs to: both sides of a merge.
     pub fn tells_of(&self) -> Result<Vec<Uuid>> {
         if self.kind != RecordKind::PatientMerge {
             return Ok(Vec::new());
@@ -72,7 +72,7 @@ type RowSql = (
 
 const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content";
 
-/// Entries whose content was not erased.
+/// The entries whose content was not erased.
 fn entries(rows: Vec<Row>) -> Vec<Entry> {
     let each = rows.into_iter().filter_map(|((seq, at, actor, action), (kind, record, version, content))| {
         Some(Entry { seq, at, actor, action, kind, record, version, content: content? })
@@ -80,9 +80,9 @@ fn entries(rows: Vec<Row>) -> Vec<Entry> {
     each.collect()
 }
 
-/// The newest entry of each record that was these patients' at a moment, in the order of the ledger, in one statement:
-/// their charts as they were known then, the patients themselves included. Whose each record was is decided with nobody
-/// closed; what is closed to the viewer is left out after that. The caller has checked who may see them.
+/// The newest entry of each record that belonged to these patients at a moment, in the order of the ledger, in one
+/// statement: their charts as known then, the patients themselves included. The patient of each record is decided as if
+/// nobody were closed; what is closed to the viewer is then left out. The caller has checked who may see them.
 pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -> Result<Vec<Entry>> {
     let door = scope.ledger()?;
     let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM entries_at("))
@@ -100,7 +100,7 @@ pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -
     Ok(entries(rows))
 }
 
-/// The newest entry of each of these records, where it is open.
+/// The newest entry of each of these records, if it is open.
 pub async fn newest(scope: &mut Scope, records: &[Uuid]) -> Result<Vec<Entry>> {
     let door = scope.ledger()?;
     let rows: Vec<Row> = Sql::<RowSql>::new(format!("SELECT {COLUMNS} FROM newest_entries("))
@@ -127,13 +127,13 @@ pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Resu
     Ok(entries(rows))
 }
 
-/// A look at a patient, from the access log: its number, when, who, what happened, the operation, the address it came
-/// from, and why.
+/// An access to a patient, from the access log: its number, when, who, what happened, the operation, the address it
+/// came from, and the reason.
 pub type Look = ((i64, DateTime<Utc>, Option<Uuid>), (String, String, String, Option<String>));
 type LookSql =
     ((st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>), (st::Text, st::Text, st::Text, st::Nullable<st::Text>));
 
-/// Who looked at these patients, oldest first, at most `limit`.
+/// Who accessed these patients, oldest first, at most `limit` entries.
 pub async fn looks_at(scope: &mut Scope, patients: &[Uuid], limit: i64) -> Result<Vec<Look>> {
     let door = scope.ledger()?;
     let looks = Sql::<LookSql>::new(
@@ -151,18 +151,18 @@ pub async fn looks_at(scope: &mut Scope, patients: &[Uuid], limit: i64) -> Resul
     Ok(looks)
 }
 
-/// What one entry of many says.
+/// The content of one entry of many.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
     /// The kind of the record.
     pub kind: RecordKind,
     /// The record.
     pub record: Uuid,
-    /// Whose it is now.
+    /// The patient it belongs to now.
     pub patient: Option<Uuid>,
     /// Its version.
     pub version: i32,
-    /// Its content, to the letter.
+    /// Its content, unchanged.
     pub content: String,
 }
 
@@ -227,8 +227,8 @@ fn chained(
     (rows, (seq, hash))
 }
 
-/// Appends what was done to many records, in two statements: the head is locked and read, and moved on with the rows.
-/// Answers with the number of the first.
+/// Appends what was done to many records, in two statements: one locks and reads the head, the other inserts the rows
+/// and moves the head. Returns the number of the first.
 pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
     let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
     let request_id = scope.request_id().to_owned();

@@ -1,4 +1,4 @@
-//! Safe retries: the same key and the same request give the first answer again.
+//! Safe retries: the same key with the same request returns the first result again.
 
 use super::absent::closed;
 use super::entry::Record;
@@ -14,23 +14,23 @@ use diesel_async::RunQueryDsl;
 /// How long a key is remembered, in hours.
 const KEPT_HOURS: i64 = 24;
 
-/// What marks a write as possibly a retry.
+/// What identifies a write as a possible retry.
 #[derive(Debug, Clone)]
 pub struct Retry {
     /// The `Idempotency-Key`, or the id that the client made.
     pub key: String,
-    /// The place of the mutation in the operation: one request may hold several.
+    /// The position of the mutation in the operation, since one request may contain several.
     pub field: String,
     /// SHA-256 of the mutation's name and arguments.
     pub digest: [u8; 32],
 }
 
-/// What claiming a key found.
+/// The result of claiming a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Nobody has used it: do the work.
+    /// The key is unused: do the work.
     New,
-    /// The first try did the work.
+    /// The first try has done the work.
     Done(First),
 }
 
@@ -39,7 +39,7 @@ pub enum Claim {
 pub struct First {
     /// Its ledger entry.
     seq: i64,
-    /// What it asked the door for.
+    /// The rights that were checked for it.
     rights: Vec<(Action, RecordKind)>,
 }
 
@@ -56,7 +56,7 @@ fn right_of(text: &str) -> Option<(Action, RecordKind)> {
     Some((Action::parse(action)?, RecordKind::parse(kind)?))
 }
 
-/// Claims a key in the write's own transaction. While another try with the key is under way this waits for its end.
+/// Claims a key in the write's own transaction. If another try with the key is under way, this waits for it to end.
 pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
     let (org, staff, now) = (scope.org(), scope.viewer().author()?, ids::now());
     let forgotten = now - TimeDelta::hours(KEPT_HOURS);
@@ -98,7 +98,7 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
             .await?;
     match rows.into_iter().next() {
         Some((digest, Some(seq), rights)) if digest == retry.digest => {
-            // None are kept of a try from before they were: its entry's own is asked in any case.
+            // None are stored for a try from before rights were stored; the right of its entry is checked in any case.
             let rights = rights.unwrap_or_default().iter().map(|right| right_of(right)).collect::<Option<_>>();
             let rights = rights.ok_or_else(|| Error::Internal("a right that is none".to_owned()))?;
             Ok(Claim::Done(First { seq, rights }))
@@ -108,8 +108,9 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
     }
 }
 
-/// The record as the first try left it: for who may still do what was done then, with all that it read and wrote, and may see
-/// what it shows. A replay tells no more than a new request would. What it shows is noted for the access log.
+/// The record as the first try left it, provided the viewer may still do what was done then, with everything it read
+/// and wrote, and may see what it shows. A replay reveals no more than a new request would. The patients it shows are
+/// recorded for the access log.
 pub async fn replay<R: Record>(scope: &mut Scope, First { seq, rights }: First) -> Result<R> {
     let (org, viewer) = (scope.org(), scope.viewer());
     rights.into_iter().try_for_each(|(action, kind)| viewer.check_by_role(action, kind))?;
@@ -122,7 +123,7 @@ pub async fn replay<R: Record>(scope: &mut Scope, First { seq, rights }: First) 
             .await?;
     let Some((action, content)) = entry.into_iter().next() else {
         viewer.check_by_role(Action::Read, R::KIND)?;
-        // The ledger has an entry for each number: this one is of a patient who is closed to this scope.
+        // The ledger has an entry for each number, so this one belongs to a patient who is closed to this scope.
         let whole = scope.sees_all();
         return Err(if whole { Error::Internal(format!("no ledger entry {seq}")) } else { Error::ReasonRequired });
     };
@@ -144,7 +145,7 @@ pub async fn replay<R: Record>(scope: &mut Scope, First { seq, rights }: First) 
     Ok(record)
 }
 
-/// Notes which ledger entry answers the key.
+/// Records which ledger entry is the result for the key.
 pub async fn settle(scope: &mut Scope, retry: &Retry) -> Result<()> {
     let (org, staff) = (scope.org(), scope.viewer().author()?);
     let seq = scope.answer().ok_or_else(|| Error::Internal("a write without a ledger entry".to_owned()))?;
@@ -166,7 +167,7 @@ pub async fn settle(scope: &mut Scope, retry: &Retry) -> Result<()> {
     Ok(())
 }
 
-/// Now and then clears away forgotten keys, a few at a time, so that the table stays as small as a day's writes.
+/// Now and then deletes expired keys, a few at a time, so that the table stays as small as a day's writes.
 async fn sweep(scope: &mut Scope, now: DateTime<Utc>) -> Result<()> {
     if rand::random::<u8>() != 0 {
         return Ok(());

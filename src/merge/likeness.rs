@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 /// From this score on two charts are shown as possibly one person's.
 pub const ENOUGH: f64 = 0.5;
 
-/// Something that speaks for one person.
+/// Evidence that two charts belong to one person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
     /// The field.
     pub field: IdentityField,
-    /// In words.
+    /// The reason in words.
     pub explanation: &'static str,
-    /// How much, 0 to 1.
+    /// Its weight, 0 to 1.
     pub weight: f64,
 }
 

@@ -23,7 +23,7 @@ vocabulary! {
     IdentityField {
         /// The name on the identity document.
         LegalName = "legal_name",
-        /// What they want to be called.
+        /// The name the patient wants to be called.
         PreferredName = "preferred_name",
         /// Date of birth.
         BirthDate = "birth_date",
@@ -56,16 +56,16 @@ vocabulary! {
     }
 }
 
-/// A field that the two charts fill differently.
+/// A field in which the two charts differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MergeConflict {
     /// The field.
     pub field: IdentityField,
-    /// What the chart that is merged away says.
+    /// The value in the chart that is merged away.
     pub from: Value,
-    /// What the chart that stays says.
+    /// The value in the chart that stays.
     pub into: Value,
-    /// Which was taken; none while nobody has chosen.
+    /// Which value was taken; none while nobody has chosen.
     pub taken: Option<MergeSide>,
 }
 
@@ -74,32 +74,33 @@ pub struct MergeConflict {
 pub struct PatientMerge {
     /// Its id.
     pub id: Uuid,
-    /// Who was merged away.
+    /// The patient who was merged away.
     pub from_id: Uuid,
-    /// Into whom.
+    /// The patient who stayed.
     pub into_id: Uuid,
-    /// When.
+    /// When the patients were merged.
     pub merged_at: DateTime<Utc>,
-    /// By whom.
+    /// Who merged the patients.
     pub merged_by: Option<Uuid>,
-    /// Why.
+    /// Why the patients were merged.
     pub reason: String,
     /// The records that moved, by their table.
     pub moved: BTreeMap<String, Vec<Uuid>>,
-    /// What the two charts said differently, and which was taken.
+    /// The fields in which the two charts differed, and which value was taken.
     pub conflicts: Vec<MergeConflict>,
     /// When it was taken back.
     pub undone_at: Option<DateTime<Utc>>,
-    /// By whom.
+    /// Who took the merge back.
     pub undone_by: Option<Uuid>,
-    /// Why.
+    /// Why the merge was taken back.
     pub undo_reason: Option<String>,
-    /// Fields of the one who stayed that were changed after the merge, and so were left as they are when it was undone.
+    /// Fields of the patient who stayed that were changed after the merge and were therefore left unchanged when it was
+    /// taken back.
     pub kept: Vec<IdentityField>,
     /// The two patients around it, for undoing it. Not for the ledger, which has their own entries.
     #[serde(skip)]
     pub before: Option<Box<Identities>>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

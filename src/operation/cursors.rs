@@ -1,5 +1,6 @@
-//! Seals cursors. A cursor holds a place in a list, so a name or a birth date: nobody reads one but the service, and nobody
-//! makes one up. One that was altered, or made for another organisation, list or order, does not open.
+//! Seals cursors. A cursor holds a place in a list, which may be a name or a birth date, so only the service can read
+//! one and nobody can forge one. A cursor that was altered, or made for another organisation, list or order, does not
+//! open.
 
 use crate::error::{Error, Result};
 use aes_siv::KeyInit;
@@ -8,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// Names what is sealed and how, so that no other use of the key could be taken for it.
+/// Names what is sealed and how, so that no other use of the key can be mistaken for it.
 const PURPOSE: &[u8] = b"clinic cursor 1";
 
-/// What a cursor is good for.
+/// What a cursor is valid for.
 #[derive(Debug, Clone, Copy)]
 pub struct CursorOf<'a> {
     /// The organisation.
@@ -28,24 +29,24 @@ impl CursorOf<'_> {
     }
 }
 
-/// Seals and opens cursors, by AES-SIV (RFC 5297): the same place gives the same cursor, so a page that is read twice is the
-/// same. All processes that share the key take each other's.
+/// Seals and opens cursors with AES-SIV (RFC 5297). The same place gives the same cursor, so a page that is read twice
+/// is identical. All processes that share the key accept each other's cursors.
 pub struct Cursors([u8; 32]);
 
 impl Cursors {
-    /// With the key of the keys' folder.
+    /// With the key from the keys folder.
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 
-    /// A place as a client gets it.
+    /// A place, as sent to a client.
     pub fn seal(&self, cursor: CursorOf<'_>, place: &[u8]) -> Result<String> {
         let sealed = Aes128Siv::new(&self.0.into()).encrypt(cursor.headers(), place);
         let sealed = sealed.map_err(|_| Error::Internal("a cursor can't be sealed".to_owned()))?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The place that a client's text holds, if it was sealed for this.
+    /// The place in a client's text, if it was sealed for this list.
     pub fn open(&self, cursor: CursorOf<'_>, text: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         Aes128Siv::new(&self.0.into()).decrypt(cursor.headers(), &sealed).ok()

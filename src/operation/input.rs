@@ -12,8 +12,8 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// A text of at most so many characters is one line: a name, a number, a place, and the longest, an e-mail address. What may
-/// be longer is a note, of several lines.
+/// The maximum length of a one-line text: a name, a number, a place, or, the longest, an e-mail address. A text that
+/// may be longer is a note, of several lines.
 const LONGEST_LINE: usize = 254;
 
 /// A reader of one mutation's input. `path` prefixes every fault.
@@ -33,12 +33,12 @@ impl Inputs {
         self.faults.add(format!("input.{path}"), message);
     }
 
-    /// Ends reading: all faults at once.
+    /// Ends reading and reports all faults at once.
     pub fn finish(self) -> Result<()> {
         self.faults.into_result()
     }
 
-    /// A typed id. A faulty one gives the nil id, which is never used: `finish` fails.
+    /// A typed id. An invalid one gives the nil id, which is never used because `finish` fails.
     pub fn id(&mut self, path: &str, kind: RecordKind, id: &ID) -> Uuid {
         ids::parse(kind, id).unwrap_or_else(|message| {
             self.fault(path, message);
@@ -51,7 +51,7 @@ impl Inputs {
         id.map(|id| self.id(path, kind, id))
     }
 
-    /// The id that a client made for a new record, or a fresh one.
+    /// The id made by the client for a new record, or a fresh one.
     pub fn new_id(&mut self, kind: RecordKind, id: Option<&ID>) -> Uuid {
         id.map_or_else(ids::new_id, |id| {
             let id = self.id("id", kind, id);
@@ -62,8 +62,8 @@ impl Inputs {
         })
     }
 
-    /// Text that must say something, in at most `most` characters. Space around it is cut; one of which nothing can be seen
-    /// says nothing, be it a name or a reason.
+    /// Required text of at most `most` characters. White space around it is removed. Text without a visible character
+    /// counts as empty, whether it is a name or a reason.
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
         let text = text.trim();
         if text.is_empty() {
@@ -73,8 +73,8 @@ impl Inputs {
         text.to_owned()
     }
 
-    /// Text that may be absent; empty text is absent. One of which nothing can be seen is a fault, not absent: somebody meant
-    /// to send something.
+    /// Optional text; empty text counts as absent. Text without a visible character is a fault, not absent, because the
+    /// sender meant to send something.
     pub fn opt_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.check_text(path, text, most);
@@ -204,7 +204,7 @@ impl Inputs {
     }
 }
 
-/// A patched field: absent stays, null clears.
+/// A patched field: absent keeps the value, null clears it.
 pub fn patched<T>(patch: MaybeUndefined<T>, before: Option<T>) -> Option<T> {
     match patch {
         MaybeUndefined::Undefined => before,
@@ -228,7 +228,7 @@ fn ctx_digest(ctx: &async_graphql::Context<'_>) -> Result<[u8; 32]> {
 }
 
 impl Operation {
-    /// The retry mark of a mutation: the request's `Idempotency-Key`, else the id that the client made for the record.
+    /// The retry key of a mutation: the request's `Idempotency-Key`, else the id that the client made for the record.
     pub fn retry(&self, ctx: &async_graphql::Context<'_>, client_id: Option<&ID>) -> Result<Option<Retry>> {
         let RequestFacts { idempotency_key, .. } = self.facts();
         let key = match (idempotency_key, client_id) {

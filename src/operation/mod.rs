@@ -1,4 +1,4 @@
-//! One GraphQL operation: who sent it, the one picture it reads, and the transaction of each of its mutations.
+//! One GraphQL operation: its viewer, the single snapshot it reads from, and the transaction of each of its mutations.
 
 mod batch;
 mod cursors;
@@ -30,7 +30,7 @@ use uuid::Uuid;
 /// What is known of a request before anything runs.
 #[derive(Debug, Clone, Default)]
 pub struct RequestFacts {
-    /// Its id: the client's, or ours.
+    /// Its id, from the client or generated.
     pub id: String,
     /// The network address it came from.
     pub address: String,
@@ -38,31 +38,32 @@ pub struct RequestFacts {
     pub token: Option<String>,
     /// Whether it came in the cookie.
     pub by_cookie: bool,
-    /// Whether the cookie would not be taken from where it came.
+    /// Whether the request came from an origin from which the cookie is not accepted.
     pub foreign: bool,
-    /// What the client calls itself (`User-Agent`).
+    /// The `User-Agent` of the client.
     pub client: String,
-    /// Whether it asks for nothing that somebody may not who has to set up a second factor first.
+    /// Whether it asks only for what is allowed before a required second factor is set up.
     pub enrolling: bool,
     /// Whether it is a mutation.
     pub changes: bool,
-    /// Whether nobody sits before it (`Clinic-Background`).
+    /// Whether it runs in the background, without a person waiting for it (`Clinic-Background`).
     pub background: bool,
     /// The `Idempotency-Key`, if any.
     pub idempotency_key: Option<String>,
-    /// Why restricted patients are looked at, if it was said (`Access-Reason`).
+    /// The reason for reading restricted patients, if one was stated (`Access-Reason`).
     pub reason: Option<String>,
-    /// The operation's first root field, by its name in the schema: what the access log calls it. A name that the client
-    /// gives could say anything.
+    /// The first root field of the operation, by its name in the schema: the access log records it as the operation. A
+    /// name chosen by the client could say anything.
     pub name: String,
-    /// What the gate priced the operation at, in points.
+    /// The cost of the operation, in points, as computed by the gate.
     pub cost: u64,
 }
 
-/// The records that any operation may lead to, whatever it costs. The largest chart of the demo clinic has some 400.
+/// The number of records that any operation may load, whatever its cost. The largest chart of the demo clinic has some
+/// 400.
 const RECORDS: u64 = 2_000;
-/// The records that an operation may lead to for each point of its price. The gate can't know how long a list without
-/// pages is and takes it for one record; few are longer than this.
+/// The number of records that an operation may load for each point of its cost. The gate can't know the length of a
+/// list without pages and counts it as one record; few are longer than this.
 const RECORDS_A_POINT: u64 = 20;
 
 /// One operation under way.
@@ -79,20 +80,21 @@ pub struct Operation {
     _under_way: UnderWay,
 }
 
-/// The token of an operation: the request's, or that of a sign-in that was made or given a new token in it.
+/// The token of an operation: the one sent with the request, or that of a sign-in that was made or renewed in the
+/// operation.
 #[derive(Debug, Clone, Default)]
 pub struct CallerToken {
-    /// It.
+    /// The token, if there is one.
     pub token: Option<String>,
     /// Whether it is the cookie's.
     pub by_cookie: bool,
 }
 
-/// To whom an operation showed whose data, and who was closed to them. A sign-in in the midst of it begins another: what
-/// was shown before stays on the name of who saw it.
+/// Which viewer saw which patients, and which were refused. A sign-in during the operation starts another entry; what
+/// was shown before stays under the name of the viewer who saw it.
 struct Shown {
     viewer: (Uuid, Option<Uuid>),
-    /// How many sign-ins were made in the operation before it was theirs.
+    /// The turns in which this viewer was active, each by the number of sign-ins made in the operation before it.
     turns: BTreeSet<usize>,
     patients: BTreeSet<Uuid>,
     refused: BTreeSet<Uuid>,
@@ -100,11 +102,11 @@ struct Shown {
     looked: bool,
 }
 
-/// The open reading scope, for as long as it is held.
+/// The open reading scope, while it is held.
 pub type Reader<'a> = MappedMutexGuard<'a, Scope>;
 
 impl Operation {
-    /// Starts one. Nothing is opened until it is needed.
+    /// Starts an operation. Nothing is opened until it is needed.
     pub fn new(service: Arc<Service>, facts: RequestFacts) -> Self {
         let token = Mutex::new(CallerToken { token: facts.token.clone(), by_cookie: facts.by_cookie });
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
@@ -119,7 +121,7 @@ impl Operation {
         &self.service
     }
 
-    /// The service, for what goes on beside the operation.
+    /// The service, for work that continues beside the operation.
     pub fn shared_service(&self) -> Arc<Service> {
         Arc::clone(&self.service)
     }
@@ -129,11 +131,12 @@ impl Operation {
         &self.facts
     }
 
-    /// Counts records that a link or a list leads to, once for each place in the answer.
+    /// Counts the records that a link or a list loads, once for each place in the result.
     ///
     /// # Errors
-    /// `QUERY_TOO_LARGE` past what the operation's price allows: lists without pages in one another multiply, and no
-    /// price that is named before the records are known can say by how much.
+    ///
+    /// `QUERY_TOO_LARGE` beyond what the cost of the operation allows. Nested lists without pages multiply, and no cost
+    /// computed before the records are known can say by how much.
     pub fn lead_to(&self, records: usize) -> Result<()> {
         self.records.fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.held()
@@ -152,7 +155,7 @@ impl Operation {
         )))
     }
 
-    /// The operation's one consistent picture, opened at first use.
+    /// The single consistent snapshot of the operation, opened at first use.
     pub async fn reader(&self) -> Result<Reader<'_>> {
         let mut guard = self.reader.lock().await;
         if guard.is_none() {
@@ -164,7 +167,7 @@ impl Operation {
         MutexGuard::try_map(guard, Option::as_mut).map_err(|_| Error::Internal("the reading scope is gone".to_owned()))
     }
 
-    /// The organisation that is asked now. Known without waiting once something was read.
+    /// The organisation of the viewer. Available without waiting once something was read.
     pub async fn org(&self) -> Result<Uuid> {
         match self.standing.org() {
             Some(org) => Ok(org),
@@ -183,12 +186,12 @@ impl Operation {
         opened
     }
 
-    /// The token: the request's, or that of a sign-in in this very operation.
+    /// The token: the one sent with the request, or that of a sign-in made in this operation.
     pub async fn token(&self) -> CallerToken {
         self.token.lock().await.clone()
     }
 
-    /// Who sends the request.
+    /// The sender of the request.
     pub fn caller<'a>(&'a self, token: &'a CallerToken) -> Caller<'a> {
         Caller {
             token: token.token.as_deref(),
@@ -202,7 +205,7 @@ impl Operation {
         }
     }
 
-    /// A key that exists and is refused (its address, its end) is worth a line in the access log: one for an operation.
+    /// Logs a refused API key that exists (wrong address, expired, and so on), once for each operation.
     async fn log_refused_key(&self, token: &str) -> Result<()> {
         let Some((org, service)) = self.service.doorkeeper.known_key(token) else { return Ok(()) };
         if self.key_refused.swap(true, Ordering::Relaxed) {
@@ -211,8 +214,8 @@ impl Operation {
         self.log(org, Some(service), Event::Refused, Vec::new()).await
     }
 
-    /// Goes on with the token of a sign-in that was just made or renewed, so that the payload can show who it is. `errors`:
-    /// how many fields had failed before.
+    /// Continues with the token of a sign-in that was just made or renewed, so that the payload can show who is signed
+    /// in. `errors` is the number of fields that had failed before.
     pub async fn continue_with(&self, token: String, by_cookie: bool, errors: usize) {
         self.close_reader().await;
         if let Ok(mut changes) = self.changes.lock() {
@@ -222,30 +225,31 @@ impl Operation {
         *self.token.lock().await = CallerToken { token: Some(token), by_cookie };
     }
 
-    /// FORBIDDEN for clinical records that the viewer reads by emergency access alone, unless they are this patient's and it
-    /// is open for them. Asked of each field before it is batched with its siblings: what one is refused, another may see.
+    /// FORBIDDEN for clinical records that the viewer may read only through emergency access, unless the access is open
+    /// and covers this patient. It is checked for each field before batching, because a sibling may be allowed what
+    /// this field is refused.
     pub fn in_emergency_of(&self, record: RecordKind, patient: Option<Uuid>) -> Result<()> {
         self.standing.in_emergency_of(record, patient)
     }
 
-    /// The sign-in that the operation went on with last, as far as anybody asked: to tell when it ends.
+    /// The most recent sign-in of the operation, as far as it is known, to tell when it ends.
     pub fn sign_in(&self) -> Option<SignInMark> {
         self.standing.sign_in()
     }
 
-    /// Notes that the sign-in has ended in the operation.
+    /// Records that the sign-in has ended during the operation.
     pub fn forget_sign_in(&self) {
         self.standing.signed_in(None);
     }
 
-    /// To whom a link to bytes is given: to this sign-in, with the reason that it stated.
+    /// The holder of a link to bytes: this sign-in, with the reason it stated.
     pub fn holder(&self, viewer: &Viewer) -> Result<Holder> {
         let staff = viewer.author()?;
         let sign_in = viewer.sign_in.ok_or_else(|| Error::Internal("a link for nobody's sign-in".to_owned()))?;
         Ok(Holder { org: viewer.org, staff, sign_in: sign_in.id, reasoned: self.facts.reason.is_some() })
     }
 
-    /// Closes the picture: its connection is free for others, and what is read from here on is what is there now.
+    /// Closes the snapshot. Its connection is free for others, and later reads see the then current data.
     pub async fn close_reader(&self) {
         if let Some(mut scope) = self.reader.lock().await.take() {
             self.note_viewer(&scope);
@@ -259,12 +263,13 @@ impl Operation {
 
 /// The operation of a resolver.
 pub trait Running {
-    /// It.
+    /// The operation of this resolver.
     fn operation(&self) -> Result<&Arc<Operation>>;
-    /// Its batches, to look one more record or list up.
+    /// The batches of this resolver, to load one more record or list.
     ///
     /// # Errors
-    /// `QUERY_TOO_LARGE` when the operation leads to too much (`Operation::lead_to`).
+    ///
+    /// `QUERY_TOO_LARGE` when the operation loads too many records (`Operation::lead_to`).
     fn batches(&self) -> Result<&Arc<Batches>>;
 }
 

@@ -7,7 +7,7 @@ use crate::ledger::{self, Claim, Record, Retry};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 
-/// The work of a mutation: it gets the open transaction and gives the record it made or changed.
+/// The work of a mutation. It receives the open transaction and returns the record that it created or changed.
 pub type Work<'w, R> = Box<dyn for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, Result<R>> + Send + 'w>;
 
 /// The work of a mutation, from a closure.
@@ -18,11 +18,12 @@ pub fn transaction<'w, R>(
 }
 
 impl Operation {
-    /// Runs a mutation in one transaction: whole, with its ledger entry, or not at all. With a retry's mark, the same
-    /// request again gives the record as the first try left it, to who may still do and see that. What gives data or a secret
-    /// away comes without a mark: each try is done anew and noted anew.
+    /// Runs a mutation in one transaction: it either completes, with its ledger entry, or changes nothing. With a retry
+    /// key, the same request returns the record as the first try left it, provided the sender may still make that
+    /// change and see the record. Mutations that hand out data or a secret come without a retry key: each try runs and
+    /// is recorded anew.
     pub async fn mutate<R: Record>(&self, retry: Option<Retry>, work: Work<'_, R>) -> Result<R> {
-        // What is read after this mutation must see it: the picture of before is closed.
+        // Later reads must see this mutation, so the earlier snapshot is closed.
         self.close_reader().await;
         let mut scope = self.open(true).await?;
         self.standing.signed_in(scope.viewer().sign_in);
@@ -36,7 +37,8 @@ impl Operation {
                 Ok(record)
             }
             Err(error) => {
-                // Nothing was changed; what was read may be in the error, and whom it was refused is known all the same.
+                // Nothing was changed, but the error may contain data that was read, and the patients who were refused
+                // are known.
                 let seen = if error.tells_of_records() { scope.take_seen() } else { BTreeSet::new() };
                 self.note_seen(seen, scope.take_refused());
                 scope.rollback().await;

@@ -8,19 +8,19 @@ use crate::ledger::{AccessEvent, Event};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// That something was refused, and when: fields of a mutation run one after the other, and a sign-in among them makes
-/// another viewer of those that follow.
+/// A refusal, and its position in the operation. Fields of a mutation run one after another, and a sign-in among them
+/// changes the viewer of those that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusedAt {
-    /// A field, with the index of its error, from 0.
+    /// A refusal of a field, with the index of the error, from 0.
     Field(usize),
-    /// The error that ended the operation, or one about it as a whole.
+    /// The error that ended the operation, or one that concerns it as a whole.
     Last,
 }
 
 impl Operation {
-    /// Notes that the viewer learns of one more patient, whose record is not itself in the answer: what tells that a list
-    /// goes on tells of the next one in it.
+    /// Records that the viewer learned about one more patient whose record is not itself in the result: knowing that a
+    /// list continues reveals that there is a next record.
     pub fn show(&self, patient: Uuid) {
         self.note_seen(BTreeSet::from([patient]), BTreeSet::new());
     }
@@ -30,7 +30,7 @@ impl Operation {
         let turn = self.changes.lock().map_or(0, |changes| changes.len());
         if let Ok(mut shown) = self.shown.lock() {
             let viewer = (scope.org(), scope.viewer().actor());
-            // The one whose turn it is comes last.
+            // The entry of the present viewer comes last.
             match shown.iter().position(|shown| shown.viewer == viewer) {
                 Some(place) => {
                     let current = shown.remove(place);
@@ -62,9 +62,9 @@ impl Operation {
         }
     }
 
-    /// Ends the operation: the picture is closed, and whose data was shown, and that something was refused, is in the access
-    /// log before anything is sent: a row for each viewer who saw something, and one for each who was refused something.
-    /// An error here means nothing may be sent.
+    /// Ends the operation: closes the snapshot and writes to the access log, before anything is sent, which patients
+    /// were shown and what was refused: one row for each viewer who saw something, and one for each who was refused
+    /// something. If this fails, nothing may be sent.
     pub async fn finish(&self, refusals: &[RefusedAt]) -> Result<()> {
         if let Some(scope) = self.reader.lock().await.as_mut() {
             self.note_viewer(scope);
@@ -85,7 +85,8 @@ impl Operation {
                     rows.push((viewer, Event::Refused, closed, emergencies));
                 }
             }
-            // At once: they share a write. In their order: they are queued one after the other.
+            // Written concurrently, so that they share a write, and in order, because they are queued one after
+            // another.
             let writes = rows.into_iter().map(|((org, actor), event, patients, emergencies)| {
                 let reason = reason_of(&patients, &emergencies, self.facts.reason.as_deref());
                 self.write_down(org, actor, event, patients.into_iter().collect(), reason)
@@ -96,7 +97,7 @@ impl Operation {
         logged
     }
 
-    /// In whose turns something was refused: sign-ins before the error, of those that were made in the operation.
+    /// The turns in which something was refused: the number of sign-ins made in the operation before each error.
     fn refused_turns(&self, refusals: &[RefusedAt]) -> BTreeSet<usize> {
         let changes = self.changes.lock().map(|changes| changes.clone()).unwrap_or_default();
         let turn = |refusal: &RefusedAt| match refusal {
@@ -106,7 +107,7 @@ impl Operation {
         refusals.iter().map(turn).collect()
     }
 
-    /// Writes a refused try to sign in down; the access logs have it a little later (`access::refusal`).
+    /// Records a failed sign-in. It reaches the access logs a little later (`access::refusal`).
     pub async fn note_refused(&self, tried: Tried) -> Result<()> {
         let refusal = RefusedTry {
             tried,
@@ -148,8 +149,8 @@ impl Operation {
     }
 }
 
-/// Why these patients were looked at, for the access log: the emergency access that was open to one of them, and what was
-/// stated.
+/// The reason recorded in the access log for showing these patients: the emergency access that was open to one of them,
+/// and the stated reason.
 pub fn reason_of(patients: &BTreeSet<Uuid>, emergencies: &[Emergency], stated: Option<&str>) -> Option<String> {
     let open = emergencies.iter().filter(|it| patients.contains(&it.patient));
     let mut reasons: Vec<String> = open.map(|it| format!("emergency: {}", it.reason)).collect();

@@ -14,25 +14,26 @@ use uuid::Uuid;
 pub struct Service {
     /// Sign-in and the door to the data.
     pub doorkeeper: Doorkeeper,
-    /// Who saw what.
+    /// The access log.
     pub access_log: AccessLog,
-    /// Photos' bytes.
+    /// The object store of the photos.
     pub objects: Objects,
     /// Signs the links to them.
     pub links: Links,
     /// Seals the cursors of lists.
     pub cursors: Cursors,
-    /// Sends mail, if the settings say by whom.
+    /// Sends mail, if a mail server is configured.
     pub mailer: Option<Mailer>,
-    /// Told of each refused try to sign in that waits to be written to the access logs.
+    /// Notified of each failed sign-in that waits to be written to the access logs.
     pub refused: Notify,
 }
 
 impl Service {
-    /// Writes the refused tries that wait to the access logs they belong in. How many were written. What one log does not take
-    /// waits for the next time, and holds up no other.
+    /// Writes the pending failed sign-ins to the access logs they belong in, and returns how many were written. What
+    /// one log refuses waits for the next time and does not hold up the others.
     ///
     /// # Errors
+    ///
     /// The first of those that were not written.
     pub async fn log_refused(&self) -> Result<usize> {
         let (transaction, waiting) = refusal::take(self.doorkeeper.pool()).await?;
@@ -47,7 +48,7 @@ impl Service {
                 reason: None,
                 patients: Vec::new(),
             });
-            // A crash before the commit writes them twice: better than never.
+            // After a crash before the commit they are written twice, which is better than never.
             futures::future::try_join_all(rows.map(|row| self.access_log.write(row))).await.map(|_| id)
         });
         let (written, failed): (Vec<_>, Vec<_>) =

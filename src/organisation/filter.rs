@@ -8,10 +8,10 @@ use crate::vocabulary::StaffRole;
 use async_graphql::{Enum, InputObject};
 use uuid::Uuid;
 
-/// What to keep of a list of locations or staff.
+/// Filter for a list of locations or staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PlaceFilter {
-    /// Active ones only, or inactive ones only.
+    /// True: active ones only. False: inactive ones only.
     pub active: Option<bool>,
     /// Staff of one role.
     pub role: Option<StaffRole>,
@@ -44,9 +44,9 @@ pub enum PlaceOrderField {
 /// The order of a list of clinics or of staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, InputObject)]
 pub struct PlaceOrder {
-    /// What to sort by.
+    /// The field to sort by.
     pub field: PlaceOrderField,
-    /// Which end first.
+    /// The sort direction.
     #[graphql(default_with = "Direction::Asc")]
     pub direction: Direction,
 }

@@ -35,7 +35,7 @@ pub async fn organisation(ctx: &Context<'_>) -> Result<Organisation> {
 /// A page of the organisation's locations: the same for everybody who asks in one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocationPage {
-    /// Active ones only, or inactive ones only.
+    /// True: active ones only. False: inactive ones only.
     pub active: Option<bool>,
     /// The order.
     pub order: PlaceOrder,

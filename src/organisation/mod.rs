@@ -21,7 +21,7 @@ pub struct Organisation {
     /// The roles that must sign in with a second factor.
     #[serde(default)]
     pub second_factor_roles: Vec<StaffRole>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -35,18 +35,18 @@ pub struct Location {
     pub name: String,
     /// IANA time zone: windows of care are computed in it.
     pub time_zone: String,
-    /// Where it is.
+    /// The address.
     pub address: Option<Address>,
     /// E.164.
     pub phone: Option<String>,
     /// Whether new records may name it.
     pub active: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
 
-/// Somebody's place in the organisation.
+/// A staff member: the membership of an account in the organisation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Staff {
     /// Its id.
@@ -69,7 +69,7 @@ pub struct Staff {
     /// When the owner of the account accepted: it has its place here from then on.
     #[serde(default)]
     pub joined_at: Option<DateTime<Utc>>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -5,7 +5,7 @@ use crate::page::{self, Key};
 use crate::vocabulary::BodyArea;
 
 page::list_filter! {
-    /// What to keep of a list of outcome assessments.
+    /// Filter for a list of outcome assessments.
     #[graphql(name = "OutcomeAssessmentFilter")]
     OutcomeFilter => OutcomeCondition {
         /// Of this patient.
@@ -26,7 +26,7 @@ page::list_filter! {
         assessed_from: from "assessed_at",
         /// Assessed before this moment.
         assessed_before: before "assessed_at",
-        /// Made in error only, or the others only. Absent: the others.
+        /// True: only those entered in error. False or absent: only the others.
         entered_in_error: flag_or_false "entered_in_error",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",

@@ -1,4 +1,4 @@
-//! Outcome assessments: what came of a treatment, scored on a scale.
+//! Outcome assessments: the result of a treatment, scored on a scale.
 
 mod filter;
 mod scale;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 vocabulary! {
-    /// Who scores an outcome.
+    /// The role of a rater.
     #[graphql(name = "OutcomeRaterRole")]
     RaterRole {
         /// A practitioner who knows the treatment.
@@ -36,25 +36,25 @@ vocabulary! {
 pub struct OutcomeAssessment {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// Of which plan.
+    /// The treatment plan it belongs to.
     pub plan_id: Option<Uuid>,
-    /// After which session.
+    /// The session it followed.
     pub session_id: Option<Uuid>,
     /// Code of the scale.
     pub scale: String,
     /// Version of the scale.
     pub scale_version: String,
-    /// Where.
+    /// The area that was scored.
     pub area: Option<BodyArea>,
     /// The score.
     pub score: Decimal,
-    /// Who scored.
+    /// The role of the rater.
     pub rater_role: RaterRole,
     /// The staff member who scored; none for the patient.
     pub rater_id: Option<Uuid>,
-    /// When.
+    /// When it was assessed.
     pub assessed_at: DateTime<Utc>,
     /// The earlier photo that it was compared with.
     pub compared_with_photo_id: Option<Uuid>,
@@ -62,9 +62,9 @@ pub struct OutcomeAssessment {
     pub photo_id: Option<Uuid>,
     /// Remarks.
     pub note: Option<String>,
-    /// It never was: kept, and out of every series.
+    /// Entered in error: it is kept, but not part of any series.
     pub entered_in_error: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

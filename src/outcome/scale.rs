@@ -16,12 +16,12 @@ vocabulary! {
     }
 }
 
-/// What a score means.
+/// The meaning of a score.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ScaleLabel {
     /// The score.
     pub score: Decimal,
-    /// In words.
+    /// The meaning in words.
     pub text: String,
 }
 
@@ -34,17 +34,17 @@ pub struct OutcomeScale {
     pub version: String,
     /// Its name.
     pub name: String,
-    /// The least score.
+    /// The lowest score.
     pub min: Decimal,
-    /// The greatest.
+    /// The highest score.
     pub max: Decimal,
-    /// Scores are the least one and so many steps.
+    /// The step from one score to the next.
     pub step: Decimal,
     /// Which scores are better.
     pub better: Better,
     /// The unit of the score.
     pub unit: Option<String>,
-    /// What scores mean.
+    /// The meanings of scores.
     pub labels: Vec<ScaleLabel>,
     /// Where it is from.
     pub source: String,

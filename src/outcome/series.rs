@@ -26,7 +26,7 @@ pub struct SeriesChoice {
 /// A score at a moment, with the direction that is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
-    /// When.
+    /// When it was assessed.
     pub assessed_at: DateTime<Utc>,
     /// The score.
     pub score: Decimal,
@@ -43,7 +43,7 @@ pub struct OutcomeSeries {
     pub points: Vec<OutcomeAssessment>,
 }
 
-/// The two assessments between which the patient gained most.
+/// The two assessments with the greatest improvement between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BestPair {
     /// The earlier one.
@@ -98,7 +98,7 @@ impl OutcomeSeries {
         self.points.iter().map(|it| Point { assessed_at: it.assessed_at, score: it.score, better }).collect()
     }
 
-    /// The newest score less the oldest; none with fewer than two.
+    /// The newest score minus the oldest; none with fewer than two.
     pub fn change(&self) -> Option<Decimal> {
         match self.points.as_slice() {
             [first, .., last] => Some(last.score - first.score),

@@ -1,4 +1,4 @@
-//! What siblings ask for together: the same list under each of them, its counts, records by id.
+//! Look-ups that siblings share: the same list under each of them, its counts, and records by id.
 
 use super::select::{List, columns_by_ids, columns_of_all_under, counts_under_each, under_each};
 use super::{Columns, Listing, Stored};
@@ -45,7 +45,7 @@ pub(super) struct ById<Kind> {
     pub(super) kind: Kind,
 }
 
-/// Says which kind of record a key is of, and holds nothing.
+/// Marks the kind of record a key belongs to, and holds nothing.
 pub(super) struct Of<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T> Of<T> {

@@ -3,7 +3,7 @@
 use super::stored::{Columns, Stored};
 use async_graphql::{Context, SelectionField};
 
-/// What a selection of a record's fields needs. A field that is not known to need little needs all.
+/// The columns that a selection of a record's fields needs. A field not known to need few columns needs all of them.
 fn of_fields<'f, T: Stored>(fields: impl Iterator<Item = &'f str>) -> Columns {
     let mut bits = 0;
     for field in fields {
@@ -22,14 +22,14 @@ fn of_fields<'f, T: Stored>(fields: impl Iterator<Item = &'f str>) -> Columns {
     Columns(bits)
 }
 
-/// What the field under way selects of the record that it gives.
+/// The columns that the current field selects of the record it returns.
 pub fn of_record<T: Stored>(ctx: &Context<'_>) -> Columns {
     let field = ctx.field();
     let fields: Vec<SelectionField<'_>> = field.selection_set().collect();
     of_fields::<T>(fields.iter().map(SelectionField::name))
 }
 
-/// What the field under way selects of the records of the connection that it gives.
+/// The columns that the current field selects of the records in the connection it returns.
 pub fn of_connection<T: Stored>(ctx: &Context<'_>) -> Columns {
     let mut bits = 0;
     for part in ctx.field().selection_set() {
@@ -49,7 +49,8 @@ pub fn of_connection<T: Stored>(ctx: &Context<'_>) -> Columns {
 /// Fields that every record has, from its id and its stamp.
 const ALWAYS_LIGHT: [&str; 7] = ["__typename", "id", "version", "createdAt", "createdBy", "updatedAt", "history"];
 
-/// Whether a field of the API is a column's own: `skinPreparation` of `skin_preparation`, `plan` and `planId` of `plan_id`.
+/// Whether a field of the API corresponds to a column: `skinPreparation` to `skin_preparation`, `plan` and `planId` to
+/// `plan_id`.
 fn is_named(field: &str, column: &str) -> bool {
     let own = |column: &str| {
         let mut letters = column.bytes();

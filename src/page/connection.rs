@@ -1,5 +1,5 @@
-//! A page of a list as clients see it, by the Relay convention: its records, their cursors, where it lies, how long the list
-//! is.
+//! A page of a list as clients see it, by the Relay convention: its records, their cursors, the position of the page,
+//! and the length of the list.
 
 use super::{Key, Order, Page, Place};
 use crate::error::{Result, SharedError};
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Where a page lies in its list.
+/// The position of a page in its list.
 pub struct PageInfo {
     has_next: bool,
     has_previous: bool,
@@ -22,7 +22,7 @@ pub struct PageInfo {
     end: Option<Place>,
 }
 
-/// Where a page lies in its list.
+/// The position of a page in its list.
 #[async_graphql::Object]
 impl PageInfo {
     /// Whether there are records after this page.
@@ -46,7 +46,8 @@ impl PageInfo {
 }
 
 impl PageInfo {
-    /// Who learns that the list goes on learns of the next record's patient: a look like any other.
+    /// Whoever learns that the list continues learns something about the next record's patient, so this is logged like
+    /// any other access.
     fn look_beyond(&self, ctx: &Context<'_>, told: bool) -> Result<()> {
         if let Some(patient) = self.beyond.filter(|_| told) {
             ctx.operation()?.show(patient);
@@ -55,7 +56,7 @@ impl PageInfo {
     }
 }
 
-/// What the cursors of a page are made for.
+/// The list and order for which the cursors of a page are valid.
 #[derive(Debug, Clone)]
 struct Marks {
     list: &'static str,
@@ -77,20 +78,20 @@ impl Marks {
     }
 }
 
-/// What can be the node of a connection.
+/// A type that can be the node of a connection.
 pub trait Listed: OutputType {
     /// The name of its GraphQL type.
     const NAME: &'static str;
 
-    /// Whose record it is, where it is a patient's and the list stands alone. Of a list under a record whose patient is
-    /// shown anyway it need not tell.
+    /// The patient of the record, if it has one and the list stands alone. In a list under a record whose patient is
+    /// shown anyway, it may be left out.
     fn whose(&self) -> Option<Uuid>;
 }
 
-/// Counts the whole list, when somebody asks.
+/// Counts the whole list on request.
 pub type Counter = Arc<dyn Fn(Arc<Operation>) -> BoxFuture<'static, async_graphql::Result<i64>> + Send + Sync>;
 
-/// A counter of what an async closure counts: for a list that stands alone.
+/// A counter from an async closure, for a list that stands alone.
 pub fn counter<Counting>(count: impl Fn(Arc<Operation>) -> Counting + Send + Sync + 'static) -> Counter
 where
     Counting: Future<Output = Result<i64>> + Send + 'static,
@@ -101,7 +102,7 @@ where
     })
 }
 
-/// A counter that asks a batched look-up: for a list under each row of another. A list that is not found is empty.
+/// A counter that uses a batched look-up, for a list under each row of another. A list that is not found is empty.
 pub fn batch_counter<K>(ctx: &Context<'_>, key: K) -> Result<Counter>
 where
     K: Clone + Send + Sync + std::hash::Hash + Eq + 'static,
@@ -186,7 +187,7 @@ impl<T: Listed> Connection<T> {
         self.nodes.clone()
     }
 
-    /// Where this page lies in the list.
+    /// The position of this page in the list.
     async fn page_info(&self) -> PageInfo {
         PageInfo {
             has_next: self.has_next,
@@ -199,7 +200,7 @@ impl<T: Listed> Connection<T> {
         }
     }
 
-    /// How many records the whole list has. Counted only when asked for.
+    /// The number of records in the whole list. It is counted only on request.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
         (self.count)(Arc::clone(ctx.operation()?)).await
     }

@@ -1,4 +1,4 @@
-//! What a list keeps and how it is sorted: declared once, read by the API and by SQL.
+//! The filter and the order of a list: declared once, used by the API and by SQL.
 
 use super::{Key, Order};
 use crate::db::Sql;
@@ -10,12 +10,12 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use uuid::Uuid;
 
-/// What a filter keeps, once its ids are read.
+/// A filter whose ids have been read.
 pub trait Condition: Clone + Debug + Default + Eq + Hash + Send + Sync + 'static {
-    /// The one patient whose records it keeps, if it is about one: who counts them is told of that patient.
+    /// The one patient it is limited to, if any: counting them reveals something about that patient.
     fn patient(&self) -> Option<Uuid>;
 
-    /// The one record whose records it keeps, such as a session, if it is about one: that is one patient's too.
+    /// The one record, such as a session, it is limited to, if any: that belongs to one patient too.
     fn record(&self) -> Option<Uuid> {
         None
     }
@@ -24,12 +24,12 @@ pub trait Condition: Clone + Debug + Default + Eq + Hash + Send + Sync + 'static
     fn push_to<R>(&self, sql: &mut Sql<R>);
 }
 
-/// Reads the ids of a filter; all faults at once.
+/// Reads the ids of a filter and reports all faults at once.
 #[derive(Default)]
 pub struct FilterIds(Faults);
 
 impl FilterIds {
-    /// The id of a part of the filter; a faulty one is noted.
+    /// The id in a part of the filter; an invalid one is noted as a fault.
     pub fn read(&mut self, path: &str, kind: RecordKind, id: Option<&ID>) -> Option<Uuid> {
         ids::parse(kind, id?).map_err(|message| self.0.add(format!("filter.{path}"), message)).ok()
     }
@@ -199,7 +199,7 @@ macro_rules! list_filter {
         }
 
         impl $filter {
-            /// Reads the ids; all faults at once.
+            /// Reads the ids and reports every fault at once.
             pub fn read(self) -> crate::error::Result<$condition> {
                 #[allow(unused_mut)]
                 let (mut ids, mut found) = (crate::page::FilterIds::default(), Vec::new());
@@ -279,9 +279,9 @@ macro_rules! list_order {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, async_graphql::InputObject)]
         $(#[$order_meta])*
         pub struct $order {
-            /// What to sort by.
+            /// The field to sort by.
             pub field: $field,
-            /// Which end first.
+            /// The sort direction.
             #[graphql(default_with = "crate::page::Direction::Desc")]
             pub direction: crate::page::Direction,
         }

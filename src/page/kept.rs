@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ledger;
 use crate::vocabulary::Action;
 
-/// Adds a record: its row, whose it is shown as, and its ledger entry.
+/// Adds a record: its row, the note of whose data is shown, and its ledger entry.
 pub async fn add<T: Stored>(scope: &mut Scope, new: &T) -> Result<()> {
     let door = scope.write(Action::Create, T::KIND)?;
     new.insert(door.org, door.connection).await??;
@@ -14,17 +14,18 @@ pub async fn add<T: Stored>(scope: &mut Scope, new: &T) -> Result<()> {
     ledger::append(scope, Action::Create, new, new).await
 }
 
-/// Saves a change; `after` has the version after it, `expected` is the one that the edit was made for.
+/// Saves a change. `after` has the new version; `expected` is the version that the edit was made for.
 ///
 /// # Errors
-/// `CONFLICT` with the current version where the record has another by now, `RECORD_SIGNED` where it was signed.
+///
+/// `CONFLICT` with the current version if the record has another by now, `RECORD_SIGNED` if it was signed.
 pub async fn save<T: Stored>(scope: &mut Scope, action: Action, after: &T, expected: i32) -> Result<()> {
     change(scope, action, after, expected).await?;
     scope.show(after.tells_of());
     ledger::append(scope, action, after, after).await
 }
 
-/// The same without its ledger entry, for who writes more than one row first.
+/// The same without its ledger entry, for callers that write more than one row first.
 pub async fn change<T: Stored>(scope: &mut Scope, action: Action, after: &T, expected: i32) -> Result<()> {
     let door = scope.write(action, T::KIND)?;
     if after.update(door.org, expected, door.connection).await?? > 0 {

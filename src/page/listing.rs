@@ -1,5 +1,5 @@
-//! Lists and links in the API: a root field, a page under a record, the record that another names. What siblings ask for
-//! is batched, and of each record only the columns are read that the operation selects.
+//! Lists and links in the API: a root field, a page under a record, a record that another names. The look-ups of
+//! siblings are batched, and only the columns that the operation selects are read.
 
 use super::batch::{AllUnder, ById, CountUnder, Of, Under};
 use super::select::List;
@@ -46,8 +46,8 @@ pub async fn root<T: Listing + Listed>(
     Some(found.await)
 }
 
-/// FORBIDDEN where the viewer reads these records by emergency access alone, and the parent is not of its patient. Records
-/// that are clinical themselves were not shown else.
+/// FORBIDDEN if the viewer may read these records only through emergency access and the parent does not belong to its
+/// patient. Parents that are clinical themselves would not have been shown otherwise.
 fn in_emergency<T: Listing + Listed>(ctx: &Context<'_>, (column, id): (&'static str, Uuid)) -> Result<()> {
     match ledger::kind_named_by(column) {
         Some(parent) if policy::in_emergency(parent) => Ok(()),
@@ -68,7 +68,7 @@ pub async fn under<T: Listing + Listed>(
     under_shown(ctx, (column, id), condition, order, arguments).await
 }
 
-/// The same under a record that is clinical itself, and so was shown to nobody who may not see what is under it.
+/// The same under a record that is itself clinical, and so was shown only to viewers who may see what is under it.
 pub async fn under_shown<T: Listing + Listed>(
     ctx: &Context<'_>,
     (column, id): (&'static str, Uuid),
@@ -99,12 +99,12 @@ pub async fn whole<T: Listing + Listed>(
     Ok(records)
 }
 
-/// The record with an id, whole, batched with its siblings. Its failure nulls this field only.
+/// The whole record with an id, batched with its siblings. A failure nulls this field only.
 pub async fn linked<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<async_graphql::Result<T>> {
     by_id(ctx, id, Columns::all()).await
 }
 
-/// The record that the field under way gives as it is: of its columns those are read that the field selects.
+/// The record that the current field returns unchanged. Only the columns that the field selects are read.
 pub async fn given<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<async_graphql::Result<T>> {
     by_id(ctx, id, columns::of_record::<T>(ctx)).await
 }
@@ -114,7 +114,8 @@ async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns)
     let found = async {
         let found = ctx.batches()?.load_one(ById { id, columns, kind: Of::<T>::KIND }).await?;
         if found.is_none() {
-            // Somebody else's, for who reads by emergency access alone: it is not as if there were none.
+            // A record of another patient, for a viewer limited to emergency access, must not look as if there were
+            // none.
             ctx.operation()?.in_emergency_of(T::KIND, None)?;
         }
         Ok(found.map(Arc::unwrap_or_clone))
@@ -122,7 +123,7 @@ async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns)
     found.await.transpose()
 }
 
-/// The records with these ids, in their order, batched with their siblings; without those that are not there.
+/// The records with these ids, in their order, batched with their siblings; missing ones are left out.
 pub async fn linked_many<T: Stored>(
     ctx: &Context<'_>,
     ids: impl Iterator<Item = Uuid>,
@@ -137,12 +138,12 @@ pub async fn linked_many<T: Stored>(
     Ok(keys.iter().filter_map(|key| found.remove(key)).map(Arc::unwrap_or_clone).collect())
 }
 
-/// The record that another must have, whole.
+/// The whole record that another must have.
 pub async fn required<T: Stored>(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<T> {
     there(linked(ctx, Some(id)).await)
 }
 
-/// The record that another must have and the field under way gives as it is.
+/// The record that another must have and that the current field returns unchanged.
 pub async fn needed<T: Stored>(ctx: &Context<'_>, id: Uuid) -> async_graphql::Result<T> {
     there(given(ctx, Some(id)).await)
 }

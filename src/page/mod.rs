@@ -1,4 +1,4 @@
-//! Keyset paging: opaque cursors, windows, connections. Every order ends in the id, so no row is missed or repeated.
+//! Keyset paging: opaque cursors, windows, connections. Every order ends with the id, so no row is missed or repeated.
 
 mod batch;
 pub mod columns;
@@ -27,9 +27,9 @@ use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most records of one page.
+/// The maximum number of records on one page.
 pub const LARGEST_PAGE: i32 = 100;
-/// The page of a client that names no size.
+/// The page size when the client gives none.
 pub const DEFAULT_PAGE: i32 = 20;
 
 /// The direction of an order.
@@ -42,7 +42,7 @@ pub enum Direction {
     Desc,
 }
 
-/// What a page is sorted by: where its place in the order is kept in a cursor.
+/// The sort key of a record, which a cursor stores to mark a place in the order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Key {
     /// A moment, in microseconds since 1970.
@@ -89,8 +89,8 @@ impl Place {
     }
 }
 
-/// Opens a client's text as a cursor, and reads the bytes of one that would open; what is read is written, sealed, opened and
-/// read as the same. For the fuzz targets.
+/// For the fuzz targets: opens a client's text as a cursor, and checks that what is read can be written, sealed, opened
+/// and read again unchanged.
 pub(crate) fn fuzz_cursor(text: &str) {
     let cursors = Cursors::new([7; 32]);
     let here = CursorOf { org: Uuid::nil(), list: "Patient", order: "name:Asc" };
@@ -106,20 +106,20 @@ pub(crate) fn fuzz_cursor(text: &str) {
 /// The paging arguments of a field.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {
-    /// The first so many …
+    /// At most this many from the start …
     pub first: Option<i32>,
     /// … after this cursor;
     pub after: Option<String>,
-    /// or the last so many …
+    /// or at most this many from the end …
     pub last: Option<i32>,
     /// … before this one.
     pub before: Option<String>,
 }
 
-/// What sorts a page: a column (the program's own text) with its direction, and a sample of its key.
+/// The order of a page: a column (the program's own text) with its direction, and a sample of its key.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Names the order: a cursor of another one does not open.
+    /// The name of the order. A cursor of another order does not open.
     pub name: String,
     /// The SQL expression.
     pub column: &'static str,
@@ -134,7 +134,7 @@ pub struct Order {
 /// A window on an ordered list: which part to fetch, and in which direction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// Records wanted.
+    /// The number of records wanted.
     pub limit: i64,
     /// From the end of the list backwards.
     pub backward: bool,
@@ -152,7 +152,7 @@ struct Asked<'a> {
 }
 
 impl PageArguments {
-    /// Checks the arguments against an order of a list of `T`; every fault at once.
+    /// Checks the arguments against an order of a list of `T`, and reports every fault at once.
     pub async fn window<T: Listed>(&self, ctx: &Context<'_>, order: &Order) -> Result<Window> {
         let Asked { mut faults, limit, backward, cursor } = self.asked();
         let mut from = None;
@@ -162,7 +162,7 @@ impl PageArguments {
             let opened = operation.service().cursors.open(here, text).and_then(|bytes| Place::read(&bytes));
             match opened {
                 Some(Place(key, id)) if key.same_kind(&order.sample) => from = Some((key, id)),
-                _ => faults.add(name, "is no cursor of this list in this order: begin anew without it"),
+                _ => faults.add(name, "is not a cursor of this list in this order: begin anew without it"),
             }
         }
         faults.into_result()?;
@@ -228,7 +228,7 @@ pub struct Page<T> {
     pub has_previous: bool,
     /// Whether it was fetched from the end backwards.
     pub backward: bool,
-    /// The next record in the direction of the page. It is not shown: that there is one is what it is fetched for.
+    /// The next record in the direction of the page. It is not shown; it is fetched to learn whether there is one.
     pub beyond: Option<T>,
 }
 

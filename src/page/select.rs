@@ -1,5 +1,5 @@
-//! Lists of records of one table: a page of all, a page under each of many parents, counts and look-ups by id, each in
-//! one statement. A slice says what its table is (`stored!`) and how it is filtered and sorted (`listing!`); the rest is
+//! Lists of records of one table: a page of all, a page under each of many parents, counts, and look-ups by id, each in
+//! one statement. A module declares its table (`stored!`) and how it is filtered and sorted (`listing!`); the rest is
 //! here.
 
 use super::{Columns, Condition, ListOrder, Page, RowOf, Stored, Window, text_of};
@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 /// Records of one table, in lists.
 pub trait Listing: Stored {
-    /// What keeps some of them.
+    /// The filter.
     type Condition: Condition;
-    /// What sorts them.
+    /// The order.
     type OrderBy: ListOrder<Self>;
     /// The value of a column that names another record.
     fn parent(&self, column: &str) -> Option<Uuid>;
@@ -40,7 +40,7 @@ macro_rules! listing {
 }
 pub(crate) use listing;
 
-/// What a list is, whose siblings share a statement: the same under another parent.
+/// The identity of a list. Siblings with the same one, under other parents, share a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct List<C, O> {
     pub(super) column: &'static str,
@@ -86,7 +86,7 @@ pub async fn page<T: Listing>(
     Ok(page)
 }
 
-/// All that a condition keeps, for lists that are short by their nature; at most a thousand.
+/// All records that a condition matches, for lists that are short by nature; at most a thousand.
 pub async fn all<T: Listing>(scope: &mut Scope, condition: &T::Condition, order: T::OrderBy) -> Result<Vec<T>> {
     let window = Window { limit: 999, backward: false, from: None };
     let door = scope.read(T::KIND)?;
@@ -97,10 +97,10 @@ pub async fn all<T: Listing>(scope: &mut Scope, condition: &T::Condition, order:
     Ok(shown(scope, rows))
 }
 
-/// How many a condition keeps.
+/// The number of records that a condition matches.
 pub async fn count<T: Listing>(scope: &mut Scope, condition: &T::Condition) -> Result<i64> {
     let door = scope.read_list(T::KIND, condition.patient())?;
-    // Of a record's own records there are few, and whose they are is looked up with them.
+    // A record has few records of its own, so their patients are looked up with them.
     let whose = condition.record().map_or("'{}'::uuid[]", |_| "coalesce(array_agg(DISTINCT patient_id), '{}')");
     let mut sql = Sql::<(st::BigInt, st::Array<st::Uuid>)>::new(format!("SELECT count(*), {whose} FROM {}", T::TABLE));
     sql.push(" WHERE org_id = ").push_bind(door.org);

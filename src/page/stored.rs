@@ -1,4 +1,5 @@
-//! A record that is one row of one table: what its columns are is said once, by name, and read, added and changed by that.
+//! A record that is one row of one table. Its columns are declared once, by name, and that declaration is used to read,
+//! add and change it.
 
 use crate::error::Result;
 use crate::ledger::Record;
@@ -17,22 +18,22 @@ use uuid::Uuid;
 pub trait Stored: Record + Clone + Sync + 'static {
     /// Its table.
     const TABLE: &'static str;
-    /// The columns that every look reads.
+    /// The columns that every look-up reads.
     const ALWAYS: &'static [&'static str];
-    /// The fields that a look may leave out if nobody asks for them, with their columns: what a record holds there is empty
-    /// then.
+    /// The fields that a look-up may leave out if nobody asks for them, with their columns. In the record they are then
+    /// empty.
     const ASKED: &'static [(&'static str, &'static [&'static str])];
-    /// The fields of the API that need no column but those always read, beside those of such a column's own name.
+    /// The fields of the API that need only the columns always read, besides those named like such a column.
     const LIGHT: &'static [&'static str];
     /// Reads it.
     fn of_row<'r>(row: &impl NamedRow<'r, Pg>) -> deserialize::Result<Self>;
-    /// Puts its row into the table. How many rows that were: one, or none where something else has its place.
+    /// Inserts its row. Returns the number of rows inserted: one, or none if another row is in its place.
     fn insert<'c>(
         &self,
         org: Uuid,
         connection: &'c mut AsyncPgConnection,
     ) -> BoxFuture<'c, Result<diesel::QueryResult<usize>>>;
-    /// Changes its row, at this version of it. How many rows that were: one, or none.
+    /// Updates its row at this version. Returns the number of rows changed: one, or none.
     fn update<'c>(
         &self,
         org: Uuid,
@@ -45,7 +46,7 @@ pub trait Stored: Record + Clone + Sync + 'static {
     }
 }
 
-/// A row that is read as a record, by the names of its columns.
+/// A row read as a record, by the names of its columns.
 pub struct RowOf<T>(pub T);
 
 impl<T: Stored> QueryableByName<Pg> for RowOf<T> {
@@ -54,16 +55,16 @@ impl<T: Stored> QueryableByName<Pg> for RowOf<T> {
     }
 }
 
-/// The columns that a look reads beside those that each reads: a bit for each of `Stored::ASKED`.
+/// The columns that a look-up reads in addition to those always read: one bit for each of `Stored::ASKED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Columns(pub(super) u64);
 
-/// The sets of columns of one table that get statements of their own. Each is a prepared statement on each connection, and
-/// the sets that clients can ask for are many: from here on they read whole rows.
+/// The maximum number of column sets of one table that get their own statements. Each is a prepared statement on each
+/// connection, and clients can ask for many sets: beyond this number, whole rows are read.
 const MOST_SETS: usize = 24;
 
 impl Columns {
-    /// All.
+    /// All columns.
     pub const fn all() -> Self {
         Self(u64::MAX)
     }
@@ -93,7 +94,7 @@ pub fn text_of<T: Stored>(columns: Columns) -> Arc<str> {
     text
 }
 
-/// What can't be read of a row, as the database's library tells it.
+/// The error for a row that can't be read, as reported by the database library.
 pub fn told<T>(read: Result<T>) -> deserialize::Result<T> {
     read.map_err(|error| error.operator_message().into())
 }
@@ -251,7 +252,7 @@ macro_rules! stored {
 }
 pub(crate) use stored;
 
-/// The row that a change is for: at this version, and unsigned where records are signed. What is `fixed` has no versions.
+/// The row to change: at this version, and unsigned where records are signed. A `fixed` record has no versions.
 macro_rules! target {
     (; $table:ident, $key:expr, $version:ident) => {
         $table::table.find($key).filter($table::version.eq($version))
@@ -261,7 +262,7 @@ macro_rules! target {
     };
     (fixed; $table:ident, $key:expr, $version:ident) => {{
         let _ = $version;
-        // No row: nobody changes what is fixed.
+        // Matches no row: a fixed record is never changed.
         $table::table.find($key).filter($table::id.ne($key.1))
     }};
 }

@@ -48,12 +48,12 @@ pub struct PersonName {
     pub family: String,
 }
 
-/// Whom to call in an emergency.
+/// The emergency contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmergencyContact {
     /// Their name.
     pub name: String,
-    /// What they are to the patient.
+    /// The contact's relationship to the patient.
     pub relationship: Option<String>,
     /// E.164.
     pub phone: String,
@@ -66,7 +66,7 @@ pub struct SkinType {
     pub fitzpatrick: FitzpatrickType,
     /// When it was assessed.
     pub assessed_on: Option<NaiveDate>,
-    /// By whom.
+    /// Who assessed the skin type.
     pub assessed_by: Option<Uuid>,
 }
 
@@ -77,9 +77,9 @@ pub struct Patient {
     pub id: Uuid,
     /// Human-readable, unique in the organisation.
     pub chart_number: String,
-    /// As on the identity document.
+    /// The name on the identity document.
     pub legal_name: PersonName,
-    /// What they want to be called.
+    /// The name the patient wants to be called.
     pub preferred_name: Option<String>,
     /// Date of birth.
     pub birth_date: NaiveDate,
@@ -93,19 +93,19 @@ pub struct Patient {
     pub email: Option<String>,
     /// E.164.
     pub phone: Option<String>,
-    /// Where they live.
+    /// The home address.
     pub address: Option<Address>,
     /// Whom to call.
     pub emergency_contact: Option<EmergencyContact>,
     /// Skin type.
     pub skin_type: Option<SkinType>,
-    /// How they stand.
+    /// The patient's status.
     pub status: PatientStatus,
     /// Why they were archived or restored.
     pub status_reason: Option<String>,
     /// The patient a merged one became.
     pub merged_into: Option<Uuid>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

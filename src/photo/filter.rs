@@ -6,7 +6,7 @@ use crate::page::{self, Key};
 use crate::vocabulary::{BodyArea, Side};
 
 page::list_filter! {
-    /// What to keep of a list of photos.
+    /// Filter for a list of photos.
     PhotoFilter => PhotoCondition {
         /// Of this patient.
         patient_id: id(Patient) "patient_id",

@@ -29,7 +29,7 @@ pub const UPLOAD_MINUTES: i64 = 15;
 pub const LINK_MINUTES: i64 = 5;
 
 vocabulary! {
-    /// How far a photo has come.
+    /// How far a photo has progressed.
     PhotoStatus {
         /// Its bytes are expected.
         AwaitingUpload = "awaiting_upload",
@@ -43,7 +43,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// When in the course of a treatment a photo was taken.
+    /// The place of a photo in the course of treatment.
     PhotoPhase {
         /// Before it.
         Before = "before",
@@ -55,7 +55,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// From where a photo was taken, the patient's sides.
+    /// The view a photo was taken from; sides are the patient's.
     PhotoView {
         /// From the front.
         Frontal = "frontal",
@@ -71,7 +71,7 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What a photo's bytes are.
+    /// The media type of a photo's bytes.
     MediaType {
         /// image/jpeg
         Jpeg = "image/jpeg",
@@ -82,7 +82,7 @@ vocabulary! {
     }
 }
 
-/// What a photo is looked at for: each needs a consent of its own.
+/// The purpose a photo is shown for. Each purpose needs its own consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, async_graphql::Enum)]
 pub enum PhotoPurpose {
     /// The clinical record: needs an active CLINICAL_PHOTO consent of the patient.
@@ -126,27 +126,27 @@ impl PhotoPurpose {
 pub struct Photo {
     /// Its id.
     pub id: Uuid,
-    /// Of whom.
+    /// The patient in the photo.
     pub patient_id: Uuid,
-    /// Of which session.
+    /// The session it belongs to.
     pub session_id: Option<Uuid>,
-    /// With which aftercare note.
+    /// The aftercare note it belongs to.
     pub aftercare_note_id: Option<Uuid>,
-    /// Of which adverse event.
+    /// The adverse event it shows.
     pub adverse_event_id: Option<Uuid>,
-    /// How far it has come.
+    /// How far it has progressed.
     pub status: PhotoStatus,
-    /// Why it is in error.
+    /// Why it was marked as entered in error.
     pub status_reason: Option<String>,
     /// When it was taken.
     pub taken_at: DateTime<Utc>,
-    /// When in the course of the treatment.
+    /// Its place in the course of treatment.
     pub phase: PhotoPhase,
-    /// From where.
+    /// The view it was taken from.
     pub view: PhotoView,
-    /// Of what.
+    /// The area of the body.
     pub area: BodyArea,
-    /// Of which side.
+    /// The side of the body, the patient's.
     pub side: Side,
     /// The light.
     pub lighting: Option<String>,
@@ -156,21 +156,21 @@ pub struct Photo {
     pub make_up_free: Option<bool>,
     /// Remarks.
     pub note: Option<String>,
-    /// Until when its bytes may come.
+    /// Until when its bytes may be uploaded.
     pub upload_expires_at: Option<DateTime<Utc>>,
-    /// When they came.
+    /// When its bytes arrived.
     pub stored_at: Option<DateTime<Utc>>,
-    /// SHA-256 of the bytes as kept, hexadecimal.
+    /// SHA-256 of the stored bytes, hexadecimal.
     pub content_hash: Option<String>,
-    /// What they are.
+    /// The media type of its bytes.
     pub media_type: Option<MediaType>,
-    /// How many.
+    /// Its size in bytes.
     pub byte_size: Option<i32>,
-    /// Pixels across.
+    /// Its width in pixels.
     pub width: Option<i32>,
-    /// Pixels down.
+    /// Its height in pixels.
     pub height: Option<i32>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -197,12 +197,12 @@ pub fn object_name(org: Uuid, photo: Uuid, reading: Reading) -> String {
     format!("{org}/{photo}/{part}")
 }
 
-/// A photo before a treatment and one after it that can be laid side by side.
+/// A photo from before a treatment and one from after it that can be compared side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhotoPair {
-    /// Before.
+    /// The photo before the treatment.
     pub before: Photo,
-    /// After.
+    /// The photo after the treatment.
     pub after: Photo,
 }
 
@@ -212,7 +212,7 @@ impl PhotoPair {
         (self.after.taken_at - self.before.taken_at).num_days()
     }
 
-    /// How much farther away the camera was afterwards, cm; none where a distance is not known.
+    /// How much farther away the camera was in the later photo, cm; none if a distance is not known.
     pub fn farther_cm(&self) -> Option<i32> {
         Some(i32::from(self.after.distance_cm?) - i32::from(self.before.distance_cm?))
     }

@@ -63,9 +63,9 @@ pub struct Picture {
     pub bytes: Vec<u8>,
     /// What they are.
     pub media_type: MediaType,
-    /// Pixels across.
+    /// Its width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// Its height in pixels.
     pub height: u32,
     /// SHA-256 of the bytes, hexadecimal.
     pub hash: String,

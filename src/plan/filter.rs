@@ -5,7 +5,7 @@ use crate::page::{self, Key};
 use crate::vocabulary::Concern;
 
 page::list_filter! {
-    /// What to keep of a list of treatment plans.
+    /// Filter for a list of treatment plans.
     #[graphql(name = "TreatmentPlanFilter")]
     PlanFilter => PlanCondition {
         /// Of this patient.

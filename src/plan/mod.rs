@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 vocabulary! {
-    /// How a treatment plan stands, as FHIR R4's CarePlan has it.
+    /// The status of a treatment plan, as in the CarePlan resource of FHIR R4.
     TreatmentPlanStatus {
         /// Under way.
         Active = "active",
@@ -23,9 +23,9 @@ vocabulary! {
         OnHold = "on_hold",
         /// Done.
         Completed = "completed",
-        /// Given up.
+        /// Revoked: given up.
         Revoked = "revoked",
-        /// It never was: kept, and out of every count.
+        /// Entered in error: it is kept, but not counted.
         EnteredInError = "entered_in_error",
     }
 }
@@ -48,22 +48,22 @@ impl TreatmentPlanStatus {
 /// An area that a plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlanArea {
-    /// Where.
+    /// The area of the body.
     pub area: BodyArea,
-    /// Which side.
+    /// The side of the body.
     pub side: Side,
 }
 
-/// What a plan was before its course was changed.
+/// An earlier course of a plan, before it was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierCourse {
     /// The protocol it followed.
     pub protocol_version_id: Uuid,
-    /// The sessions that were planned.
+    /// The number of sessions planned then.
     pub planned_sessions: i16,
     /// The areas.
     pub areas: Vec<PlanArea>,
-    /// Until when it held.
+    /// Until when it applied.
     pub until: DateTime<Utc>,
     /// Why it was changed.
     pub reason: String,
@@ -76,29 +76,29 @@ pub struct EarlierCourse {
 pub struct TreatmentPlan {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
     /// The consultation it comes from.
     pub consultation_id: Uuid,
     /// The version of the protocol that it follows.
     pub protocol_version_id: Uuid,
-    /// What it is for.
+    /// The concerns it is for.
     pub concerns: Vec<Concern>,
-    /// Where.
+    /// The areas to be treated.
     pub areas: Vec<PlanArea>,
-    /// The sessions that are planned, 1 to 50.
+    /// The number of planned sessions, 1 to 50.
     pub planned_sessions: i16,
-    /// How it stands.
+    /// Its status.
     pub status: TreatmentPlanStatus,
-    /// Why it stands so.
+    /// Why it has that status.
     pub status_reason: Option<String>,
     /// Remarks.
     pub note: Option<String>,
     /// The day it begins.
     pub started_on: NaiveDate,
-    /// What it was before its course was changed, oldest first.
+    /// Its earlier courses, oldest first.
     pub earlier_courses: Vec<EarlierCourse>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -7,14 +7,14 @@ use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-/// What the progress of a plan looks at of a session.
+/// The facts about a session that the progress of a plan depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionFact {
     /// The session.
     pub id: Uuid,
     /// When it ended; when it began, where no end is known.
     pub at: DateTime<Utc>,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// The zone of its location.
     pub zone: Tz,
@@ -27,7 +27,7 @@ impl SessionFact {
     }
 }
 
-/// Days in which something falls due, both included.
+/// A range of days in which something falls due, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateWindow {
     /// Not before this day.
@@ -38,7 +38,7 @@ pub struct DateWindow {
     pub until: NaiveDate,
 }
 
-/// How far a plan has come.
+/// The progress of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Sessions completed.
@@ -49,7 +49,7 @@ pub struct Progress {
     pub last_session: Option<Uuid>,
     /// When the next session is due; none when all are done or the plan is not active.
     pub next_session: Option<DateWindow>,
-    /// When results are to be reviewed: after the last session of a course that is done, else after its first.
+    /// When results are to be reviewed: after the last session of a completed course, else after the first session.
     pub results_review: Option<DateWindow>,
     /// The session after which they are.
     pub reviewed_session: Option<Uuid>,

@@ -21,9 +21,9 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of the list of emergency access.
+    /// Filter for the list of emergency access.
     EmergencyAccessFilter => EmergencyCondition {
-        /// Reviewed ones only, or those that wait for it only.
+        /// True: only those reviewed. False: only those that still await review.
         reviewed: present "reviewed_at",
         /// Of this staff member, `staff_…`.
         staff_id: id(Staff) "staff_id",
@@ -46,14 +46,14 @@ fn push_but_of<R>(filter: &EmergencyAccessFilter, sql: &mut Sql<R>) {
 }
 
 impl EmergencyCondition {
-    /// Those that somebody may review and nobody has: not their own.
+    /// Those that are not reviewed yet and that this staff member may review: not their own.
     pub fn to_review(by: Uuid) -> Self {
         let filter =
             EmergencyAccessFilter { reviewed: Some(false), but_of: Some(by), ..EmergencyAccessFilter::default() };
         Self { filter, ..Self::default() }
     }
 
-    /// Those that the admins were not told of.
+    /// Those that the admins have not been notified of.
     pub fn untold() -> Self {
         let filter = EmergencyAccessFilter { told: Some(false), ..EmergencyAccessFilter::default() };
         Self { filter, ..Self::default() }

@@ -16,9 +16,9 @@ use uuid::Uuid;
 pub struct AccessEntry {
     /// Its number in the organisation.
     pub seq: i64,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The staff member or service account behind the entry; null where nobody is known.
     pub actor: Option<Uuid>,
     /// The request.
     pub request_id: String,

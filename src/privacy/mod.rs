@@ -22,56 +22,56 @@ pub const SHORTEST_REASON: usize = 10;
 /// How long emergency access lasts unless asked otherwise, and at least and at most, in minutes.
 pub const MINUTES: (i32, i32, i32) = (60, 5, 240);
 
-/// A restriction: while it stands, nothing of the patient is shown without a stated reason.
+/// A restriction. While it is in force, nothing of the patient is shown without a stated reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientRestriction {
     /// Its id.
     pub id: Uuid,
-    /// Whose record.
+    /// The patient whose record is restricted.
     pub patient_id: Uuid,
-    /// Why.
+    /// Why it was placed.
     pub reason: String,
-    /// Since when.
+    /// When it was placed.
     pub placed_at: DateTime<Utc>,
-    /// By whom.
+    /// Who placed it.
     pub placed_by: Option<Uuid>,
-    /// Until when; none while it stands.
+    /// When it was lifted; none while it is in force.
     pub lifted_at: Option<DateTime<Utc>>,
-    /// By whom.
+    /// Who lifted it.
     pub lifted_by: Option<Uuid>,
-    /// Why.
+    /// Why it was lifted.
     pub lift_reason: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
 
-/// Emergency access: for a time somebody sees the whole record of one patient, and admins are told.
+/// Emergency access: for a limited time a staff member sees the whole record of one patient, and admins are notified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmergencyAccess {
     /// Its id.
     pub id: Uuid,
-    /// To whose record.
+    /// The patient whose record it opens.
     pub patient_id: Uuid,
-    /// Who.
+    /// The staff member who has the access.
     pub staff_id: Uuid,
-    /// Why.
+    /// Why the access was needed.
     pub reason: String,
-    /// Since when.
+    /// When it began.
     pub begun_at: DateTime<Utc>,
-    /// Until when at the latest: the clock ends it.
+    /// When it ends by itself.
     pub ends_at: DateTime<Utc>,
-    /// When it was ended before that.
+    /// When it was ended early.
     pub ended_at: Option<DateTime<Utc>>,
-    /// When the admins were told by mail.
+    /// When the admins were notified by mail.
     pub alerted_at: Option<DateTime<Utc>>,
-    /// When somebody looked into it.
+    /// When it was reviewed.
     pub reviewed_at: Option<DateTime<Utc>>,
-    /// Who.
+    /// The admin who reviewed it.
     pub reviewed_by: Option<Uuid>,
-    /// What they found.
+    /// What the review found.
     pub review_note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

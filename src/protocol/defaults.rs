@@ -16,9 +16,9 @@ pub struct Default {
     pub name: String,
     /// The kind of treatment.
     pub modality: Modality,
-    /// What it is for.
+    /// The concerns it is for.
     pub indications: Vec<Concern>,
-    /// What it says.
+    /// The rules.
     pub rules: Rules,
 }
 

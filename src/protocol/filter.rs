@@ -6,9 +6,9 @@ use crate::page::{self, Key};
 use crate::vocabulary::{Concern, Modality};
 
 page::list_filter! {
-    /// What to keep of a list of protocols.
+    /// Filter for a list of protocols.
     ProtocolFilter => ProtocolCondition {
-        /// In use only, or out of use only.
+        /// True: only those in use. False: only those out of use.
         active: flag "protocol.active",
         /// Whose published version is of one of these kinds of treatment.
         modality: others(Modality) "v.modality",
@@ -49,7 +49,7 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// What to keep of a list of versions of protocols.
+    /// Filter for a list of versions of protocols.
     ProtocolVersionFilter => ProtocolVersionCondition {
         /// Of this protocol.
         protocol_id: id(Protocol) "protocol_id",

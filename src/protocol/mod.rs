@@ -19,29 +19,29 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 vocabulary! {
-    /// How a version of a protocol or of a text stands.
+    /// The status of a version of a protocol.
     VersionStatus {
         /// Being written; nothing can be checked against it.
         Draft = "draft",
-        /// In force. It takes no change.
+        /// In force. It can't be changed.
         Published = "published",
-        /// Replaced or taken out of use; what was checked against it keeps it.
+        /// Replaced or taken out of use. Records that were checked against it keep it.
         Retired = "retired",
     }
 }
 
-/// A protocol: what its versions are versions of.
+/// A protocol. Its rules are in its versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protocol {
     /// Its id.
     pub id: Uuid,
     /// Name, unique in the organisation.
     pub name: String,
-    /// The version that it began as a copy of.
+    /// The version it was copied from.
     pub copied_from: Option<Uuid>,
     /// Whether it is in use.
     pub active: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -51,25 +51,25 @@ pub struct Protocol {
 pub struct ProtocolVersion {
     /// Its id.
     pub id: Uuid,
-    /// Of which protocol.
+    /// The protocol it is a version of.
     pub protocol_id: Uuid,
-    /// 1, 2, 3 …
+    /// The number of the version: 1, 2, 3 …
     pub number: i32,
-    /// How it stands.
+    /// Its status.
     pub status: VersionStatus,
     /// The kind of treatment.
     pub modality: Modality,
-    /// What it is for.
+    /// The concerns it is for.
     pub indications: Vec<Concern>,
     /// The rules.
     pub rules: Rules,
     /// When it was published.
     pub published_at: Option<DateTime<Utc>>,
-    /// By whom; none for the program itself.
+    /// Who published it; none for the program itself.
     pub published_by: Option<Uuid>,
     /// What changed since the version before.
     pub change_note: Option<String>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

@@ -1,4 +1,5 @@
-//! What a protocol says, as data: numbers that sources dispute are here, where a clinic can edit them, never in code.
+//! The rules of a protocol, as data. Numbers that sources disagree about are here, where a clinic can edit them, and
+//! never in code.
 
 use crate::scalars::Decimal;
 use crate::vocabulary::{BodyArea, ContraindicationSeverity, FitzpatrickType, vocabulary};
@@ -6,7 +7,7 @@ use async_graphql::{InputObject, SimpleObject};
 use serde::{Deserialize, Serialize};
 
 vocabulary! {
-    /// What a contraindication speaks against.
+    /// What a contraindication applies to.
     ContraindicationScope {
         /// The treatment.
         Treatment = "treatment",
@@ -15,11 +16,11 @@ vocabulary! {
     }
 }
 
-/// The deepest a needle should go in an area.
+/// The greatest needle depth for an area.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(input_name = "DepthLimitInput")]
 pub struct DepthLimit {
-    /// Where.
+    /// The area of the body.
     pub area: BodyArea,
     /// The limit, mm, 0 to 8.
     pub max_mm: Decimal,
@@ -27,23 +28,23 @@ pub struct DepthLimit {
     pub source: Option<String>,
 }
 
-/// Something in the health history that speaks against a treatment.
+/// A contraindication: something in the health history that argues against a treatment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(input_name = "ContraindicationInput")]
 pub struct Contraindication {
     /// The code that an entry of the health history carries, such as `isotretinoin`.
     pub code: String,
-    /// In words.
+    /// Its name.
     pub label: String,
     /// ABSOLUTE blocks, RELATIVE and CAUTION warn.
     pub severity: ContraindicationSeverity,
-    /// For how many days after its end or the last dose it still speaks against the treatment; 0 for only while it lasts.
+    /// For how many days after its end or the last dose it still counts; 0 for only while it lasts.
     #[graphql(default)]
     pub look_back_days: i32,
-    /// What it speaks against.
+    /// What it contraindicates.
     #[graphql(default_with = "ContraindicationScope::Treatment")]
     pub applies_to: ContraindicationScope,
-    /// Where it comes from, and what is disputed.
+    /// The source, and what is disputed.
     pub source: Option<String>,
 }
 
@@ -53,12 +54,12 @@ pub struct Contraindication {
 pub struct AftercareInstruction {
     /// Its code, such as `no_sun`.
     pub code: String,
-    /// In words, for the patient.
+    /// The text of the instruction, for the patient.
     pub text: String,
-    /// From so many hours after the session's end.
+    /// Hours after the session's end at which it begins.
     #[graphql(default)]
     pub from_hours: i32,
-    /// Until so many hours after the session's end.
+    /// Hours after the session's end at which it ends.
     pub until_hours: i32,
 }
 
@@ -68,15 +69,15 @@ pub struct AftercareInstruction {
 pub struct CheckInDue {
     /// Its code, such as `day_3`.
     pub code: String,
-    /// In words.
+    /// Its name.
     pub label: String,
-    /// Due from so many hours after the session's end.
+    /// Hours after the session's end at which it falls due.
     pub from_hours: i32,
-    /// Overdue after so many hours.
+    /// Hours after the session's end at which it becomes overdue.
     pub until_hours: i32,
 }
 
-/// How long the usual signs last, in hours after the session's end. What outlasts it proposes an adverse event.
+/// How long the usual signs last, in hours after the session's end. A sign that lasts longer proposes an adverse event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(input_name = "SymptomWindowHoursInput")]
 pub struct SymptomWindowHours {
@@ -88,7 +89,7 @@ pub struct SymptomWindowHours {
     pub pain: i32,
 }
 
-/// Whether going past a rule warns (false) or blocks (true).
+/// For each rule: false warns, true blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(name = "ProtocolBlocks", input_name = "ProtocolBlocksInput")]
 #[serde(default)]
@@ -102,13 +103,13 @@ pub struct Verdicts {
     /// Deeper than the device can be set to.
     #[graphql(default = true)]
     pub device_range: bool,
-    /// A lot past its last day.
+    /// A lot past its last day of use.
     #[graphql(default)]
     pub lot_expired: bool,
-    /// A lot that its maker takes back.
+    /// A lot recalled by its manufacturer.
     #[graphql(default)]
     pub lot_recalled: bool,
-    /// No consultation that still holds.
+    /// No consultation that is still valid.
     #[graphql(default)]
     pub consultation: bool,
     /// A skin type outside the protocol's.
@@ -134,7 +135,7 @@ impl Default for Verdicts {
     }
 }
 
-/// What a protocol says.
+/// The rules of a protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(name = "ProtocolRules", input_name = "ProtocolRulesInput")]
 pub struct Rules {
@@ -148,24 +149,24 @@ pub struct Rules {
     pub interval_target_days: i32,
     /// Days after the last session when the next one is overdue.
     pub interval_latest_days: i32,
-    /// Results are reviewed from so many weeks after a session.
+    /// Weeks after a session from which results are reviewed.
     pub results_from_weeks: i32,
-    /// Results are reviewed until so many weeks after a session.
+    /// Weeks after a session until which results are reviewed.
     pub results_until_weeks: i32,
-    /// Maintenance falls due so many months after the last session; none for a treatment without.
+    /// Months after the last session at which maintenance falls due; none for a treatment without maintenance.
     pub maintenance_from_months: Option<i32>,
-    /// Maintenance is overdue so many months after the last session.
+    /// Months after the last session at which maintenance is overdue.
     pub maintenance_until_months: Option<i32>,
-    /// A consultation holds for so many days, if it does not say itself until when.
+    /// The number of days a consultation is valid, if it has no end date of its own.
     #[graphql(default = 365)]
     pub consultation_valid_days: i32,
-    /// Depth limits; an area without one has none.
+    /// The depth limits. An area that is not listed has no limit.
     #[graphql(default)]
     pub depth_limits: Vec<DepthLimit>,
     /// The skin types it is for; empty for all.
     #[graphql(default)]
     pub skin_types: Vec<FitzpatrickType>,
-    /// What speaks against it.
+    /// The contraindications.
     #[graphql(default)]
     pub contraindications: Vec<Contraindication>,
     /// Instructions after a session.
@@ -180,7 +181,7 @@ pub struct Rules {
     pub anaesthetic_min_minutes: Option<i32>,
     /// Minutes that the numbing cream stays on, at most.
     pub anaesthetic_max_minutes: Option<i32>,
-    /// What the patient should know of the result before they agree.
+    /// What the patient should know about the result before they consent.
     pub expectations: Option<String>,
     /// Which rules block instead of warn.
     #[graphql(default)]

@@ -8,7 +8,7 @@ use crate::scalars::DateTime;
 use chrono::NaiveDate;
 
 page::list_filter! {
-    /// What to keep of a list of recalls.
+    /// Filter for a list of recalls.
     RecallFilter => RecallCondition {
         /// Of this patient.
         patient_id: id(Patient) "patient_id",
@@ -18,9 +18,9 @@ page::list_filter! {
         reason: any_of(RecallReason) "reason",
         /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`.
         state: others(RecallState) "status",
-        /// Whose first day is this one or later.
+        /// Whose first due day is this day or later.
         due_from: from_day "due_from",
-        /// Whose first day is before this one.
+        /// Whose first due day is before this day.
         due_before: before_day "due_from",
         /// Made or changed at or after this moment.
         updated_since: from "updated_at",
@@ -81,7 +81,7 @@ page::list_order! {
     RecallOrder /
     /// What lists of recalls can be sorted by.
     RecallOrderField of Recall, id "recall.id", first Asc {
-        /// Their first day.
+        /// Their first due day.
         DueFrom "dueFrom" "recall.due_from" as Key::Date(NaiveDate::MIN) => |it| Key::Date(it.due_from),
         /// When they were made.
         CreatedAt "createdAt" "recall.created_at" as Key::Time(0) => |it| Key::time(it.stamp.created_at),

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 vocabulary! {
-    /// Why somebody is asked back.
+    /// Why a patient is recalled.
     RecallReason {
         /// The next session of a course.
         NextSession = "next_session",
-        /// A look at the results.
+        /// A review of the results.
         ResultsReview = "results_review",
-        /// A session that keeps the result.
+        /// A session that maintains the result.
         Maintenance = "maintenance",
         /// A notice about a lot that was used.
         SafetyNotice = "safety_notice",
@@ -30,41 +30,41 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a recall is kept.
+    /// The stored status of a recall.
     RecallStatus {
-        /// To be worked on.
+        /// Live: to be worked on.
         Open = "open",
-        /// Put off until a day; open again from that day on.
+        /// Postponed until a day; open again from that day on.
         Snoozed = "snoozed",
         /// Answered.
         Done = "done",
         /// Given up, with a reason.
         Dismissed = "dismissed",
-        /// Another has taken its place, or the plan asks for it no more.
+        /// Replaced by another, or no longer required by the plan.
         Superseded = "superseded",
     }
 }
 
 vocabulary! {
-    /// How a recall stands today.
+    /// The state of a recall today.
     RecallState {
-        /// To be worked on, and its last day is not over.
+        /// Live, and its last due day has not passed.
         Open = "open",
-        /// To be worked on, and its last day is over.
+        /// Live, and its last due day has passed.
         Overdue = "overdue",
-        /// Put off until a day that has not come.
+        /// Postponed until a day that has not come yet.
         Snoozed = "snoozed",
         /// Answered.
         Done = "done",
         /// Given up.
         Dismissed = "dismissed",
-        /// Another has taken its place, or the plan asks for it no more.
+        /// Replaced by another, or no longer required by the plan.
         Superseded = "superseded",
     }
 }
 
 vocabulary! {
-    /// How somebody was tried.
+    /// How a patient was contacted.
     ContactChannel {
         /// By telephone.
         Phone = "phone",
@@ -80,17 +80,17 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// What came of it.
+    /// The result of an attempt to contact a patient.
     ContactOutcome {
         /// Nobody answered.
         NoAnswer = "no_answer",
         /// A message was left or sent.
         LeftMessage = "left_message",
-        /// They know.
+        /// The patient knows.
         Reached = "reached",
-        /// They have an appointment.
+        /// The patient has an appointment.
         Booked = "booked",
-        /// They know, and do not want to come.
+        /// The patient knows, and does not want to come.
         Declined = "declined",
     }
 }
@@ -102,18 +102,18 @@ impl ContactOutcome {
     }
 }
 
-/// One try to reach the patient.
+/// An attempt to reach the patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its id.
     pub id: Uuid,
-    /// When.
+    /// When the attempt was made.
     pub at: DateTime<Utc>,
-    /// Who tried.
+    /// The staff member who made the attempt.
     pub by: Uuid,
-    /// How.
+    /// How the patient was contacted.
     pub channel: ContactChannel,
-    /// What came of it.
+    /// The result of the attempt.
     pub outcome: ContactOutcome,
     /// Remarks.
     pub note: Option<String>,
@@ -124,9 +124,9 @@ pub struct Attempt {
 pub struct Recall {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// Why.
+    /// Why the patient is recalled.
     pub reason: RecallReason,
     /// The plan that asks for it.
     pub plan_id: Option<Uuid>,
@@ -134,23 +134,23 @@ pub struct Recall {
     pub after_session_id: Option<Uuid>,
     /// The lot that it is about.
     pub lot_id: Option<Uuid>,
-    /// The first day to come.
+    /// The first due day.
     pub due_from: NaiveDate,
-    /// The last.
+    /// The last due day.
     pub due_until: NaiveDate,
-    /// How it is kept.
+    /// The stored status.
     pub status: RecallStatus,
-    /// Until when it is put off.
+    /// Until when it is postponed.
     pub snoozed_until: Option<NaiveDate>,
     /// Why it was closed.
     pub closed_reason: Option<String>,
     /// The session that answered it.
     pub done_by_session_id: Option<Uuid>,
-    /// Which rule computed it, or who asked for it why.
+    /// The rule that computed it, or the text given when it was made by hand.
     pub basis: String,
-    /// Tries, oldest first.
+    /// Attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

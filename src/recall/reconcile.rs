@@ -8,17 +8,17 @@ use uuid::Uuid;
 /// A recall that a plan asks for, as its rules compute it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Why.
+    /// Why the patient is recalled.
     pub reason: RecallReason,
     /// The plan.
     pub plan_id: Uuid,
     /// The session that it follows.
     pub after_session_id: Option<Uuid>,
-    /// The first day to come.
+    /// The first due day.
     pub due_from: NaiveDate,
-    /// The last.
+    /// The last due day.
     pub due_until: NaiveDate,
-    /// Which rule computed it, in a sentence.
+    /// The rule that computed it, in one sentence.
     pub basis: String,
 }
 

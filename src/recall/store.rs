@@ -113,7 +113,7 @@ impl Trail {
 pub struct LotUse {
     /// The session.
     pub session_id: Uuid,
-    /// Whose.
+    /// The patient.
     pub patient_id: Uuid,
     /// When it began.
     pub started_at: DateTime<Utc>,

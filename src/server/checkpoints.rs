@@ -1,4 +1,4 @@
-//! The checkpoints of the evidence: the database is held to the newest ones at start, and new ones are written.
+//! The checkpoints of the evidence: at start the database is compared with the newest ones, and new ones are written.
 
 use crate::access::account;
 use crate::config::ServeSettings;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How often the last checkpoint is tried when the service stops: there is no next interval that it could wait for.
+/// How often writing the last checkpoint is tried when the service stops, since there is no next interval.
 const TRIES_AT_THE_END: u32 = 10;
 
-/// Opens the writer of checkpoints, and holds the database to what it finds there. The error is one line.
+/// Opens the writer of checkpoints, and compares the database with the checkpoints found there. The error is one line.
 pub(super) async fn held_to_checkpoints(
     settings: &ServeSettings,
     database: &Database,
@@ -36,16 +36,16 @@ pub(super) async fn held_to_checkpoints(
             ))
         }
         Err(why) if settings.refuse_behind_checkpoint => {
-            Err(format!("--refuse-behind-checkpoint: the database can't be held to its checkpoints: {why}"))
+            Err(format!("--refuse-behind-checkpoint: the database can't be compared with its checkpoints: {why}"))
         }
         Err(why) => {
-            tracing::warn!(why, "the database can't be held to its checkpoints");
+            tracing::warn!(why, "the database can't be compared with its checkpoints");
             Ok((writer, behind))
         }
     }
 }
 
-/// Says what is behind its checkpoint when that is another number of chains than before.
+/// Logs which chains are behind their checkpoint when their number has changed.
 fn tell_behind(found: &[evidence::Behind], known: &AtomicUsize) {
     if known.swap(found.len(), Ordering::Relaxed) == found.len() {
         return;
@@ -58,7 +58,7 @@ fn tell_behind(found: &[evidence::Behind], known: &AtomicUsize) {
         );
     }
     if found.is_empty() {
-        tracing::info!("the database is behind no checkpoint any more");
+        tracing::info!("the database is no longer behind any checkpoint");
     }
 }
 
@@ -91,19 +91,22 @@ impl Checkpoints {
             };
             while tokio::time::timeout(every, &mut stopped).await.is_err() {
                 if let Err(error) = write().await {
-                    tracing::warn!(error, "the checkpoints of the evidence wait for the next interval");
+                    tracing::warn!(
+                        error,
+                        "the checkpoints of the evidence were not written: the next try is at the next interval"
+                    );
                 }
             }
             for _ in 0..TRIES_AT_THE_END {
                 let Err(error) = write().await else { return };
-                tracing::warn!(error, "the last checkpoints of the evidence are tried again");
+                tracing::warn!(error, "the last checkpoints of the evidence were not written: trying again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         });
         Self { stop, writing }
     }
 
-    /// After the last request: what it did gets its checkpoint too.
+    /// Called after the last request, so that its changes are covered by a checkpoint too.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(());
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writing).await;

@@ -1,4 +1,4 @@
-//! What the service does by itself while it runs, each in a task of its own.
+//! Background work of the running service, each kind in its own task.
 
 use crate::access::rate::Rates;
 use crate::db::{self, Address};
@@ -30,7 +30,7 @@ impl Housekeeping {
         Self(tasks)
     }
 
-    /// Stops them. What waits still is done at the next start.
+    /// Stops them. Pending work is done at the next start.
     pub(super) fn stop(&self) {
         for task in &self.0 {
             task.abort();
@@ -38,7 +38,8 @@ impl Housekeeping {
     }
 }
 
-/// At start and once an hour: uploads that never came, what cut ones left, and the limits of windows long over.
+/// At start and once an hour: gives up uploads that never arrived, deletes what interrupted ones left, and deletes old
+/// windows of the limits.
 async fn sweep(service: Arc<Service>, rates: Arc<Rates>) {
     if let Err(error) = service.objects.answers().await {
         tracing::error!(
@@ -52,48 +53,51 @@ async fn sweep(service: Arc<Service>, rates: Arc<Rates>) {
         match photo::upload::sweep(&service).await {
             Ok((0, 0)) => {}
             Ok((given_up, cut)) => tracing::info!(given_up, cut, "photo uploads were swept"),
-            Err(error) => tracing::warn!(?error, "the sweep of photo uploads waits for the next hour"),
+            Err(error) => tracing::warn!(?error, "the sweep of photo uploads failed: the next try is in an hour"),
         }
         if let Err(error) = custody::remains::sweep(&service).await {
-            tracing::warn!(?error, "the files of erased patients wait for the next hour");
+            tracing::warn!(?error, "the files of erased patients were not all deleted: the next try is in an hour");
         }
         if let Err(error) = service.doorkeeper.sweep().await {
-            tracing::warn!(?error, "the sweep of failed sign-ins and replaced tokens waits for the next hour");
+            tracing::warn!(
+                ?error,
+                "the sweep of failed sign-ins and replaced tokens failed: the next try is in an hour"
+            );
         }
         if let Err(error) = rates.sweep().await {
-            tracing::warn!(?error, "the sweep of limits waits for the next hour");
+            tracing::warn!(?error, "the sweep of limits failed: the next try is in an hour");
         }
     }
 }
 
-/// How long refused tries to sign in wait for one another on their way to the access logs: so that no answer's time tells
-/// of the one before.
+/// How long failed sign-ins are collected before they go to the access logs, so that the time of one answer reveals
+/// nothing about the one before.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
-/// At start, and a second after a refused try to sign in: what waits is written to the access logs it belongs in.
+/// At start, and a second after a failed sign-in: writes pending failures to the access logs they belong in.
 async fn keep_logging_refused(service: Arc<Service>) {
     loop {
         match service.log_refused().await {
             Ok(0) => service.refused.notified().await,
             Ok(_) => continue,
-            Err(error) => tracing::warn!(?error, "refused tries to sign in wait for the access log"),
+            Err(error) => tracing::warn!(?error, "failed sign-ins are not in the access log yet: trying again"),
         }
         tokio::time::sleep(REFUSED_WAIT).await;
     }
 }
 
-/// At start and once a minute: admins are told of emergency access that they were not told of.
+/// At start and once a minute: notifies admins of emergency access that they have not been notified of.
 async fn keep_alerting(service: Arc<Service>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
         if let Err(error) = privacy::alert::send_due(&service).await {
-            tracing::warn!(?error, "telling admins of emergency access waits for the next minute");
+            tracing::warn!(?error, "admins were not notified of emergency access: the next try is in a minute");
         }
     }
 }
 
-/// Once a day: the month partitions ahead.
+/// Once a day: makes the partitions of the coming months.
 async fn keep_partitions(application: Address) {
     let mut days = tokio::time::interval(Duration::from_secs(24 * 3600));
     loop {
@@ -105,7 +109,9 @@ async fn keep_partitions(application: Address) {
                     tracing::error!(%error, "the month partitions can't be made");
                 }
             }
-            Err(error) => tracing::warn!(error, "the month partitions wait for the database"),
+            Err(error) => {
+                tracing::warn!(error, "the month partitions were not made, because the database can't be reached")
+            }
         }
     }
 }

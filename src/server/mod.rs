@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use tokio::sync::Notify;
 
-/// The service before it answers anybody: it holds its port, its database is reached and up to date, and is not behind
-/// its checkpoints. Whoever wants something in the database before the first request writes it now.
+/// The service before it answers requests: it holds its port, and its database is reached, up to date and not behind
+/// its checkpoints. Anything that must be in the database before the first request is written now.
 pub struct Prepared {
     settings: ServeSettings,
     listener: TcpListener,
@@ -71,7 +71,7 @@ impl Server {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Stops: requests under way end, then the database goes.
+    /// Stops the service: requests under way end, then the database is closed.
     pub async fn stop(mut self) {
         self.housekeeping.stop();
         self.handle.stop(true).await;
@@ -82,12 +82,12 @@ impl Server {
 }
 
 impl Prepared {
-    /// Takes the port, reaches the database and holds it to its checkpoints. The error is one line.
+    /// Takes the port, reaches the database and compares it with its checkpoints. The error is one line.
     pub async fn open(settings: &ServeSettings) -> Result<Self, String> {
         settings.check()?;
         let certificate = Certificate::open(&settings.tls)?;
         let (gate, persisted) = documents(settings.max_cost, settings.persisted_documents.as_deref()).await?;
-        // The port first: a port in use is told before a database is started for nothing.
+        // The port comes first, so that a port in use is reported before a database is started for nothing.
         let listener = TcpListener::bind(settings.listen).map_err(|error| {
             format!(
                 "{} can't be listened on ({error}): stop what uses it or choose another with --listen",
@@ -96,7 +96,7 @@ impl Prepared {
         })?;
         let mut database = Database::open(&settings.database).await?;
         let opened = async {
-            // Before anything is written: what is written might reach the checkpoint.
+            // Before anything is written, because new entries might catch up with the checkpoint.
             let evidence = held_to_checkpoints(settings, &database).await?;
             Ok((evidence, Objects::open(&settings.objects, &settings.database.data_dir)?))
         };
@@ -117,7 +117,7 @@ impl Prepared {
         (&self.database, &self.objects)
     }
 
-    /// Ends what was opened, without having served.
+    /// Closes what was opened, without having served.
     pub async fn close(mut self) {
         self.database.close().await;
     }
@@ -170,7 +170,7 @@ fn cant_start(error: std::io::Error) -> String {
     format!("the service can't start: {error}")
 }
 
-/// What requests are answered with, and the limits they are held to.
+/// What requests are answered with, and the limits that apply to them.
 struct Parts {
     service: Arc<Service>,
     rates: Arc<Rates>,
@@ -202,7 +202,7 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     };
     let second_factor_key = settings.database.keys().key("second-factor")?;
     let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
-    // Connections of its own: a request that has written must not be told UNAVAILABLE because the others hold them all.
+    // It has its own connections: a request that has written must not get UNAVAILABLE because others hold all of them.
     let log_pool = PoolSettings { size: ACCESS_LOG_CONNECTIONS, wait: settings.statement_timeout, ..pool_settings };
     let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
     let service = Arc::new(Service {
@@ -216,7 +216,7 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     });
     password::make_ready().await.map_err(|error| error.operator_message())?;
     if settings.unsafe_no_access_log {
-        tracing::warn!("looks at patients are NOT written into the access log");
+        tracing::warn!("access to patients is NOT written into the access log");
     }
     Ok(Parts { service, rates })
 }

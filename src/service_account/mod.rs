@@ -24,7 +24,7 @@ pub const MOST_OVERLAP_HOURS: i32 = 720;
 /// The most networks of one key.
 pub const MOST_NETWORKS: usize = 20;
 
-/// An account of a program. It reads what its scopes say, and writes nothing.
+/// A service account: an account of a program. It may read what its scopes allow, and can write nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccount {
     /// Its id.
@@ -33,9 +33,9 @@ pub struct ServiceAccount {
     pub name: String,
     /// What it may read.
     pub scopes: Vec<ServiceScope>,
-    /// Whether its keys are taken.
+    /// Whether its keys are accepted.
     pub active: bool,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }
@@ -45,20 +45,20 @@ pub struct ServiceAccount {
 pub struct ApiKey {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The service account that the key belongs to.
     pub service_account_id: Uuid,
-    /// How the key begins.
+    /// The first characters of the key.
     pub prefix: String,
     /// Its SHA-256: no part of the content that the ledger keeps.
     #[serde(skip)]
     pub secret_hash: Vec<u8>,
-    /// The networks it is taken from; none: from anywhere.
+    /// The networks it is accepted from; empty for anywhere.
     pub allowed_addresses: Vec<String>,
-    /// Until when it holds.
+    /// When it expires.
     pub expires_at: DateTime<Utc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
 }

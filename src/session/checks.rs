@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 vocabulary! {
-    /// What a care rule answers.
+    /// The verdict of a care rule.
     CheckVerdict {
-        /// Nothing speaks against it.
+        /// No objection.
         Pass = "pass",
-        /// To be weighed; going on takes a reason.
+        /// A warning: continuing requires a reason.
         Warn = "warn",
-        /// Not to be done, unless a supervising prescriber signs it off.
+        /// A block: not to be done unless a supervising prescriber signs it off.
         Block = "block",
     }
 }
@@ -34,39 +34,39 @@ vocabulary! {
         Lot = "lot",
         /// The device: recalled or out of use.
         Device = "device",
-        /// A consultation that still holds.
+        /// A consultation that is still valid.
         Consultation = "consultation",
         /// The patient's skin type against the protocol's.
         SkinType = "skin_type",
-        /// How long the numbing cream was on, and what speaks against it.
+        /// How long the numbing cream was on, and its contraindications.
         Anaesthetic = "anaesthetic",
     }
 }
 
-/// What a care rule said of a session, as it is kept with it.
+/// The answer of a care rule, as stored with the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptCheck {
     /// The rule.
     pub rule: CheckRule,
     /// Its answer.
     pub verdict: CheckVerdict,
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     pub cause: String,
     /// The kind of the record that triggered it.
     pub record_kind: Option<RecordKind>,
     /// That record.
     pub record_id: Option<Uuid>,
-    /// The version of the protocol whose rule it is.
+    /// The version of the protocol that the rule belongs to.
     pub protocol_version_id: Option<Uuid>,
-    /// Who went on all the same, why and on whose sign-off.
+    /// The override, if there is one: who made it, why, and who signed it off.
     #[serde(rename = "override")]
     pub overridden: Option<Override>,
 }
 
 impl KeptCheck {
-    /// The id of this answer to a session: the same as long as rule, verdict, record, cause with its values and version
-    /// of the protocol are the same, so that who settles it names what they saw. The session is part of it because
-    /// clients keep objects by their id.
+    /// The id of this answer for a session. It stays the same as long as the rule, the verdict, the record, the cause
+    /// with its values and the version of the protocol stay the same, so that whoever settles it names what they saw.
+    /// The session is part of it because clients cache objects by their id.
     pub fn id(&self, session: Uuid) -> String {
         let version = self.protocol_version_id.unwrap_or_default();
         let record = self.record_id.unwrap_or_default();
@@ -103,7 +103,7 @@ impl KeptCheck {
     }
 }
 
-/// Refuses to go on while a check of this session blocks that nobody signed off: PROTOCOL_BLOCKED with the checks.
+/// PROTOCOL_BLOCKED, with the checks, while a check of this session blocks and nobody has signed it off.
 pub fn refuse_blocked(session: Uuid, checks: &[KeptCheck], what_to_do: &str) -> crate::error::Result<()> {
     let blocking: Vec<&KeptCheck> =
         checks.iter().filter(|it| it.verdict == CheckVerdict::Block && !it.is_settled()).collect();
@@ -113,8 +113,8 @@ pub fn refuse_blocked(session: Uuid, checks: &[KeptCheck], what_to_do: &str) -> 
     Err(blocked(session, checks, &blocking, "the protocol blocks this session", what_to_do))
 }
 
-/// Refuses to whoever signed off a block of this session to carry it out or to sign it: it takes two. Only a sign-off that
-/// still stands counts. FORBIDDEN, with what to do.
+/// FORBIDDEN if the viewer signed off a block of this session and now wants to carry it out or sign it: that takes two
+/// people. Only a sign-off that is still valid counts. The error says what to do.
 pub fn refuse_own_sign_off(checks: &[KeptCheck], viewer: Option<Uuid>, what_to_do: &str) -> crate::error::Result<()> {
     let theirs = |it: &Override| it.supervisor_id.is_some() && it.supervisor_id == viewer;
     let signed_off = |it: &KeptCheck| it.verdict == CheckVerdict::Block && it.overridden.as_ref().is_some_and(theirs);
@@ -150,7 +150,7 @@ pub fn blocked(
     }
 }
 
-/// CONFLICT: the answer that was to be settled is not what the care rules say now.
+/// CONFLICT: the care rules no longer give the answer that was to be settled.
 pub fn answers_changed() -> crate::error::Error {
     crate::error::Error::Conflict {
         message:
@@ -177,15 +177,15 @@ impl SessionCheck {
     }
 }
 
-/// Going on in spite of a check.
+/// An override of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// Why.
+    /// Why the check was overridden.
     pub reason: String,
-    /// Who.
+    /// Who overrode the check.
     pub by: Uuid,
     /// The supervising prescriber who signed it off: for a block.
     pub supervisor_id: Option<Uuid>,
-    /// When.
+    /// When the check was overridden.
     pub at: DateTime<Utc>,
 }

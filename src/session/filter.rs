@@ -4,7 +4,7 @@ use super::{Modality, SessionStatus, TreatmentSession};
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// What to keep of a list of sessions.
+    /// Filter for a list of sessions.
     #[graphql(name = "SessionFilter")]
     Filter => Condition {
         /// Of this patient.
@@ -23,7 +23,7 @@ page::list_filter! {
         started_from: from "treatment_session.started_at",
         /// Begun before this moment.
         started_before: before "treatment_session.started_at",
-        /// Signed ones only, or drafts only.
+        /// True: signed ones only. False: drafts only.
         signed: present "treatment_session.signed_at",
         /// Added or changed at or after this moment.
         updated_since: from "treatment_session.updated_at",

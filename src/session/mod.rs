@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 vocabulary! {
-    /// How a session stands, as FHIR R4's Procedure has it.
+    /// The status of a session, as in the Procedure resource of FHIR R4.
     SessionStatus {
         /// Being prepared.
         Preparation = "preparation",
@@ -36,7 +36,7 @@ vocabulary! {
         Stopped = "stopped",
         /// Done.
         Completed = "completed",
-        /// It never was: kept, and out of every count.
+        /// Entered in error: it is kept, but not counted.
         EnteredInError = "entered_in_error",
     }
 }
@@ -76,7 +76,7 @@ vocabulary! {
 /// The device that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceUse {
-    /// Maker and model.
+    /// Manufacturer and model.
     pub model: String,
     /// Serial number.
     pub serial: Option<String>,
@@ -97,7 +97,7 @@ pub struct TopicalAnaesthetic {
     pub applied_at: Option<DateTime<Utc>>,
     /// When it was taken off.
     pub removed_at: Option<DateTime<Utc>>,
-    /// Skin under it, cm².
+    /// The area of skin it covered, cm².
     pub area_cm2: Option<Decimal>,
 }
 
@@ -106,21 +106,21 @@ pub struct TopicalAnaesthetic {
 pub struct SessionArea {
     /// Its id.
     pub id: Uuid,
-    /// Where.
+    /// The area of the body.
     pub area: BodyArea,
-    /// Which side.
+    /// The side of the body.
     pub side: Side,
     /// Needle depth, mm.
     pub needle_depth_mm: Option<Decimal>,
     /// Passes.
     pub passes: Option<i16>,
-    /// Speed, turns a minute.
+    /// Speed in revolutions per minute.
     pub speed_rpm: Option<i32>,
     /// Radiofrequency energy of a pulse, mJ. A depth under RF can't be compared with a pen's.
     pub rf_energy_mj: Option<Decimal>,
     /// Radiofrequency pulse width, ms.
     pub rf_pulse_width_ms: Option<Decimal>,
-    /// What the skin showed.
+    /// The visible endpoint on the skin.
     pub endpoint: Option<Endpoint>,
     /// Remarks.
     pub note: Option<String>,
@@ -131,7 +131,7 @@ pub struct SessionArea {
 pub struct ProductUse {
     /// Its id.
     pub id: Uuid,
-    /// What as.
+    /// What it was used as.
     pub role: ProductRole,
     /// Product.
     pub product: String,
@@ -139,15 +139,15 @@ pub struct ProductUse {
     pub manufacturer: Option<String>,
     /// Lot.
     pub lot: Option<String>,
-    /// Last day it may be used.
+    /// The last day on which it may be used.
     pub expires_on: Option<NaiveDate>,
-    /// How much.
+    /// The quantity used, in `unit`.
     pub quantity: Option<Decimal>,
-    /// Of what unit, such as `mL`.
+    /// The unit of the quantity, such as `mL`.
     pub unit: Option<String>,
-    /// Where.
+    /// The area it was used on.
     pub area: Option<BodyArea>,
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     pub intradermal_use: IntradermalUse,
     /// The lot, if it is of the catalogue.
     #[serde(default)]
@@ -159,15 +159,15 @@ pub struct ProductUse {
 pub struct TreatmentSession {
     /// Its id.
     pub id: Uuid,
-    /// Whose.
+    /// The patient whom the record is about.
     pub patient_id: Uuid,
-    /// Who treated.
+    /// The practitioner who treated.
     pub practitioner_id: Uuid,
-    /// Who supervised.
+    /// The staff member who supervised.
     pub supervisor_id: Option<Uuid>,
-    /// Where.
+    /// Where it took place.
     pub location_id: Uuid,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// When it began.
     pub started_at: DateTime<Utc>,
@@ -179,19 +179,19 @@ pub struct TreatmentSession {
     pub device: Option<DeviceUse>,
     /// How the skin was prepared.
     pub skin_preparation: Option<String>,
-    /// What the needles glided on.
+    /// The product that the needles glided on.
     pub glide: Option<String>,
     /// The numbing cream.
     pub anaesthetic: Option<TopicalAnaesthetic>,
     /// Pain as the patient put it, 0 to 10.
     pub pain_score: Option<i16>,
-    /// What the skin did at once.
+    /// The immediate reaction of the skin.
     pub immediate_reaction: Option<String>,
     /// Remarks.
     pub note: Option<String>,
     /// Why it was stopped.
     pub stop_reason: Option<String>,
-    /// The plan it is a session of.
+    /// The plan it belongs to.
     #[serde(default)]
     pub plan_id: Option<Uuid>,
     /// The version of the protocol that it was checked against.
@@ -203,7 +203,7 @@ pub struct TreatmentSession {
     /// What the care rules said when it was logged, with what was overridden and why.
     #[serde(default)]
     pub checks: Vec<KeptCheck>,
-    /// Version and times.
+    /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// The signature.

@@ -49,7 +49,7 @@ struct ProductRow {
     lot_id: Option<Uuid>,
 }
 
-/// A number without the zeros that its column adds: what is read equals what was given.
+/// A number without the zeros added by its column, so that the value read equals the value written.
 fn plain(number: Decimal) -> Decimal {
     number.normalize()
 }

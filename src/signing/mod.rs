@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub struct Addendum {
     /// Its id.
     pub id: Uuid,
-    /// Whose record it is about.
+    /// The patient whose record it is about.
     pub patient_id: Uuid,
     /// The kind of the signed record.
     pub record_kind: RecordKind,
@@ -27,11 +27,11 @@ pub struct Addendum {
     pub record_id: Uuid,
     /// Who added it.
     pub author_id: Uuid,
-    /// When.
+    /// When the addendum was added.
     pub added_at: DateTime<Utc>,
-    /// Why.
+    /// Why the addendum is needed.
     pub reason: String,
-    /// What.
+    /// The text of the addendum.
     pub text: String,
 }
 

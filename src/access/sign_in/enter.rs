@@ -14,11 +14,11 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 impl Doorkeeper {
-    /// Signs in. The attempt is counted before the password is looked at, so a burst can't outrun the count. Where there
-    /// is a second factor, the count is forgotten when its code was right and not before.
+    /// Signs in. The attempt is counted before the password is checked, so that a burst can't outrun the count. If
+    /// there is a second factor, the count is reset only when its code was right.
     ///
-    /// Up to where the right password is known to be right, the same is done and waited for whoever is tried: an e-mail
-    /// without an account, one of a disabled account, one with many places.
+    /// Until the password is known to be right, the work and the waiting are the same whoever is tried: an e-mail
+    /// without an account, a disabled account, or an account in many organisations.
     pub async fn sign_in(&self, with: Credentials<'_>, entered: Entered<'_>) -> Result<Attempt> {
         let (email, address) = (with.email.trim().to_lowercase(), entered.address);
         let now = ids::now();
@@ -69,7 +69,7 @@ impl Doorkeeper {
         Ok(Attempt { outcome, places, code_refused: false, unproved: None })
     }
 
-    /// The places of an account where it is active.
+    /// The memberships of an account that are active.
     pub(in crate::access) async fn active_places(
         &self,
         places: &[(Uuid, Uuid)],
@@ -93,8 +93,8 @@ impl Doorkeeper {
         Ok(active)
     }
 
-    /// The place of an account in an organisation that waits for its owner: somebody was added there with a password and had
-    /// an account already. Naming the organisation when signing in is their yes.
+    /// The pending membership of an account in an organisation: somebody was added there with a password but already
+    /// had an account. Naming the organisation when signing in accepts it.
     async fn waiting_place(&self, account: Uuid, org: Uuid) -> Result<Option<Place>> {
         let sql = Sql::<(st::Uuid, st::Text, st::Bool)>::new(
             "SELECT s.id, s.role, s.role = ANY (o.second_factor_roles) FROM staff s JOIN organisation o ON o.org_id = s.org_id \
@@ -110,7 +110,7 @@ impl Doorkeeper {
         Ok(found.map(|(staff, role, must_have)| Place::of(org, *staff, *role, *must_have, true)))
     }
 
-    /// The one place that is meant.
+    /// The one membership that is meant.
     pub(in crate::access) async fn place(
         &self,
         account: Uuid,
@@ -134,8 +134,8 @@ impl Doorkeeper {
         }
     }
 
-    /// Opens a sign-in, if the account's password and second factor are still those that were looked at: its row is
-    /// locked meanwhile, so that whoever changes them ends this sign-in too or comes first.
+    /// Opens a sign-in, if the account's password and second factor are still those that were checked. Its row is
+    /// locked meanwhile, so that whoever changes them either ends this sign-in too or comes first.
     pub(in crate::access) async fn open(
         &self,
         account: &Account,

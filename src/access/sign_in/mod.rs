@@ -1,4 +1,4 @@
-//! Signing in and out, and who a token belongs to.
+//! Signing in and out, and whose token it is.
 
 mod enter;
 mod ongoing;
@@ -27,21 +27,21 @@ use moka::sync::Cache;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// One sentence for an unknown e-mail, a wrong password and a disabled account: they must not be told apart.
+/// One sentence for an unknown e-mail, a wrong password and a disabled account: they must be indistinguishable.
 pub(super) const REFUSED: &str = "the e-mail or the password is wrong";
 pub(super) const CODE_REFUSED: &str = "the code is wrong, or was used already: each works once. Wait for the next one";
 
-/// How long a token is taken to hold by the limits alone; each request asks for itself.
+/// How long the limits assume that a token is valid; each request checks for itself.
 const PAYS_FOR: Duration = Duration::from_secs(5);
 
 /// How long a sign-in lasts.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
-    /// Without a request.
+    /// The longest time without a request.
     pub idle: Duration,
-    /// Whatever happens.
+    /// The longest time in all.
     pub absolute: Duration,
-    /// For so long after a password or a code somebody may sign records.
+    /// How long after a password or a code a person may sign records.
     pub reauthenticate_after: Duration,
 }
 
@@ -50,7 +50,7 @@ pub struct Lifetimes {
 pub struct Entered<'a> {
     /// The network address.
     pub address: &'a str,
-    /// What the client calls itself.
+    /// The `User-Agent` of the client.
     pub client: &'a str,
     /// Whether the token goes into a cookie.
     pub by_cookie: bool,
@@ -62,24 +62,24 @@ pub struct Credentials<'a> {
     pub email: &'a str,
     /// Its password.
     pub password: String,
-    /// A code of the second factor, if it came at once.
+    /// A code of the second factor, if it was sent along.
     pub code: Option<&'a str>,
     /// The organisation, for an account that has several.
     pub organisation: Option<Uuid>,
 }
 
-/// A successful sign-in.
+/// A completed sign-in.
 #[derive(Debug)]
 pub struct SignedIn {
     /// The token, shown this once.
     pub token: String,
     /// When it ends at the latest.
     pub expires_at: DateTime<Utc>,
-    /// Who it belongs to.
+    /// The viewer it belongs to.
     pub viewer: Viewer,
-    /// Whether nothing but setting up a second factor is let through.
+    /// Whether only setting up a second factor is allowed.
     pub enrolment_only: bool,
-    /// Whether it is the owner's yes to a place that was waiting for it.
+    /// Whether it accepts a pending membership.
     pub enters: bool,
 }
 
@@ -92,7 +92,7 @@ pub enum Outcome {
     CodeNeeded(String),
 }
 
-/// What a sign-in attempt came to, with the organisations in whose access log it belongs.
+/// The result of an attempt to sign in, with the organisations in whose access logs it belongs.
 pub struct Attempt {
     /// The sign-in, or why not.
     pub outcome: Result<Outcome>,
@@ -100,8 +100,8 @@ pub struct Attempt {
     pub places: Vec<(Uuid, Uuid)>,
     /// Whether it was the code that was refused.
     pub code_refused: bool,
-    /// Whose it was, where the password was not shown: then nobody waits to find out where it belongs, and `places` is
-    /// empty.
+    /// Whose account was tried, if the password was not proved. Nobody then waits to find out where the attempt
+    /// belongs, and `places` is empty.
     pub unproved: Option<Tried>,
 }
 
@@ -120,12 +120,12 @@ impl Attempt {
     }
 }
 
-/// Somebody's place in an organisation, active.
+/// An active membership in an organisation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     viewer: Viewer,
     pub(super) must_have_second_factor: bool,
-    /// Whether it waits for its owner to enter it by name.
+    /// Whether it is pending until its owner names it when signing in.
     waits: bool,
 }
 
@@ -143,8 +143,8 @@ impl Place {
     }
 }
 
-/// Everything sign-in needs: the pool, the lifetimes, and which organisation a token belongs to. That last fact never
-/// changes in a token's life, so it may be remembered; whether the token still holds is asked for each request.
+/// Everything that sign-in needs: the pool, the lifetimes, and which organisation a token belongs to. The organisation
+/// never changes during a token's life, so it may be cached; whether the token is valid is checked for each request.
 pub struct Doorkeeper {
     pool: Pool,
     lifetimes: Lifetimes,
@@ -154,32 +154,33 @@ pub struct Doorkeeper {
     keyring: Keyring,
 }
 
-/// Who sends a request, as far as the request itself tells.
+/// The sender of a request, as far as the request itself tells.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Caller<'a> {
     /// Their token.
     pub token: Option<&'a str>,
-    /// Whether the token came in the cookie: one that was made for it works there only, any other one in the header only.
+    /// Whether the token came in the cookie. A token made for the cookie works only there, any other token only in the
+    /// header.
     pub by_cookie: bool,
-    /// Whether they ask for nothing that somebody may not who has to set up a second factor first.
+    /// Whether they ask only for what is allowed before a required second factor is set up.
     pub enrolling: bool,
-    /// Whether they ask for a mutation: a token that was replaced just now reads only.
+    /// Whether they ask for a mutation. A token that was replaced just now may only read.
     pub changes: bool,
-    /// Whether nobody sits before it: then the idle clock goes on.
+    /// Whether the request runs in the background: the idle time then continues.
     pub background: bool,
     /// The id of the request.
     pub request_id: &'a str,
     /// The network address it came from.
     pub address: &'a str,
-    /// Why they want to see a restricted patient, if they said so.
+    /// The reason for seeing a restricted patient, if one was stated.
     pub reason: Option<&'a str>,
 }
 
-/// What a payer is remembered by.
+/// The key under which a payer is cached.
 type PayerKey = (TokenHash, bool);
 
 impl Doorkeeper {
-    /// Makes one. The key seals second factors' secrets.
+    /// Creates the doorkeeper. The key seals the secrets of second factors.
     pub fn new(pool: Pool, lifetimes: Lifetimes, second_factor_key: [u8; 32]) -> Self {
         let organisations = Cache::new(100_000);
         let payers = Cache::builder().max_capacity(100_000).time_to_live(PAYS_FOR).build();
@@ -187,7 +188,7 @@ impl Doorkeeper {
         Self { pool, lifetimes, seal, organisations, payers, keyring }
     }
 
-    /// The pool, for what is not a request.
+    /// The pool, for work outside requests.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -208,7 +209,7 @@ impl Doorkeeper {
         TimeDelta::from_std(self.lifetimes.idle).unwrap_or(TimeDelta::minutes(15))
     }
 
-    /// Takes away counts of failed sign-ins that are long forgotten, and tokens that were replaced long ago.
+    /// Deletes expired counts of failed sign-ins, and tokens that were replaced long ago.
     pub async fn sweep(&self) -> Result<()> {
         let mut accounts = self.pool.accounts().await?;
         throttle::sweep(&mut accounts, ids::now()).await?;
@@ -224,12 +225,12 @@ impl Doorkeeper {
         }
     }
 
-    /// What is known of a token: of a sign-in, whether or not it holds, or of one that waits for a code.
+    /// What is known about a token: that of a sign-in, valid or not, or of a challenge.
     async fn held(&self, hash: TokenHash) -> Result<Option<Held>> {
         held::look(&mut *self.pool.accounts().await?, hash).await
     }
 
-    /// Ends a sign-in; a token that has ended already is no fault.
+    /// Ends a sign-in. It is not an error if the token has already ended.
     pub async fn sign_out(&self, token: &str) -> Result<()> {
         let mut accounts = self.pool.accounts().await?;
         Sql::<()>::new("UPDATE sign_in SET ended_at = ")

@@ -1,4 +1,4 @@
-//! Sign-ins that somebody has: a new token for one that goes on, the list, and ending them from elsewhere.
+//! A person's sign-ins: a new token for one that continues, the list, and ending them from elsewhere.
 
 use super::{Caller, Doorkeeper};
 use crate::access::account::{self, Account};
@@ -15,23 +15,23 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Sign-ins of one person that are shown.
+/// The maximum number of sign-ins shown for one person.
 const MOST_SHOWN: i32 = 100;
 
-/// A sign-in that holds.
+/// A valid sign-in.
 #[derive(Debug, Clone)]
 pub struct SignInEntry {
-    /// Its id: not its token, nor made from it.
+    /// Its id, which is neither the token nor derived from it.
     pub id: Uuid,
-    /// Whether it is the one that asks.
+    /// Whether it is the sign-in that sends the request.
     pub current: bool,
-    /// What the client called itself (`User-Agent`).
+    /// The `User-Agent` of the client.
     pub client: String,
     /// The network address it came from.
     pub address: String,
-    /// When.
+    /// When the sign-in was made.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, to a fifteenth of the idle time.
+    /// When it was last used, accurate to a fifteenth of the idle time.
     pub last_seen_at: DateTime<Utc>,
     /// When it ends at the latest.
     pub expires_at: DateTime<Utc>,
@@ -41,7 +41,7 @@ pub struct SignInEntry {
     pub by_cookie: bool,
 }
 
-/// A sign-in under a new token: the old one reads for some seconds more, and no more than that.
+/// A sign-in under a new token. The old token may read for some seconds more, and nothing else.
 #[derive(Debug)]
 pub struct Rotated {
     /// The token, shown this once.
@@ -59,7 +59,7 @@ pub(in crate::access) struct Rotation {
     pub(in crate::access) end_others: Option<Uuid>,
     /// Whether the sign-in has a second factor from here on.
     pub(in crate::access) second_factor: Option<bool>,
-    /// Whether the old token was good for nothing but setting a second factor up: then it reads nothing from here on.
+    /// Whether the old token was valid only for setting up a second factor. It can then read nothing any more.
     pub(in crate::access) was_enrolling: bool,
 }
 
@@ -77,7 +77,7 @@ impl Doorkeeper {
         found.ok_or_else(held::revoked)
     }
 
-    /// Gives the caller's sign-in a new token, proved now, and commits. Of two that come at once with the same token
+    /// Gives the caller's sign-in a new token, confirmed now, and commits. Of two concurrent calls with the same token,
     /// one is refused.
     pub(in crate::access) async fn rotate(
         &self,
@@ -112,8 +112,8 @@ impl Doorkeeper {
         Ok(Rotated { token, by_cookie, expires_at })
     }
 
-    /// The sign-ins that these staff have in this organisation, the newest first: one's own, or anybody's for who manages
-    /// staff.
+    /// The sign-ins of these staff in this organisation, newest first: the viewer's own, or anybody's for a viewer who
+    /// manages staff.
     pub async fn sign_ins(&self, scope: &mut Scope, staff: &[Uuid]) -> Result<HashMap<Uuid, Vec<SignInEntry>>> {
         let viewer = scope.viewer();
         may_look(scope, staff)?;
@@ -155,7 +155,7 @@ impl Doorkeeper {
         Ok(found)
     }
 
-    /// Ends one sign-in of the same person. False: they have none with this id.
+    /// Ends one sign-in of the same person. False if they have none with this id.
     pub async fn revoke(&self, owner: Uuid, id: Uuid) -> Result<bool> {
         let mut accounts = self.pool().accounts().await?;
         let ended = Sql::<()>::new("UPDATE sign_in SET ended_at = ")
@@ -169,7 +169,7 @@ impl Doorkeeper {
         Ok(ended == 1)
     }
 
-    /// Ends every sign-in of the caller's account, in all organisations; their own one too, or not.
+    /// Ends every sign-in of the caller's account, in all organisations, with or without the caller's own.
     pub async fn revoke_all(&self, caller: Caller<'_>, owner: Uuid, include_current: bool) -> Result<()> {
         let mine = caller.token.map(token::hash).filter(|_| !include_current);
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
@@ -180,14 +180,14 @@ impl Doorkeeper {
     }
 }
 
-/// One's own, or anybody's for who manages staff.
+/// Refuses all but the viewer's own, unless the viewer manages staff.
 fn may_look(scope: &Scope, staff: &[Uuid]) -> Result<()> {
     let viewer = scope.viewer();
     let own = staff.iter().all(|id| viewer.staff == Some(*id));
     if own { Ok(()) } else { viewer.check(Action::Update, RecordKind::Staff) }
 }
 
-/// Which of these staff have a second factor: asked by themselves, or by who manages staff.
+/// Which of these staff have a second factor: for themselves, or for a viewer who manages staff.
 pub async fn with_second_factor(scope: &mut Scope, staff: &[Uuid]) -> Result<Vec<Uuid>> {
     may_look(scope, staff)?;
     let door = scope.read(RecordKind::Staff)?;
@@ -237,15 +237,16 @@ pub async fn end_of_staff(connection: &mut AsyncPgConnection, org: Uuid, staff: 
     one_time::end(connection, Purpose::SignIn, Whose::Staff(org, staff)).await
 }
 
-/// Ends whatever opens a staff member's place in an organisation: sign-ins, those that wait for a code, invitations, links to
-/// set a password. A place that is closed, and opened again later, is opened by new ones alone.
+/// Ends everything that gives access to a staff member's membership: sign-ins, those that await a code, invitations and
+/// password links. If a membership is closed and opened again later, only new ones open it.
 pub async fn end_of_place(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, staff: Uuid) -> Result<()> {
     invitation::end(connection, account, org, staff).await?;
     end_of_staff(connection, org, staff).await?;
     one_time::end(connection, Purpose::PasswordReset, Whose::Staff(org, staff)).await
 }
 
-/// Makes the sign-ins of a staff member prove anew who they are before they sign: their rights have changed.
+/// Requires a fresh proof of identity in the sign-ins of a staff member before they sign, because their rights have
+/// changed.
 pub async fn forget_proofs(connection: &mut AsyncPgConnection, org: Uuid, staff: Uuid) -> Result<()> {
     Sql::<()>::new("UPDATE sign_in SET proved_at = NULL WHERE ended_at IS NULL AND org_id = ")
         .bind(org)

@@ -10,8 +10,8 @@ fn payer_key(caller: Caller<'_>) -> Option<PayerKey> {
 }
 
 impl Doorkeeper {
-    /// Who pays for a request: the staff member or the service account of its token or key, if that holds; `None` for
-    /// nobody's and for one that holds no more. The answer is remembered for some seconds, or until the token is refused.
+    /// Who is charged for a request: the staff member or the service account of its valid token or key; `None` if there
+    /// is none or it is no longer valid. The result is cached for some seconds, or until the token is refused.
     pub async fn payer(&self, caller: Caller<'_>) -> Result<Option<Uuid>> {
         let Some(key) = payer_key(caller) else { return Ok(None) };
         if let Some(payer) = self.payers.get(&key) {
@@ -31,19 +31,19 @@ impl Doorkeeper {
         }
     }
 
-    /// Notes that a token or key was refused: it pays for nothing more.
+    /// Records that a token or key was refused: it is no longer charged.
     pub fn forget_payer(&self, caller: Caller<'_>) {
         if let Some(key) = payer_key(caller) {
             self.payers.invalidate(&key);
         }
     }
 
-    /// Whether a token or key was not refused since it last paid.
+    /// Whether a token or key has not been refused since it was last charged.
     pub fn is_payer(&self, caller: Caller<'_>) -> bool {
         payer_key(caller).is_some_and(|key| self.payers.contains_key(&key))
     }
 
-    /// The organisation and service account of an API key that was met before, also of one that is refused now.
+    /// The organisation and service account of an API key that was seen before, even if it is refused now.
     pub fn known_key(&self, token: &str) -> Option<(Uuid, Uuid)> {
         if api_key::looks_like(token) { self.keyring.known(token) } else { None }
     }

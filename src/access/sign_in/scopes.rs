@@ -19,14 +19,14 @@ use uuid::Uuid;
 
 const LINK_ENDED: &str = "this address was given to a sign-in that holds no more: sign in and ask for a new one";
 
-/// By what a sign-in is known.
+/// How a sign-in is identified.
 #[derive(Debug, Clone, Copy)]
 enum By {
     /// Its token, and whether that came in the cookie.
     Token(TokenHash, bool),
-    /// Its id: of a link that it was given.
+    /// By id: for a signed link that the sign-in was given.
     SignIn(Uuid),
-    /// Its id: of a token that a newer one took the place of. It proves nothing.
+    /// By id: for a replaced token, which proves nothing.
     Replaced(Uuid),
 }
 
@@ -52,7 +52,7 @@ fn push_emergencies<R>(sql: &mut Sql<R>, now: DateTime<Utc>) {
     .push(") AS e");
 }
 
-/// FORBIDDEN for who has to set up a second factor first, unless that is what they ask for.
+/// FORBIDDEN for a viewer who must first set up a second factor, unless the request does that.
 async fn let_in(scope: Scope, caller: Caller<'_>) -> Result<Scope> {
     if scope.viewer().sign_in.is_some_and(|sign_in| sign_in.enrolment_only) && !caller.enrolling {
         scope.rollback().await;
@@ -61,7 +61,7 @@ async fn let_in(scope: Scope, caller: Caller<'_>) -> Result<Scope> {
     Ok(scope)
 }
 
-/// Whose clinical records alone somebody sees who has none but emergency access.
+/// The patients whose clinical records are visible to a viewer with no right to them but emergency access.
 const ONLY_PATIENTS: &str = "set_config('app.only_patients', CASE WHEN s.role = 'front_desk' THEN coalesce(e.patients, '') \
                              ELSE '' END, true) <> ''";
 
@@ -70,7 +70,7 @@ fn emergencies(reasons: Option<&String>) -> Result<Vec<Emergency>> {
 }
 
 impl Doorkeeper {
-    /// Opens a scope for the owner of a token: a read-only consistent picture, or a write.
+    /// Opens a scope for the owner of a token: a read-only consistent snapshot, or a write.
     pub async fn open_scope(&self, caller: Caller<'_>, writable: bool) -> Result<Scope> {
         if let Some(key) = caller.token.filter(|token| api_key::looks_like(token)) {
             let from = (caller.request_id, caller.address);
@@ -101,8 +101,8 @@ impl Doorkeeper {
         let_in(scope, caller).await
     }
 
-    /// Opens a scope for a token that its sign-in has no more: one to read with, if it was replaced just now and the
-    /// operation changes nothing. It proves nothing, and the idle clock goes on.
+    /// Opens a scope for a token that its sign-in no longer has: for reading only, if it was replaced just now and the
+    /// operation changes nothing. It proves nothing, and the idle time continues.
     async fn open_held(&self, held: Held, caller: Caller<'_>, writable: bool) -> Result<Scope> {
         let refusal = held.refusal(self.idle(), caller.by_cookie);
         let reads = held.reads_for(caller.by_cookie).filter(|_| !caller.changes && !writable);
@@ -112,7 +112,7 @@ impl Doorkeeper {
         Ok(opened.ok_or(refusal)?.0)
     }
 
-    /// Opens a scope for the holder of a signed link, as the sign-in that it was given to would open one now.
+    /// Opens a scope for the holder of a signed link, as the sign-in that the link was given to would open one now.
     pub async fn open_scope_of(&self, holder: &Holder, request_id: &str, writable: bool) -> Result<Scope> {
         let by = By::SignIn(holder.sign_in);
         let opened = self.open_scope_by((holder.org, by), holder.reasoned, request_id, writable).await?;
@@ -126,7 +126,7 @@ impl Doorkeeper {
         Ok(scope)
     }
 
-    /// Opens a scope for a sign-in, with when it was last seen; `None` if it holds no more.
+    /// Opens a scope for a sign-in, with the time it was last seen; `None` if it is no longer valid.
     async fn open_scope_by(
         &self,
         (org, by): (Uuid, By),
@@ -165,9 +165,9 @@ impl Doorkeeper {
         Ok(Some((Scope::new(viewer, request_id.to_owned(), transaction, writable, sight), *last_seen_at)))
     }
 
-    /// Asks whose sign-in it is, if it holds now: not ended, not expired, not idle too long, account and staff active. The
-    /// same statement says which restricted patients are open to them, and whose clinical records alone somebody sees
-    /// who has none but emergency access: the row policies ask for both, and without them show less.
+    /// Asks whose sign-in it is, if it is valid now: not ended, not expired, not idle too long, account and staff
+    /// active. The same statement tells which restricted patients are open to the viewer, and which clinical records
+    /// are visible to a viewer who has only emergency access: the row policies need both, and without them show less.
     fn whose(&self, org: Uuid, by: By, reason_stated: bool) -> Sql<ViewerSql> {
         let now = ids::now();
         let mut sql = Sql::new(
@@ -196,8 +196,8 @@ impl Doorkeeper {
         sql
     }
 
-    /// Moves the idle clock, at most every fifteenth of the idle time, beside the request and not in its way. One in the
-    /// background leaves it as it is: nobody sits before it.
+    /// Restarts the idle time, at most every fifteenth of it and without delaying the request. A background request
+    /// leaves it as it is.
     fn keep_alive(&self, scope: &mut Scope, hash: TokenHash, last_seen_at: DateTime<Utc>, background: bool) {
         let now = ids::now();
         let step = TimeDelta::from_std(self.lifetimes.idle / 15).unwrap_or(TimeDelta::minutes(1));

@@ -12,74 +12,75 @@ use crate::vocabulary::{BodyArea, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 use uuid::Uuid;
 
-/// The most characters of a text.
+/// The maximum length of a text, in characters.
 pub(super) const LONGEST_TEXT: usize = 5000;
 
 /// Reports an adverse event: alone (`patientId`), after a session (`sessionId`), or from an aftercare note
 /// (`aftercareNoteId`). At least one of the three is needed; the patient is that of the session or note.
 #[derive(InputObject)]
 pub struct ReportAdverseEventInput {
-    /// An id the client made (`adverse_event_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`adverse_event_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: Option<ID>,
     /// `session_…`
     pub(super) session_id: Option<ID>,
-    /// `note_…`; its session is taken over.
+    /// `note_…`; the event takes its session.
     pub(super) aftercare_note_id: Option<ID>,
     /// What happened.
     pub(super) kind: AdverseEventKind,
-    /// In words, at most 5,000 characters. OTHER needs it.
+    /// A description, at most 5,000 characters; required for OTHER.
     pub(super) description: Option<String>,
     /// When it began: not before the session did.
     pub(super) onset_at: DateTime,
     /// Where on the body.
     pub(super) area: Option<BodyArea>,
-    /// How bad.
+    /// How severe it is.
     pub(super) severity: AdverseEventSeverity,
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
     #[graphql(default)]
     pub(super) serious: bool,
-    /// Whether the treatment is known for it. When absent: EXPECTED for erythema, oedema, pain, dryness and pinpoint
-    /// crusting that began within 7 days of the session's end, else UNEXPECTED.
+    /// Whether it is a known effect of the treatment. When absent: EXPECTED for erythema, oedema, pain, dryness and
+    /// pinpoint crusting that began within 7 days of the session's end, else UNEXPECTED.
     pub(super) expectedness: Option<Expectedness>,
     /// What is suspected to have caused it.
     pub(super) suspected_cause: Option<String>,
     /// How likely the treatment caused it (WHO-UMC).
     pub(super) causality: Option<Causality>,
-    /// `lot_…` of the catalogue that is suspected.
+    /// The suspected lot of the catalogue, `lot_…`.
     pub(super) lot_id: Option<ID>,
     /// What was done.
     pub(super) action_taken: Option<String>,
-    /// How it stands.
+    /// The present state of the event.
     #[graphql(default_with = "AdverseEventOutcome::Ongoing")]
     pub(super) outcome: AdverseEventOutcome,
-    /// When it was over; with RESOLVED and RESOLVED_WITH_SEQUELAE only, now when absent.
+    /// When it was over; only with RESOLVED and RESOLVED_WITH_SEQUELAE, now when absent.
     pub(super) resolved_at: Option<DateTime>,
 }
 
-/// Changes to an adverse event. An absent field stays, null clears. How it goes on is said by follow-ups.
+/// Changes to an adverse event. An absent field stays as it is; null clears it. Follow-ups record how the event
+/// develops.
 #[derive(InputObject)]
 pub struct AdverseEventPatch {
     /// What happened.
     pub(super) kind: Option<AdverseEventKind>,
-    /// In words; OTHER needs it.
+    /// A description; required for OTHER.
     pub(super) description: MaybeUndefined<String>,
     /// When it began: not before the session did.
     pub(super) onset_at: Option<DateTime>,
     /// Where on the body.
     pub(super) area: MaybeUndefined<BodyArea>,
-    /// How bad.
+    /// How severe it is.
     pub(super) severity: Option<AdverseEventSeverity>,
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
     pub(super) serious: Option<bool>,
-    /// Whether the treatment is known for it.
+    /// Whether it is a known effect of the treatment.
     pub(super) expectedness: Option<Expectedness>,
     /// What is suspected to have caused it.
     pub(super) suspected_cause: MaybeUndefined<String>,
     /// How likely the treatment caused it (WHO-UMC).
     pub(super) causality: MaybeUndefined<Causality>,
-    /// `lot_…` of the catalogue that is suspected.
+    /// The suspected lot of the catalogue, `lot_…`.
     pub(super) lot_id: MaybeUndefined<ID>,
     /// What was done.
     pub(super) action_taken: MaybeUndefined<String>,
@@ -90,67 +91,69 @@ pub struct AdverseEventPatch {
 pub struct UpdateAdverseEventInput {
     /// `adverse_event_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: AdverseEventPatch,
 }
 
-/// Says how an adverse event stood later. A resolved or fatal one is opened again by ONGOING, IMPROVING or UNKNOWN.
+/// Records how an adverse event developed. ONGOING, IMPROVING or UNKNOWN opens a resolved or fatal event again.
 #[derive(InputObject)]
 pub struct AddAdverseEventFollowUpInput {
     /// `adverse_event_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The moment it tells of, not before the last follow-up; now when absent. RESOLVED is dated by it.
+    /// The moment the follow-up is about, not before the last follow-up; now when absent. RESOLVED takes it as the date
+    /// of resolution.
     pub(super) at: Option<DateTime>,
-    /// How it stood. FATAL makes the event serious.
+    /// The state of the event at that moment. FATAL makes the event serious.
     pub(super) outcome: AdverseEventOutcome,
-    /// In words, at most 5,000 characters.
+    /// The description, at most 5,000 characters.
     pub(super) text: String,
 }
 
-/// Notes that an adverse event was reported to an authority or a maker. A second report takes the place of the first;
+/// Records that an adverse event was reported to an authority or a manufacturer. A second report replaces the first;
 /// `history` shows both.
 #[derive(InputObject)]
 pub struct ReportAdverseEventToAuthorityInput {
     /// `adverse_event_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// To whom, at most 200 characters.
+    /// The authority or manufacturer it was reported to, at most 200 characters.
     pub(super) reported_to: String,
-    /// When, not before the event began; now when absent.
+    /// When it was reported, not before the event began; now when absent.
     pub(super) reported_at: Option<DateTime>,
-    /// The number it got there.
+    /// The reference number given there.
     pub(super) reference: Option<String>,
 }
 
-/// Takes an adverse event out of the lists: it never was. It stays readable by its id, with its history.
+/// Removes an adverse event from the lists because it was entered in error. It can still be read by its id, with its
+/// history.
 #[derive(InputObject)]
 pub struct MarkAdverseEventEnteredInErrorInput {
     /// `adverse_event_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
 }
 
-/// The adverse event.
+/// Result of a mutation of an adverse event.
 #[derive(SimpleObject)]
 pub struct AdverseEventPayload {
-    /// It.
+    /// The adverse event after the change.
     pub(super) adverse_event: AdverseEvent,
 }
 
-/// An event as it was read; the session and the note say the rest.
+/// An event as read from the input; the session and the note supply the rest.
 pub(super) struct NewEvent {
     pub(super) event: AdverseEvent,
     pub(super) patient_id: Option<Uuid>,
     pub(super) expectedness: Option<Expectedness>,
 }
 
-/// Checks what the fields of an event say together.
+/// Checks that the fields of an event agree.
 pub(super) fn check(inputs: &mut Inputs, prefix: &str, event: &AdverseEvent) {
     if event.kind == AdverseEventKind::Other && event.description.is_none() {
         inputs.fault(&format!("{prefix}description"), "is missing: OTHER says what happened");
@@ -173,7 +176,7 @@ impl ReportAdverseEventInput {
         }
         let resolved_at = self.resolved_at.map(|time| inputs.past_time("resolvedAt", time.0));
         if resolved_at.is_some() && !self.outcome.is_resolved() {
-            inputs.fault("resolvedAt", "goes with the outcomes RESOLVED and RESOLVED_WITH_SEQUELAE only");
+            inputs.fault("resolvedAt", "may only be sent with the outcomes RESOLVED and RESOLVED_WITH_SEQUELAE");
         }
         let event = AdverseEvent {
             id: inputs.new_id(RecordKind::AdverseEvent, self.id.as_ref()),

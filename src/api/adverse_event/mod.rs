@@ -27,10 +27,10 @@ impl Listed for AdverseEvent {
     }
 }
 
-/// How an adverse event stood at a later moment.
+/// A later report on how an adverse event developed.
 #[Object(name = "AdverseEventFollowUp")]
 impl FollowUp {
-    /// The moment it tells of.
+    /// The moment the follow-up is about.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
@@ -38,28 +38,28 @@ impl FollowUp {
     async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.author_id).await
     }
-    /// How it stood.
+    /// The state of the event at that moment.
     async fn outcome(&self) -> AdverseEventOutcome {
         self.outcome
     }
-    /// In words.
+    /// The description.
     async fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// A report to an authority or a maker.
+/// A report to an authority or a manufacturer.
 #[Object]
 impl AuthorityReport {
-    /// To whom.
+    /// The authority or manufacturer it was reported to.
     async fn to(&self) -> &str {
         &self.to
     }
-    /// When.
+    /// When it was reported.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// The number it got there.
+    /// The reference number given there.
     async fn reference(&self) -> Option<&str> {
         self.reference.as_deref()
     }
@@ -72,11 +72,11 @@ impl AdverseEvent {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::AdverseEvent, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// After which session.
+    /// The session it followed.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
         Some(sessions::session_of_record(ctx, self.session_id?).await)
     }
@@ -84,7 +84,7 @@ impl AdverseEvent {
     async fn aftercare_note(&self, ctx: &Context<'_>) -> Option<Result<AftercareNote>> {
         Some(notes::note_of_record(ctx, self.aftercare_note_id?).await)
     }
-    /// The lot that is suspected.
+    /// The suspected lot.
     async fn lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
         listing::linked(ctx, self.lot_id).await
     }
@@ -92,7 +92,7 @@ impl AdverseEvent {
     async fn kind(&self) -> AdverseEventKind {
         self.kind
     }
-    /// In words; OTHER has it.
+    /// A description; always there for OTHER.
     async fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
@@ -104,15 +104,15 @@ impl AdverseEvent {
     async fn area(&self) -> Option<BodyArea> {
         self.area
     }
-    /// How bad.
+    /// How severe it is.
     async fn severity(&self) -> AdverseEventSeverity {
         self.severity
     }
-    /// Whether it killed, threatened life, disabled, or took a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
     async fn serious(&self) -> bool {
         self.serious
     }
-    /// Whether the treatment is known for it at that time.
+    /// Whether it is a known effect of the treatment at that time.
     async fn expectedness(&self) -> Expectedness {
         self.expectedness
     }
@@ -128,28 +128,29 @@ impl AdverseEvent {
     async fn action_taken(&self) -> Option<&str> {
         self.action_taken.as_deref()
     }
-    /// How it went on: what the last follow-up said.
+    /// The present state: that of the last follow-up.
     async fn outcome(&self) -> AdverseEventOutcome {
         self.outcome
     }
-    /// When it was over; there when the outcome is RESOLVED or RESOLVED_WITH_SEQUELAE.
+    /// When it was over; set when the outcome is RESOLVED or RESOLVED_WITH_SEQUELAE.
     async fn resolved_at(&self) -> Option<DateTime> {
         self.resolved_at.map(DateTime)
     }
-    /// The report to an authority or the maker.
+    /// The report to an authority or the manufacturer.
     async fn report(&self) -> Option<&AuthorityReport> {
         self.report.as_ref()
     }
-    /// How it stood later, oldest first; at most 200.
+    /// The follow-ups, oldest first; at most 200.
     async fn follow_ups(&self, ctx: &Context<'_>) -> Result<&[FollowUp]> {
         ctx.operation()?.lead_to(self.follow_ups.len())?;
         Ok(&self.follow_ups)
     }
-    /// What the report still lacks, a sentence each, starting with the field's name. Empty when it is complete.
+    /// What the report still lacks: one sentence for each item, which starts with the name of the field. Empty when the
+    /// report is complete.
     async fn missing(&self) -> Vec<String> {
         missing(self)
     }
-    /// Whether it was entered in error: it never was.
+    /// Whether it was entered in error, that is, never happened.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
@@ -159,7 +160,7 @@ impl AdverseEvent {
     }
 }
 
-/// An adverse event that an aftercare note proposes: a symptom that outlasts the time in which it is usual.
+/// An adverse event proposed by an aftercare note: a symptom that lasts longer than usual.
 #[Object]
 impl ProposedAdverseEvent {
     /// The kind to report.
@@ -174,7 +175,7 @@ impl ProposedAdverseEvent {
     async fn score(&self) -> i16 {
         self.proposal.score
     }
-    /// Until when it was usual: 7 days from the session's end, unless the protocol says otherwise.
+    /// Until when the symptom was to be expected: 7 days from the session's end, unless the protocol says otherwise.
     async fn expected_until(&self) -> DateTime {
         DateTime(self.proposal.expected_until)
     }
@@ -182,21 +183,21 @@ impl ProposedAdverseEvent {
     async fn hours_since_session(&self) -> i64 {
         self.proposal.hours_since_session
     }
-    /// How bad it is by its score: 1 to 3 MILD, 4 to 6 MODERATE, 7 to 10 SEVERE.
+    /// The severity that follows from the score: 1 to 3 MILD, 4 to 6 MODERATE, 7 to 10 SEVERE.
     async fn severity(&self) -> AdverseEventSeverity {
         self.proposal.severity
     }
-    /// Why it is proposed, in a sentence.
+    /// Why the event is proposed, in one sentence.
     async fn reason(&self) -> &str {
         &self.proposal.reason
     }
-    /// The event that was reported already, from this note or for this session and kind.
+    /// The event already reported from this note, or for this session and kind.
     async fn already(&self) -> Option<&AdverseEvent> {
         self.already.as_ref()
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct AdverseEventQuery;
 
@@ -217,12 +218,12 @@ impl AdverseEventQuery {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AdverseEvent>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

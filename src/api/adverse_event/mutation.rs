@@ -20,10 +20,10 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use uuid::Uuid;
 
-/// The most follow-ups of an event.
+/// The maximum number of follow-ups of an event.
 const MOST_FOLLOW_UPS: usize = 200;
 
-/// The end of a session, or its beginning while it has none.
+/// When a session ended, or when it began if it has not ended.
 fn end_of(session: &TreatmentSession) -> chrono::DateTime<chrono::Utc> {
     session.ended_at.unwrap_or(session.started_at)
 }
@@ -74,7 +74,7 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
     Ok(event)
 }
 
-/// The event that an edit was made for, at the version it expects.
+/// The event to be edited, at the expected version.
 async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<AdverseEvent> {
     scope.viewer().check(Action::Update, RecordKind::AdverseEvent)?;
     let event: AdverseEvent = listing::one(scope, id).await?;
@@ -154,7 +154,7 @@ async fn reported(scope: &mut Scope, id: Uuid, expected: i32, report: AuthorityR
     save(scope, event, expected).await
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct AdverseEventMutation;
 
@@ -185,7 +185,7 @@ impl AdverseEventMutation {
         Ok(AdverseEventPayload { adverse_event: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Says how an adverse event stood later: until it is resolved.
+    /// Records how an adverse event developed, until it is resolved.
     async fn add_adverse_event_follow_up(
         &self,
         ctx: &Context<'_>,
@@ -206,7 +206,7 @@ impl AdverseEventMutation {
         Ok(AdverseEventPayload { adverse_event: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Notes that an adverse event was reported to an authority or a maker.
+    /// Records that an adverse event was reported to an authority or a manufacturer.
     async fn report_adverse_event_to_authority(
         &self,
         ctx: &Context<'_>,
@@ -225,7 +225,7 @@ impl AdverseEventMutation {
         Ok(AdverseEventPayload { adverse_event: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Takes an adverse event out of the lists: it never was.
+    /// Removes an adverse event from the lists because it was entered in error.
     async fn mark_adverse_event_entered_in_error(
         &self,
         ctx: &Context<'_>,

@@ -30,11 +30,11 @@ impl AftercareNote {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::AftercareNote, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// After which session.
+    /// The session it followed.
     async fn session(&self, ctx: &Context<'_>) -> Result<TreatmentSession> {
         sessions::session_of_record(ctx, self.session_id).await
     }
@@ -42,15 +42,15 @@ impl AftercareNote {
     async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.author_id).await
     }
-    /// What it is about.
+    /// Its kind.
     async fn kind(&self) -> AftercareNoteKind {
         self.kind
     }
-    /// The moment it tells of.
+    /// The moment the note is about.
     async fn noted_at(&self) -> DateTime {
         DateTime(self.noted_at)
     }
-    /// In words.
+    /// The text of the note.
     async fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
@@ -62,11 +62,11 @@ impl AftercareNote {
     async fn swelling(&self) -> Option<i16> {
         self.swelling
     }
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     async fn pain(&self) -> Option<i16> {
         self.pain
     }
-    /// How far the patient kept to the instructions.
+    /// How far the patient followed the instructions.
     async fn adherence(&self) -> Option<Adherence> {
         self.adherence
     }
@@ -74,12 +74,12 @@ impl AftercareNote {
     async fn escalate(&self) -> bool {
         self.escalate
     }
-    /// Adverse events that its scores propose: a symptom of 1 or more after the time in which it is usual (7 days from the
-    /// session's end). Reporting one is up to a practitioner.
+    /// Adverse events proposed by its scores: a symptom scored 1 or more after the time in which it is usual (7 days
+    /// from the session's end). A practitioner decides whether to report one.
     async fn proposed_adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<ProposedAdverseEvent>> {
         events::proposed(ctx, self).await
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -87,7 +87,7 @@ impl AftercareNote {
     pub async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom.
+    /// Who created the record.
     pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -95,7 +95,7 @@ impl AftercareNote {
     pub async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom.
+    /// Who last changed the record.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
@@ -103,12 +103,12 @@ impl AftercareNote {
     pub async fn signature(&self) -> Option<Signature> {
         self.signature.clone()
     }
-    /// What was added after it was signed, oldest first.
+    /// The addenda to the signed record, oldest first.
     pub async fn addenda(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Addendum>> {
         addenda(ctx, self.id, first, after).await
     }
@@ -116,14 +116,14 @@ impl AftercareNote {
     pub async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::AftercareNote, self.id, first, after).await
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct AftercareQuery;
 
@@ -143,12 +143,12 @@ impl AftercareQuery {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AftercareNote>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

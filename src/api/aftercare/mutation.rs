@@ -15,58 +15,58 @@ use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
 
-/// The most characters of a note.
+/// The maximum length of a note, in characters.
 const LONGEST_TEXT: usize = 20_000;
 
-/// Adds an aftercare note, as a draft. Its author is who sends this; its patient is the session's.
+/// Adds an aftercare note as a draft. Its author is the sender; its patient is the session's patient.
 #[derive(InputObject)]
 pub struct AddAftercareNoteInput {
-    /// An id the client made (`note_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`note_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `session_…`
     session_id: ID,
-    /// What it is about.
+    /// Its kind.
     kind: AftercareNoteKind,
-    /// The moment it tells of, not before the session began; now when absent.
+    /// The moment the note is about, not before the session began; now when absent.
     noted_at: Option<DateTime>,
-    /// In words, at most 20,000 characters. A signed note has it, unless it is a CHECK_IN.
+    /// The text of the note, at most 20,000 characters. A signed note must have it, unless it is a CHECK_IN.
     text: Option<String>,
     /// Redness, 0 (none) to 10. A signed CHECK_IN scores redness, swelling or pain.
     redness: Option<i32>,
     /// Swelling, 0 (none) to 10.
     swelling: Option<i32>,
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     pain: Option<i32>,
-    /// How far the patient kept to the instructions.
+    /// How far the patient followed the instructions.
     adherence: Option<Adherence>,
     /// Whether a practitioner must look at it.
     #[graphql(default)]
     escalate: bool,
 }
 
-/// The added note.
+/// Result of `addAftercareNote`.
 #[derive(SimpleObject)]
 pub struct AddAftercareNotePayload {
-    /// It.
+    /// The new aftercare note.
     aftercare_note: AftercareNote,
 }
 
-/// Changes to an aftercare note. An absent field stays, null clears.
+/// Changes to an aftercare note. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct AftercareNotePatch {
-    /// What it is about.
+    /// Its kind.
     kind: Option<AftercareNoteKind>,
-    /// The moment it tells of, not before the session began.
+    /// The moment the note is about, not before the session began.
     noted_at: Option<DateTime>,
-    /// In words, at most 20,000 characters.
+    /// The text of the note, at most 20,000 characters.
     text: MaybeUndefined<String>,
     /// Redness, 0 (none) to 10.
     redness: MaybeUndefined<i32>,
     /// Swelling, 0 (none) to 10.
     swelling: MaybeUndefined<i32>,
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     pain: MaybeUndefined<i32>,
-    /// How far the patient kept to the instructions.
+    /// How far the patient followed the instructions.
     adherence: MaybeUndefined<Adherence>,
     /// Whether a practitioner must look at it.
     escalate: Option<bool>,
@@ -77,27 +77,27 @@ pub struct AftercareNotePatch {
 pub struct UpdateAftercareNoteInput {
     /// `note_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     patch: AftercareNotePatch,
 }
 
-/// The changed note.
+/// Result of `updateAftercareNote`.
 #[derive(SimpleObject)]
 pub struct UpdateAftercareNotePayload {
-    /// It, after the change.
+    /// The aftercare note after the change.
     aftercare_note: AftercareNote,
 }
 
-/// The signed note.
+/// Result of `signAftercareNote`.
 #[derive(SimpleObject)]
 pub struct SignAftercareNotePayload {
-    /// It.
+    /// The signed aftercare note.
     aftercare_note: AftercareNote,
 }
 
-/// A note as it was read: whose it is and when, the session and the clock say.
+/// A note as read from the input; the session and the clock supply its patient and time.
 struct NewNote {
     note: AftercareNote,
     noted_at: Option<chrono::DateTime<chrono::Utc>>,
@@ -130,7 +130,7 @@ impl AddAftercareNoteInput {
 }
 
 impl AftercareNotePatch {
-    /// The note after the patch; every fault at once.
+    /// The note after the patch, or every fault at once.
     fn apply(self, before: &AftercareNote, session: &TreatmentSession) -> crate::error::Result<AftercareNote> {
         let mut inputs = Inputs::new();
         let score = |inputs: &mut Inputs, path: &str, score| inputs.small(path, Some(score), 0, 10);
@@ -157,7 +157,7 @@ impl AftercareNotePatch {
     }
 }
 
-/// Checks that a note does not tell of a time before its session.
+/// Checks that a note is not about a time before its session.
 fn check_time(inputs: &mut Inputs, prefix: &str, noted_at: chrono::DateTime<chrono::Utc>, session: &TreatmentSession) {
     if noted_at < session.started_at {
         inputs.fault(&format!("{prefix}notedAt"), "is before the session began");
@@ -171,7 +171,7 @@ async fn add(scope: &mut Scope, new: NewNote) -> crate::error::Result<AftercareN
     let session = sessions::session(scope, new.note.session_id).await?;
     patients::active_patient(scope, session.patient_id, "input.sessionId").await?;
     let now = ids::now();
-    // A session may begin minutes ahead of our clock; a note without a time never fails for that.
+    // A session may begin minutes ahead of our clock; a note without a time must not fail for that.
     let noted_at = new.noted_at.unwrap_or_else(|| now.max(session.started_at));
     let mut inputs = Inputs::new();
     check_time(&mut inputs, "", noted_at, &session);
@@ -187,7 +187,7 @@ async fn add(scope: &mut Scope, new: NewNote) -> crate::error::Result<AftercareN
     Ok(note)
 }
 
-/// The draft that an edit was made for, at the version it expects.
+/// The draft to be edited, at the expected version.
 async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> crate::error::Result<AftercareNote> {
     scope.viewer().check(action, RecordKind::AftercareNote)?;
     let note = store::note(scope, id).await?;
@@ -210,7 +210,7 @@ async fn change(
     Ok(after)
 }
 
-/// Signs a note that lacks nothing.
+/// Signs a note if it is complete.
 async fn sign(
     scope: &mut Scope,
     id: Uuid,
@@ -233,7 +233,7 @@ async fn sign(
     Ok(note)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct AftercareMutation;
 
@@ -267,8 +267,8 @@ impl AftercareMutation {
         Ok(UpdateAftercareNotePayload { aftercare_note: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs an aftercare note. From then on it takes no change, only addenda. Everything that is missing is told at
-    /// once.
+    /// Signs an aftercare note. After that it takes no changes, only addenda. If anything is missing, the error names
+    /// all of it at once.
     async fn sign_aftercare_note(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignAftercareNotePayload> {
         let (id, expected, meaning) = input.read(RecordKind::AftercareNote)?;
         let operation = ctx.operation()?;

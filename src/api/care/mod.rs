@@ -20,32 +20,32 @@ use crate::session::{
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-/// Going on in spite of a check: it stays on the record.
+/// An override of a check. It stays on the record.
 #[Object(name = "CheckOverride")]
 impl Override {
-    /// Why.
+    /// Why the check was overridden.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// Who.
+    /// Who overrode the check.
     async fn by(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.by).await
     }
-    /// The supervising prescriber who signed a BLOCK off.
+    /// The supervising prescriber who signed off a BLOCK.
     async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.supervisor_id).await
     }
-    /// When.
+    /// When the check was overridden.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
 }
 
-/// What a care rule said of a session.
+/// The answer of a care rule about a session.
 #[Object]
 impl SessionCheck {
-    /// Its id: the same as long as rule, verdict, record, cause with its values and version of the protocol are the same.
-    /// `checkId` of an override takes it.
+    /// Its id. It stays the same as long as the rule, the verdict, the record, the cause with its values and the
+    /// version of the protocol stay the same. Pass it as `checkId` to an override.
     async fn id(&self) -> ID {
         ID(self.kept.id(self.session))
     }
@@ -57,11 +57,11 @@ impl SessionCheck {
     async fn verdict(&self) -> CheckVerdict {
         self.kept.verdict
     }
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     async fn cause(&self) -> &str {
         &self.kept.cause
     }
-    /// The record that triggered it: `node(id:)` shows it.
+    /// The record that triggered it; `node(id:)` returns it.
     async fn record_id(&self) -> Option<ID> {
         self.kept.record_kind.zip(self.kept.record_id).map(|(kind, id)| global_id(kind, id))
     }
@@ -69,29 +69,30 @@ impl SessionCheck {
     async fn record_kind(&self) -> Option<RecordKind> {
         self.kept.record_kind
     }
-    /// The version of the protocol whose rule it is.
+    /// The version of the protocol that the rule belongs to.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
         listing::linked(ctx, self.kept.protocol_version_id).await
     }
-    /// Who went on all the same, why and on whose sign-off.
+    /// The override, if there is one: who made it, why, and who signed it off.
     #[graphql(name = "override")]
     async fn overridden(&self) -> Option<&Override> {
         self.kept.overridden.as_ref()
     }
-    /// Whether it passes, or was overridden as its verdict asks: a WARN with a reason, a BLOCK by a supervising prescriber.
+    /// Whether it passes, or was overridden as its verdict requires: a WARN with a reason, a BLOCK by a supervising
+    /// prescriber.
     async fn settled(&self) -> bool {
         self.kept.is_settled()
     }
 }
 
-/// What the care rules say of a session before it is logged.
+/// The answers of the care rules about a session that is not logged yet.
 #[derive(SimpleObject)]
 pub struct SessionChecks {
     /// The strictest of the answers.
     verdict: CheckVerdict,
-    /// The version of the protocol whose rules they are.
+    /// The version of the protocol that the rules belong to.
     protocol_version: ProtocolVersion,
-    /// One answer at least for each rule.
+    /// At least one answer for each rule.
     checks: Vec<SessionCheck>,
 }
 
@@ -102,28 +103,28 @@ impl InForce {
     async fn code(&self) -> &str {
         &self.code
     }
-    /// In words, for the patient.
+    /// The text of the instruction, for the patient.
     async fn text(&self) -> &str {
         &self.text
     }
-    /// From this moment.
+    /// When it takes effect.
     async fn starts_at(&self) -> DateTime {
         DateTime(self.starts_at)
     }
-    /// Until this moment.
+    /// When it ceases to apply.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.ends_at)
     }
 }
 
-/// A check-in that the clinic owes the patient.
+/// A check-in that the clinic owes the patient after a session.
 #[Object(name = "AftercareCheckIn")]
 impl CheckInState {
     /// Its code, such as `day_1`.
     async fn code(&self) -> &str {
         &self.code
     }
-    /// In words.
+    /// Its name.
     async fn label(&self) -> &str {
         &self.label
     }
@@ -137,7 +138,7 @@ impl CheckInState {
     }
 }
 
-/// An instruction or a check-in as the patient's clock has it.
+/// The window of an instruction in local time.
 #[derive(SimpleObject)]
 pub struct LocalWindow {
     /// Its code.
@@ -163,7 +164,7 @@ impl Aftercare {
     async fn time_zone(&self) -> &str {
         self.zone.name()
     }
-    /// Instructions in force, those that end first leading.
+    /// Instructions in force, the first to end first.
     async fn in_force(&self) -> &[InForce] {
         &self.situation.in_force
     }
@@ -183,7 +184,7 @@ impl Aftercare {
     async fn check_ins_due(&self) -> &[CheckInState] {
         &self.situation.check_ins_due
     }
-    /// Check-ins that should have been done.
+    /// Check-ins that are overdue.
     async fn check_ins_overdue(&self) -> &[CheckInState] {
         &self.situation.check_ins_overdue
     }
@@ -193,14 +194,14 @@ impl Aftercare {
     }
 }
 
-/// When maintenance will be wanted: an estimate, never a promise.
+/// An estimate of when maintenance will be needed. It is not a promise.
 #[Object(name = "MaintenanceEstimate")]
 impl Estimate {
     /// The earliest day of the interval.
     async fn from(&self) -> Date {
         Date(self.from)
     }
-    /// The most likely day; null where only the protocol speaks.
+    /// The most likely day; null when the estimate rests on the protocol alone.
     async fn likely(&self) -> Option<Date> {
         self.likely.map(Date)
     }
@@ -208,21 +209,21 @@ impl Estimate {
     async fn until(&self) -> Date {
         Date(self.until)
     }
-    /// What it rests on.
+    /// What the estimate is based on.
     async fn basis(&self) -> Basis {
         self.basis
     }
-    /// How many of the patient's own results it used.
+    /// The number of the patient's own results that were used.
     async fn points(&self) -> usize {
         self.points
     }
-    /// How it came about, in a sentence.
+    /// How the estimate was made, in one sentence.
     async fn explanation(&self) -> &str {
         &self.explanation
     }
 }
 
-/// What a lack costs.
+/// The consequence of a missing item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum CompletenessCost {
     /// The record can't be signed.
@@ -231,27 +232,27 @@ pub enum CompletenessCost {
     CanSignWithReason,
 }
 
-/// Something that a record lacks.
+/// Something missing from a record.
 #[derive(SimpleObject)]
 pub struct CompletenessItem {
-    /// The field, as a fault of signing would name it.
+    /// The field, named as an error of signing would name it.
     field: String,
     /// What is missing and what to do.
     message: String,
-    /// What it costs.
+    /// The consequence.
     cost: CompletenessCost,
-    /// The answer of a care rule that is not settled: `checkId` of an override takes it.
+    /// The id of the unsettled answer of a care rule, for `checkId` of an override.
     check_id: Option<ID>,
 }
 
-/// What a record lacks before it can be signed.
+/// What is missing from a record before it can be signed.
 #[derive(SimpleObject)]
 pub struct ChartCompleteness {
     /// Whether it could be signed as it is.
     ready: bool,
     /// Whether it is signed already.
     signed: bool,
-    /// Everything it lacks.
+    /// Everything that is missing.
     items: Vec<CompletenessItem>,
 }
 
@@ -297,7 +298,7 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
             let record: TreatmentSession = listing::one(&mut scope, id).await?;
             let parts = sessions::parts(&mut scope, id).await?;
             let mut items = lacks(session::missing(&record, &parts).faults());
-            // As signing will ask them; who may not read what the rules look at is told what was kept.
+            // Asked as signing will ask them. A viewer who may not read what the rules look at gets the stored answers.
             let asks = record.signature.is_none() && store::may_evaluate(&scope);
             let checks = if asks { store::evaluate(&mut scope, &record, &parts).await? } else { record.checks.clone() };
             items.extend(of_checks(id, &checks));
@@ -310,20 +311,20 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
             ));
         }
     };
-    // What is signed lacks nothing that could still be asked of it.
+    // Nothing more can be required of a signed record.
     let items = if signed { Vec::new() } else { items };
     Ok(ChartCompleteness { ready: items.is_empty() && !signed, signed, items })
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct CareQuery;
 
 #[Object]
 impl CareQuery {
-    /// What the care rules would say of a session, before anything is done: the input is that of `logSession`. Without a
-    /// plan and a protocol version, the one published protocol of that kind of treatment is taken. Null with FORBIDDEN
-    /// for roles that write no sessions.
+    /// What the care rules would say about a session before it takes place. The input is that of `logSession`. Without
+    /// a plan and a protocol version, the only published protocol for that kind of treatment is used. Null with
+    /// FORBIDDEN for roles that write no sessions.
     async fn session_checks(
         &self,
         ctx: &Context<'_>,
@@ -345,8 +346,8 @@ impl CareQuery {
         Some(found.await)
     }
 
-    /// What a consultation, a session or an aftercare note lacks before it can be signed, and what each lack costs. Null
-    /// with FORBIDDEN for roles that see no clinical record.
+    /// What is missing from a consultation, a session or an aftercare note before it can be signed, and the consequence
+    /// of each missing item. Null with FORBIDDEN for roles that see no clinical record.
     async fn chart_completeness(
         &self,
         ctx: &Context<'_>,

@@ -16,7 +16,7 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
 
-/// So many versions of a session are looked through for who treated: more than any hand makes.
+/// The maximum number of versions of a session searched for earlier practitioners: more than anyone makes by hand.
 const MOST_VERSIONS: i64 = 10_000;
 
 /// Overrides the answers of one rule on a session that is not signed.
@@ -24,22 +24,22 @@ const MOST_VERSIONS: i64 = 10_000;
 pub struct OverrideSessionCheckInput {
     /// `session_…`
     session_id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// The rule.
     rule: CheckRule,
-    /// Only the answers that this record triggered; all of the rule's when absent.
+    /// Override only the answers triggered by this record; when absent, all answers of the rule.
     record_id: Option<ID>,
-    /// Only the answer with this `id`, as it was seen. One that is no longer the same is CONFLICT.
+    /// Override only the answer with this `id`, as you saw it. CONFLICT if it is no longer the same.
     check_id: Option<ID>,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     reason: String,
 }
 
-/// The session with the override.
+/// Result of `overrideSessionCheck` and `signOffSessionCheck`.
 #[derive(SimpleObject)]
 pub struct SessionCheckPayload {
-    /// It.
+    /// The session, with the override.
     session: TreatmentSession,
 }
 
@@ -80,7 +80,7 @@ impl OverrideSessionCheckInput {
     }
 }
 
-/// Overrides what of a rule's answers is of one verdict.
+/// Overrides those answers of a rule that have one verdict.
 async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdict) -> error::Result<TreatmentSession> {
     scope.viewer().check(Action::Update, RecordKind::TreatmentSession)?;
     let by = scope.viewer().author()?;
@@ -89,7 +89,7 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
     let supervisor_id = match verdict {
         CheckVerdict::Block => {
             let prescriber = prescriber(scope, by, &session).await?;
-            // It is a signature too.
+            // A sign-off is a signature too.
             scope.viewer().proved_lately()?;
             Some(prescriber)
         }
@@ -108,8 +108,8 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
     Ok(session)
 }
 
-/// Asks the rules again and settles what was seen of their answers: the one that was named by its id, or those of the
-/// session's version that are still the same. What they say for the first time stays open.
+/// Evaluates the rules again and settles the answers that were seen: the one named by its id, or those of the session's
+/// version that have not changed. New answers stay open.
 async fn settle(
     scope: &mut Scope,
     session: &mut TreatmentSession,
@@ -121,7 +121,7 @@ async fn settle(
     let now = care::evaluate(scope, session, &parts).await?;
     let shown = std::mem::replace(&mut session.checks, now);
     let seen: Vec<KeptCheck> = match wanted.check {
-        // It may have come with a refusal, newer than the session's own answers.
+        // The id may come from a refusal, which is newer than the answers stored with the session.
         Some(_) => session.checks.iter().filter(|it| wanted.names(it)).cloned().collect(),
         None => shown.into_iter().filter(|it| wanted.names(it)).collect(),
     };
@@ -146,7 +146,7 @@ async fn settle(
     if settled { Ok(()) } else { Err(answers_changed()) }
 }
 
-/// Who may sign a block off: a practitioner with a licence number who is not the one treating.
+/// The prescriber who may sign off a block: a practitioner with a licence number who is not the one treating.
 async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> error::Result<Uuid> {
     let member = people::staff_member(scope, by).await?;
     if by == session.practitioner_id {
@@ -164,7 +164,7 @@ async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> 
     Ok(by)
 }
 
-/// Whether somebody was the practitioner of a session in any of its versions, once it was more than prepared.
+/// Whether this person was the practitioner of the session in any version after preparation.
 async fn was_treated_by(scope: &mut Scope, session: Uuid, by: Uuid) -> error::Result<bool> {
     for entry in history_of(scope, &[session], MOST_VERSIONS).await? {
         let then: TreatmentSession = entry.record_as()?;
@@ -175,13 +175,13 @@ async fn was_treated_by(scope: &mut Scope, session: Uuid, by: Uuid) -> error::Re
     Ok(false)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct CareMutation;
 
 #[Object]
 impl CareMutation {
-    /// Goes on in spite of what a rule WARNs of, with a reason that stays on the record.
+    /// Overrides a WARN of a rule, with a reason that stays on the record.
     async fn override_session_check(
         &self,
         ctx: &Context<'_>,
@@ -193,8 +193,9 @@ impl CareMutation {
         Ok(SessionCheckPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs off what a rule BLOCKs: by a supervising prescriber, that is another practitioner, with a licence number.
-    /// FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
+    /// Signs off a BLOCK of a rule. The signer must be a supervising prescriber, that is, another practitioner with a
+    /// licence number. FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too
+    /// long ago.
     async fn sign_off_session_check(
         &self,
         ctx: &Context<'_>,

@@ -15,13 +15,13 @@ use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 use rust_decimal::Decimal as Number;
 use uuid::Uuid;
 
-/// The deepest any device reaches, mm (the body handpieces of RF devices).
+/// The greatest depth of any device, mm (the body handpieces of RF devices).
 const DEEPEST: Number = Number::from_parts(80, 0, 0, false, 1);
 
 /// Adds a device.
 #[derive(InputObject)]
 pub struct AddDeviceInput {
-    /// An id the client made (`device_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`device_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// Model, at most 200 characters.
     pub(super) model: String,
@@ -31,32 +31,32 @@ pub struct AddDeviceInput {
     pub(super) serial: Option<String>,
     /// Its kind.
     pub(super) kind: DeviceKind,
-    /// The shallowest depth it can be set to, mm, 0 to 8.
+    /// The least depth it can be set to, mm, 0 to 8.
     pub(super) depth_min_mm: Option<Decimal>,
-    /// The deepest, mm, 0 to 8.
+    /// The greatest depth it can be set to, mm, 0 to 8.
     pub(super) depth_max_mm: Option<Decimal>,
     /// The step between two settings, mm.
     pub(super) depth_step_mm: Option<Decimal>,
-    /// Where it stands.
+    /// The location where it is kept.
     pub(super) location_id: Option<ID>,
     /// Remarks.
     pub(super) note: Option<String>,
 }
 
-/// Changes to a device. An absent field stays, null clears.
+/// Changes to a device. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct DevicePatch {
     /// Manufacturer.
     manufacturer: MaybeUndefined<String>,
     /// Serial number, unique for its model.
     serial: MaybeUndefined<String>,
-    /// The shallowest depth it can be set to, mm, 0 to 8.
+    /// The least depth it can be set to, mm, 0 to 8.
     depth_min_mm: MaybeUndefined<Decimal>,
-    /// The deepest, mm, 0 to 8.
+    /// The greatest depth it can be set to, mm, 0 to 8.
     depth_max_mm: MaybeUndefined<Decimal>,
     /// The step between two settings, mm.
     depth_step_mm: MaybeUndefined<Decimal>,
-    /// Where it stands.
+    /// The location where it is kept.
     location_id: MaybeUndefined<ID>,
     /// Whether it is in use.
     active: Option<bool>,
@@ -69,16 +69,16 @@ pub struct DevicePatch {
 pub struct UpdateDeviceInput {
     /// `device_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: DevicePatch,
 }
 
-/// The device.
+/// Result of a mutation of a device.
 #[derive(SimpleObject)]
 pub struct DevicePayload {
-    /// It.
+    /// The device after the change.
     pub(super) device: Device,
 }
 
@@ -86,7 +86,7 @@ fn depth(inputs: &mut Inputs, path: &str, depth: Option<Decimal>) -> Option<Numb
     inputs.decimal(path, depth.map(|depth| depth.0), Number::ZERO, DEEPEST, 2)
 }
 
-/// Checks what the depths of a device say together.
+/// Checks that the depths of a device agree.
 fn check_depths(inputs: &mut Inputs, prefix: &str, device: &Device) {
     if device.depth_min_mm.zip(device.depth_max_mm).is_some_and(|(least, most)| least > most) {
         inputs.fault(&format!("{prefix}depthMaxMm"), "is less than depthMinMm");

@@ -8,7 +8,7 @@ use crate::vocabulary::RecordKind;
 use async_graphql::ID;
 use uuid::Uuid;
 
-/// A clash of names as the fault of a field.
+/// Turns a clash of names into the fault of a field.
 pub(super) fn taken<T>(outcome: error::Result<T>, path: &str, what: &str) -> error::Result<T> {
     outcome.map_err(|error| match error {
         Error::Conflict { current_version: None, .. } => {
@@ -18,7 +18,7 @@ pub(super) fn taken<T>(outcome: error::Result<T>, path: &str, what: &str) -> err
     })
 }
 
-/// Checks that the id a client made is not in use, so that a clash of names is known from a clash of ids.
+/// Checks that an id made by the client is not in use, to tell a clash of names from a clash of ids.
 pub(super) async fn fresh<T: Listing>(scope: &mut Scope, id: Uuid) -> error::Result<()> {
     if listing::by_ids::<T>(scope, &[id]).await?.is_empty() {
         return Ok(());

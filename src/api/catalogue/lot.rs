@@ -16,26 +16,26 @@ use uuid::Uuid;
 /// Adds a lot of a product.
 #[derive(InputObject)]
 pub struct AddProductLotInput {
-    /// An id the client made (`lot_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`lot_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `product_…`
     pub(super) product_id: ID,
     /// Its number, unique for the product, at most 100 characters.
     pub(super) lot: String,
-    /// The last day it may be used.
+    /// The last day on which it may be used.
     pub(super) expires_on: Option<Date>,
-    /// When it came.
+    /// The day it was received.
     pub(super) received_on: Option<Date>,
     /// Remarks.
     pub(super) note: Option<String>,
 }
 
-/// Changes to a lot. An absent field stays, null clears.
+/// Changes to a lot. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct ProductLotPatch {
-    /// The last day it may be used.
+    /// The last day on which it may be used.
     expires_on: MaybeUndefined<Date>,
-    /// When it came.
+    /// The day it was received.
     received_on: MaybeUndefined<Date>,
     /// Remarks.
     note: MaybeUndefined<String>,
@@ -46,16 +46,16 @@ pub struct ProductLotPatch {
 pub struct UpdateProductLotInput {
     /// `lot_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: ProductLotPatch,
 }
 
-/// The lot.
+/// Result of a mutation of a lot.
 #[derive(SimpleObject)]
 pub struct ProductLotPayload {
-    /// It.
+    /// The lot after the change.
     pub(super) product_lot: ProductLot,
 }
 

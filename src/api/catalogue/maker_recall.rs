@@ -11,14 +11,15 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{ID, InputObject};
 use uuid::Uuid;
 
-/// Notes that a maker or an authority takes a device or a lot back: a session with it is warned of, or blocked if its protocol says so.
+/// Records that a manufacturer or an authority recalls a device or a lot. A session that uses it gets a warning, or is
+/// blocked if its protocol says so.
 #[derive(InputObject)]
 pub struct NoteMakerRecallInput {
     /// `device_…` or `lot_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     pub(super) reason: String,
     /// The number of the notice; for a lot.
     pub(super) reference: Option<String>,
@@ -26,7 +27,7 @@ pub struct NoteMakerRecallInput {
     pub(super) at: Option<DateTime>,
 }
 
-/// What a recall says, as it was read.
+/// The recall as read from the input.
 pub(super) fn read_recall(input: &NoteMakerRecallInput, kind: RecordKind) -> error::Result<(Uuid, MakerRecall)> {
     let mut inputs = Inputs::new();
     let id = inputs.id("id", kind, &input.id);
@@ -36,7 +37,7 @@ pub(super) fn read_recall(input: &NoteMakerRecallInput, kind: RecordKind) -> err
         reference: inputs.opt_text("reference", input.reference.as_deref(), 100),
     };
     if kind == RecordKind::Device && recall.reference.is_some() {
-        inputs.fault("reference", "goes with a lot: write it into the reason");
+        inputs.fault("reference", "may only be sent for a lot: write it into the reason");
     }
     inputs.finish()?;
     Ok((id, recall))

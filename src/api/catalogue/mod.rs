@@ -37,14 +37,14 @@ impl Listed for ProductLot {
     }
 }
 
-/// A recall by the maker or an authority.
+/// A recall by the manufacturer or an authority.
 #[Object]
 impl MakerRecall {
     /// When the clinic heard of it.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// Why.
+    /// Why it was recalled.
     async fn reason(&self) -> &str {
         &self.reason
     }
@@ -77,11 +77,11 @@ impl Device {
     async fn kind(&self) -> DeviceKind {
         self.kind
     }
-    /// The shallowest depth it can be set to, mm.
+    /// The least depth it can be set to, mm.
     async fn depth_min_mm(&self) -> Option<Decimal> {
         self.depth_min_mm.map(Decimal)
     }
-    /// The deepest it can be set to, mm: a session that goes deeper is blocked.
+    /// The greatest depth it can be set to, mm. A deeper session is blocked.
     async fn depth_max_mm(&self) -> Option<Decimal> {
         self.depth_max_mm.map(Decimal)
     }
@@ -89,7 +89,7 @@ impl Device {
     async fn depth_step_mm(&self) -> Option<Decimal> {
         self.depth_step_mm.map(Decimal)
     }
-    /// Where it stands.
+    /// The location where it is kept.
     async fn location(&self, ctx: &Context<'_>) -> Option<Result<Location>> {
         Some(people::location_of_record(ctx, self.location_id?).await)
     }
@@ -97,7 +97,7 @@ impl Device {
     async fn active(&self) -> bool {
         self.active
     }
-    /// The recall by its maker, if there was one.
+    /// The recall by its manufacturer, if there was one.
     async fn recalled(&self) -> Option<&MakerRecall> {
         self.recalled.as_ref()
     }
@@ -130,7 +130,7 @@ impl Product {
     async fn role(&self) -> ProductRole {
         self.role
     }
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }
@@ -151,12 +151,12 @@ impl Product {
     async fn lots(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<LotFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<LotOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<LotFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<LotOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<ProductLot>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -175,7 +175,7 @@ impl ProductLot {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::ProductLot, self.id)
     }
-    /// Of which product.
+    /// The product it is a lot of.
     async fn product(&self, ctx: &Context<'_>) -> Result<Product> {
         listing::required(ctx, self.product_id).await
     }
@@ -183,15 +183,15 @@ impl ProductLot {
     async fn lot(&self) -> &str {
         &self.lot
     }
-    /// The last day it may be used.
+    /// The last day on which it may be used.
     async fn expires_on(&self) -> Option<Date> {
         self.expires_on.map(Date)
     }
-    /// When it came.
+    /// The day it was received.
     async fn received_on(&self) -> Option<Date> {
         self.received_on.map(Date)
     }
-    /// The recall by its maker, if there was one.
+    /// The recall by its manufacturer, if there was one.
     async fn recalled(&self) -> Option<&MakerRecall> {
         self.recalled.as_ref()
     }
@@ -205,7 +205,7 @@ impl ProductLot {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct CatalogueQuery;
 
@@ -221,12 +221,12 @@ impl CatalogueQuery {
     async fn devices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<DeviceFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<DeviceOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<DeviceFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<DeviceOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Device>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
@@ -242,12 +242,12 @@ impl CatalogueQuery {
     async fn products(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<ProductFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ProductOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProductFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ProductOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Product>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
@@ -265,12 +265,12 @@ impl CatalogueQuery {
     async fn product_lots(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<LotFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<LotOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<LotFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<LotOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<ProductLot>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

@@ -12,7 +12,7 @@ use crate::record::Stamp;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Object, Result};
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct CatalogueMutation;
 
@@ -35,7 +35,7 @@ impl CatalogueMutation {
         Ok(DevicePayload { device: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Notes that the maker or an authority takes a device back.
+    /// Records that the manufacturer or an authority recalls a device.
     async fn note_device_recall(&self, ctx: &Context<'_>, input: NoteMakerRecallInput) -> Result<DevicePayload> {
         let (id, recall) = read_recall(&input, RecordKind::Device)?;
         let operation = ctx.operation()?;
@@ -100,7 +100,8 @@ impl CatalogueMutation {
         Ok(ProductLotPayload { product_lot: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Notes that the maker or an authority takes a lot back. `lotTrace` finds the sessions and patients it touched.
+    /// Records that the manufacturer or an authority recalls a lot. `lotTrace` finds the sessions and patients
+    /// affected.
     async fn note_lot_recall(&self, ctx: &Context<'_>, input: NoteMakerRecallInput) -> Result<ProductLotPayload> {
         let (id, recall) = read_recall(&input, RecordKind::ProductLot)?;
         let operation = ctx.operation()?;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Adds a product.
 #[derive(InputObject)]
 pub struct AddProductInput {
-    /// An id the client made (`product_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`product_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
@@ -23,7 +23,7 @@ pub struct AddProductInput {
     pub(super) manufacturer: Option<String>,
     /// What it is used as.
     pub(super) role: ProductRole,
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     #[graphql(default_with = "IntradermalUse::Unknown")]
     pub(super) intradermal_use: IntradermalUse,
     /// Strength, such as `lidocaine 5 %`.
@@ -32,14 +32,14 @@ pub struct AddProductInput {
     pub(super) note: Option<String>,
 }
 
-/// Changes to a product. An absent field stays, null clears.
+/// Changes to a product. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct ProductPatch {
     /// Manufacturer.
     manufacturer: MaybeUndefined<String>,
     /// What it is used as.
     role: Option<ProductRole>,
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     intradermal_use: Option<IntradermalUse>,
     /// Strength, such as `lidocaine 5 %`.
     strength: MaybeUndefined<String>,
@@ -54,16 +54,16 @@ pub struct ProductPatch {
 pub struct UpdateProductInput {
     /// `product_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: ProductPatch,
 }
 
-/// The product.
+/// Result of a mutation of a product.
 #[derive(SimpleObject)]
 pub struct ProductPayload {
-    /// It.
+    /// The product after the change.
     pub(super) product: Product,
 }
 

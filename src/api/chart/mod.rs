@@ -26,10 +26,10 @@ use async_graphql::{Context, ID, Object, Result};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A place on a patient's timeline.
+/// An entry on a patient's timeline.
 #[Object]
 impl TimelineEntry {
-    /// The moment it tells of: when a session began, a consultation was held, a photo taken.
+    /// The moment the record is about: when a session began, a consultation was held, a photo was taken.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
@@ -37,15 +37,15 @@ impl TimelineEntry {
     async fn kind(&self) -> RecordKind {
         self.kind
     }
-    /// A few words that tell one from another, such as `microneedling, completed`. No free text.
+    /// A few words that distinguish the entry, such as `microneedling, completed`. No free text.
     async fn summary(&self) -> &str {
         &self.summary
     }
-    /// Typed id of the record: `node(id:)` shows it.
+    /// Typed id of the record; `node(id:)` returns it.
     async fn record_id(&self) -> ID {
         global_id(self.kind, self.record_id)
     }
-    /// The record. `node(id: recordId)` shows it too.
+    /// The record. `node(id: recordId)` returns it too.
     async fn record(&self, ctx: &Context<'_>) -> Option<Result<TimelineRecord>> {
         let found = async {
             let key = RecordOf { kind: self.kind, id: self.record_id };
@@ -59,16 +59,16 @@ impl TimelineEntry {
     }
 }
 
-/// A record as it was known at a moment, of any kind.
+/// A record of any kind, as it was known at a moment.
 pub struct ChartRecord(Entry);
 
-/// The signature in a content.
+/// The signature inside a record's content.
 #[derive(Deserialize)]
 struct Signed {
     signature: Option<Signature>,
 }
 
-/// A record as it was known at a moment, of any kind.
+/// A record of any kind, as it was known at a moment.
 #[Object]
 impl ChartRecord {
     /// Its kind.
@@ -79,19 +79,19 @@ impl ChartRecord {
     async fn id(&self) -> ID {
         global_id(self.0.kind, self.0.record)
     }
-    /// The version it had.
+    /// Its version at that moment.
     async fn version(&self) -> i32 {
         self.0.version
     }
-    /// When it got that version.
+    /// When that version was made.
     async fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
-    /// By whom; null for the program itself.
+    /// Who made that version; null for the program itself.
     async fn by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.0.actor).await
     }
-    /// What was done then.
+    /// What was done to make that version.
     async fn action(&self) -> Action {
         self.0.action
     }
@@ -99,21 +99,22 @@ impl ChartRecord {
     async fn ledger_sequence(&self) -> i64 {
         self.0.seq
     }
-    /// The signature it had, with the hash of what was signed; null while it was a draft.
+    /// Its signature at that moment, with the hash of what was signed; null while it was a draft.
     async fn signature(&self) -> Option<Result<Signature>> {
         match self.0.record_as::<Signed>() {
             Ok(signed) => signed.signature.map(Ok),
             Err(error) => Some(Err(error.into())),
         }
     }
-    /// All of it, with the names of the API and typed ids; words of lists are the ledger's, in lower case.
+    /// The whole content, with the names of the API and typed ids. Enumerated values are spelt as in the ledger, in
+    /// lower case.
     async fn content(&self) -> Result<Json> {
         Ok(Json(shown_content(&self.0.json()?)))
     }
 }
 
 impl PatientChart {
-    /// Its records of a kind. Each list counts as so many records, under each of its names.
+    /// The records of one kind. Each list counts towards the limit on records once for each alias it is asked under.
     fn of_kind<R: Record>(&self, ctx: &Context<'_>) -> Result<Vec<R>> {
         let entries = self.records.iter().rev().filter(|entry| entry.kind == R::KIND);
         ctx.operation()?.lead_to(entries.clone().count())?;
@@ -121,11 +122,11 @@ impl PatientChart {
     }
 }
 
-/// A patient's record as it was known at a moment, from the ledger. Every field of a record is as it was then; links from
-/// one record to another lead to what is there now.
+/// A patient's record as it was known at a moment, from the ledger. Every field of a record has its value of that
+/// moment; links from one record to another lead to the present record.
 #[Object]
 impl PatientChart {
-    /// The patient as they were known.
+    /// The patient as known at that moment.
     async fn patient(&self) -> &Patient {
         &self.patient
     }
@@ -133,11 +134,11 @@ impl PatientChart {
     async fn as_of(&self) -> DateTime {
         DateTime(self.as_of)
     }
-    /// The newest ledger entry that is in it.
+    /// The number of the newest ledger entry it contains.
     async fn ledger_sequence(&self) -> i64 {
         self.ledger_sequence
     }
-    /// The health history, without entries that were known to be made in error; the newest change first.
+    /// The health history, without entries that were already marked as errors; the newest change first.
     async fn health_history(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
         let mut entries = self.of_kind::<HealthEntry>(ctx)?;
         entries.retain(|entry| !entry.entered_in_error);
@@ -183,8 +184,8 @@ impl PatientChart {
     async fn addenda(&self, ctx: &Context<'_>) -> Result<Vec<Addendum>> {
         self.of_kind(ctx)
     }
-    /// Every record of every kind that one may read, the newest change first. Kinds that a chart is not made of, such as
-    /// legal holds, merges and emergency access, are left out for who may not read them.
+    /// Every record of every kind that you may read, the newest change first. Kinds that are not part of a chart, such
+    /// as legal holds, merges and emergency access, are left out for viewers who may not read them.
     async fn records(&self, ctx: &Context<'_>) -> Result<Vec<ChartRecord>> {
         ctx.operation()?.lead_to(self.records.len())?;
         let merges: Vec<Vec<Uuid>> = self.records.iter().map(Entry::tells_of).collect::<error::Result<_>>()?;
@@ -193,19 +194,19 @@ impl PatientChart {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct ChartQuery;
 
 #[Object]
 impl ChartQuery {
-    /// A patient's record as it was known at a moment; null with NOT_FOUND if the patient was not known then. For roles
-    /// that see clinical records.
+    /// A patient's record as it was known at a moment; null with NOT_FOUND if the patient was not known then. Only for
+    /// roles that see clinical records.
     async fn chart(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "`patient_…`")] patient_id: ID,
-        #[graphql(desc = "The moment; absent, now.")] as_of: Option<DateTime>,
+        #[graphql(desc = "The moment; now when absent.")] as_of: Option<DateTime>,
     ) -> Option<Result<PatientChart>> {
         let found = async {
             let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;

@@ -39,7 +39,7 @@ impl Listed for Consent {
     }
 }
 
-/// The version of a text with a status of which it has one at most.
+/// The version of a text with a status that at most one of its versions has.
 async fn version_of(
     ctx: &Context<'_>,
     template: uuid::Uuid,
@@ -51,7 +51,7 @@ async fn version_of(
     }
 }
 
-/// A text that patients agree to. What it says is in its versions.
+/// A text that patients agree to. Its wording is in its versions.
 #[Object]
 impl ConsentTemplate {
     /// Typed id, `consent_template_…`.
@@ -62,11 +62,11 @@ impl ConsentTemplate {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// What it is about.
+    /// Its kind.
     async fn kind(&self) -> ConsentKind {
         self.kind
     }
-    /// Whether it is in use: else nobody is asked to agree to it any more.
+    /// Whether it is in use. If not, no patient is asked to agree to it any more.
     async fn active(&self) -> bool {
         self.active
     }
@@ -83,12 +83,12 @@ impl ConsentTemplate {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<VersionFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<VersionOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<VersionFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<VersionOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<ConsentTemplateVersion>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -100,30 +100,30 @@ impl ConsentTemplate {
     }
 }
 
-/// A version of a text that patients agree to. Once published it takes no change.
+/// A version of a text that patients agree to. A published version takes no changes.
 #[Object]
 impl ConsentTemplateVersion {
     /// Typed id, `consent_version_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::ConsentTemplateVersion, self.id)
     }
-    /// Of which text.
+    /// The text it is a version of.
     async fn template(&self, ctx: &Context<'_>) -> Result<ConsentTemplate> {
         listing::required(ctx, self.template_id).await
     }
-    /// 1 for the first, one more with each.
+    /// The number of the version: 1 for the first, increased by 1 with each.
     async fn number(&self) -> i32 {
         self.number
     }
-    /// How it stands.
+    /// Its status.
     async fn status(&self) -> ConsentTemplateVersionStatus {
         self.status
     }
-    /// What it says, plain text or Markdown.
+    /// The wording, in plain text or Markdown.
     async fn text(&self) -> &str {
         &self.text
     }
-    /// SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits: send it back with the signature.
+    /// SHA-256 of the text's UTF-8 bytes, as 64 hexadecimal digits. Send it back with the signature.
     async fn text_hash(&self) -> String {
         hex::text(&self.text_hash)
     }
@@ -135,7 +135,7 @@ impl ConsentTemplateVersion {
     async fn modalities(&self) -> &[Modality] {
         &self.modalities
     }
-    /// How long a consent to it holds, days; null for ever.
+    /// How many days a consent to it is valid; null for no limit.
     async fn valid_days(&self) -> Option<i32> {
         self.valid_days
     }
@@ -143,7 +143,7 @@ impl ConsentTemplateVersion {
     async fn published_at(&self) -> Option<DateTime> {
         self.published_at.map(DateTime)
     }
-    /// By whom; null for the program itself.
+    /// Who published it; null for the program itself.
     async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.published_by).await
     }
@@ -153,13 +153,13 @@ impl ConsentTemplateVersion {
     }
 }
 
-/// The signature under a consent.
+/// The signature on a consent.
 pub struct ConsentSignature {
     consent: uuid::Uuid,
     given: Given,
 }
 
-/// The signature under a consent.
+/// The signature on a consent.
 #[Object]
 impl ConsentSignature {
     /// When it was signed.
@@ -174,7 +174,7 @@ impl ConsentSignature {
     async fn signer_name(&self) -> &str {
         &self.given.name
     }
-    /// What a guardian is to the patient.
+    /// The relationship of a guardian to the patient.
     async fn relationship(&self) -> Option<&str> {
         self.given.relationship.as_deref()
     }
@@ -186,18 +186,18 @@ impl ConsentSignature {
     async fn signature_hash(&self) -> String {
         hex::text(&self.given.signature_hash)
     }
-    /// The drawn signature as a `data:` URL, PNG or JPEG; null for a typed name. Looked up only when asked for.
+    /// The drawn signature as a `data:` URL, PNG or JPEG; null for a typed name. It is looked up only when requested.
     async fn signature_image(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         match self.given.method {
             ConsentSignatureMethod::DrawnImage => loader::signature(ctx, self.consent).await,
             ConsentSignatureMethod::TypedName => None,
         }
     }
-    /// The staff member who saw it being signed.
+    /// The staff member who witnessed the signature.
     async fn witness(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.given.witness_id).await
     }
-    /// Somebody else who saw it being signed.
+    /// Another person who witnessed the signature.
     async fn witness_name(&self) -> Option<&str> {
         self.given.witness_name.as_deref()
     }
@@ -210,15 +210,15 @@ impl Consent {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Consent, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// To which version of a text.
+    /// The version of the text that was agreed to.
     async fn template_version(&self, ctx: &Context<'_>) -> Result<ConsentTemplateVersion> {
         listing::required(ctx, self.template_version_id).await
     }
-    /// What it is about.
+    /// Its kind.
     async fn kind(&self) -> ConsentKind {
         self.kind
     }
@@ -230,15 +230,15 @@ impl Consent {
     async fn text_hash(&self) -> String {
         hex::text(&self.text_hash)
     }
-    /// How it stands, as FHIR R4 has it. An ACTIVE one may have expired: `state` and `inForce` say so.
+    /// Its status, as in FHIR R4. An ACTIVE consent may have expired: `state` and `inForce` tell.
     async fn status(&self) -> ConsentStatus {
         self.status
     }
-    /// How it stands now.
+    /// Its state now.
     async fn state(&self) -> ConsentState {
         self.state_at(ids::now())
     }
-    /// Whether it holds now.
+    /// Whether it is in force now.
     async fn in_force(&self) -> bool {
         self.in_force_at(ids::now())
     }
@@ -246,7 +246,7 @@ impl Consent {
     async fn signature(&self) -> Option<ConsentSignature> {
         self.given.clone().map(|given| ConsentSignature { consent: self.id, given })
     }
-    /// From when on it holds no more; null for ever.
+    /// When it expires; null for never.
     async fn expires_at(&self) -> Option<DateTime> {
         self.expires_at.map(DateTime)
     }
@@ -254,7 +254,7 @@ impl Consent {
     async fn ended_at(&self) -> Option<DateTime> {
         self.ended_at.map(DateTime)
     }
-    /// Why.
+    /// Why it was withdrawn, rejected or marked as an error.
     async fn ended_reason(&self) -> Option<&str> {
         self.ended_reason.as_deref()
     }
@@ -268,7 +268,7 @@ impl Consent {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct ConsentQuery;
 
@@ -288,12 +288,12 @@ impl ConsentQuery {
     async fn consent_templates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<TemplateFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<TemplateOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<TemplateOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<ConsentTemplate>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
@@ -318,35 +318,35 @@ impl ConsentQuery {
     async fn consents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<ConsentFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ConsentOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ConsentOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consent>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
 }
 
-/// The text.
+/// Result of a mutation of a consent template.
 #[derive(SimpleObject)]
 pub struct ConsentTemplatePayload {
-    /// It.
+    /// The consent template after the change.
     pub consent_template: ConsentTemplate,
 }
 
-/// The version of a text.
+/// Result of a mutation of a version of a consent template.
 #[derive(SimpleObject)]
 pub struct ConsentTemplateVersionPayload {
-    /// It.
+    /// The version of the consent template after the change.
     pub consent_template_version: ConsentTemplateVersion,
 }
 
-/// The consent.
+/// Result of a mutation of a consent.
 #[derive(SimpleObject)]
 pub struct ConsentPayload {
-    /// It.
+    /// The consent after the change.
     pub consent: Consent,
 }

@@ -18,10 +18,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use chrono::Utc;
 use uuid::Uuid;
 
-/// Puts a text before a patient.
+/// Proposes a text to a patient.
 #[derive(InputObject)]
 pub struct ProposeConsentInput {
-    /// An id the client made (`consent_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`consent_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -36,16 +36,16 @@ pub struct ProposeConsentInput {
 pub struct GiveConsentInput {
     /// `consent_…`, a PROPOSED one.
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// The signature.
     signing: ConsentSigningInput,
 }
 
-/// Records a consent that is signed here and now, without proposing it first.
+/// Records a consent signed on the spot, without proposing it first.
 #[derive(InputObject)]
 pub struct RecordConsentInput {
-    /// An id the client made (`consent_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`consent_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -57,36 +57,36 @@ pub struct RecordConsentInput {
     note: Option<String>,
 }
 
-/// Notes that the patient said no to a proposed consent.
+/// Records that the patient refused a proposed consent.
 #[derive(InputObject)]
 pub struct RejectConsentInput {
     /// `consent_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     reason: String,
 }
 
-/// Notes that the patient takes a consent back.
+/// Records that the patient withdrew a consent.
 #[derive(InputObject)]
 pub struct WithdrawConsentInput {
     /// `consent_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     reason: String,
-    /// When, not before it was given and not in the future; now when absent.
+    /// When it was withdrawn, not before it was given and not in the future; now when absent.
     at: Option<DateTime>,
 }
 
-/// Marks a consent as an error.
+/// Marks a consent as entered in error.
 #[derive(InputObject)]
 pub struct MarkConsentEnteredInErrorInput {
     /// `consent_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// What was wrong, at most 2,000 characters.
     reason: String,
@@ -124,7 +124,7 @@ struct NewConsent {
 }
 
 impl NewConsent {
-    /// The consent as a proposal, pinned to its text, with its patient and text.
+    /// The consent as a proposal tied to its text, with its patient and the text.
     async fn proposed(self, scope: &mut Scope) -> error::Result<(Consent, Patient, ConsentTemplateVersion)> {
         scope.viewer().check(Action::Create, RecordKind::Consent)?;
         let patient = patients::active_patient(scope, self.patient, "input.patientId").await?;
@@ -161,7 +161,7 @@ async fn record(scope: &mut Scope, new: NewConsent, signing: Signing) -> error::
     Ok(consent)
 }
 
-/// The consent that a step was meant for, and its status after it.
+/// The consent that a step applies to, and its status after the step.
 async fn stepping(
     scope: &mut Scope,
     id: Uuid,
@@ -201,7 +201,7 @@ async fn end(scope: &mut Scope, id: Uuid, expected: i32, ending: Ending) -> erro
     }
     let after = Consent {
         status,
-        // A consent may be given minutes ahead of our clock; one that ends now never ends before that.
+        // A consent may be given minutes ahead of our clock; one that ends now must not end before it was given.
         ended_at: Some(ending.at.unwrap_or_else(|| given.map_or(now, |given| now.max(given)))),
         ended_reason: Some(ending.reason),
         stamp: before.stamp.changed(scope.viewer().staff, now),
@@ -227,7 +227,7 @@ pub struct ConsentMutation;
 
 #[Object]
 impl ConsentMutation {
-    /// Puts a published text before a patient: a PROPOSED consent, pinned to that version and its hash.
+    /// Proposes a published text to a patient. The result is a PROPOSED consent, tied to that version and its hash.
     async fn propose_consent(&self, ctx: &Context<'_>, input: ProposeConsentInput) -> Result<ConsentPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
@@ -243,7 +243,7 @@ impl ConsentMutation {
         Ok(ConsentPayload { consent: operation.mutate(retry, work).await? })
     }
 
-    /// Signs a proposed consent: it is ACTIVE from then on, until it expires or is withdrawn.
+    /// Signs a proposed consent. It is then ACTIVE until it expires or is withdrawn.
     async fn give_consent(&self, ctx: &Context<'_>, input: GiveConsentInput) -> Result<ConsentPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Consent, &input.id);
@@ -254,7 +254,7 @@ impl ConsentMutation {
         Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Records a consent that is signed here and now: propose and give in one.
+    /// Records a consent signed on the spot: `proposeConsent` and `giveConsent` in one step.
     async fn record_consent(&self, ctx: &Context<'_>, input: RecordConsentInput) -> Result<ConsentPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
@@ -271,7 +271,7 @@ impl ConsentMutation {
         Ok(ConsentPayload { consent: operation.mutate(retry, work).await? })
     }
 
-    /// Notes that the patient said no to a proposed consent.
+    /// Records that the patient refused a proposed consent.
     async fn reject_consent(&self, ctx: &Context<'_>, input: RejectConsentInput) -> Result<ConsentPayload> {
         let (id, ending) = read_ending(&input.id, ConsentStep::Reject, &input.reason, None)?;
         let operation = ctx.operation()?;
@@ -279,7 +279,7 @@ impl ConsentMutation {
         Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Notes that the patient takes a consent back. It held until then.
+    /// Records that the patient withdrew a consent. It was in force until then.
     async fn withdraw_consent(&self, ctx: &Context<'_>, input: WithdrawConsentInput) -> Result<ConsentPayload> {
         let (id, ending) = read_ending(&input.id, ConsentStep::Withdraw, &input.reason, input.at)?;
         let operation = ctx.operation()?;
@@ -287,7 +287,7 @@ impl ConsentMutation {
         Ok(ConsentPayload { consent: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Marks a consent as an error: it is kept, and counts for nothing.
+    /// Marks a consent as entered in error: it is kept, but has no effect.
     async fn mark_consent_entered_in_error(
         &self,
         ctx: &Context<'_>,

@@ -18,33 +18,33 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 
-/// The largest drawn signature, bytes.
+/// The maximum size of a drawn signature, in bytes.
 const LARGEST_IMAGE: usize = 256 * 1024;
 
-/// A signature: who, how, on which text, seen by whom.
+/// A signature: who signed which text, how, and before which witness.
 #[derive(InputObject)]
 pub struct ConsentSigningInput {
-    /// Who signs. For a patient under 18 on the day a guardian signs.
+    /// Who signs. A guardian signs for a patient who is under 18 on the day.
     signer: ConsentSigner,
     /// Their name, at most 200 characters.
     signer_name: String,
-    /// What a guardian is to the patient, such as `mother`; needed for GUARDIAN, at most 100 characters.
+    /// The relationship of a guardian to the patient, such as `mother`; required for GUARDIAN, at most 100 characters.
     relationship: Option<String>,
-    /// The name as the signer typed it: the same as `signerName`. This or `signatureImage`.
+    /// The name as typed by the signer; it must equal `signerName`. Send this or `signatureImage`.
     typed_name: Option<String>,
-    /// The drawn signature, a PNG or JPEG of at most 256 KB in base64 or as a `data:` URL. This or `typedName`.
+    /// The drawn signature, a PNG or JPEG of at most 256 KB, in base64 or as a `data:` URL. Send this or `typedName`.
     signature_image: Option<String>,
-    /// The `textHash` of the text that was shown to the signer; CONFLICT if it is another.
+    /// The `textHash` of the text shown to the signer; CONFLICT if it does not match.
     text_hash: String,
-    /// The staff member who saw it, `staff_…`. This or `witnessName`, or neither.
+    /// The staff member who witnessed it, `staff_…`. Send this or `witnessName`, or neither.
     witness_id: Option<ID>,
-    /// Somebody else who saw it, at most 200 characters.
+    /// Another person who witnessed it, at most 200 characters.
     witness_name: Option<String>,
     /// When it was signed, not in the future; now when absent.
     given_at: Option<DateTime>,
 }
 
-/// A signature as it was read: what the patient and the text say of it is checked later.
+/// A signature as read from the input. It is checked against the patient and the text later.
 pub(super) struct Signing {
     pub(super) given: Given,
     pub(super) image: Option<SignatureImage>,
@@ -82,7 +82,7 @@ impl ConsentSigningInput {
                 inputs.fault("signing.relationship", "is missing: what is the guardian to the patient?");
             }
             ConsentSigner::Patient if relationship.is_some() => {
-                inputs.fault("signing.relationship", "goes with signer GUARDIAN only");
+                inputs.fault("signing.relationship", "may only be sent with signer GUARDIAN");
             }
             _ => {}
         }
@@ -101,7 +101,7 @@ impl ConsentSigningInput {
                 (ConsentSignatureMethod::DrawnImage, hash, image)
             }
             (Some(_), Some(_)) => {
-                inputs.fault("signing.signatureImage", "goes without typedName: send one of them");
+                inputs.fault("signing.signatureImage", "can't be sent with typedName: send one of them");
                 (ConsentSignatureMethod::DrawnImage, Vec::new(), None)
             }
             (None, None) => {
@@ -116,7 +116,7 @@ impl ConsentSigningInput {
         let witness_id = inputs.opt_id("signing.witnessId", RecordKind::Staff, self.witness_id.as_ref());
         let witness_name = inputs.opt_text("signing.witnessName", self.witness_name.as_deref(), 200);
         if witness_id.is_some() && witness_name.is_some() {
-            inputs.fault("signing.witnessName", "goes without witnessId: send one of them");
+            inputs.fault("signing.witnessName", "can't be sent with witnessId: send one of them");
         }
         let at = self.given_at.map_or_else(ids::now, |at| inputs.past_time("signing.givenAt", at.0));
         let signer = self.signer;

@@ -8,50 +8,50 @@ use crate::record::Stamp;
 use crate::vocabulary::{Modality, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined};
 
-/// The most characters of a text.
+/// The maximum length of a text, in characters.
 pub(super) const LONGEST_TEXT: usize = 50_000;
-/// The longest a consent may hold, days: a hundred years.
+/// The longest validity of a consent, in days: a hundred years.
 const LONGEST_DAYS: i32 = 36_500;
 
-/// Makes a text that patients agree to, with a first draft of what it says.
+/// Creates a text that patients agree to, with a first draft of its wording.
 #[derive(InputObject)]
 pub struct CreateConsentTemplateInput {
-    /// An id the client made (`consent_template_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`consent_template_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
-    /// What it is about.
+    /// Its kind.
     pub(super) kind: ConsentKind,
-    /// What it says, plain text or Markdown, at most 50,000 characters. Space around it is cut.
+    /// The wording, in plain text or Markdown, at most 50,000 characters. White space around it is removed.
     pub(super) text: String,
     /// BCP 47 tag of its language, such as `en` or `es-MX`.
     pub(super) language: String,
-    /// The treatments it covers, each once; all when empty. For TREATMENT only.
+    /// The treatments it covers, without repeats; all when empty. Only for TREATMENT.
     #[graphql(default)]
     pub(super) modalities: Vec<Modality>,
-    /// How long a consent to it holds, days, 1 to 36,500; for ever when absent.
+    /// How many days a consent to it is valid, 1 to 36,500; no limit when absent.
     pub(super) valid_days: Option<i32>,
 }
 
-/// Starts a new version of a text, as a draft that says what the newest version says.
+/// Starts a new version of a text as a draft with the wording of the newest version.
 #[derive(InputObject)]
 pub struct DraftConsentTemplateVersionInput {
-    /// An id the client made (`consent_version_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`consent_version_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `consent_template_…`
     pub(super) template_id: ID,
 }
 
-/// Changes to a draft of a text. An absent field stays, null clears.
+/// Changes to a draft of a text. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct ConsentTemplateVersionPatch {
-    /// What it says, plain text or Markdown, at most 50,000 characters. Space around it is cut.
+    /// The wording, in plain text or Markdown, at most 50,000 characters. White space around it is removed.
     pub(super) text: Option<String>,
     /// BCP 47 tag of its language, such as `en` or `es-MX`.
     pub(super) language: Option<String>,
-    /// The treatments it covers, each once; all when empty. For TREATMENT only.
+    /// The treatments it covers, without repeats; all when empty. Only for TREATMENT.
     pub(super) modalities: Option<Vec<Modality>>,
-    /// How long a consent to it holds, days, 1 to 36,500.
+    /// How many days a consent to it is valid, 1 to 36,500.
     pub(super) valid_days: MaybeUndefined<i32>,
 }
 
@@ -60,9 +60,9 @@ pub struct ConsentTemplateVersionPatch {
 pub struct UpdateConsentTemplateVersionInput {
     /// `consent_version_…`
     pub(super) id: ID,
-    /// The version of the row that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: ConsentTemplateVersionPatch,
 }
 
@@ -71,7 +71,7 @@ pub struct UpdateConsentTemplateVersionInput {
 pub struct PublishConsentTemplateVersionInput {
     /// `consent_version_…`
     pub(super) id: ID,
-    /// The version of the row that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
 }
 
@@ -80,11 +80,11 @@ pub struct PublishConsentTemplateVersionInput {
 pub struct RetireConsentTemplateInput {
     /// `consent_template_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
 }
 
-/// The shape of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
+/// Whether a text has the form of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
 fn is_language_tag(text: &str) -> bool {
     let mut parts = text.split('-');
     let language = parts.next().unwrap_or_default();
@@ -94,7 +94,7 @@ fn is_language_tag(text: &str) -> bool {
         && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
-/// Checks what a version says, under a path.
+/// Checks the content of a version; faults are noted under a path.
 pub(super) fn check(inputs: &mut Inputs, prefix: &str, kind: ConsentKind, version: &ConsentTemplateVersion) {
     if !is_language_tag(&version.language) {
         inputs.fault(&format!("{prefix}language"), "must be a BCP 47 language tag, such as en or es-MX");
@@ -103,10 +103,10 @@ pub(super) fn check(inputs: &mut Inputs, prefix: &str, kind: ConsentKind, versio
     once.sort_unstable();
     once.dedup();
     if once.len() < version.modalities.len() {
-        inputs.fault(&format!("{prefix}modalities"), "names a treatment twice");
+        inputs.fault(&format!("{prefix}modalities"), "names a treatment more than once");
     }
     if kind != ConsentKind::Treatment && !once.is_empty() {
-        inputs.fault(&format!("{prefix}modalities"), "goes with kind TREATMENT only: leave it empty");
+        inputs.fault(&format!("{prefix}modalities"), "may only be sent with kind TREATMENT: leave it empty");
     }
     inputs.range(&format!("{prefix}validDays"), version.valid_days, 1, LONGEST_DAYS);
 }

@@ -69,7 +69,7 @@ async fn start_draft(scope: &mut Scope, id: Uuid, template: Uuid) -> error::Resu
     Ok(version)
 }
 
-/// The draft that a change was made for, with its text.
+/// The draft to be changed, with its text.
 async fn draft(
     scope: &mut Scope,
     action: Action,
@@ -112,7 +112,7 @@ async fn change(
     Ok(after)
 }
 
-/// Publishes a draft; the version that was published until now is retired first.
+/// Publishes a draft, after retiring the version published before.
 async fn publish(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<ConsentTemplateVersion> {
     let (before, template) = draft(scope, Action::Publish, id, expected).await?;
     in_use(&template, "input.id")?;
@@ -164,7 +164,7 @@ pub struct ConsentTemplateMutation;
 
 #[Object]
 impl ConsentTemplateMutation {
-    /// Makes a text that patients agree to, with its first version as a draft.
+    /// Creates a text that patients agree to, with its first version as a draft.
     async fn create_consent_template(
         &self,
         ctx: &Context<'_>,
@@ -177,7 +177,7 @@ impl ConsentTemplateMutation {
         Ok(ConsentTemplatePayload { consent_template: operation.mutate(retry, work).await? })
     }
 
-    /// Starts a new version of a text, as a draft that says what the newest version says. A text has one draft at most.
+    /// Starts a new version of a text as a draft with the wording of the newest version. A text has at most one draft.
     async fn draft_consent_template_version(
         &self,
         ctx: &Context<'_>,
@@ -193,7 +193,7 @@ impl ConsentTemplateMutation {
         Ok(ConsentTemplateVersionPayload { consent_template_version: operation.mutate(retry, work).await? })
     }
 
-    /// Changes a draft of a text. A published version takes no change: draft a new one.
+    /// Changes a draft of a text. A published version takes no changes: draft a new one.
     async fn update_consent_template_version(
         &self,
         ctx: &Context<'_>,
@@ -206,8 +206,8 @@ impl ConsentTemplateMutation {
         Ok(ConsentTemplateVersionPayload { consent_template_version: operation.mutate(retry, work).await? })
     }
 
-    /// Publishes a draft of a text: patients are asked to agree to it from now on. The version that was published until
-    /// now is RETIRED; who agreed to it still did.
+    /// Publishes a draft of a text. From now on patients are asked to agree to it. The version published before becomes
+    /// RETIRED; consents to it stay valid.
     async fn publish_consent_template_version(
         &self,
         ctx: &Context<'_>,
@@ -220,7 +220,7 @@ impl ConsentTemplateMutation {
         Ok(ConsentTemplateVersionPayload { consent_template_version: operation.mutate(retry, work).await? })
     }
 
-    /// Takes a text out of use: nobody is asked to agree to it any more. Consents to it stay as they are.
+    /// Takes a text out of use. No patient is asked to agree to it any more; existing consents to it stay as they are.
     async fn retire_consent_template(
         &self,
         ctx: &Context<'_>,

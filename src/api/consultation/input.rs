@@ -10,9 +10,9 @@ use crate::vocabulary::{Concern, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined};
 use chrono::TimeDelta;
 
-/// The most characters of goals, prior procedures and reasons.
+/// The maximum length of goals, prior procedures and reasons, in characters.
 const SHORT_TEXT: usize = 5000;
-/// The most characters of findings and of the recommended plan.
+/// The maximum length of findings and of the recommended plan, in characters.
 const LONG_TEXT: usize = 20_000;
 
 /// A product tried on a small patch of skin.
@@ -24,7 +24,7 @@ pub struct PatchTestInput {
     performed_at: DateTime,
     /// What was tried, at most 200 characters.
     product: String,
-    /// How the skin answered; absent until it was read.
+    /// The reaction of the skin; absent until it has been read.
     result: Option<PatchTestResult>,
     /// Remarks, at most 2000 characters.
     note: Option<String>,
@@ -43,20 +43,20 @@ impl PatchTestInput {
     }
 }
 
-/// Records a consultation, as a draft: whatever is not known yet can be filled in until it is signed.
+/// Records a consultation as a draft. Whatever is not known yet can be filled in until it is signed.
 #[derive(InputObject)]
 pub struct RecordConsultationInput {
-    /// An id the client made (`consultation_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`consultation_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// Who held it, if not the sender.
+    /// The practitioner who held it; the sender when absent.
     practitioner_id: Option<ID>,
     /// `location_…`
     location_id: Option<ID>,
-    /// When; now when absent.
+    /// When it was held; now when absent.
     held_at: Option<DateTime>,
-    /// How.
+    /// How it was held.
     mode: ConsultationMode,
     /// What the patient wants treated.
     #[graphql(default)]
@@ -70,22 +70,23 @@ pub struct RecordConsultationInput {
     scar_types: Vec<ScarType>,
     /// What was done before, here or elsewhere, at most 5000 characters.
     prior_procedures: Option<String>,
-    /// Whether it was discussed what can be expected: scars improve and seldom go, results are not permanent.
+    /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
+    /// permanent.
     expectations_discussed: Option<bool>,
     /// Whether the patient can be treated.
     candidacy: Option<Candidacy>,
-    /// Why, or why not, at most 5000 characters.
+    /// The reasons for or against, at most 5000 characters.
     candidacy_reasons: Option<String>,
     /// What is recommended, at most 20,000 characters.
     recommended_plan: Option<String>,
     /// The patch test.
     patch_test: Option<PatchTestInput>,
-    /// The last day that a treatment may rely on it; not before the day it was held.
+    /// The last day on which a treatment may rely on it; not before the day it was held.
     valid_until: Option<Date>,
 }
 
 impl RecordConsultationInput {
-    /// Checks it. The practitioner is nil when the sender is meant; who made it is not filled in.
+    /// Checks the input. The practitioner id is nil when the sender is meant; who created the record is not filled in.
     pub(super) fn read(self) -> Result<Consultation> {
         let mut inputs = Inputs::new();
         let consultation = Consultation {
@@ -117,44 +118,45 @@ impl RecordConsultationInput {
     }
 }
 
-/// Changes to a consultation. An absent field stays, null clears; `concerns` and `scarTypes` take the place of all there
-/// were.
+/// Changes to a consultation. An absent field stays as it is; null clears it. `concerns` and `scarTypes` replace the
+/// whole list.
 #[derive(InputObject)]
 pub struct ConsultationPatch {
-    /// Who held it.
+    /// The practitioner who held it.
     practitioner_id: Option<ID>,
     /// `location_…`
     location_id: MaybeUndefined<ID>,
-    /// When.
+    /// When it was held.
     held_at: Option<DateTime>,
-    /// How.
+    /// How it was held.
     mode: Option<ConsultationMode>,
-    /// What the patient wants treated, all of it.
+    /// Everything the patient wants treated.
     concerns: MaybeUndefined<Vec<Concern>>,
     /// What the patient hopes for, at most 5000 characters.
     goals: MaybeUndefined<String>,
     /// What the examination showed, at most 20,000 characters.
     findings: MaybeUndefined<String>,
-    /// The shapes of the scars, all of them.
+    /// The shapes of all the scars.
     scar_types: MaybeUndefined<Vec<ScarType>>,
     /// What was done before, here or elsewhere, at most 5000 characters.
     prior_procedures: MaybeUndefined<String>,
-    /// Whether it was discussed what can be expected: scars improve and seldom go, results are not permanent.
+    /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
+    /// permanent.
     expectations_discussed: MaybeUndefined<bool>,
     /// Whether the patient can be treated.
     candidacy: MaybeUndefined<Candidacy>,
-    /// Why, or why not, at most 5000 characters.
+    /// The reasons for or against, at most 5000 characters.
     candidacy_reasons: MaybeUndefined<String>,
     /// What is recommended, at most 20,000 characters.
     recommended_plan: MaybeUndefined<String>,
-    /// The patch test, all of it.
+    /// The whole patch test.
     patch_test: MaybeUndefined<PatchTestInput>,
-    /// The last day that a treatment may rely on it; not before the day it was held.
+    /// The last day on which a treatment may rely on it; not before the day it was held.
     valid_until: MaybeUndefined<Date>,
 }
 
 impl ConsultationPatch {
-    /// The consultation after the patch; every fault at once.
+    /// The consultation after the patch, or every fault at once.
     pub(super) fn apply(self, before: &Consultation) -> Result<Consultation> {
         let mut inputs = Inputs::new();
         let location = inputs.patch("patch.locationId", self.location_id, |inputs, path, id| {
@@ -194,7 +196,7 @@ impl ConsultationPatch {
     }
 }
 
-/// The words of a list in the order they were given, each once.
+/// The values of a list in the order given, without repeats.
 fn each_once<T: PartialEq>(words: Vec<T>) -> Vec<T> {
     let mut kept: Vec<T> = Vec::with_capacity(words.len());
     for word in words {
@@ -205,8 +207,8 @@ fn each_once<T: PartialEq>(words: Vec<T>) -> Vec<T> {
     kept
 }
 
-/// Checks that a consultation is not valid until before it was held. Its day is counted in UTC-12, the last zone to
-/// reach it.
+/// Checks that a consultation does not expire before it was held. Its day is counted in UTC-12, the last zone to reach
+/// it.
 fn check_validity(inputs: &mut Inputs, prefix: &str, consultation: &Consultation) {
     let held_on = (consultation.held_at - TimeDelta::hours(12)).date_naive();
     if consultation.valid_until.is_some_and(|until| until < held_on) {

@@ -39,7 +39,7 @@ impl PatchTest {
     async fn product(&self) -> &str {
         &self.product
     }
-    /// How the skin answered; null until it was read.
+    /// The reaction of the skin; null until it has been read.
     async fn result(&self) -> Option<PatchTestResult> {
         self.result
     }
@@ -56,23 +56,23 @@ impl Consultation {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Consultation, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Who held it.
+    /// The practitioner who held it.
     async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.practitioner_id).await
     }
-    /// Where.
+    /// Where it took place.
     async fn location(&self, ctx: &Context<'_>) -> Option<Result<Location>> {
         people::location(ctx, self.location_id?).await
     }
-    /// When.
+    /// When it was held.
     async fn held_at(&self) -> DateTime {
         DateTime(self.held_at)
     }
-    /// How.
+    /// How it was held.
     async fn mode(&self) -> ConsultationMode {
         self.mode
     }
@@ -96,7 +96,8 @@ impl Consultation {
     async fn prior_procedures(&self) -> Option<&str> {
         self.prior_procedures.as_deref()
     }
-    /// Whether it was discussed what can be expected: scars improve and seldom go, results are not permanent.
+    /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
+    /// permanent.
     async fn expectations_discussed(&self) -> Option<bool> {
         self.expectations_discussed
     }
@@ -104,7 +105,7 @@ impl Consultation {
     async fn candidacy(&self) -> Option<Candidacy> {
         self.candidacy
     }
-    /// Why, or why not.
+    /// The reasons for or against.
     async fn candidacy_reasons(&self) -> Option<&str> {
         self.candidacy_reasons.as_deref()
     }
@@ -116,11 +117,11 @@ impl Consultation {
     async fn patch_test(&self) -> Option<&PatchTest> {
         self.patch_test.as_ref()
     }
-    /// The last day that a treatment may rely on it.
+    /// The last day on which a treatment may rely on it.
     async fn valid_until(&self) -> Option<Date> {
         self.valid_until.map(Date)
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -128,7 +129,7 @@ impl Consultation {
     pub async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom.
+    /// Who created the record.
     pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -136,7 +137,7 @@ impl Consultation {
     pub async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom.
+    /// Who last changed the record.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
@@ -144,12 +145,12 @@ impl Consultation {
     pub async fn signature(&self) -> Option<Signature> {
         self.signature.clone()
     }
-    /// What was added after it was signed, oldest first.
+    /// The addenda to the signed record, oldest first.
     pub async fn addenda(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Addendum>> {
         addenda(ctx, self.id, first, after).await
     }
@@ -157,14 +158,14 @@ impl Consultation {
     pub async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Consultation, self.id, first, after).await
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct ConsultationQuery;
 
@@ -184,12 +185,12 @@ impl ConsultationQuery {
     async fn consultations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consultation>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

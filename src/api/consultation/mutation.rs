@@ -16,10 +16,10 @@ use crate::vocabulary::{Action, RecordKind, SignatureMeaning, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
 
-/// The recorded consultation.
+/// Result of `recordConsultation`.
 #[derive(SimpleObject)]
 pub struct RecordConsultationPayload {
-    /// It.
+    /// The new consultation.
     consultation: Consultation,
 }
 
@@ -28,28 +28,28 @@ pub struct RecordConsultationPayload {
 pub struct UpdateConsultationInput {
     /// `consultation_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     patch: ConsultationPatch,
 }
 
-/// The changed consultation.
+/// Result of `updateConsultation`.
 #[derive(SimpleObject)]
 pub struct UpdateConsultationPayload {
-    /// It, after the change.
+    /// The consultation after the change.
     consultation: Consultation,
 }
 
-/// The signed consultation.
+/// Result of `signConsultation`.
 #[derive(SimpleObject)]
 pub struct SignConsultationPayload {
-    /// It.
+    /// The signed consultation.
     consultation: Consultation,
 }
 
-/// Checks the practitioner and the place that a consultation newly names; every fault at once. What it named before
-/// stays, though the practitioner may have left since.
+/// Checks the practitioner and the location that a change names for the first time, and reports every fault at once.
+/// What the consultation named before stays, even if the practitioner has left since.
 async fn check_links(
     scope: &mut Scope,
     practitioner: Option<Uuid>,
@@ -85,7 +85,7 @@ async fn add(scope: &mut Scope, mut new: Consultation) -> crate::error::Result<C
     Ok(new)
 }
 
-/// The draft that an edit was made for, at the version it expects.
+/// The draft to be edited, at the expected version.
 async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> crate::error::Result<Consultation> {
     scope.viewer().check(action, RecordKind::Consultation)?;
     let consultation = store::consultation(scope, id).await?;
@@ -110,7 +110,7 @@ async fn change(
     Ok(after)
 }
 
-/// Signs a consultation that lacks nothing.
+/// Signs a consultation if it is complete.
 async fn sign(
     scope: &mut Scope,
     id: Uuid,
@@ -133,7 +133,7 @@ async fn sign(
     Ok(consultation)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct ConsultationMutation;
 
@@ -167,7 +167,8 @@ impl ConsultationMutation {
         Ok(UpdateConsultationPayload { consultation: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs a consultation. From then on it takes no change, only addenda. Everything that is missing is told at once.
+    /// Signs a consultation. After that it takes no changes, only addenda. If anything is missing, the error names all
+    /// of it at once.
     async fn sign_consultation(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignConsultationPayload> {
         let (id, expected, meaning) = input.read(RecordKind::Consultation)?;
         let operation = ctx.operation()?;

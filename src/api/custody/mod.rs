@@ -26,38 +26,38 @@ impl Listed for PatientErasure {
     }
 }
 
-/// A legal hold: while it is in force the patient's record can't be erased.
+/// A legal hold. While it is in force, the patient's record can't be erased.
 #[Object]
 impl LegalHold {
     /// Typed id, `hold_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::LegalHold, self.id)
     }
-    /// On whose record.
+    /// The patient whose record is on hold.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Why.
+    /// Why it was placed.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// Since when.
+    /// When it was placed.
     async fn placed_at(&self) -> DateTime {
         DateTime(self.placed_at)
     }
-    /// By whom.
+    /// Who placed it.
     async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.placed_by).await
     }
-    /// Until when; null while it is in force.
+    /// When it was lifted; null while it is in force.
     async fn lifted_at(&self) -> Option<DateTime> {
         self.lifted_at.map(DateTime)
     }
-    /// By whom.
+    /// Who lifted it.
     async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.lifted_by).await
     }
-    /// Why.
+    /// Why it was lifted.
     async fn lift_reason(&self) -> Option<&str> {
         self.lift_reason.as_deref()
     }
@@ -67,16 +67,16 @@ impl LegalHold {
     }
 }
 
-/// How many rows of a table were erased.
+/// The number of rows of a table that were erased.
 #[derive(SimpleObject)]
 pub struct ErasedRows {
-    /// The table; `ledger` counts entries whose content went.
+    /// The table. For `ledger`, the count is of entries whose content was erased.
     table: String,
-    /// How many.
+    /// The number.
     count: i64,
 }
 
-/// A file that the object store drops after an erasure.
+/// A file that the object store deletes after an erasure.
 #[Object]
 impl StoredObject {
     /// The typed id that the photo had.
@@ -93,44 +93,46 @@ impl StoredObject {
     }
 }
 
-/// What is left of an erased patient: that it was done, by whom and on whose authority. Nothing tells who it was.
+/// What remains of an erased patient: that the erasure was done, by whom and on whose authority. Nothing in it
+/// identifies the patient.
 #[Object]
 impl PatientErasure {
     /// Typed id, `erasure_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::PatientErasure, self.id)
     }
-    /// The typed id that the patient had; it finds nothing any more.
+    /// The typed id that the patient had. It no longer finds anything.
     async fn patient_id(&self) -> ID {
         global_id(RecordKind::Patient, self.patient_id)
     }
-    /// When.
+    /// When the record was erased.
     async fn erased_at(&self) -> DateTime {
         DateTime(self.erased_at)
     }
-    /// By whom.
+    /// Who erased the record.
     async fn erased_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.erased_by).await
     }
-    /// Why.
+    /// Why the record was erased.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// Who or what asked for it.
+    /// Who or what required the erasure.
     async fn authority(&self) -> &str {
         &self.authority
     }
-    /// How much went, by table, without those that had nothing.
+    /// The number of rows erased, by table; tables without any are left out.
     async fn counts(&self) -> Vec<ErasedRows> {
         let some = self.counts.iter().filter(|(_, count)| **count > 0);
         some.map(|(table, count)| ErasedRows { table: table.clone(), count: *count }).collect()
     }
-    /// What the object store drops.
+    /// The files that the object store deletes.
     async fn objects_to_delete(&self, ctx: &Context<'_>) -> Result<&[StoredObject]> {
         ctx.operation()?.lead_to(self.objects.len())?;
         Ok(&self.objects)
     }
-    /// When it had; null while it is still to be done, or where there was nothing.
+    /// When the object store had deleted them; null while that is still to be done, or where there was nothing to
+    /// delete.
     async fn objects_deleted_at(&self) -> Option<DateTime> {
         self.objects_deleted_at.map(DateTime)
     }
@@ -140,33 +142,35 @@ impl PatientErasure {
     }
 }
 
-/// Everything of one person as one JSON document: records, their history, who looked, photos and drawn signatures.
+/// Everything about one person as one JSON document: records and their history, the access log, photos and drawn
+/// signatures.
 #[Object(name = "PatientExport")]
 impl Export {
-    /// The form of the document: `clinic.patient/1`.
+    /// The format of the document: `clinic.patient/1`.
     async fn format(&self) -> &'static str {
         EXPORT_FORMAT
     }
-    /// When it was put together.
+    /// When it was assembled.
     async fn generated_at(&self) -> DateTime {
         DateTime(self.generated_at)
     }
-    /// The newest ledger entry that is in it.
+    /// The number of the newest ledger entry it contains.
     async fn ledger_sequence(&self) -> i64 {
         self.ledger_sequence
     }
-    /// SHA-256, hexadecimal, of the content as JSON without spaces, its keys sorted.
+    /// SHA-256, hexadecimal, of the content as JSON without white space and with sorted keys.
     async fn sha256(&self) -> String {
         hex::text(&self.sha256)
     }
-    /// The document. `records` has every record by kind, `history` every version, `accessHistory` every look, `photos`
-    /// what the object store keeps, `drawnSignatures` the images, `staff` the names behind the ids.
+    /// The document. `records` has every record by kind, `history` every version, `accessHistory` every access,
+    /// `photos` what the object store keeps, `drawnSignatures` the images, and `staff` the names that belong to the
+    /// ids.
     async fn content(&self) -> Json {
         Json(self.content.clone())
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct CustodyQuery;
 
@@ -177,11 +181,11 @@ impl CustodyQuery {
     async fn patient_erasures(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ErasureOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ErasureOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<PatientErasure>>> {
         let window = PageArguments { first, after, last, before };
         listing::root(ctx, Ok(ErasureCondition), order_by, window).await

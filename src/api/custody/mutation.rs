@@ -15,13 +15,13 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// How long the links of an export open its photos.
+/// How long the links in an export open its photos.
 const EXPORT_LINKS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 
 /// Places a legal hold on a patient's record.
 #[derive(InputObject)]
 pub struct PlaceLegalHoldInput {
-    /// An id the client made (`hold_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`hold_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -29,10 +29,10 @@ pub struct PlaceLegalHoldInput {
     reason: String,
 }
 
-/// The placed hold.
+/// Result of `placeLegalHold`.
 #[derive(SimpleObject)]
 pub struct PlaceLegalHoldPayload {
-    /// It.
+    /// The new legal hold.
     legal_hold: LegalHold,
 }
 
@@ -41,54 +41,54 @@ pub struct PlaceLegalHoldPayload {
 pub struct LiftLegalHoldInput {
     /// `hold_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why.
+    /// Why it is lifted.
     reason: String,
 }
 
-/// The lifted hold.
+/// Result of `liftLegalHold`.
 #[derive(SimpleObject)]
 pub struct LiftLegalHoldPayload {
-    /// It.
+    /// The lifted legal hold.
     legal_hold: LegalHold,
 }
 
-/// Gives out everything of one patient.
+/// Exports everything of one patient.
 #[derive(InputObject)]
 pub struct ExportPatientInput {
     /// `patient_…`
     patient_id: ID,
 }
 
-/// Everything of one patient.
+/// Result of `exportPatient`.
 #[derive(SimpleObject)]
 pub struct ExportPatientPayload {
     /// The document.
     export: Export,
-    /// Whose.
+    /// The patient whose record was exported.
     patient: Patient,
 }
 
-/// Erases everything of one patient. There is no way back.
+/// Erases everything of one patient. It cannot be undone.
 #[derive(InputObject)]
 pub struct ErasePatientInput {
     /// `patient_…`
     patient_id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why. It is kept: write nothing that tells who it was.
+    /// Why the record is erased. The reason is kept: write nothing that identifies the patient.
     reason: String,
-    /// Who or what asked for it, such as a request's number or a law. It is kept: no names.
+    /// Who or what required the erasure, such as the number of a request or a law. It is kept: write no names.
     authority: String,
-    /// The patient's chart number, to be sure that it is the right one.
+    /// The patient's chart number, to confirm that it is the right patient.
     confirm_chart_number: String,
 }
 
-/// What is left of an erased patient.
+/// Result of `erasePatient`.
 #[derive(SimpleObject)]
 pub struct ErasePatientPayload {
-    /// That it was done, with how much went.
+    /// The record of the erasure, with the numbers of rows erased.
     erasure: PatientErasure,
 }
 
@@ -118,7 +118,7 @@ async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     Ok(hold)
 }
 
-/// The right to give out a record: the right to export, and to read every kind that is in it.
+/// Checks the right to export a record: the right to export, and to read every kind of record in it.
 async fn give_out(scope: &mut Scope, id: Uuid) -> error::Result<Patient> {
     scope.viewer().check(Action::Export, RecordKind::Patient)?;
     let patient = patients::patient(scope, id).await?;
@@ -139,7 +139,8 @@ async fn erase(
     scope.viewer().check(Action::Erase, RecordKind::PatientErasure)?;
     let mut erasure = erasure;
     let id = erasure.patient_id;
-    // Held until the end: nobody adds to the chart, or places a hold, between the look and the deed.
+    // Locked until the transaction ends, so that nobody adds to the chart or places a hold between the check and the
+    // erasure.
     let found = patients::held(scope, &[id]).await?.into_iter().next();
     let Some(patient) = found else { return Err(ledger::absent(scope, RecordKind::Patient, id).await) };
     error::at_version("patient", patient.stamp.version, expected)?;
@@ -151,7 +152,7 @@ async fn erase(
     }
     let mut everyone = vec![id];
     everyone.extend(patients::merged_into(scope, id).await?.iter().map(|merged| merged.id));
-    // What is hidden from a statement is not erased by it either.
+    // A statement does not erase what is hidden from it.
     ledger::all_in_sight(scope, &everyone).await?;
     scope.reason_stated(&everyone)?;
     let holds: Vec<LegalHold> = listing::all_under(scope, "patient_id", &everyone).await?;
@@ -172,13 +173,13 @@ async fn erase(
     store::erase(scope, erasure).await
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct CustodyMutation;
 
 #[Object]
 impl CustodyMutation {
-    /// Places a legal hold: while it is in force the patient's record can't be erased.
+    /// Places a legal hold. While it is in force, the patient's record can't be erased.
     async fn place_legal_hold(&self, ctx: &Context<'_>, input: PlaceLegalHoldInput) -> Result<PlaceLegalHoldPayload> {
         let mut inputs = Inputs::new();
         let now = ids::now();
@@ -211,16 +212,16 @@ impl CustodyMutation {
         Ok(LiftLegalHoldPayload { legal_hold: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Gives out everything of one patient as one JSON document, those merged into them included. The ledger notes it
-    /// before anything is given, each time: an `Idempotency-Key` changes nothing. QUERY_TOO_LARGE beyond 50,000 ledger
-    /// entries or looks.
+    /// Exports everything of one patient, and of patients merged into them, as one JSON document. Each export is
+    /// recorded in the ledger before anything is returned, even with the same `Idempotency-Key`. QUERY_TOO_LARGE beyond
+    /// 50,000 ledger entries or accesses.
     async fn export_patient(&self, ctx: &Context<'_>, input: ExportPatientInput) -> Result<ExportPatientPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("patientId", RecordKind::Patient, &input.patient_id);
         inputs.finish()?;
         let operation = ctx.operation()?;
         let work = transaction(move |scope| Box::pin(give_out(scope, id)));
-        // No retry: what was given out once more is noted once more.
+        // No retry: each export is recorded.
         let patient = operation.mutate(None, work).await?;
         let mut reader = operation.reader().await?;
         let holder = operation.holder(&reader.viewer())?;
@@ -232,8 +233,9 @@ impl CustodyMutation {
         Ok(ExportPatientPayload { export, patient })
     }
 
-    /// Erases everything of one patient, those merged into them included: rows, the content of their ledger entries, and
-    /// the files of the object store. Digests and hashes stay, so the ledger still verifies. Refused under a legal hold.
+    /// Erases everything of one patient and of patients merged into them: rows, the content of their ledger entries,
+    /// and files in the object store. Digests and hashes stay, so the ledger still verifies. Refused under a legal
+    /// hold.
     async fn erase_patient(&self, ctx: &Context<'_>, input: ErasePatientInput) -> Result<ErasePatientPayload> {
         let mut inputs = Inputs::new();
         let now = ids::now();
@@ -255,12 +257,15 @@ impl CustodyMutation {
         let operation = ctx.operation()?;
         let work = transaction(move |scope| Box::pin(erase(scope, erasure, input.expected_version, chart)));
         let erasure = operation.mutate(operation.retry(ctx, None)?, work).await?;
-        // What is left if this fails, housekeeping takes away.
+        // If this fails, housekeeping deletes the rest.
         let org = operation.reader().await?.org();
         let erasure = match remains::take_away(operation.service(), org, erasure.clone()).await {
             Ok(erasure) => erasure,
             Err(error) => {
-                tracing::warn!(?error, "the files of an erased patient wait for housekeeping");
+                tracing::warn!(
+                    ?error,
+                    "the files of an erased patient were not all deleted: housekeeping will try again"
+                );
                 erasure
             }
         };

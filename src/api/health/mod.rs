@@ -26,11 +26,11 @@ impl HealthEntry {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::HealthEntry, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// What it is about.
+    /// Its kind.
     async fn kind(&self) -> HealthEntryKind {
         self.kind
     }
@@ -38,19 +38,19 @@ impl HealthEntry {
     async fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
-    /// In words.
+    /// The entry in words.
     async fn text(&self) -> &str {
         &self.text
     }
-    /// How much it speaks against a treatment.
+    /// How strongly it contraindicates a treatment.
     async fn severity(&self) -> Option<ContraindicationSeverity> {
         self.severity
     }
-    /// Since when.
+    /// The day it began.
     async fn onset_on(&self) -> Option<Date> {
         self.onset_on.map(Date)
     }
-    /// Until when; null while it lasts.
+    /// The day it ended; null while it lasts.
     async fn ended_on(&self) -> Option<Date> {
         self.ended_on.map(Date)
     }
@@ -58,7 +58,7 @@ impl HealthEntry {
     async fn last_dose_on(&self) -> Option<Date> {
         self.last_dose_on.map(Date)
     }
-    /// Who said so: the patient, a letter, an examination.
+    /// The source of the information: the patient, a letter, an examination.
     async fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
@@ -70,11 +70,11 @@ impl HealthEntry {
     async fn verified_at(&self) -> Option<DateTime> {
         self.verified_at.map(DateTime)
     }
-    /// It was never true: kept, and out of every rule.
+    /// Entered in error: the entry is kept, but no rule looks at it.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -82,7 +82,7 @@ impl HealthEntry {
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom.
+    /// Who created the record.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -90,7 +90,7 @@ impl HealthEntry {
     async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom.
+    /// Who last changed the record.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
@@ -98,14 +98,14 @@ impl HealthEntry {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::HealthEntry, self.id, first, after).await
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct HealthQuery;
 
@@ -126,12 +126,12 @@ impl HealthQuery {
     async fn health_entries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<HealthEntry>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

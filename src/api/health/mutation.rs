@@ -14,58 +14,58 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, Si
 /// Adds an entry to a patient's health history.
 #[derive(InputObject)]
 pub struct AddHealthEntryInput {
-    /// An id the client made (`health_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`health_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// What it is about.
+    /// Its kind.
     kind: HealthEntryKind,
     /// A code that rules look for, such as `isotretinoin`.
     code: Option<String>,
-    /// In words.
+    /// The entry in words.
     text: String,
-    /// How much it speaks against a treatment.
+    /// How strongly it contraindicates a treatment.
     severity: Option<ContraindicationSeverity>,
-    /// Since when.
+    /// The day it began.
     onset_on: Option<Date>,
-    /// Until when; absent while it lasts.
+    /// The day it ended; absent while it lasts.
     ended_on: Option<Date>,
     /// For a medicine: the last dose.
     last_dose_on: Option<Date>,
-    /// Who said so: the patient, a letter, an examination.
+    /// The source of the information: the patient, a letter, an examination.
     source: Option<String>,
     /// Whether the sender has verified it.
     #[graphql(default = false)]
     verified: bool,
 }
 
-/// The added entry.
+/// Result of `addHealthEntry`.
 #[derive(SimpleObject)]
 pub struct AddHealthEntryPayload {
-    /// It.
+    /// The new entry.
     health_entry: HealthEntry,
 }
 
-/// Changes to an entry. An absent field stays, null clears.
+/// Changes to an entry. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct HealthEntryPatch {
     /// A code that rules look for.
     code: MaybeUndefined<String>,
-    /// In words.
+    /// The entry in words.
     text: Option<String>,
-    /// How much it speaks against a treatment.
+    /// How strongly it contraindicates a treatment.
     severity: MaybeUndefined<ContraindicationSeverity>,
-    /// Since when.
+    /// The day it began.
     onset_on: MaybeUndefined<Date>,
-    /// Until when; null while it lasts.
+    /// The day it ended; null while it lasts.
     ended_on: MaybeUndefined<Date>,
     /// For a medicine: the last dose.
     last_dose_on: MaybeUndefined<Date>,
-    /// Who said so.
+    /// The source of the information.
     source: MaybeUndefined<String>,
     /// True: the sender has verified it. False: nobody has.
     verified: Option<bool>,
-    /// True: it was never true. It is kept, and out of every rule.
+    /// True: the entry was made in error. It is kept, but no rule looks at it.
     entered_in_error: Option<bool>,
 }
 
@@ -74,20 +74,20 @@ pub struct HealthEntryPatch {
 pub struct UpdateHealthEntryInput {
     /// `health_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     patch: HealthEntryPatch,
 }
 
-/// The changed entry.
+/// Result of `updateHealthEntry`.
 #[derive(SimpleObject)]
 pub struct UpdateHealthEntryPayload {
-    /// It, after the change.
+    /// The entry after the change.
     health_entry: HealthEntry,
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct HealthMutation;
 
@@ -196,6 +196,6 @@ fn check_days(inputs: &mut Inputs, entry: &HealthEntry, prefix: &str) {
         inputs.fault(&format!("{prefix}endedOn"), "is before onsetOn");
     }
     if entry.last_dose_on.is_some() && entry.kind != HealthEntryKind::Medication {
-        inputs.fault(&format!("{prefix}lastDoseOn"), "goes with a MEDICATION only");
+        inputs.fault(&format!("{prefix}lastDoseOn"), "may only be sent for a MEDICATION");
     }
 }

@@ -24,12 +24,12 @@ impl Listed for PatientMerge {
     }
 }
 
-/// How many records of a kind moved from one patient to another.
+/// The number of records of one kind that moved from one patient to another.
 #[derive(Debug, Clone, PartialEq, SimpleObject)]
 pub struct MovedRecords {
-    /// Their kind; PATIENT stands for those who were merged into the moved one before.
+    /// Their kind. PATIENT counts patients who had been merged into the moved patient earlier.
     kind: RecordKind,
-    /// How many.
+    /// The number.
     count: i64,
 }
 
@@ -46,22 +46,22 @@ pub(super) fn counted(moved: &BTreeMap<String, Vec<Uuid>>) -> Vec<(String, i64)>
     moved.iter().map(|(table, ids)| (table.clone(), i64::try_from(ids.len()).unwrap_or(i64::MAX))).collect()
 }
 
-/// A field that two charts of one person fill differently.
+/// A field in which two charts of one person differ.
 #[Object]
 impl MergeConflict {
     /// The field.
     async fn field(&self) -> IdentityField {
         self.field
     }
-    /// What the chart that is merged away says.
+    /// The value in the chart that is merged away.
     async fn from(&self) -> Json {
         Json(shown_content(&self.from))
     }
-    /// What the chart that stays says.
+    /// The value in the chart that stays.
     async fn into(&self) -> Json {
         Json(shown_content(&self.into))
     }
-    /// Which was taken; null while nobody has chosen.
+    /// Which value was taken; null while nobody has chosen.
     async fn taken(&self) -> Option<MergeSide> {
         self.taken
     }
@@ -74,23 +74,23 @@ impl PatientMerge {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::PatientMerge, self.id)
     }
-    /// Who was merged away.
+    /// The patient who was merged away.
     async fn from(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.from_id).await
     }
-    /// Into whom.
+    /// The patient who stayed.
     async fn into(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.into_id).await
     }
-    /// When.
+    /// When the patients were merged.
     async fn merged_at(&self) -> DateTime {
         DateTime(self.merged_at)
     }
-    /// By whom.
+    /// Who merged the patients.
     async fn merged_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.merged_by).await
     }
-    /// Why.
+    /// Why the patients were merged.
     async fn reason(&self) -> &str {
         &self.reason
     }
@@ -98,23 +98,24 @@ impl PatientMerge {
     async fn moved(&self) -> Vec<MovedRecords> {
         moved(counted(&self.moved))
     }
-    /// What the two charts said differently, and which was taken.
+    /// The fields in which the two charts differed, and which value was taken.
     async fn conflicts(&self) -> &[MergeConflict] {
         &self.conflicts
     }
-    /// When it was taken back; null while it stands.
+    /// When the merge was taken back; null if it was not.
     async fn undone_at(&self) -> Option<DateTime> {
         self.undone_at.map(DateTime)
     }
-    /// By whom.
+    /// Who took the merge back.
     async fn undone_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.undone_by).await
     }
-    /// Why.
+    /// Why the merge was taken back.
     async fn undo_reason(&self) -> Option<&str> {
         self.undo_reason.as_deref()
     }
-    /// Fields of the one who stayed that somebody changed after the merge, and that stayed so when it was taken back.
+    /// Fields of the patient who stayed that were changed after the merge and were therefore left unchanged when it was
+    /// taken back.
     async fn kept(&self) -> &[IdentityField] {
         &self.kept
     }
@@ -124,42 +125,42 @@ impl PatientMerge {
     }
 }
 
-/// Something that speaks for two charts being one person's.
+/// Evidence that two charts belong to one person.
 #[derive(SimpleObject)]
 pub struct DuplicateReason {
     /// The field.
     field: IdentityField,
-    /// In words.
+    /// The reason in words.
     explanation: &'static str,
-    /// How much it counts, 0 to 1.
+    /// Its weight, 0 to 1.
     weight: f64,
 }
 
 /// A patient who may be the same person as another.
 #[derive(SimpleObject)]
 pub struct PossibleDuplicate {
-    /// They.
+    /// The other patient.
     patient: Patient,
-    /// How likely, 0.5 to 1: the sum of the reasons, at most 1.
+    /// The likelihood, 0.5 to 1: the sum of the weights of the reasons, at most 1.
     score: f64,
-    /// Why, the weightiest first.
+    /// The reasons, the weightiest first.
     reasons: Vec<DuplicateReason>,
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct MergeQuery;
 
 #[Object]
 impl MergeQuery {
-    /// Other patients who may be the same person, the likeliest first: names (also swapped or misspelt a little), date of
-    /// birth (also with day and month swapped or a digit wrong), phone and e-mail. Null with NOT_FOUND if there is no
-    /// such patient.
+    /// Other patients who may be the same person, the likeliest first. Compared are names (also swapped or slightly
+    /// misspelt), date of birth (also with day and month swapped or one digit wrong), phone and e-mail. Null with
+    /// NOT_FOUND if there is no such patient.
     async fn possible_duplicates(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "`patient_…`")] patient_id: ID,
-        #[graphql(desc = "The likeliest so many, 0 to 50; 10 unless given.")] first: Option<i32>,
+        #[graphql(desc = "At most this many, the most likely first: 0 to 50, 10 by default.")] first: Option<i32>,
     ) -> Option<Result<Vec<PossibleDuplicate>>> {
         let found = async {
             let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;

@@ -14,12 +14,12 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The versions of the two patients that were read.
+/// The versions of the two patients that you read.
 #[derive(InputObject, Clone, Copy)]
 pub struct MergeVersions {
-    /// Of the one who is merged away.
+    /// The version of the patient who is merged away.
     from: i32,
-    /// Of the one who stays.
+    /// The version of the patient who stays.
     into: i32,
 }
 
@@ -28,41 +28,41 @@ pub struct MergeVersions {
 pub struct MergeResolution {
     /// The field in conflict.
     field: IdentityField,
-    /// Which chart's is kept.
+    /// Which chart's value is kept.
     take: MergeSide,
 }
 
 /// Merges a patient into another.
 #[derive(InputObject)]
 pub struct MergePatientsInput {
-    /// An id the client made (`merge_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`merge_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
-    /// `patient_…`: the chart that is merged away. It stays to be read, with `mergedInto`.
+    /// `patient_…`: the chart that is merged away. It can still be read, with `mergedInto`.
     from_id: ID,
     /// `patient_…`: the chart that stays and gets every record of the other.
     into_id: ID,
-    /// The versions that were read.
+    /// The versions that you read.
     expected_versions: MergeVersions,
     /// Why they are one person.
     reason: String,
-    /// True: nothing is written; the answer says what would happen.
+    /// True: nothing is written; the result shows what would happen.
     #[graphql(default = false)]
     dry_run: bool,
-    /// A decision for each field that both fill differently.
+    /// A decision for each field in which the charts differ.
     #[graphql(default)]
     resolution: Vec<MergeResolution>,
 }
 
-/// The merge, or what it would be.
+/// Result of `mergePatients`: the merge, or a preview of it.
 #[derive(SimpleObject)]
 pub struct MergePatientsPayload {
     /// The merge; null after a dry run.
     merge: Option<PatientMerge>,
-    /// The patient who stays; after a dry run as they are, unchanged.
+    /// The patient who stays; unchanged after a dry run.
     patient: Patient,
     /// What moved or would move, by kind.
     moved: Vec<MovedRecords>,
-    /// What the two charts say differently. The names of the fields go into `resolution`.
+    /// The fields in which the two charts differ. Use their names in `resolution`.
     conflicts: Vec<MergeConflict>,
 }
 
@@ -75,18 +75,18 @@ pub struct UnmergePatientsInput {
     reason: String,
 }
 
-/// The merge that was taken back.
+/// Result of `unmergePatients`.
 #[derive(SimpleObject)]
 pub struct UnmergePatientsPayload {
-    /// It, with `kept`.
+    /// The merge that was taken back; `kept` names the fields left as they were.
     merge: PatientMerge,
-    /// Who had been merged away, with their records back.
+    /// The patient who had been merged away, with their records back.
     from: Patient,
-    /// Who had stayed.
+    /// The patient who had stayed.
     into: Patient,
 }
 
-/// The two patients of a merge, in the order of the ids; held until the end, or only looked at.
+/// The two patients of a merge, in the order of the ids, either locked until the transaction ends or only read.
 async fn pair(scope: &mut Scope, ids: (Uuid, Uuid), hold: bool) -> error::Result<(Patient, Patient)> {
     let wanted = [ids.0, ids.1];
     let mut found =
@@ -195,7 +195,8 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
             "was followed by another: the patient who stayed was merged on (mergedInto). Take that merge back first";
         return Err(Error::input("input.mergeId", message));
     }
-    // What the later one found in the patient who stayed was there by this one: taken back first, it would stay for ever.
+    // What the later merge found in the patient who stayed was there because of this merge. If this one were taken back
+    // first, it would stay for ever.
     ledger::all_in_sight(scope, &[merge.into_id]).await?;
     if store::is_followed(scope, &merge).await? {
         let message =
@@ -221,15 +222,15 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
     Ok(merge)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct MergeMutation;
 
 #[Object]
 impl MergeMutation {
-    /// Makes two charts of one person one: every record of the one goes to the other, signed ones with the signature they
-    /// have, and both chart numbers find the patient. BAD_USER_INPUT names every field that both fill differently and
-    /// `resolution` does not decide; `dryRun` shows them beforehand.
+    /// Merges two charts of one person into one. Every record of one chart moves to the other, signed records with
+    /// their signatures, and both chart numbers find the patient. BAD_USER_INPUT names every field in which the charts
+    /// differ and that `resolution` does not decide; `dryRun` shows them beforehand.
     async fn merge_patients(&self, ctx: &Context<'_>, input: MergePatientsInput) -> Result<MergePatientsPayload> {
         let operation = ctx.operation()?;
         let mut inputs = Inputs::new();
@@ -263,9 +264,10 @@ impl MergeMutation {
         Ok(MergePatientsPayload { merge: Some(merge), patient, moved, conflicts })
     }
 
-    /// Takes a merge back: every record that moved goes back, with what was added to it since; what was added to the
-    /// patient who stayed, stays. Both are as they were before, but for fields changed since (`merge.kept`). Merges into one
-    /// patient are taken back the newest first: BAD_USER_INPUT for one that another followed.
+    /// Takes a merge back. Every record that moved goes back, with what was added to it since; what was added to the
+    /// patient who stayed, stays. Both patients are restored to what they were, except for fields changed since
+    /// (`merge.kept`). Merges into one patient are taken back newest first: BAD_USER_INPUT for a merge that was
+    /// followed by another.
     async fn unmerge_patients(&self, ctx: &Context<'_>, input: UnmergePatientsInput) -> Result<UnmergePatientsPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("mergeId", RecordKind::PatientMerge, &input.merge_id);

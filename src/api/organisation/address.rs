@@ -45,7 +45,7 @@ pub struct AddressInput {
 }
 
 impl AddressInput {
-    /// Checks it; faults are noted under `path`.
+    /// Checks the address; faults are noted under `path`.
     pub fn read(&self, inputs: &mut Inputs, path: &str) -> Address {
         if self.lines.is_empty() || self.lines.len() > 4 {
             inputs.fault(&format!("{path}.lines"), "must have 1 to 4 lines");

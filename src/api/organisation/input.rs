@@ -6,59 +6,59 @@ use crate::scalars::DateTime;
 use crate::vocabulary::StaffRole;
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 
-/// Changes the organisation. An absent field stays.
+/// Changes the organisation. An absent field stays as it is.
 #[derive(InputObject)]
 pub struct UpdateOrganisationInput {
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// Its new name.
     pub(super) name: Option<String>,
-    /// The roles that must sign in with a second factor, all of them: from their next request on, who has none may do
-    /// nothing but set one up.
+    /// All the roles that must sign in with a second factor. From their next request on, members of these roles without
+    /// one can do nothing but set one up.
     pub(super) second_factor_roles: Option<Vec<StaffRole>>,
 }
 
-/// The changed organisation.
+/// Result of `updateOrganisation`.
 #[derive(SimpleObject)]
 pub struct UpdateOrganisationPayload {
-    /// It, after the change.
+    /// The organisation after the change.
     pub(super) organisation: Organisation,
 }
 
 /// Adds a clinic.
 #[derive(InputObject)]
 pub struct AddLocationInput {
-    /// An id the client made (`location_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`location_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// Its name, unique in the organisation.
     pub(super) name: String,
     /// IANA time zone, such as Europe/Madrid.
     pub(super) time_zone: String,
-    /// Where it is.
+    /// The address.
     pub(super) address: Option<AddressInput>,
     /// E.164 number.
     pub(super) phone: Option<String>,
 }
 
-/// The added clinic.
+/// Result of `addLocation`.
 #[derive(SimpleObject)]
 pub struct AddLocationPayload {
-    /// It.
+    /// The new location.
     pub(super) location: Location,
 }
 
-/// Changes a clinic. An absent field stays, null clears.
+/// Changes a clinic. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct UpdateLocationInput {
     /// `location_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// Its new name.
     pub(super) name: Option<String>,
     /// Its new IANA time zone.
     pub(super) time_zone: Option<String>,
-    /// Where it is.
+    /// The address.
     pub(super) address: MaybeUndefined<AddressInput>,
     /// E.164 number.
     pub(super) phone: MaybeUndefined<String>,
@@ -66,17 +66,17 @@ pub struct UpdateLocationInput {
     pub(super) active: Option<bool>,
 }
 
-/// The changed clinic.
+/// Result of `updateLocation`.
 #[derive(SimpleObject)]
 pub struct UpdateLocationPayload {
-    /// It, after the change.
+    /// The location after the change.
     pub(super) location: Location,
 }
 
 /// Adds somebody to the staff.
 #[derive(InputObject)]
 pub struct AddStaffInput {
-    /// An id the client made (`staff_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`staff_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// The e-mail they sign in with.
     pub(super) email: String,
@@ -86,49 +86,51 @@ pub struct AddStaffInput {
     pub(super) role: StaffRole,
     /// Professional licence.
     pub(super) licence_number: Option<String>,
-    /// The first password of a new account, at least 12 characters and hard to guess: then they have their place at once.
-    /// Absent: they get an invitation and choose their own. Somebody who works elsewhere already keeps theirs, and enters by
-    /// signing in with it and with this organisation's id; the answer is the same.
+    /// The first password of a new account, at least 12 characters and hard to guess: the staff member is then a member
+    /// at once. Absent: they get an invitation and choose their own password. If the e-mail already has an account, its
+    /// password stays, and its owner joins by signing in with it and with the id of this organisation; the result looks
+    /// the same.
     #[graphql(secret)]
     pub(super) password: Option<String>,
 }
 
-/// The added staff member.
+/// Result of `addStaff`.
 #[derive(SimpleObject)]
 pub struct AddStaffPayload {
-    /// They. `joinedAt` is null until they accept an invitation.
+    /// The new staff member. `joinedAt` is null until they accept an invitation.
     pub(super) staff: Staff,
-    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else. Null where a password was given, and
-    /// when a retry finds them added already: createInvitationLink makes another.
+    /// The token for `acceptInvitation`, shown only this once. Give it to the invited person and to nobody else. Null
+    /// where a password was given, and when a retry finds them already added: `createInvitationLink` makes another.
     pub(super) invitation_token: Option<String>,
-    /// When it holds no more: after 7 days. Null without one.
+    /// When the invitation expires: after 7 days. Null if there is none.
     pub(super) invitation_expires_at: Option<DateTime>,
 }
 
-/// Invites somebody again.
+/// Invites a staff member again.
 #[derive(InputObject)]
 pub struct CreateInvitationLinkInput {
     /// `staff_…`
     pub(super) staff_id: ID,
 }
 
-/// An invitation.
+/// Result of `createInvitationLink`: a new invitation.
 #[derive(SimpleObject)]
 pub struct CreateInvitationLinkPayload {
-    /// For acceptInvitation; it is shown this once. Hand it to them and nobody else.
+    /// The token for `acceptInvitation`, shown only this once. Give it to the invited person and to nobody else.
     pub(super) token: String,
-    /// When it holds no more: after 7 days.
+    /// When the invitation expires: after 7 days.
     pub(super) expires_at: DateTime,
-    /// Whom it invites.
+    /// The staff member it invites.
     pub(super) staff: Staff,
 }
 
-/// Changes a staff member. An absent field stays, null clears. Holds from their next request on.
+/// Changes a staff member. An absent field stays as it is; null clears it. The change takes effect with their next
+/// request.
 #[derive(InputObject)]
 pub struct UpdateStaffInput {
     /// `staff_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// The name others see.
     pub(super) display_name: Option<String>,
@@ -140,41 +142,41 @@ pub struct UpdateStaffInput {
     pub(super) active: Option<bool>,
 }
 
-/// The changed staff member.
+/// Result of `updateStaff`.
 #[derive(SimpleObject)]
 pub struct UpdateStaffPayload {
-    /// They, after the change.
+    /// The staff member after the change.
     pub(super) staff: Staff,
 }
 
-/// Makes a link by which a staff member sets a new password.
+/// Makes a link with which a staff member sets a new password.
 #[derive(InputObject)]
 pub struct CreatePasswordResetLinkInput {
     /// `staff_…`
     pub(super) staff_id: ID,
 }
 
-/// A one-time link to set a new password.
+/// Result of `createPasswordResetLink`: a one-time link for setting a new password.
 #[derive(SimpleObject)]
 pub struct CreatePasswordResetLinkPayload {
-    /// For resetPassword; it is shown this once. Hand it to them and nobody else.
+    /// The token for `resetPassword`, shown only this once. Give it to the staff member and to nobody else.
     pub(super) token: String,
-    /// When it holds no more: after an hour.
+    /// When the link expires: after an hour.
     pub(super) expires_at: DateTime,
-    /// Whose password it sets.
+    /// The staff member whose password it sets.
     pub(super) staff: Staff,
 }
 
-/// Signs a staff member out of this organisation everywhere.
+/// Ends all sign-ins of a staff member to this organisation.
 #[derive(InputObject)]
 pub struct RevokeStaffSignInsInput {
     /// `staff_…`
     pub(super) staff_id: ID,
 }
 
-/// The staff member whose sign-ins have ended.
+/// Result of `revokeStaffSignIns`.
 #[derive(SimpleObject)]
 pub struct RevokeStaffSignInsPayload {
-    /// They.
+    /// The staff member.
     pub(super) staff: Staff,
 }

@@ -29,11 +29,11 @@ impl Location {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// IANA time zone, such as Europe/Madrid: windows of care are computed in it.
+    /// IANA time zone, such as Europe/Madrid. Windows of care are computed in it.
     async fn time_zone(&self) -> &str {
         &self.time_zone
     }
-    /// Where it is.
+    /// The address.
     async fn address(&self) -> Option<&Address> {
         self.address.as_ref()
     }
@@ -45,7 +45,7 @@ impl Location {
     async fn active(&self) -> bool {
         self.active
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -61,14 +61,14 @@ impl Location {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Location, self.id, first, after).await
     }
 }
 
-/// A page of the clinics: the root field's and the organisation's.
+/// A page of locations, for the root field and for the organisation's field.
 pub(super) async fn locations(
     ctx: &Context<'_>,
     active: Option<bool>,
@@ -83,9 +83,9 @@ pub(super) async fn locations(
     Ok(Connection::new(page, &order, |it| order_by.key(it), count))
 }
 
-/// What to keep of a list of clinics.
+/// Filter for a list of clinics.
 #[derive(InputObject, Default)]
 pub struct LocationFilter {
-    /// Active ones only, or inactive ones only.
+    /// True: active ones only. False: inactive ones only.
     pub(super) active: Option<bool>,
 }

@@ -22,7 +22,7 @@ use async_graphql::{Context, ID, Object, Result};
 use location::{LocationFilter, locations};
 use staff::StaffFilter;
 
-/// A clinic group. Everything belongs to one organisation, and nobody sees another's.
+/// A clinic group. Everything belongs to one organisation, and nobody sees the data of another.
 #[Object]
 impl Organisation {
     /// Typed id, `organisation_…`.
@@ -35,7 +35,7 @@ impl Organisation {
         &self.name
     }
 
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -45,7 +45,7 @@ impl Organisation {
         &self.second_factor_roles
     }
 
-    /// When it was founded here.
+    /// When the organisation was created here.
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
@@ -54,9 +54,9 @@ impl Organisation {
     async fn locations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Active ones only, or inactive ones only.")] active: Option<bool>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "True: active ones only. False: inactive ones only.")] active: Option<bool>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Location>> {
         let arguments = PageArguments { first, after, ..PageArguments::default() };
         locations(ctx, active, PlaceOrder::default(), arguments).await
@@ -66,27 +66,27 @@ impl Organisation {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Organisation, self.id, first, after).await
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct OrganisationQuery;
 
 #[Object]
 impl OrganisationQuery {
-    /// The person who is signed in. FORBIDDEN for a program: `viewer` tells either.
+    /// The person who is signed in. FORBIDDEN for a program; `viewer` works for both.
     async fn me(&self, ctx: &Context<'_>) -> Result<Staff> {
         let mut scope = ctx.operation()?.reader().await?;
         let id = scope.viewer().author()?;
         Ok(store::staff_member(&mut scope, id).await?)
     }
 
-    /// The organisation one is signed in to.
+    /// The organisation you are signed in to.
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
         loader::organisation(ctx).await
     }
@@ -116,12 +116,12 @@ impl OrganisationQuery {
     async fn locations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<LocationFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PlaceOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<LocationFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PlaceOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Location>> {
         let active = filter.unwrap_or_default().active;
         locations(ctx, active, order_by.unwrap_or_default(), PageArguments { first, after, last, before }).await
@@ -132,12 +132,12 @@ impl OrganisationQuery {
     async fn staff(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<StaffFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PlaceOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<StaffFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PlaceOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Staff>> {
         let filter = filter.unwrap_or_default();
         let filter = PlaceFilter { active: filter.active, role: filter.role };

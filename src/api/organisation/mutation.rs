@@ -22,13 +22,13 @@ use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct OrganisationMutation;
 
 #[Object]
 impl OrganisationMutation {
-    /// Renames the organisation, or says which roles must have a second factor.
+    /// Renames the organisation, or sets which roles must have a second factor.
     async fn update_organisation(
         &self,
         ctx: &Context<'_>,
@@ -114,11 +114,12 @@ impl OrganisationMutation {
         Ok(UpdateLocationPayload { location })
     }
 
-    /// Adds somebody to the staff. They have no place here and their account is as it was until they accept the invitation
-    /// (acceptInvitation), unless a password was given. The answer is the same whether or not the e-mail has an account.
+    /// Adds somebody to the staff. Unless a password was given, they are not a member and their account is unchanged
+    /// until they accept the invitation (`acceptInvitation`). The result is the same whether or not the e-mail has an
+    /// account.
     async fn add_staff(&self, ctx: &Context<'_>, input: AddStaffInput) -> Result<AddStaffPayload> {
         let operation = ctx.operation()?;
-        // Before anything that costs: judging a password does.
+        // Checked before any expensive work, such as judging a password.
         operation.reader().await?.viewer().check(Action::Create, RecordKind::Staff)?;
         operation.close_reader().await;
         let mut inputs = Inputs::new();
@@ -175,8 +176,8 @@ impl OrganisationMutation {
         })
     }
 
-    /// Invites somebody again who was added and has not accepted: by a new one-time link, which holds for 7 days and takes
-    /// the place of the earlier one. BAD_USER_INPUT for who has accepted or is not active.
+    /// Invites a staff member who has not accepted yet again, with a new one-time link. It is valid for 7 days and
+    /// replaces the earlier one. BAD_USER_INPUT for somebody who has accepted or is not active.
     async fn create_invitation_link(
         &self,
         ctx: &Context<'_>,
@@ -233,10 +234,10 @@ impl OrganisationMutation {
         Ok(UpdateStaffPayload { staff })
     }
 
-    /// Makes a one-time link by which a staff member sets a new password: nobody else gets to know it. It holds for an
-    /// hour and takes the place of earlier ones; sign-ins and second factor stay until it is used. FORBIDDEN for an
-    /// account that works in other organisations too: they would be opened with it. BAD_USER_INPUT for who has not accepted
-    /// their invitation or is not active.
+    /// Makes a one-time link with which a staff member sets a new password that nobody else learns. The link is valid
+    /// for an hour and replaces earlier ones; sign-ins and second factor stay until it is used. FORBIDDEN for an
+    /// account that works in other organisations too, because the password would open them as well. BAD_USER_INPUT for
+    /// somebody who has not accepted their invitation or is not active.
     async fn create_password_reset_link(
         &self,
         ctx: &Context<'_>,
@@ -252,7 +253,7 @@ impl OrganisationMutation {
             (store::staff_member(&mut scope, id).await?, scope.org())
         };
         operation.close_reader().await;
-        // What changes after this is asked again when the link is used.
+        // This is checked again when the link is used.
         let active_in = operation.service().doorkeeper.active_in(member.account_id).await?;
         store::may_have_password_link(&member, org, &active_in)?;
         let (link, staff) = one_time_link(ctx, move |scope| {
@@ -266,7 +267,7 @@ impl OrganisationMutation {
         Ok(CreatePasswordResetLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
     }
 
-    /// Signs a staff member out of this organisation everywhere: it holds from their next request on.
+    /// Ends all sign-ins of a staff member to this organisation, from their next request on.
     async fn revoke_staff_sign_ins(
         &self,
         ctx: &Context<'_>,
@@ -285,7 +286,7 @@ impl OrganisationMutation {
         });
         let staff = operation.mutate(operation.retry(ctx, None)?, work).await?;
         let viewer = operation.reader().await.map(|reader| reader.viewer());
-        // An admin who signed themself out is not there any more to be asked; their sign-in is forgotten with the refusal.
+        // Admins who sign themselves out can no longer be checked; their sign-in is forgotten with the refusal.
         if let Ok(viewer) = viewer {
             operation.log(viewer.org, viewer.staff, Event::SignInRevoked, Vec::new()).await?;
         }
@@ -293,7 +294,8 @@ impl OrganisationMutation {
     }
 }
 
-/// Runs what makes a link for a staff member. No retry: a second try makes another, and the first holds no more.
+/// Runs the work that makes a link for a staff member. There is no retry: a second try makes another link and
+/// invalidates the first.
 async fn one_time_link(
     ctx: &Context<'_>,
     making: impl for<'s> FnOnce(&'s mut Scope) -> BoxFuture<'s, crate::error::Result<(OneTimeToken, Staff)>>

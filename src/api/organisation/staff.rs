@@ -12,7 +12,7 @@ use crate::scalars::DateTime;
 use crate::vocabulary::{RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-/// What the ids of sign-ins start with: they are no records.
+/// The prefix of the ids of sign-ins, which are not records.
 pub const SIGN_IN: &str = "sign_in";
 
 impl Listed for Staff {
@@ -22,7 +22,7 @@ impl Listed for Staff {
     }
 }
 
-/// Somebody's place in the organisation.
+/// A staff member: the membership of an account in the organisation.
 #[Object]
 impl Staff {
     /// Typed id, `staff_…`.
@@ -33,7 +33,7 @@ impl Staff {
     async fn display_name(&self) -> &str {
         &self.display_name
     }
-    /// How many emergency accesses wait for their review. For `me` of an admin; null for everybody else.
+    /// The number of emergency accesses that await review. Only for `me` of an admin; null for everybody else.
     async fn unreviewed_emergency_access(&self, ctx: &Context<'_>) -> Option<Result<i64>> {
         let found = async {
             let mut scope = ctx.operation()?.reader().await?;
@@ -62,13 +62,13 @@ impl Staff {
     async fn active(&self) -> bool {
         self.active
     }
-    /// When they were last invited; null for who was never. The invitation holds for 7 days, until they accept or are not
-    /// active any more.
+    /// When they were last invited; null if never. The invitation is valid for 7 days, until they accept it or are no
+    /// longer active.
     async fn invited_at(&self) -> Option<DateTime> {
         self.invited_at.map(DateTime)
     }
-    /// When they joined: accepted the invitation, or were given their place at once. Null: they are invited still, and
-    /// can't sign in here.
+    /// When they joined, by accepting the invitation or by being given a membership at once. Null: they are still
+    /// invited and can't sign in here.
     async fn joined_at(&self) -> Option<DateTime> {
         self.joined_at.map(DateTime)
     }
@@ -76,16 +76,16 @@ impl Staff {
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
         loader::organisation(ctx).await
     }
-    /// Whether they sign in with a second factor. Null with FORBIDDEN but for themselves and admins.
+    /// Whether they sign in with a second factor. Null with FORBIDDEN for everybody but themselves and admins.
     async fn second_factor(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
         Some(loader::has_second_factor(ctx, self.id).await)
     }
-    /// Their sign-ins to this organisation that hold, newest first, at most 100. Null with FORBIDDEN but for themselves
-    /// and admins.
+    /// Their valid sign-ins to this organisation, newest first, at most 100. Null with FORBIDDEN for everybody but
+    /// themselves and admins.
     async fn sign_ins(&self, ctx: &Context<'_>) -> Option<Result<Vec<SignIn>>> {
         Some(loader::sign_ins(ctx, self.id).await.map(|found| found.into_iter().map(SignIn).collect()))
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -93,7 +93,7 @@ impl Staff {
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom; null for the program itself.
+    /// Who created the record; null for the program itself.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         loader::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -105,28 +105,28 @@ impl Staff {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Staff, self.id, first, after).await
     }
 }
 
-/// A sign-in of somebody, as they see it.
+/// A sign-in of a person, as shown to them.
 pub struct SignIn(SignInEntry);
 
-/// A sign-in that holds: somebody's browser or program.
+/// A valid sign-in, of a browser or a program.
 #[Object]
 impl SignIn {
-    /// Typed id, `sign_in_…`, for revokeSignIn. It is no token.
+    /// Typed id, `sign_in_…`, for `revokeSignIn`. It is not a token.
     async fn id(&self) -> ID {
         ID(ids::show_with(SIGN_IN, self.0.id))
     }
-    /// Whether this is the sign-in that asks.
+    /// Whether this is the sign-in that sends the request.
     async fn current(&self) -> bool {
         self.0.current
     }
-    /// What the client called itself (`User-Agent`), at most 200 characters; empty if it said nothing.
+    /// The `User-Agent` of the client, at most 200 characters; empty if there was none.
     async fn client(&self) -> &str {
         &self.0.client
     }
@@ -134,11 +134,11 @@ impl SignIn {
     async fn address(&self) -> &str {
         &self.0.address
     }
-    /// When.
+    /// When the sign-in was made.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
-    /// When it was last used, to a fifteenth of the idle time.
+    /// When it was last used, accurate to a fifteenth of the idle time.
     async fn last_seen_at(&self) -> DateTime {
         DateTime(self.0.last_seen_at)
     }
@@ -156,11 +156,11 @@ impl SignIn {
     }
 }
 
-/// What to keep of a list of staff.
+/// Filter for a list of staff.
 #[derive(InputObject, Default)]
 pub struct StaffFilter {
     /// Of this role.
     pub(super) role: Option<StaffRole>,
-    /// Active ones only, or inactive ones only.
+    /// True: active ones only. False: inactive ones only.
     pub(super) active: Option<bool>,
 }

@@ -24,14 +24,14 @@ impl Listed for OutcomeAssessment {
     }
 }
 
-/// What a score means.
+/// The meaning of a score.
 #[Object(name = "OutcomeScaleLabel")]
 impl ScaleLabel {
     /// The score.
     async fn score(&self) -> Decimal {
         Decimal(self.score)
     }
-    /// In words.
+    /// The meaning in words.
     async fn text(&self) -> &str {
         &self.text
     }
@@ -40,7 +40,7 @@ impl ScaleLabel {
 /// A version of a scale that outcomes are scored on.
 #[Object]
 impl OutcomeScale {
-    /// Its code, such as `gais`: the same for all its versions.
+    /// Its code, such as `gais`; the same for all its versions.
     async fn code(&self) -> &str {
         &self.code
     }
@@ -52,11 +52,11 @@ impl OutcomeScale {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// The least score.
+    /// The lowest score.
     async fn min(&self) -> Decimal {
         Decimal(self.min)
     }
-    /// The greatest score.
+    /// The highest score.
     async fn max(&self) -> Decimal {
         Decimal(self.max)
     }
@@ -72,7 +72,7 @@ impl OutcomeScale {
     async fn unit(&self) -> Option<&str> {
         self.unit.as_deref()
     }
-    /// What scores mean, where they have words.
+    /// The meanings of scores that have one.
     async fn labels(&self) -> &[ScaleLabel] {
         &self.labels
     }
@@ -82,22 +82,22 @@ impl OutcomeScale {
     }
 }
 
-/// An outcome assessment: what came of a treatment, scored on a scale.
+/// An outcome assessment: the result of a treatment, scored on a scale.
 #[Object]
 impl OutcomeAssessment {
     /// Typed id, `outcome_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::OutcomeAssessment, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Of which plan, `plan_…`.
+    /// The treatment plan it belongs to, `plan_…`.
     async fn plan_id(&self) -> Option<ID> {
         self.plan_id.map(|id| global_id(RecordKind::TreatmentPlan, id))
     }
-    /// After which session.
+    /// The session it followed.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
         Some(sessions::session_of_record(ctx, self.session_id?).await)
     }
@@ -105,7 +105,7 @@ impl OutcomeAssessment {
     async fn scale(&self) -> Result<&'static OutcomeScale> {
         Ok(scale(&self.scale, &self.scale_version).map_err(|(_, why)| Error::Internal(why))?)
     }
-    /// Where.
+    /// The area that was scored.
     async fn area(&self) -> Option<BodyArea> {
         self.area
     }
@@ -113,7 +113,7 @@ impl OutcomeAssessment {
     async fn score(&self) -> Decimal {
         Decimal(self.score)
     }
-    /// Who scored.
+    /// The role of the rater.
     async fn rater_role(&self) -> RaterRole {
         self.rater_role
     }
@@ -137,7 +137,7 @@ impl OutcomeAssessment {
     async fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-    /// Whether it was made in error: kept, and out of every series.
+    /// Whether it was entered in error. It is then kept, but not part of any series.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
@@ -147,7 +147,7 @@ impl OutcomeAssessment {
     }
 }
 
-/// The two assessments of a series between which the patient gained most: the pair to show.
+/// The two assessments of a series with the greatest improvement between them: the pair to show.
 #[Object(name = "OutcomePair")]
 impl BestPair {
     /// The earlier one.
@@ -158,13 +158,13 @@ impl BestPair {
     async fn after(&self) -> &OutcomeAssessment {
         &self.after
     }
-    /// The later score less the earlier: below 0 is a gain where lower scores are better.
+    /// The later score minus the earlier. Below 0 is an improvement where lower scores are better.
     async fn change(&self) -> Decimal {
         Decimal(self.after.score - self.before.score)
     }
 }
 
-/// Assessments on one version of a scale by raters of one role, in the order of time; at least one.
+/// Assessments on one version of a scale by raters of one role, in chronological order; at least one.
 #[Object]
 impl OutcomeSeries {
     /// The scale.
@@ -176,7 +176,7 @@ impl OutcomeSeries {
         ctx.operation()?.lead_to(self.points.len())?;
         Ok(&self.points)
     }
-    /// The newest score less the oldest; null with fewer than two.
+    /// The newest score minus the oldest; null with fewer than two.
     async fn change_since_first(&self) -> Option<Decimal> {
         self.change().map(Decimal)
     }
@@ -184,13 +184,13 @@ impl OutcomeSeries {
     async fn better(&self) -> Option<bool> {
         self.is_better()
     }
-    /// The pair with the greatest gain; null where nothing got better.
+    /// The pair with the greatest improvement; null where nothing improved.
     async fn best_pair(&self) -> Option<BestPair> {
         self.best()
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct OutcomeQuery;
 
@@ -198,7 +198,7 @@ pub struct OutcomeQuery;
 impl OutcomeQuery {
     /// The scales that outcomes are scored on, each in all its versions.
     async fn outcome_scales(&self, ctx: &Context<'_>) -> Result<&'static [OutcomeScale]> {
-        // They are no secret; who asks is signed in all the same, as for everything.
+        // The scales are not secret, but a sign-in is required, as for everything.
         drop(ctx.operation()?.reader().await?);
         Ok(scales())
     }
@@ -218,12 +218,12 @@ impl OutcomeQuery {
     async fn outcome_assessments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<OutcomeFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OutcomeOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OutcomeOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<OutcomeAssessment>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

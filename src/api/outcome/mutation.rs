@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Records an outcome assessment.
 #[derive(InputObject)]
 pub struct RecordOutcomeInput {
-    /// An id the client made (`outcome_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`outcome_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -30,14 +30,14 @@ pub struct RecordOutcomeInput {
     scale: String,
     /// Version of the scale.
     scale_version: String,
-    /// Where.
+    /// The area that was scored.
     area: Option<BodyArea>,
     /// The score, in the range and on a step of the scale.
     score: Decimal,
-    /// Who scored.
+    /// The role of the rater.
     rater_role: RaterRole,
-    /// The active staff member who scored, `staff_…`: needed for BLINDED; for PRACTITIONER the sender when absent; none
-    /// for PATIENT.
+    /// The active staff member who scored, `staff_…`: required for BLINDED; the sender when absent for PRACTITIONER;
+    /// not allowed for PATIENT.
     rater_id: Option<ID>,
     /// When it was scored, not in the future; now when absent.
     assessed_at: Option<DateTime>,
@@ -49,15 +49,15 @@ pub struct RecordOutcomeInput {
     note: Option<String>,
 }
 
-/// Changes to an outcome assessment. An absent field stays, null clears. Scale and role stay as they are: mark it as
-/// entered in error and record a new one.
+/// Changes to an outcome assessment. An absent field stays as it is; null clears it. Scale and role can't be changed:
+/// mark the assessment as entered in error and record a new one.
 #[derive(InputObject)]
 pub struct OutcomePatch {
     /// A plan of this patient, `plan_…`.
     plan_id: MaybeUndefined<ID>,
     /// A session of this patient, `session_…`.
     session_id: MaybeUndefined<ID>,
-    /// Where.
+    /// The area that was scored.
     area: MaybeUndefined<BodyArea>,
     /// The score, in the range and on a step of the scale.
     score: Option<Decimal>,
@@ -76,25 +76,25 @@ pub struct OutcomePatch {
 pub struct UpdateOutcomeInput {
     /// `outcome_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     patch: OutcomePatch,
 }
 
-/// Marks an outcome assessment as an error.
+/// Marks an outcome assessment as entered in error.
 #[derive(InputObject)]
 pub struct MarkOutcomeEnteredInErrorInput {
     /// `outcome_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
 }
 
-/// The outcome assessment.
+/// Result of a mutation of an outcome assessment.
 #[derive(SimpleObject)]
 pub struct OutcomePayload {
-    /// It.
+    /// The outcome assessment after the change.
     outcome_assessment: OutcomeAssessment,
 }
 
@@ -137,7 +137,9 @@ impl RecordOutcomeInput {
         };
         check_score(&mut inputs, "", &it);
         match (it.rater_role, it.rater_id) {
-            (RaterRole::Patient, Some(_)) => inputs.fault("raterId", "goes without raterRole PATIENT: leave it out"),
+            (RaterRole::Patient, Some(_)) => {
+                inputs.fault("raterId", "can't be sent with raterRole PATIENT: leave it out")
+            }
             (RaterRole::Blinded, None) => inputs.fault("raterId", "is missing: who scored blinded?"),
             _ => {}
         }
@@ -176,7 +178,8 @@ impl OutcomePatch {
     }
 }
 
-/// Checks that what an assessment names is there and is this patient's. `before` is what is known to be right.
+/// Checks that the records an assessment names exist and belong to this patient. `before` is what is already known to
+/// be right.
 async fn check_links(
     scope: &mut Scope,
     it: &OutcomeAssessment,
@@ -227,7 +230,7 @@ async fn add(scope: &mut Scope, mut it: OutcomeAssessment) -> error::Result<Outc
     Ok(it)
 }
 
-/// The assessment that an edit was made for.
+/// The assessment to be edited.
 async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<OutcomeAssessment> {
     scope.viewer().check(Action::Update, RecordKind::OutcomeAssessment)?;
     let it: OutcomeAssessment = listing::one(scope, id).await?;
@@ -262,7 +265,7 @@ fn read_id(id: &ID) -> error::Result<Uuid> {
     Ok(id)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct OutcomeMutation;
 
@@ -285,7 +288,7 @@ impl OutcomeMutation {
         Ok(OutcomePayload { outcome_assessment: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Marks an outcome assessment as an error: it is kept, and out of every series.
+    /// Marks an outcome assessment as entered in error. It is kept, but not part of any series.
     async fn mark_outcome_entered_in_error(
         &self,
         ctx: &Context<'_>,

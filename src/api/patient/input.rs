@@ -31,12 +31,12 @@ impl PersonNameInput {
     }
 }
 
-/// Whom to call in an emergency.
+/// The emergency contact.
 #[derive(InputObject)]
 pub struct EmergencyContactInput {
     /// Their name.
     name: String,
-    /// What they are to the patient.
+    /// The contact's relationship to the patient.
     relationship: Option<String>,
     /// E.164 number.
     phone: String,
@@ -55,12 +55,12 @@ impl EmergencyContactInput {
     }
 }
 
-/// A skin type as it is assessed.
+/// An assessment of the skin type.
 #[derive(InputObject)]
 pub struct SkinTypeInput {
     /// Fitzpatrick phototype, I to VI.
     fitzpatrick_type: FitzpatrickType,
-    /// When it was assessed; today when absent. The assessor is who sends this.
+    /// When it was assessed; today when absent. The sender is the assessor.
     assessed_on: Option<Date>,
 }
 
@@ -78,13 +78,13 @@ impl SkinTypeInput {
 /// Registers a patient.
 #[derive(InputObject)]
 pub struct RegisterPatientInput {
-    /// An id the client made (`patient_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`patient_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
-    /// Chart number from an older system; absent, the next one is given. Unique in the organisation.
+    /// Chart number from an older system; when absent, the next number is assigned. Unique in the organisation.
     pub(super) chart_number: Option<String>,
-    /// As on the identity document.
+    /// The name on the identity document.
     pub(super) legal_name: PersonNameInput,
-    /// What they want to be called.
+    /// The name the patient wants to be called.
     pub(super) preferred_name: Option<String>,
     /// Date of birth.
     pub(super) birth_date: Date,
@@ -98,31 +98,31 @@ pub struct RegisterPatientInput {
     pub(super) email: Option<String>,
     /// E.164 number.
     pub(super) phone: Option<String>,
-    /// Where they live.
+    /// The home address.
     pub(super) address: Option<AddressInput>,
-    /// Whom to call in an emergency.
+    /// The emergency contact.
     pub(super) emergency_contact: Option<EmergencyContactInput>,
-    /// Fitzpatrick phototype, assessed today; `skinType` gives another day.
+    /// Fitzpatrick phototype, assessed today; use `skinType` for another day.
     pub(super) fitzpatrick_type: Option<FitzpatrickType>,
     /// Skin type with the day it was assessed.
     pub(super) skin_type: Option<SkinTypeInput>,
 }
 
-/// The registered patient.
+/// Result of `registerPatient`.
 #[derive(SimpleObject)]
 pub struct RegisterPatientPayload {
-    /// They.
+    /// The new patient.
     pub(super) patient: Patient,
 }
 
-/// Changes to a patient. An absent field stays, null clears.
+/// Changes to a patient. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct PatientPatch {
     /// Chart number, unique in the organisation.
     chart_number: Option<String>,
-    /// As on the identity document.
+    /// The name on the identity document.
     legal_name: Option<PersonNameInput>,
-    /// What they want to be called.
+    /// The name the patient wants to be called.
     preferred_name: MaybeUndefined<String>,
     /// Date of birth.
     birth_date: Option<Date>,
@@ -136,9 +136,9 @@ pub struct PatientPatch {
     email: MaybeUndefined<String>,
     /// E.164 number.
     phone: MaybeUndefined<String>,
-    /// Where they live.
+    /// The home address.
     address: MaybeUndefined<AddressInput>,
-    /// Whom to call in an emergency.
+    /// The emergency contact.
     emergency_contact: MaybeUndefined<EmergencyContactInput>,
     /// Skin type with the day it was assessed.
     skin_type: MaybeUndefined<SkinTypeInput>,
@@ -149,52 +149,52 @@ pub struct PatientPatch {
 pub struct UpdatePatientInput {
     /// `patient_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: PatientPatch,
 }
 
-/// The changed patient.
+/// Result of `updatePatient`.
 #[derive(SimpleObject)]
 pub struct UpdatePatientPayload {
-    /// They, after the change.
+    /// The patient after the change.
     pub(super) patient: Patient,
 }
 
-/// Puts a patient away.
+/// Archives a patient.
 #[derive(InputObject)]
 pub struct ArchivePatientInput {
     /// `patient_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// Why.
+    /// Why the patient is archived.
     pub(super) reason: String,
 }
 
-/// The archived patient.
+/// Result of `archivePatient`.
 #[derive(SimpleObject)]
 pub struct ArchivePatientPayload {
-    /// They.
+    /// The archived patient.
     pub(super) patient: Patient,
 }
 
-/// Brings an archived patient back.
+/// Restores an archived patient.
 #[derive(InputObject)]
 pub struct RestorePatientInput {
     /// `patient_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// Why.
+    /// Why the patient is restored.
     pub(super) reason: Option<String>,
 }
 
-/// The restored patient.
+/// Result of `restorePatient`.
 #[derive(SimpleObject)]
 pub struct RestorePatientPayload {
-    /// They.
+    /// The restored patient.
     pub(super) patient: Patient,
 }
 

@@ -56,11 +56,11 @@ impl Patient {
     async fn display_name(&self) -> String {
         self.shown_name()
     }
-    /// As on the identity document.
+    /// The name on the identity document.
     async fn legal_name(&self) -> &PersonName {
         &self.legal_name
     }
-    /// What they want to be called.
+    /// The name the patient wants to be called.
     async fn preferred_name(&self) -> Option<&str> {
         self.preferred_name.as_deref()
     }
@@ -88,11 +88,11 @@ impl Patient {
     async fn phone(&self) -> Option<&str> {
         self.phone.as_deref()
     }
-    /// Where they live.
+    /// The home address.
     async fn address(&self) -> Option<&Address> {
         self.address.as_ref()
     }
-    /// Whom to call in an emergency.
+    /// The emergency contact.
     async fn emergency_contact(&self) -> Option<&EmergencyContact> {
         self.emergency_contact.as_ref()
     }
@@ -104,7 +104,7 @@ impl Patient {
     async fn skin_type(&self) -> Option<&SkinType> {
         self.skin_type.as_ref()
     }
-    /// How they stand.
+    /// The patient's status.
     async fn status(&self) -> PatientStatus {
         self.status
     }
@@ -112,11 +112,11 @@ impl Patient {
     async fn status_reason(&self) -> Option<&str> {
         self.status_reason.as_deref()
     }
-    /// The patient that a merged one became.
+    /// The patient into whom this one was merged.
     async fn merged_into(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
         loader::patient(ctx, self.merged_into?).await
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -124,7 +124,7 @@ impl Patient {
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom.
+    /// Who created the record.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -132,15 +132,16 @@ impl Patient {
     async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom.
+    /// Who last changed the record.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
-    /// Health history, newest first, whole. Null with FORBIDDEN for roles that see no clinical record.
+    /// The whole health history, newest first. Null with FORBIDDEN for roles that see no clinical record.
     async fn health_history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "With entries that were made in error.", default = false)] include_entered_in_error: bool,
+        #[graphql(desc = "Include entries marked as entered in error.", default = false)]
+        include_entered_in_error: bool,
     ) -> Option<Result<Vec<HealthEntry>>> {
         Some(health::loader::of_patient(ctx, self.id, include_entered_in_error).await)
     }
@@ -149,12 +150,12 @@ impl Patient {
     async fn consultations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<consultation::Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<consultation::OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<consultation::Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<consultation::OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consultation>>> {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
@@ -165,12 +166,12 @@ impl Patient {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<session::Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<session::OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<session::Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<session::OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentSession>>> {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
@@ -181,19 +182,19 @@ impl Patient {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AftercareNote>>> {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(aftercare::loader::of_patient(ctx, self.id, filter, order, window).await)
     }
-    /// What holds after their sessions of the last 60 days at a moment, the latest session first. Null with FORBIDDEN for
-    /// roles that see no clinical record.
+    /// The aftercare in force at a moment after the sessions of the last 60 days, the latest session first. Null with
+    /// FORBIDDEN for roles that see no clinical record.
     async fn aftercare(
         &self,
         ctx: &Context<'_>,
@@ -206,12 +207,12 @@ impl Patient {
     async fn treatment_plans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<plan::PlanFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<plan::PlanOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<plan::PlanFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<plan::PlanOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentPlan>>> {
         let window = PageArguments { first, after, last, before };
         let condition = filter.unwrap_or_default().read();
@@ -222,12 +223,12 @@ impl Patient {
     async fn consents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<ConsentFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ConsentOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ConsentOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consent>>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -239,21 +240,21 @@ impl Patient {
     async fn outcomes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<OutcomeFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OutcomeOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OutcomeOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<OutcomeAssessment>>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
-    /// The outcome assessments of one scale in the order of time, with the change since the first and the best pair. A
-    /// series never mixes versions of the scale or roles of raters: where there are several, BAD_USER_INPUT names the
-    /// arguments to choose by and what there is. Null where there is no such assessment; with FORBIDDEN for roles that
-    /// see no clinical record.
+    /// The outcome assessments on one scale in chronological order, with the change since the first and the best pair.
+    /// A series never mixes versions of the scale or roles of raters: if there are several, BAD_USER_INPUT names the
+    /// arguments to choose with and the values there are. Null if there is no such assessment; null with FORBIDDEN for
+    /// roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]
     async fn outcome_series(
         &self,
@@ -278,12 +279,12 @@ impl Patient {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AdverseEvent>>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -294,34 +295,34 @@ impl Patient {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<RecallFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<RecallOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Recall>>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
-    /// Every record of every kind on one line, newest first. Null with FORBIDDEN for roles that may not see every kind
-    /// that is asked for.
+    /// All records of all kinds on one timeline, newest first. Null with FORBIDDEN for roles that may not see every
+    /// kind that is asked for.
     #[allow(clippy::too_many_arguments)]
     async fn timeline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<TimelineFilter>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<TimelineFilter>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TimelineEntry>>> {
         let window = PageArguments { first, after, last, before };
         Some(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window).await)
     }
-    /// Merges of this patient, newest first: those of others into them, and theirs into another. Null with FORBIDDEN for
-    /// roles that see none.
+    /// Merges of this patient, newest first: of others into this patient, and of this patient into another. Null with
+    /// FORBIDDEN for roles that see none.
     async fn merges(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientMerge>>> {
         Some(gathered::merges(ctx, self.id).await)
     }
@@ -329,8 +330,8 @@ impl Patient {
     async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
         Some(listing::whole(ctx, ("patient_id", self.id)).await)
     }
-    /// Whether the record is restricted: then it is shown to those alone who state why they need it (`Access-Reason`), or
-    /// have emergency access.
+    /// Whether the record is restricted. A restricted record is shown only to viewers who state why they need it
+    /// (`Access-Reason`) or have emergency access.
     async fn restricted(&self, ctx: &Context<'_>) -> Result<bool> {
         privacy::is_restricted(ctx, self.id).await
     }
@@ -342,14 +343,14 @@ impl Patient {
     async fn emergency_accesses(&self, ctx: &Context<'_>) -> Option<Result<Vec<EmergencyAccess>>> {
         Some(listing::whole(ctx, ("patient_id", self.id)).await)
     }
-    /// Who looked at this patient, or at one who was merged into them, newest first. Asking for it is such a look too.
-    /// Null with FORBIDDEN for all but admins and auditors.
+    /// The access log of this patient and of patients merged into them, newest first. Reading it is itself logged. Null
+    /// with FORBIDDEN for all but admins and auditors.
     async fn access_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PatientAccessFilter>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PatientAccessFilter>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {
         Some(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after).await)
     }
@@ -358,20 +359,20 @@ impl Patient {
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Photo>>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
-    /// Stored photos from before and after a treatment that can be laid side by side: of the same area and side, from the
-    /// same view, and about as far away. By area, side and view, then by time. Null with FORBIDDEN for roles that see no
-    /// clinical record.
+    /// Pairs of stored photos from before and after a treatment that can be compared side by side: of the same area and
+    /// side, from the same view, and taken from about the same distance. Sorted by area, side and view, then by time.
+    /// Null with FORBIDDEN for roles that see no clinical record.
     async fn photo_pairs(
         &self,
         ctx: &Context<'_>,
@@ -384,8 +385,8 @@ impl Patient {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Patient, self.id, first, after).await
     }

@@ -14,7 +14,7 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
-/// The patient that an edit was made for, at the version it expects.
+/// The patient to be edited, at the expected version.
 async fn expected(scope: &mut Scope, id: Uuid, version: i32) -> crate::error::Result<Patient> {
     let patient = store::patient(scope, id).await?;
     if patient.stamp.version != version {
@@ -37,7 +37,7 @@ async fn move_to(
     Ok(after)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct PatientMutation;
 
@@ -84,7 +84,8 @@ impl PatientMutation {
         Ok(UpdatePatientPayload { patient })
     }
 
-    /// Puts a patient away: kept whole, out of the usual lists, no new records.
+    /// Archives a patient: the whole record is kept, the patient leaves the usual lists, and no new records can be
+    /// added.
     async fn archive_patient(&self, ctx: &Context<'_>, input: ArchivePatientInput) -> Result<ArchivePatientPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Patient, &input.id);
@@ -105,7 +106,7 @@ impl PatientMutation {
         Ok(ArchivePatientPayload { patient })
     }
 
-    /// Brings an archived patient back.
+    /// Restores an archived patient.
     async fn restore_patient(&self, ctx: &Context<'_>, input: RestorePatientInput) -> Result<RestorePatientPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Patient, &input.id);

@@ -23,14 +23,14 @@ impl PersonName {
     }
 }
 
-/// Whom to call in an emergency.
+/// The emergency contact.
 #[Object]
 impl EmergencyContact {
     /// Their name.
     async fn name(&self) -> &str {
         &self.name
     }
-    /// What they are to the patient.
+    /// The contact's relationship to the patient.
     async fn relationship(&self) -> Option<&str> {
         self.relationship.as_deref()
     }
@@ -51,7 +51,7 @@ impl SkinType {
     async fn assessed_on(&self) -> Option<Date> {
         self.assessed_on.map(Date)
     }
-    /// By whom.
+    /// Who assessed the skin type.
     async fn assessed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.assessed_by).await
     }

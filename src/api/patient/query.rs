@@ -10,7 +10,7 @@ use crate::scalars::{Date, DateTime};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-/// What to keep of the list of patients.
+/// Filter for the list of patients.
 #[derive(InputObject, Default)]
 pub struct PatientFilter {
     /// Of these statuses. Absent: active and archived ones.
@@ -26,14 +26,14 @@ pub struct PatientFilter {
 /// The order of the list of patients.
 #[derive(InputObject)]
 pub struct PatientOrder {
-    /// What to sort by.
+    /// The field to sort by.
     field: store::OrderField,
-    /// Which end first.
+    /// The sort direction.
     #[graphql(default_with = "Direction::Asc")]
     direction: Direction,
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct PatientQuery;
 
@@ -55,15 +55,15 @@ impl PatientQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Part of a name, phone, e-mail or chart number, misspelt a little if need be; at most 100 characters."
+            desc = "Part of a name, phone, e-mail or chart number; small misspellings are tolerated. At most 100 characters."
         )]
         search: Option<String>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PatientFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PatientOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PatientFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PatientOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Patient>> {
         let filter = filter.unwrap_or_default();
         let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
@@ -82,7 +82,7 @@ impl PatientQuery {
             None => (store::OrderField::Name, Direction::Asc),
         };
         if field == store::OrderField::Relevance && searched.is_none() {
-            return Err(Error::input("orderBy.field", "RELEVANCE goes with a search text").into());
+            return Err(Error::input("orderBy.field", "RELEVANCE needs a search text").into());
         }
         let filter = store::Filter {
             search: searched,

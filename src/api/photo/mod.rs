@@ -33,12 +33,12 @@ pub enum PhotoSize {
     Thumbnail,
 }
 
-/// Why a photo is not shown.
+/// Why a photo is withheld.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum PhotoWithheld {
     /// The patient has no active consent for this purpose: none was given, it was withdrawn, or it has expired.
     NoConsent,
-    /// Its bytes are not here: they have not come yet, or never came.
+    /// Its bytes are not stored: they have not arrived yet, or never will.
     NotStored,
     /// It was entered in error.
     EnteredInError,
@@ -47,35 +47,37 @@ pub enum PhotoWithheld {
 /// A link to a photo's bytes, or why there is none.
 #[derive(SimpleObject)]
 pub struct PhotoLink {
-    /// Fetch it with GET and without a token; null if it is withheld. It is a path of this service, unless the service
-    /// knows its public address. It ends early when the consent is withdrawn or the right to see is lost.
+    /// The link: fetch it with GET and without a token; null if it is withheld. It is a path of this service, unless
+    /// the service knows its public address. It ends early when the consent is withdrawn or the viewer loses the right
+    /// to see the photo.
     url: Option<String>,
-    /// Until when, five minutes from now; null if it is withheld.
+    /// When the link expires, five minutes from now; null if it is withheld.
     expires_at: Option<DateTime>,
     /// Why there is no link; null if there is one.
     withheld: Option<PhotoWithheld>,
 }
 
-/// A photo before a treatment and one after it of the same area and side, from the same view and about as far away.
+/// A photo from before a treatment and one from after it, of the same area and side, from the same view and from about
+/// the same distance.
 #[Object]
 impl PhotoPair {
-    /// Before: the latest one from before the first photo after the treatment.
+    /// The photo before: the latest one from before the first photo after the treatment.
     async fn before(&self) -> &Photo {
         &self.before
     }
-    /// After.
+    /// The photo after the treatment.
     async fn after(&self) -> &Photo {
         &self.after
     }
-    /// Of what.
+    /// The area of the body.
     async fn area(&self) -> BodyArea {
         self.after.area
     }
-    /// From where.
+    /// The view it was taken from.
     async fn view(&self) -> PhotoView {
         self.after.view
     }
-    /// Of which side.
+    /// The side of the body, the patient's.
     async fn side(&self) -> Side {
         self.after.side
     }
@@ -83,7 +85,7 @@ impl PhotoPair {
     async fn days_between(&self) -> i64 {
         self.days()
     }
-    /// How much farther away the camera was afterwards, cm; null where a distance is not known.
+    /// How much farther away the camera was in the later photo, cm; null if a distance is not known.
     async fn distance_difference_cm(&self) -> Option<i32> {
         self.farther_cm()
     }
@@ -106,27 +108,27 @@ impl Photo {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Photo, self.id)
     }
-    /// Of whom.
+    /// The patient in the photo.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Of which session.
+    /// The session it belongs to.
     async fn session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
         Some(sessions::session_of_record(ctx, self.session_id?).await)
     }
-    /// With which aftercare note, `note_…`.
+    /// The aftercare note it belongs to, `note_…`.
     async fn aftercare_note_id(&self) -> Option<ID> {
         self.aftercare_note_id.map(|id| global_id(RecordKind::AftercareNote, id))
     }
-    /// Of which adverse event, `adverse_event_…`.
+    /// The adverse event it shows, `adverse_event_…`.
     async fn adverse_event_id(&self) -> Option<ID> {
         self.adverse_event_id.map(|id| global_id(RecordKind::AdverseEvent, id))
     }
-    /// How far it has come.
+    /// How far it has progressed.
     async fn status(&self) -> PhotoStatus {
         self.status
     }
-    /// Why it is in error.
+    /// Why it was marked as entered in error.
     async fn status_reason(&self) -> Option<&str> {
         self.status_reason.as_deref()
     }
@@ -134,19 +136,19 @@ impl Photo {
     async fn taken_at(&self) -> DateTime {
         DateTime(self.taken_at)
     }
-    /// When in the course of the treatment.
+    /// Its place in the course of treatment.
     async fn phase(&self) -> PhotoPhase {
         self.phase
     }
-    /// From where.
+    /// The view it was taken from.
     async fn view(&self) -> PhotoView {
         self.view
     }
-    /// Of what.
+    /// The area of the body.
     async fn area(&self) -> BodyArea {
         self.area
     }
-    /// Of which side.
+    /// The side of the body, the patient's.
     async fn side(&self) -> Side {
         self.side
     }
@@ -166,40 +168,41 @@ impl Photo {
     async fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-    /// Until when its bytes could come.
+    /// Until when its bytes may be uploaded.
     async fn upload_expires_at(&self) -> Option<DateTime> {
         self.upload_expires_at.map(DateTime)
     }
-    /// When its bytes came.
+    /// When its bytes arrived.
     async fn stored_at(&self) -> Option<DateTime> {
         self.stored_at.map(DateTime)
     }
-    /// SHA-256 of the bytes as kept, hexadecimal. Not that of the file as sent: EXIF and position are taken out.
+    /// SHA-256 of the stored bytes, hexadecimal. It differs from that of the file sent, because EXIF and position are
+    /// removed.
     async fn content_hash(&self) -> Option<&str> {
         self.content_hash.as_deref()
     }
-    /// What the bytes are, such as `image/jpeg`.
+    /// The media type of the bytes, such as `image/jpeg`.
     async fn media_type(&self) -> Option<&str> {
         self.media_type.map(MediaType::as_str)
     }
-    /// How many bytes.
+    /// Its size in bytes.
     async fn byte_size(&self) -> Option<i32> {
         self.byte_size
     }
-    /// Pixels across.
+    /// Its width in pixels.
     async fn width(&self) -> Option<i32> {
         self.width
     }
-    /// Pixels down.
+    /// Its height in pixels.
     async fn height(&self) -> Option<i32> {
         self.height
     }
-    /// A link to the bytes for a purpose that the patient agrees to now, or why there is none.
+    /// A link to the bytes for a purpose that the patient currently consents to, or why there is none.
     async fn link(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What for.")] purpose: PhotoPurpose,
-        #[graphql(desc = "Which bytes.", default_with = "PhotoSize::Original")] size: PhotoSize,
+        #[graphql(desc = "What the photo is needed for.")] purpose: PhotoPurpose,
+        #[graphql(desc = "The original or the thumbnail.", default_with = "PhotoSize::Original")] size: PhotoSize,
     ) -> Option<Result<PhotoLink>> {
         let link = async {
             let agreed = match self.withheld() {
@@ -233,7 +236,7 @@ impl Photo {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct PhotoQuery;
 
@@ -249,12 +252,12 @@ impl PhotoQuery {
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Photo>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

@@ -1,4 +1,4 @@
-//! Asking for an upload, changing what is said of a photo, taking one back.
+//! Requesting an upload, changing the description of a photo, marking one as entered in error.
 
 use crate::access::Scope;
 use crate::aftercare::store as notes;
@@ -17,28 +17,28 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, Si
 use chrono::{SubsecRound, TimeDelta};
 use uuid::Uuid;
 
-/// Says what photo is coming, and asks where its bytes can be sent.
+/// Describes a photo to be uploaded and requests an address for its bytes.
 #[derive(InputObject)]
 pub struct RequestPhotoUploadInput {
-    /// An id the client made (`photo_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`photo_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// Of which session of the patient's, `session_…`.
+    /// The patient's session that it belongs to, `session_…`.
     session_id: Option<ID>,
-    /// With which aftercare note of the patient's, `note_…`.
+    /// The patient's aftercare note that it belongs to, `note_…`.
     aftercare_note_id: Option<ID>,
-    /// Of which adverse event of the patient's, `adverse_event_…`.
+    /// The patient's adverse event that it shows, `adverse_event_…`.
     adverse_event_id: Option<ID>,
     /// When it was taken; now when absent.
     taken_at: Option<DateTime>,
-    /// When in the course of the treatment.
+    /// Its place in the course of treatment.
     phase: PhotoPhase,
-    /// From where.
+    /// The view it was taken from.
     view: PhotoView,
-    /// Of what.
+    /// The area of the body.
     area: BodyArea,
-    /// Of which side.
+    /// The side of the body, the patient's.
     side: Side,
     /// The light, at most 200 characters.
     lighting: Option<String>,
@@ -50,24 +50,24 @@ pub struct RequestPhotoUploadInput {
     note: Option<String>,
 }
 
-/// Changes to what is said of a photo. An absent field stays, null clears.
+/// Changes to the description of a photo. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct PhotoPatch {
-    /// Of which session of the patient's, `session_…`.
+    /// The patient's session that it belongs to, `session_…`.
     session_id: MaybeUndefined<ID>,
-    /// With which aftercare note of the patient's, `note_…`.
+    /// The patient's aftercare note that it belongs to, `note_…`.
     aftercare_note_id: MaybeUndefined<ID>,
-    /// Of which adverse event of the patient's, `adverse_event_…`.
+    /// The patient's adverse event that it shows, `adverse_event_…`.
     adverse_event_id: MaybeUndefined<ID>,
     /// When it was taken.
     taken_at: Option<DateTime>,
-    /// When in the course of the treatment.
+    /// Its place in the course of treatment.
     phase: Option<PhotoPhase>,
-    /// From where.
+    /// The view it was taken from.
     view: Option<PhotoView>,
-    /// Of what.
+    /// The area of the body.
     area: Option<BodyArea>,
-    /// Of which side.
+    /// The side of the body, the patient's.
     side: Option<Side>,
     /// The light, at most 200 characters.
     lighting: MaybeUndefined<String>,
@@ -79,29 +79,29 @@ pub struct PhotoPatch {
     note: MaybeUndefined<String>,
 }
 
-/// Changes what is said of a photo; its bytes never change.
+/// Changes the description of a photo. Its bytes never change.
 #[derive(InputObject)]
 pub struct UpdatePhotoInput {
     /// `photo_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     patch: PhotoPatch,
 }
 
-/// Marks a stored photo as made in error: it is shown no more, its record and bytes stay as evidence.
+/// Marks a stored photo as entered in error. It is no longer shown; its record and bytes stay as evidence.
 #[derive(InputObject)]
 pub struct MarkPhotoEnteredInErrorInput {
     /// `photo_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     reason: String,
 }
 
-/// Where to send the bytes.
+/// Result of `requestPhotoUpload`: where to send the bytes.
 #[derive(SimpleObject)]
 pub struct RequestPhotoUploadPayload {
     /// The photo, still without bytes.
@@ -109,16 +109,16 @@ pub struct RequestPhotoUploadPayload {
     /// Send the bytes here with PUT and without a token. It is a path of this service, unless the service knows its
     /// public address.
     upload_url: String,
-    /// Until when, 15 minutes from the request.
+    /// When the address expires, 15 minutes after the request.
     expires_at: DateTime,
-    /// The most bytes that are taken.
+    /// The maximum size accepted, in bytes.
     max_bytes: i32,
 }
 
-/// The photo.
+/// Result of a mutation of a photo.
 #[derive(SimpleObject)]
 pub struct PhotoPayload {
-    /// It.
+    /// The photo after the change.
     photo: Photo,
 }
 
@@ -150,7 +150,7 @@ impl RequestPhotoUploadInput {
             distance_cm: inputs.small("distanceCm", self.distance_cm, 1, 500),
             make_up_free: self.make_up_free,
             note: inputs.opt_text("note", self.note.as_deref(), LONGEST_NOTE),
-            // Whole seconds, as its address has them.
+            // In whole seconds, like the time in the address.
             upload_expires_at: Some((now + TimeDelta::minutes(UPLOAD_MINUTES)).trunc_subsecs(0)),
             stored_at: None,
             content_hash: None,
@@ -201,7 +201,7 @@ impl PhotoPatch {
     }
 }
 
-/// Checks that what a photo names is there and is its patient's.
+/// Checks that the records a photo names exist and belong to its patient.
 async fn check_links(scope: &mut Scope, photo: &Photo, prefix: &str) -> error::Result<()> {
     let mut faults = Faults::default();
     let mut note = |field: &str, what: &str, whose: Option<Uuid>| match whose {
@@ -234,7 +234,7 @@ async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
     Ok(photo)
 }
 
-/// The photo that an edit was made for, if it takes one.
+/// The photo to be edited, if it can be.
 async fn open(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Photo> {
     scope.viewer().check(Action::Update, RecordKind::Photo)?;
     let photo: Photo = listing::one(scope, id).await?;
@@ -272,14 +272,14 @@ async fn take_back(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -
     Ok(photo)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct PhotoMutation;
 
 #[Object]
 impl PhotoMutation {
-    /// Adds a photo that awaits its bytes, and gives the address to send them to: JPEG, PNG or WebP, at most 25 MiB, told
-    /// by content. docs/photos.md says what the address answers.
+    /// Adds a photo that awaits its bytes, and returns the address to send them to: JPEG, PNG or WebP, recognised by
+    /// content, at most 25 MiB. docs/photos.md describes the answers of that address.
     async fn request_photo_upload(
         &self,
         ctx: &Context<'_>,
@@ -296,7 +296,7 @@ impl PhotoMutation {
         let photo = operation.mutate(retry, work).await?;
         let viewer = match viewer.into_inner() {
             Some(viewer) => viewer,
-            // A retry: the work of the first try stands.
+            // A retry: the result of the first try stands.
             None => operation.reader().await?.viewer(),
         };
         let pass = Pass {
@@ -313,7 +313,7 @@ impl PhotoMutation {
         })
     }
 
-    /// Changes what is said of a photo.
+    /// Changes the description of a photo.
     async fn update_photo(&self, ctx: &Context<'_>, input: UpdatePhotoInput) -> Result<PhotoPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Photo, &input.id);
@@ -323,7 +323,7 @@ impl PhotoMutation {
         Ok(PhotoPayload { photo: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Takes back a photo that was made in error, such as one of another patient. Links to it end at once.
+    /// Marks a photo as entered in error, such as one of another patient. Links to it end at once.
     async fn mark_photo_entered_in_error(
         &self,
         ctx: &Context<'_>,

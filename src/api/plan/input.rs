@@ -11,33 +11,33 @@ use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-/// The most areas of a plan.
+/// The maximum number of areas of a plan.
 const MOST_AREAS: usize = 40;
 
 /// An area that a plan is for.
 #[derive(InputObject, Clone, Copy)]
 pub struct PlanAreaInput {
-    /// Where.
+    /// The area of the body.
     pub(super) area: BodyArea,
-    /// Which side, the patient's.
+    /// The side of the body, the patient's.
     #[graphql(default_with = "Side::Bilateral")]
     pub(super) side: Side,
 }
 
-/// Makes a treatment plan out of a consultation that found the patient suitable.
+/// Creates a treatment plan from a consultation that found the patient suitable.
 #[derive(InputObject)]
 pub struct CreateTreatmentPlanInput {
-    /// An id the client made (`plan_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`plan_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// The consultation, `consultation_…`: its patient is the plan's.
     pub(super) consultation_id: ID,
     /// A published version of a protocol, `protocol_version_…`.
     pub(super) protocol_version_id: ID,
-    /// What it is for; the consultation's concerns when absent.
+    /// The concerns it is for; those of the consultation when absent.
     pub(super) concerns: Option<Vec<Concern>>,
-    /// Where, one area at least, at most 40.
+    /// The areas to be treated, 1 to 40.
     pub(super) areas: Vec<PlanAreaInput>,
-    /// The sessions that are planned, within what the protocol says.
+    /// The number of planned sessions, within the range of the protocol.
     pub(super) planned_sessions: i32,
     /// The day it begins; today (UTC) when absent.
     pub(super) started_on: Option<Date>,
@@ -45,10 +45,10 @@ pub struct CreateTreatmentPlanInput {
     pub(super) note: Option<String>,
 }
 
-/// Changes to a plan that leave its course as it is. An absent field stays, null clears.
+/// Changes to a plan, other than to its course. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct TreatmentPlanPatch {
-    /// What it is for.
+    /// The concerns it is for.
     pub(super) concerns: Option<Vec<Concern>>,
     /// The day it begins.
     pub(super) started_on: Option<Date>,
@@ -61,46 +61,46 @@ pub struct TreatmentPlanPatch {
 pub struct UpdateTreatmentPlanInput {
     /// `plan_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: TreatmentPlanPatch,
 }
 
-/// Changes the course of a plan that is under way: what it was is kept, and so is every session.
+/// Changes the course of an active plan. The earlier course and every session are kept.
 #[derive(InputObject)]
 pub struct ChangeTreatmentCourseInput {
     /// `plan_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// Another published version of a protocol.
     pub(super) protocol_version_id: Option<ID>,
-    /// The sessions that are planned in all, those done included.
+    /// The total number of planned sessions, including those done.
     pub(super) planned_sessions: Option<i32>,
-    /// Where, all of them.
+    /// All the areas to be treated.
     pub(super) areas: Option<Vec<PlanAreaInput>>,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     pub(super) reason: String,
 }
 
-/// Pauses, takes up, completes or gives up a plan.
+/// Pauses, resumes, completes or revokes a plan.
 #[derive(InputObject)]
 pub struct ChangeTreatmentPlanStatusInput {
     /// `plan_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// ACTIVE to ON_HOLD, COMPLETED or REVOKED; ON_HOLD, COMPLETED and REVOKED back to ACTIVE; any to ENTERED_IN_ERROR.
     pub(super) status: TreatmentPlanStatus,
-    /// Why, at most 2,000 characters; needed for all but ACTIVE and COMPLETED.
+    /// The reason, at most 2,000 characters; required for every status but ACTIVE and COMPLETED.
     pub(super) reason: Option<String>,
 }
 
-/// The treatment plan.
+/// Result of a mutation of a treatment plan.
 #[derive(SimpleObject)]
 pub struct TreatmentPlanPayload {
-    /// It.
+    /// The treatment plan after the change.
     pub(super) treatment_plan: TreatmentPlan,
 }
 

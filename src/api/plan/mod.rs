@@ -32,24 +32,24 @@ impl Listed for TreatmentPlan {
 /// An area that a plan is for.
 #[Object]
 impl PlanArea {
-    /// Where.
+    /// The area of the body.
     async fn area(&self) -> BodyArea {
         self.area
     }
-    /// Which side, the patient's.
+    /// The side of the body, the patient's.
     async fn side(&self) -> Side {
         self.side
     }
 }
 
-/// What a plan was before its course was changed.
+/// An earlier course of a plan, before it was changed.
 #[Object]
 impl EarlierCourse {
     /// The protocol it followed.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Result<ProtocolVersion> {
         listing::required(ctx, self.protocol_version_id).await
     }
-    /// The sessions that were planned.
+    /// The number of sessions planned then.
     async fn planned_sessions(&self) -> i16 {
         self.planned_sessions
     }
@@ -57,7 +57,7 @@ impl EarlierCourse {
     async fn areas(&self) -> &[PlanArea] {
         &self.areas
     }
-    /// Until when it held.
+    /// Until when it applied.
     async fn until(&self) -> DateTime {
         DateTime(self.until)
     }
@@ -71,7 +71,7 @@ impl EarlierCourse {
     }
 }
 
-/// Days in which something falls due, both included.
+/// A range of days in which something falls due, both ends included.
 #[Object]
 impl DateWindow {
     /// Not before this day.
@@ -88,7 +88,7 @@ impl DateWindow {
     }
 }
 
-/// How far a plan has come: derived from its sessions and its protocol, never stored.
+/// The progress of a plan. It is derived from the plan's sessions and protocol, never stored.
 #[Object(name = "TreatmentPlanProgress")]
 impl Progress {
     /// Sessions completed.
@@ -107,7 +107,7 @@ impl Progress {
     async fn next_session(&self) -> Option<&DateWindow> {
         self.next_session.as_ref()
     }
-    /// When results are to be reviewed: after the last session of a course that is done, else after its first.
+    /// When results are to be reviewed: after the last session of a completed course, else after the first session.
     async fn results_review(&self) -> Option<&DateWindow> {
         self.results_review.as_ref()
     }
@@ -121,7 +121,7 @@ impl Progress {
     }
 }
 
-/// What the progress of a plan looks at of its sessions, each in its location's zone.
+/// The facts about a plan's sessions that its progress depends on, each in the time zone of its location.
 pub(crate) async fn facts(ctx: &Context<'_>, sessions: &[TreatmentSession]) -> Result<Vec<SessionFact>> {
     let zones = futures::future::try_join_all(
         sessions.iter().map(|session| people::location_of_record(ctx, session.location_id)),
@@ -135,20 +135,20 @@ pub(crate) async fn facts(ctx: &Context<'_>, sessions: &[TreatmentSession]) -> R
     Ok(facts.collect())
 }
 
-/// Today where a plan's last session took place; in UTC before the first.
+/// Today at the location of a plan's last session; in UTC before the first session.
 pub(crate) fn today(facts: &[SessionFact]) -> NaiveDate {
     let zone = facts.iter().max_by_key(|fact| fact.at).map_or(Tz::UTC, |fact| fact.zone);
     Utc::now().with_timezone(&zone).date_naive()
 }
 
-/// A treatment plan: a course of sessions, from a consultation, by a version of a protocol.
+/// A treatment plan: a course of sessions that follows from a consultation and a version of a protocol.
 #[Object]
 impl TreatmentPlan {
     /// Typed id, `plan_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::TreatmentPlan, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
@@ -156,27 +156,27 @@ impl TreatmentPlan {
     async fn consultation(&self, ctx: &Context<'_>) -> Option<Result<Consultation>> {
         listing::linked(ctx, Some(self.consultation_id)).await
     }
-    /// The version of the protocol that it follows. It stays, whatever is published later.
+    /// The version of the protocol that it follows. Later versions do not change it.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Result<ProtocolVersion> {
         listing::required(ctx, self.protocol_version_id).await
     }
-    /// What it is for.
+    /// The concerns it is for.
     async fn concerns(&self) -> &[Concern] {
         &self.concerns
     }
-    /// Where.
+    /// The areas to be treated.
     async fn areas(&self) -> &[PlanArea] {
         &self.areas
     }
-    /// The sessions that are planned.
+    /// The number of planned sessions.
     async fn planned_sessions(&self) -> i16 {
         self.planned_sessions
     }
-    /// How it stands.
+    /// Its status.
     async fn status(&self) -> TreatmentPlanStatus {
         self.status
     }
-    /// Why it stands so.
+    /// Why it has that status.
     async fn status_reason(&self) -> Option<&str> {
         self.status_reason.as_deref()
     }
@@ -188,16 +188,18 @@ impl TreatmentPlan {
     async fn started_on(&self) -> Date {
         Date(self.started_on)
     }
-    /// What it was before its course was changed, oldest first.
+    /// Its earlier courses, oldest first.
     async fn earlier_courses(&self, ctx: &Context<'_>) -> Result<&[EarlierCourse]> {
         ctx.operation()?.lead_to(self.earlier_courses.len())?;
         Ok(&self.earlier_courses)
     }
-    /// How far it has come.
+    /// The progress of the plan.
     async fn progress(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Overdue or not on this day; today where the last session took place when absent.")]
+        #[graphql(
+            desc = "The day on which `overdue` is judged; when absent, today at the location of the last session."
+        )]
         on: Option<Date>,
     ) -> Result<Progress> {
         let version: ProtocolVersion = listing::required(ctx, self.protocol_version_id).await?;
@@ -206,8 +208,8 @@ impl TreatmentPlan {
         let day = on.map_or_else(|| today(&facts), |day| day.0);
         Ok(progress(self, &version.rules, &facts, day))
     }
-    /// When maintenance will be wanted: an estimate from the patient's own results where there are three or more since the
-    /// last session, else the protocol's months. Null before the first completed session.
+    /// An estimate of when maintenance will be needed: from the patient's own results if there are three or more since
+    /// the last session, else from the protocol. Null before the first completed session.
     async fn maintenance_estimate(&self, ctx: &Context<'_>) -> Option<Result<Estimate>> {
         care::maintenance_of(ctx, self).await.transpose()
     }
@@ -216,12 +218,12 @@ impl TreatmentPlan {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<session::Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<session::OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<session::Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<session::OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TreatmentSession>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -233,7 +235,7 @@ impl TreatmentPlan {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct PlanQuery;
 
@@ -253,12 +255,12 @@ impl PlanQuery {
     async fn treatment_plans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PlanFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PlanOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PlanFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PlanOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentPlan>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

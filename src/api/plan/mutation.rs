@@ -1,4 +1,4 @@
-//! Making treatment plans, changing their course, pausing, completing and giving them up.
+//! Creating treatment plans, changing their course, pausing, completing and revoking them.
 
 use super::input::{
     ChangeTreatmentCourseInput, ChangeTreatmentPlanStatusInput, CreateTreatmentPlanInput, NewPlan, TreatmentPlanPatch,
@@ -19,7 +19,7 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
-/// The published version that a plan shall follow; a fault at `path` if there is none.
+/// The published version that a plan is to follow; a fault at `path` if there is none.
 async fn published(scope: &mut Scope, id: Uuid, path: &str) -> error::Result<ProtocolVersion> {
     let found = listing::by_ids::<ProtocolVersion>(scope, &[id]).await?.pop();
     match found {
@@ -149,13 +149,13 @@ async fn change_status(
     save(scope, plan, expected).await
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct PlanMutation;
 
 #[Object]
 impl PlanMutation {
-    /// Makes a treatment plan.
+    /// Creates a treatment plan.
     async fn create_treatment_plan(
         &self,
         ctx: &Context<'_>,
@@ -168,7 +168,7 @@ impl PlanMutation {
         Ok(TreatmentPlanPayload { treatment_plan: operation.mutate(retry, work).await? })
     }
 
-    /// Changes a treatment plan, but for its course.
+    /// Changes a treatment plan, other than its course.
     async fn update_treatment_plan(
         &self,
         ctx: &Context<'_>,
@@ -208,7 +208,7 @@ impl PlanMutation {
         Ok(TreatmentPlanPayload { treatment_plan: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Pauses, takes up, completes or gives up a treatment plan.
+    /// Pauses, resumes, completes or revokes a treatment plan.
     async fn change_treatment_plan_status(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! The access log in the API: who looked at whom, who was refused, who signed in.
+//! The access log in the API: who saw which patients, who was refused, who signed in.
 
 use crate::error::Error;
 use crate::ledger::Event;
@@ -30,15 +30,15 @@ pub enum AccessActor {
     ServiceAccount(Box<ServiceAccount>),
 }
 
-/// An entry of the access log: one operation that showed patients' data, or was refused something, or a sign-in. An
-/// operation that did both has one entry for each.
+/// An entry of the access log: an operation that showed patients' data, an operation that was refused something, or a
+/// sign-in. An operation that was both has one entry for each.
 #[Object]
 impl AccessEntry {
-    /// The number of the entry in the organisation's access log: gapless, from 1.
+    /// The number of the entry in the organisation's access log; numbers start at 1 and have no gaps.
     async fn sequence(&self) -> i64 {
         self.seq
     }
-    /// When.
+    /// When it happened.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
@@ -46,7 +46,7 @@ impl AccessEntry {
     async fn event(&self) -> Event {
         self.event
     }
-    /// Who; null where nobody is known.
+    /// The staff member or service account behind the entry; null where nobody is known.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<AccessActor>> {
         if let Some(staff) = people::opt_staff(ctx, self.actor).await {
             return Some(staff.map(|staff| AccessActor::Staff(Box::new(staff))));
@@ -66,12 +66,12 @@ impl AccessEntry {
     async fn from_address(&self) -> &str {
         &self.from_address
     }
-    /// Why, where it was stated (`Access-Reason`); `emergency: …` in emergency access.
+    /// The reason stated in `Access-Reason`, if any; `emergency: …` under emergency access.
     async fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
-    /// Typed ids of the patients whose data was shown, or of a refusal those who were closed, where they are known; a
-    /// patient who was erased since finds nothing any more.
+    /// Typed ids of the patients whose data was shown; for a refusal, of the patients withheld, where they are known.
+    /// The id of a patient erased since finds nothing.
     async fn patient_ids(&self) -> Vec<ID> {
         self.patients.iter().map(|id| global_id(RecordKind::Patient, *id)).collect()
     }
@@ -80,7 +80,7 @@ impl AccessEntry {
 /// Who may be behind an entry.
 const ACTORS: [RecordKind; 2] = [RecordKind::Staff, RecordKind::ServiceAccount];
 
-/// What to keep of the looks at one patient.
+/// Filter for the access log of one patient.
 #[derive(InputObject, Default)]
 pub struct PatientAccessFilter {
     /// At or after this moment.
@@ -101,7 +101,7 @@ impl PatientAccessFilter {
     }
 }
 
-/// What to keep of the access log.
+/// Filter for the access log.
 #[derive(InputObject, Default)]
 pub struct AccessLogFilter {
     /// At or after this moment.
@@ -145,7 +145,7 @@ async fn window(
     Ok((order, window, before))
 }
 
-/// Who looked at a patient: the `accessLog` field of a patient.
+/// The access log of a patient: the `accessLog` field of a patient.
 pub async fn of_patient(
     ctx: &Context<'_>,
     patient: Uuid,
@@ -165,14 +165,14 @@ pub struct AccessLogQuery;
 
 #[Object]
 impl AccessLogQuery {
-    /// The access log of the organisation, newest first: looks at patients, refusals, sign-ins. Asking for it is a look
-    /// that it holds too. Null with FORBIDDEN for all but admins and auditors.
+    /// The access log of the organisation, newest first: access to patients, refusals and sign-ins. Reading it is
+    /// itself logged. Null with FORBIDDEN for all but admins and auditors.
     async fn access_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<AccessLogFilter>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<AccessLogFilter>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {
         let found = async {
             let condition = filter.unwrap_or_default().read()?;

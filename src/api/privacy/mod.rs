@@ -26,42 +26,43 @@ impl Listed for EmergencyAccess {
     }
 }
 
-/// A restriction: while it stands, nothing of the patient is shown without a stated reason.
+/// A restriction. While it is in force, nothing of the patient is shown without a stated reason.
 #[Object]
 impl PatientRestriction {
     /// Typed id, `restriction_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::PatientRestriction, self.id)
     }
-    /// Whose record, `patient_…`.
+    /// The patient whose record is restricted, `patient_…`.
     async fn patient_id(&self) -> ID {
         global_id(RecordKind::Patient, self.patient_id)
     }
-    /// Whose record; null with REASON_REQUIRED while it stands, unless a reason was stated.
+    /// The patient whose record is restricted; null with REASON_REQUIRED while the restriction is in force, unless a
+    /// reason was stated.
     async fn patient(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
         Some(patients::patient_of_record(ctx, self.patient_id).await)
     }
-    /// Why.
+    /// Why it was placed.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// Since when.
+    /// When it was placed.
     async fn placed_at(&self) -> DateTime {
         DateTime(self.placed_at)
     }
-    /// By whom.
+    /// Who placed it.
     async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.placed_by).await
     }
-    /// Until when; null while it stands.
+    /// When it was lifted; null while it is in force.
     async fn lifted_at(&self) -> Option<DateTime> {
         self.lifted_at.map(DateTime)
     }
-    /// By whom.
+    /// Who lifted it.
     async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.lifted_by).await
     }
-    /// Why.
+    /// Why it was lifted.
     async fn lift_reason(&self) -> Option<&str> {
         self.lift_reason.as_deref()
     }
@@ -71,46 +72,47 @@ impl PatientRestriction {
     }
 }
 
-/// FORBIDDEN unless the viewer may read emergency access. Who begins or ends their own is answered with it and may not: what
-/// was found about them is for those who look after it.
+/// FORBIDDEN unless the viewer may read emergency access. Mutations return the access to whoever begins or ends their
+/// own, but they may not read its review.
 async fn reads_reviews(ctx: &Context<'_>) -> Result<()> {
     let viewer = ctx.operation()?.reader().await?.viewer();
     Ok(viewer.check(Action::Read, RecordKind::EmergencyAccess)?)
 }
 
-/// Emergency access: for a time somebody sees the whole record of one patient, whatever their role and without stating a
-/// reason again. Admins are told, and each look is in the access log.
+/// Emergency access: for a limited time a staff member sees the whole record of one patient, whatever their role and
+/// without stating a reason again. Admins are notified, and each access is logged.
 #[Object]
 impl EmergencyAccess {
     /// Typed id, `emergency_access_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::EmergencyAccess, self.id)
     }
-    /// To whose record, `patient_…`.
+    /// The patient whose record it opens, `patient_…`.
     async fn patient_id(&self) -> ID {
         global_id(RecordKind::Patient, self.patient_id)
     }
-    /// To whose record; null with REASON_REQUIRED for who may not see a restricted patient now.
+    /// The patient whose record it opens; null with REASON_REQUIRED for a viewer who may not see a restricted patient
+    /// now.
     async fn patient(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
         Some(patients::patient_of_record(ctx, self.patient_id).await)
     }
-    /// Who.
+    /// The staff member who has the access.
     async fn staff(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, Some(self.staff_id)).await
     }
-    /// Why.
+    /// Why the access was needed.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// Since when.
+    /// When it began.
     async fn begun_at(&self) -> DateTime {
         DateTime(self.begun_at)
     }
-    /// Until when at the latest: the clock ends it.
+    /// When it ends by itself.
     async fn ends_at(&self) -> DateTime {
         DateTime(self.ends_at)
     }
-    /// When it was ended before that; null if it was not.
+    /// When it was ended early; null if it was not.
     async fn ended_at(&self) -> Option<DateTime> {
         self.ended_at.map(DateTime)
     }
@@ -118,22 +120,22 @@ impl EmergencyAccess {
     async fn open(&self) -> bool {
         self.is_open(crate::ids::now())
     }
-    /// When the admins were told by mail; null if they were not yet, or the service sends no mail.
+    /// When the admins were notified by mail; null if they have not been yet, or if the service sends no mail.
     async fn alerted_at(&self) -> Option<DateTime> {
         self.alerted_at.map(DateTime)
     }
-    /// When an admin looked into it; null while it waits for that.
+    /// When an admin reviewed it; null while the review is pending.
     async fn reviewed_at(&self) -> Option<DateTime> {
         self.reviewed_at.map(DateTime)
     }
-    /// Who. Null with FORBIDDEN for all but admins and auditors.
+    /// Who reviewed it. Null with FORBIDDEN for all but admins and auditors.
     async fn reviewed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         match reads_reviews(ctx).await {
             Ok(()) => people::opt_staff(ctx, self.reviewed_by).await,
             Err(error) => Some(Err(error)),
         }
     }
-    /// What they found. Null with FORBIDDEN for all but admins and auditors.
+    /// What the review found. Null with FORBIDDEN for all but admins and auditors.
     async fn review_note(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
         match reads_reviews(ctx).await {
             Ok(()) => self.review_note.as_deref().map(Ok),
@@ -146,7 +148,7 @@ impl EmergencyAccess {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct PrivacyQuery;
 
@@ -157,12 +159,12 @@ impl PrivacyQuery {
     async fn emergency_accesses(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<EmergencyAccessFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<EmergencyAccessOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<EmergencyAccessFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<EmergencyAccessOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<EmergencyAccess>>> {
         let window = PageArguments { first, after, last, before };
         listing::root(ctx, filter.unwrap_or_default().read(), order_by, window).await

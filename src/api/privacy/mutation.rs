@@ -1,4 +1,4 @@
-//! Restricting patients, and emergency access: begun, ended, reviewed.
+//! Restricting patients; beginning, ending and reviewing emergency access.
 
 use crate::access::{Emergency, Scope};
 use crate::error::{self, Error};
@@ -16,18 +16,18 @@ use uuid::Uuid;
 /// Restricts a patient's record.
 #[derive(InputObject)]
 pub struct RestrictPatientInput {
-    /// An id the client made (`restriction_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`restriction_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// Why, such as that they work here.
+    /// The reason, for example that the patient works here.
     reason: String,
 }
 
-/// The restriction that was placed.
+/// Result of `restrictPatient`.
 #[derive(SimpleObject)]
 pub struct RestrictPatientPayload {
-    /// It.
+    /// The new restriction.
     restriction: PatientRestriction,
 }
 
@@ -36,71 +36,71 @@ pub struct RestrictPatientPayload {
 pub struct LiftPatientRestrictionInput {
     /// `restriction_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why.
+    /// Why it is lifted.
     reason: String,
 }
 
-/// The restriction that was lifted.
+/// Result of `liftPatientRestriction`.
 #[derive(SimpleObject)]
 pub struct LiftPatientRestrictionPayload {
-    /// It.
+    /// The lifted restriction.
     restriction: PatientRestriction,
 }
 
 /// Begins emergency access to the record of one patient.
 #[derive(InputObject)]
 pub struct BeginEmergencyAccessInput {
-    /// An id the client made (`emergency_access_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`emergency_access_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`; or `chartNumber`.
     patient_id: Option<ID>,
-    /// The patient's chart number, for who can't find a restricted patient; or `patientId`.
+    /// The patient's chart number, for viewers who can't find a restricted patient; or `patientId`.
     chart_number: Option<String>,
-    /// Why, in 10 to 1000 characters. Admins read it.
+    /// The reason, in 10 to 1000 characters. Admins read it.
     reason: String,
-    /// For how many minutes: 5 to 240.
+    /// How many minutes the access lasts: 5 to 240.
     #[graphql(default = 60)]
     minutes: i32,
 }
 
-/// The emergency access that was begun.
+/// Result of `beginEmergencyAccess`.
 #[derive(SimpleObject)]
 pub struct BeginEmergencyAccessPayload {
-    /// It, with when it ends.
+    /// The emergency access, with the time at which it ends.
     emergency_access: EmergencyAccess,
 }
 
-/// Ends emergency access before the clock does.
+/// Ends emergency access early.
 #[derive(InputObject)]
 pub struct EndEmergencyAccessInput {
-    /// `emergency_access_…`: one's own; an admin ends anybody's.
+    /// `emergency_access_…`: your own; an admin may end anybody's.
     id: ID,
 }
 
-/// The emergency access that was ended.
+/// Result of `endEmergencyAccess`.
 #[derive(SimpleObject)]
 pub struct EndEmergencyAccessPayload {
-    /// It.
+    /// The emergency access, now ended.
     emergency_access: EmergencyAccess,
 }
 
-/// Notes what a look into emergency access found.
+/// Records what the review of an emergency access found.
 #[derive(InputObject)]
 pub struct ReviewEmergencyAccessInput {
-    /// `emergency_access_…`; not one's own.
+    /// `emergency_access_…`; not your own.
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// What was found.
     note: String,
 }
 
-/// The emergency access that was reviewed.
+/// Result of `reviewEmergencyAccess`.
 #[derive(SimpleObject)]
 pub struct ReviewEmergencyAccessPayload {
-    /// It.
+    /// The emergency access, with its review.
     emergency_access: EmergencyAccess,
 }
 
@@ -116,7 +116,7 @@ async fn restrict(scope: &mut Scope, mut restriction: PatientRestriction) -> err
     }
     (restriction.placed_by, restriction.placed_at) = (scope.viewer().staff, ids::now());
     restriction.stamp = Stamp::new(restriction.placed_by, restriction.placed_at);
-    // The row closes the record to this very transaction too, whose ledger entry must still find the patient.
+    // The new row closes the record to this transaction too, but its ledger entry must still find the patient.
     scope.open_patient(patient.id).await?;
     kept::add(scope, &restriction).await?;
     Ok(restriction)
@@ -125,7 +125,7 @@ async fn restrict(scope: &mut Scope, mut restriction: PatientRestriction) -> err
 async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> error::Result<PatientRestriction> {
     scope.viewer().check(Action::Update, RecordKind::PatientRestriction)?;
     let mut restriction: PatientRestriction = listing::one(scope, id).await?;
-    // Whoever opens the record to all says first why they look at it.
+    // Lifting opens the record to everybody, so it requires a stated reason first.
     patients::patient(scope, restriction.patient_id).await?;
     error::at_version("restriction", restriction.stamp.version, expected)?;
     if restriction.lifted_at.is_some() {
@@ -202,7 +202,7 @@ async fn review(scope: &mut Scope, id: Uuid, expected: i32, note: String) -> err
     if access.reviewed_at.is_some() {
         return Err(Error::input("input.id", "is reviewed already"));
     }
-    // The review is a control by two people: a token alone is not the second one.
+    // The review is a control by two people: a token alone does not prove the second.
     scope.viewer().proved_lately()?;
     scope.open_patient(access.patient_id).await?;
     let (by, now) = (scope.viewer().staff, ids::now());
@@ -212,14 +212,14 @@ async fn review(scope: &mut Scope, id: Uuid, expected: i32, note: String) -> err
     Ok(access)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct PrivacyMutation;
 
 #[Object]
 impl PrivacyMutation {
-    /// Restricts a patient's record: from then on nothing of it is shown or changed, by nobody, without a stated reason
-    /// (the header `Access-Reason`).
+    /// Restricts a patient's record. From then on nobody can see or change any of it without stating a reason (the
+    /// header `Access-Reason`).
     async fn restrict_patient(&self, ctx: &Context<'_>, input: RestrictPatientInput) -> Result<RestrictPatientPayload> {
         let mut inputs = Inputs::new();
         let now = ids::now();
@@ -241,7 +241,7 @@ impl PrivacyMutation {
         Ok(RestrictPatientPayload { restriction })
     }
 
-    /// Lifts a restriction. REASON_REQUIRED without a stated reason for the look at the record.
+    /// Lifts a restriction. REASON_REQUIRED without a stated reason for reading the record.
     async fn lift_patient_restriction(
         &self,
         ctx: &Context<'_>,
@@ -257,9 +257,9 @@ impl PrivacyMutation {
         Ok(LiftPatientRestrictionPayload { restriction })
     }
 
-    /// Begins emergency access to the record of one patient: until it ends one reads all of it, whatever one's role, and a
-    /// restricted patient without stating a reason again. It ends by the clock. Every look is in the access log with the
-    /// reason, the admins are told by mail, and one of them reviews it.
+    /// Begins emergency access to the record of one patient. Until it ends, you can read the whole record whatever your
+    /// role, and a restricted patient without stating a reason again. It ends by itself. Every access is logged with
+    /// the reason, the admins are notified by mail, and one of them reviews it.
     async fn begin_emergency_access(
         &self,
         ctx: &Context<'_>,
@@ -276,7 +276,7 @@ impl PrivacyMutation {
                 Whose::Id(Uuid::nil())
             }
             (Some(id), Some(_)) => {
-                inputs.fault("chartNumber", "goes without patientId: send one or the other");
+                inputs.fault("chartNumber", "can't be sent with patientId: send one or the other");
                 Whose::Id(id)
             }
         };
@@ -306,20 +306,20 @@ impl PrivacyMutation {
         let emergency_access = operation.mutate(operation.retry(ctx, input.id.as_ref())?, work).await?;
         let service = operation.shared_service();
         if service.mailer.is_some() {
-            // Beside the request: nobody waits for a mail server in an emergency.
+            // Sent in the background: nobody should wait for a mail server in an emergency.
             tokio::spawn(async move {
                 if let Err(error) = alert::send_due(&service).await {
-                    tracing::warn!(?error, "telling admins of emergency access waits for the next minute");
+                    tracing::warn!(?error, "admins were not notified of emergency access: the next try is in a minute");
                 }
             });
         } else {
             let id = ids::show(RecordKind::EmergencyAccess, emergency_access.id);
-            tracing::warn!(id, "emergency access was begun and no admin is told: --smtp-url is not set");
+            tracing::warn!(id, "emergency access was begun and no admin was notified: --smtp-url is not set");
         }
         Ok(BeginEmergencyAccessPayload { emergency_access })
     }
 
-    /// Ends emergency access before the clock does: one's own; an admin ends anybody's.
+    /// Ends emergency access early: your own, or as an admin anybody's.
     async fn end_emergency_access(
         &self,
         ctx: &Context<'_>,
@@ -334,7 +334,7 @@ impl PrivacyMutation {
         Ok(EndEmergencyAccessPayload { emergency_access })
     }
 
-    /// Notes what a look into emergency access found. Not one's own.
+    /// Records what the review of an emergency access found. You can't review your own.
     async fn review_emergency_access(
         &self,
         ctx: &Context<'_>,

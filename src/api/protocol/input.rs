@@ -1,13 +1,13 @@
-//! Checking what a protocol says before it is kept: every fault at once.
+//! Checks the rules of a protocol before they are saved, and reports every fault at once.
 
 use crate::operation::Inputs;
 use crate::protocol::Rules;
 use rust_decimal::Decimal as Number;
 use std::collections::BTreeSet;
 
-/// The most entries of each list.
+/// The maximum number of entries in each list.
 const MOST_ENTRIES: usize = 100;
-/// The deepest any device reaches, mm (the body handpieces of RF devices).
+/// The greatest depth of any device, mm (the body handpieces of RF devices).
 const DEEPEST: Number = Number::from_parts(80, 0, 0, false, 1);
 /// The longest window after a session, in hours: a year.
 const LONGEST_HOURS: i32 = 24 * 366;

@@ -27,7 +27,7 @@ impl Listed for ProtocolVersion {
     }
 }
 
-/// A protocol: care rules as data, in versions.
+/// A protocol: care rules as data, kept in versions.
 #[Object]
 impl Protocol {
     /// Typed id, `protocol_…`.
@@ -38,7 +38,7 @@ impl Protocol {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// The version that it began as a copy of.
+    /// The version it was copied from.
     async fn copied_from(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
         listing::linked(ctx, self.copied_from).await
     }
@@ -59,12 +59,12 @@ impl Protocol {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<ProtocolVersionFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ProtocolVersionOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProtocolVersionFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ProtocolVersionOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<ProtocolVersion>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -85,22 +85,22 @@ impl Protocol {
     }
 }
 
-/// A version of a protocol. Once published it takes no change: plans and sessions keep the version they began with.
+/// A version of a protocol. A published version takes no changes; plans and sessions keep the version they began with.
 #[Object]
 impl ProtocolVersion {
     /// Typed id, `protocol_version_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::ProtocolVersion, self.id)
     }
-    /// Of which protocol.
+    /// The protocol it is a version of.
     async fn protocol(&self, ctx: &Context<'_>) -> Result<Protocol> {
         listing::required(ctx, self.protocol_id).await
     }
-    /// 1, 2, 3 …
+    /// The number of the version: 1, 2, 3 …
     async fn number(&self) -> i32 {
         self.number
     }
-    /// How it stands.
+    /// Its status.
     async fn status(&self) -> VersionStatus {
         self.status
     }
@@ -108,11 +108,11 @@ impl ProtocolVersion {
     async fn modality(&self) -> Modality {
         self.modality
     }
-    /// What it is for.
+    /// The concerns it is for.
     async fn indications(&self) -> &[Concern] {
         &self.indications
     }
-    /// What it says.
+    /// The rules.
     async fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -120,7 +120,7 @@ impl ProtocolVersion {
     async fn published_at(&self) -> Option<DateTime> {
         self.published_at.map(DateTime)
     }
-    /// By whom; null for the program itself.
+    /// Who published it; null for the program itself.
     async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.published_by).await
     }
@@ -134,7 +134,7 @@ impl ProtocolVersion {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct ProtocolQuery;
 
@@ -161,12 +161,12 @@ impl ProtocolQuery {
     async fn protocols(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<ProtocolFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ProtocolOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProtocolFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ProtocolOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Protocol>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

@@ -11,24 +11,24 @@ use crate::vocabulary::{Action, Concern, Modality, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
 
-/// Writes a new protocol, with its first version as a draft: from scratch, or as a copy of any version.
+/// Creates a protocol with its first version as a draft, from scratch or as a copy of any version.
 #[derive(InputObject)]
 pub struct CreateProtocolInput {
-    /// An id the client made (`protocol_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`protocol_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     name: String,
-    /// The version to copy, `protocol_version_…`; what is given beside it takes the place of what it has.
+    /// The version to copy, `protocol_version_…`. Fields given beside it replace those of the copy.
     copy_from: Option<ID>,
-    /// The kind of treatment; needed without a copy.
+    /// The kind of treatment; required without a copy.
     modality: Option<Modality>,
-    /// What it is for; needed without a copy.
+    /// The concerns it is for; required without a copy.
     indications: Option<Vec<Concern>>,
-    /// What it says; needed without a copy.
+    /// The rules; required without a copy.
     rules: Option<Rules>,
 }
 
-/// Begins a new version of a protocol, as a draft: a copy of its newest.
+/// Begins a new version of a protocol as a draft, copied from its newest version.
 #[derive(InputObject)]
 pub struct DraftProtocolVersionInput {
     /// `protocol_…`
@@ -37,18 +37,18 @@ pub struct DraftProtocolVersionInput {
     change_note: Option<String>,
 }
 
-/// Changes a draft. An absent field stays; `rules` takes the place of all there were.
+/// Changes a draft. An absent field stays as it is; `rules` replaces all the rules.
 #[derive(InputObject)]
 pub struct UpdateProtocolVersionInput {
     /// `protocol_version_…`
     id: ID,
-    /// The version (of the record) that was read.
+    /// The version of the record that you read (not the number of the protocol version).
     expected_version: i32,
     /// The kind of treatment.
     modality: Option<Modality>,
-    /// What it is for.
+    /// The concerns it is for.
     indications: Option<Vec<Concern>>,
-    /// What it says, all of it.
+    /// All the rules.
     rules: Option<Rules>,
     /// What changes, at most 2,000 characters.
     change_note: Option<String>,
@@ -59,7 +59,7 @@ pub struct UpdateProtocolVersionInput {
 pub struct PublishProtocolVersionInput {
     /// `protocol_version_…`
     id: ID,
-    /// The version (of the record) that was read.
+    /// The version of the record that you read (not the number of the protocol version).
     expected_version: i32,
 }
 
@@ -68,7 +68,7 @@ pub struct PublishProtocolVersionInput {
 pub struct UpdateProtocolInput {
     /// `protocol_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// Name, unique in the organisation, at most 200 characters.
     name: Option<String>,
@@ -76,21 +76,21 @@ pub struct UpdateProtocolInput {
     active: Option<bool>,
 }
 
-/// The protocol.
+/// Result of a mutation of a protocol.
 #[derive(SimpleObject)]
 pub struct ProtocolPayload {
-    /// It.
+    /// The protocol after the change.
     protocol: Protocol,
 }
 
-/// The version of the protocol.
+/// Result of a mutation of a version of a protocol.
 #[derive(SimpleObject)]
 pub struct ProtocolVersionPayload {
-    /// It.
+    /// The version of the protocol after the change.
     protocol_version: ProtocolVersion,
 }
 
-/// What a version says, as far as it was given.
+/// The parts of a version that were given.
 struct Given {
     modality: Option<Modality>,
     indications: Option<Vec<Concern>>,
@@ -196,7 +196,7 @@ async fn draft(scope: &mut Scope, protocol: Uuid, change_note: Option<String>) -
     Ok(version)
 }
 
-/// The draft that an edit was made for.
+/// The draft to be edited.
 async fn editable(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> error::Result<ProtocolVersion> {
     scope.viewer().check(action, RecordKind::ProtocolVersion)?;
     let version: ProtocolVersion = listing::one(scope, id).await?;
@@ -263,13 +263,13 @@ async fn rename(
     Ok(after)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct ProtocolMutation;
 
 #[Object]
 impl ProtocolMutation {
-    /// Writes a new protocol, with its first version as a draft.
+    /// Creates a protocol with its first version as a draft.
     async fn create_protocol(&self, ctx: &Context<'_>, input: CreateProtocolInput) -> Result<ProtocolPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;

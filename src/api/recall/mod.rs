@@ -29,19 +29,19 @@ impl Listed for Recall {
 /// One try to reach a patient.
 #[Object(name = "RecallAttempt")]
 impl Attempt {
-    /// When.
+    /// When the attempt was made.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// Who tried.
+    /// The staff member who made the attempt.
     async fn by(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.by).await
     }
-    /// How.
+    /// How the patient was contacted.
     async fn channel(&self) -> ContactChannel {
         self.channel
     }
-    /// What came of it.
+    /// The result of the attempt.
     async fn outcome(&self) -> ContactOutcome {
         self.outcome
     }
@@ -51,22 +51,22 @@ impl Attempt {
     }
 }
 
-/// A recall: somebody whom the clinic asks back.
+/// A recall: a patient whom the clinic asks to come back.
 #[Object]
 impl Recall {
     /// Typed id, `recall_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Recall, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Why.
+    /// Why the patient is recalled.
     async fn reason(&self) -> RecallReason {
         self.reason
     }
-    /// `plan_…` that asks for it; null for one made by hand.
+    /// The plan that requires it, `plan_…`; null for a recall made by hand.
     async fn plan_id(&self) -> Option<ID> {
         self.plan_id.map(|id| global_id(RecordKind::TreatmentPlan, id))
     }
@@ -78,19 +78,19 @@ impl Recall {
     async fn lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
         listing::linked(ctx, self.lot_id).await
     }
-    /// The first day to come.
+    /// The first due day.
     async fn due_from(&self) -> Date {
         Date(self.due_from)
     }
-    /// The last.
+    /// The last due day.
     async fn due_until(&self) -> Date {
         Date(self.due_until)
     }
-    /// How it stands today. A day begins at midnight in UTC here; the clinic's own day may differ by some hours.
+    /// Its state today. A day begins at midnight UTC here; the clinic's own day may differ by some hours.
     async fn state(&self) -> RecallState {
         self.state_on(ids::now().date_naive())
     }
-    /// Until when it is put off: from that day on it is open again.
+    /// Until when it is postponed. From that day on it is open again.
     async fn snoozed_until(&self) -> Option<Date> {
         self.snoozed_until.map(Date)
     }
@@ -102,16 +102,16 @@ impl Recall {
     async fn done_by_session(&self, ctx: &Context<'_>) -> Option<Result<TreatmentSession>> {
         Some(sessions::session_of_record(ctx, self.done_by_session_id?).await)
     }
-    /// Which rule computed it, or what was said when it was made by hand.
+    /// The rule that computed it, or the text given when it was made by hand.
     async fn basis(&self) -> &str {
         &self.basis
     }
-    /// Tries to reach the patient, oldest first; at most 100.
+    /// Attempts to reach the patient, oldest first; at most 100.
     async fn attempts(&self, ctx: &Context<'_>) -> Result<&[Attempt]> {
         ctx.operation()?.lead_to(self.attempts.len())?;
         Ok(&self.attempts)
     }
-    /// Whether the patient knows: an attempt ended with REACHED, BOOKED or DECLINED.
+    /// Whether the patient has been informed: an attempt ended with REACHED, BOOKED or DECLINED.
     async fn contacted(&self) -> bool {
         self.has_contact()
     }
@@ -121,7 +121,7 @@ impl Recall {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct RecallQuery;
 
@@ -138,12 +138,12 @@ impl RecallQuery {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<RecallFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<RecallOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Recall>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

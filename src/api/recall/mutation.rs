@@ -1,4 +1,4 @@
-//! Making recalls by hand and working through them.
+//! Creating recalls by hand, and working through them.
 
 use super::safety_notice::{CreateSafetyRecallInput, CreateSafetyRecallPayload, notify};
 use crate::access::Scope;
@@ -16,53 +16,53 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
-/// The most attempts of a recall.
+/// The maximum number of attempts of a recall.
 const MOST_ATTEMPTS: usize = 100;
-/// How far ahead a day may be, in days: ten years.
+/// How many days ahead a day may be: ten years.
 const FARTHEST: u64 = 3653;
 
-/// Makes a recall of one patient by hand.
+/// Creates a recall of one patient by hand.
 #[derive(InputObject)]
 pub struct CreateRecallInput {
-    /// An id the client made (`recall_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`recall_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// Why. A SAFETY_NOTICE is made by createSafetyRecall, for everybody who got the lot.
+    /// The reason. For a SAFETY_NOTICE use `createSafetyRecall`, which covers everybody who received the lot.
     reason: RecallReason,
-    /// The first day to come; today (in UTC) when absent.
+    /// The first due day; today (in UTC) when absent.
     due_from: Option<Date>,
-    /// The last, within ten years.
+    /// The last due day, within ten years.
     due_until: Date,
     /// What it is about, at most 500 characters. The front desk reads it.
     basis: String,
 }
 
-/// Notes a try to reach the patient.
+/// Records an attempt to reach the patient.
 #[derive(InputObject)]
 pub struct LogRecallAttemptInput {
     /// `recall_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// How.
+    /// How the patient was contacted.
     channel: ContactChannel,
-    /// What came of it.
+    /// The result of the attempt.
     outcome: ContactOutcome,
-    /// When; now when absent.
+    /// When the attempt was made; now when absent.
     at: Option<DateTime>,
     /// Remarks, at most 2,000 characters. The front desk reads them.
     note: Option<String>,
 }
 
-/// Puts a recall off.
+/// Postpones a recall.
 #[derive(InputObject)]
 pub struct SnoozeRecallInput {
     /// `recall_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// The day from which on it is open again: after today (in UTC), within ten years.
+    /// The day from which it is open again: after today (in UTC), within ten years.
     until: Date,
 }
 
@@ -71,29 +71,29 @@ pub struct SnoozeRecallInput {
 pub struct CompleteRecallInput {
     /// `recall_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// `session_…` of the same patient that answers it. For roles that see sessions.
+    /// The session of the same patient that answers it, `session_…`. For roles that see sessions.
     session_id: Option<ID>,
-    /// How it was answered without a session, at most 500 characters. Needed without `sessionId`.
+    /// How it was answered without a session, at most 500 characters. Required without `sessionId`.
     reason: Option<String>,
 }
 
-/// Gives a recall up.
+/// Dismisses a recall.
 #[derive(InputObject)]
 pub struct DismissRecallInput {
     /// `recall_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
-    /// Why, at most 500 characters.
+    /// The reason, at most 500 characters.
     reason: String,
 }
 
-/// The recall.
+/// Result of a mutation of a recall.
 #[derive(SimpleObject)]
 pub struct RecallPayload {
-    /// It.
+    /// The recall after the change.
     recall: Recall,
 }
 
@@ -101,7 +101,7 @@ fn today() -> NaiveDate {
     ids::now().date_naive()
 }
 
-/// Checks that a day is not too far ahead to be meant.
+/// Checks that a day is not too far ahead.
 fn near(inputs: &mut Inputs, path: &str, day: NaiveDate) -> NaiveDate {
     if today().checked_add_days(Days::new(FARTHEST)).is_some_and(|last| day > last) {
         inputs.fault(path, format!("is {day}, over ten years ahead"));
@@ -159,7 +159,7 @@ async fn create(scope: &mut Scope, mut recall: Recall) -> error::Result<Recall> 
     Ok(recall)
 }
 
-/// The recall that a change was made for, at the version it expects, still to be worked on.
+/// The recall to be changed, at the expected version and still live.
 async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Recall> {
     scope.viewer().check(Action::Update, RecordKind::Recall)?;
     let recall: Recall = listing::one(scope, id).await?;
@@ -196,7 +196,7 @@ async fn complete(
 ) -> error::Result<Recall> {
     let mut recall = live(scope, id, expected).await?;
     if let Some(session) = session {
-        // Emergency access reads, and writes nothing.
+        // Emergency access is for reading only.
         scope.viewer().check_by_role(Action::Read, RecordKind::TreatmentSession)?;
         let session = sessions::session(scope, session).await?;
         if session.patient_id != recall.patient_id {
@@ -214,13 +214,13 @@ async fn complete(
     save(scope, recall, expected).await
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct RecallMutation;
 
 #[Object]
 impl RecallMutation {
-    /// Makes a recall of one patient by hand.
+    /// Creates a recall of one patient by hand.
     async fn create_recall(&self, ctx: &Context<'_>, input: CreateRecallInput) -> Result<RecallPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
@@ -229,8 +229,9 @@ impl RecallMutation {
         Ok(RecallPayload { recall: operation.mutate(retry, work).await? })
     }
 
-    /// Makes a safety notice about a lot for every patient who got it in a session and has none to be worked on, all or
-    /// none. Uses typed by hand with the lot's number and product count too. BAD_USER_INPUT if there is nobody to notify.
+    /// Makes a safety notice about a lot for every patient who received it in a session and has no live notice about
+    /// it, all or none. Uses typed in by hand with the lot's number and product count too. BAD_USER_INPUT if there is
+    /// nobody to notify.
     async fn create_safety_recall(
         &self,
         ctx: &Context<'_>,
@@ -250,7 +251,7 @@ impl RecallMutation {
         Ok(CreateSafetyRecallPayload { last: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Notes a try to reach the patient.
+    /// Records an attempt to reach the patient.
     async fn log_recall_attempt(&self, ctx: &Context<'_>, input: LogRecallAttemptInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Recall, &input.id);
@@ -268,7 +269,7 @@ impl RecallMutation {
         Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Puts a recall off until a day; from that day on it is open again by itself.
+    /// Postpones a recall until a day. From that day on it is open again by itself.
     async fn snooze_recall(&self, ctx: &Context<'_>, input: SnoozeRecallInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Recall, &input.id);
@@ -305,7 +306,7 @@ impl RecallMutation {
         Ok(RecallPayload { recall: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Gives a recall up, with a reason.
+    /// Dismisses a recall, with a reason.
     async fn dismiss_recall(&self, ctx: &Context<'_>, input: DismissRecallInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Recall, &input.id);

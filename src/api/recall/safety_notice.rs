@@ -14,7 +14,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Makes a safety notice about a lot for every patient who got it and has none to be worked on.
+/// Makes a safety notice about a lot for every patient who received it and has no live notice about it.
 #[derive(InputObject)]
 pub struct CreateSafetyRecallInput {
     /// `lot_…`
@@ -41,25 +41,26 @@ impl CreateSafetyRecallPayload {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<Recall>>> {
         let window = PageArguments { first, after, last: None, before: None };
         listing::root(ctx, Ok(RecallCondition::made_with(&self.last)), None, window).await
     }
 }
 
-/// Makes a notice for everybody who got a lot and has none to be worked on; gives the last. All have the same moment.
+/// Makes a notice for everybody who received a lot and has no live notice about it, and returns the last one. All have
+/// the same moment.
 pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> error::Result<Recall> {
     scope.viewer().check(Action::Create, RecordKind::Recall)?;
     scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
-    // Two of these at once are made one after the other: the second sees what the first made.
+    // Two such calls at once run one after the other: the second sees what the first made.
     if !store::hold_lot(scope, lot_id).await? {
         return Err(Error::input("input.lotId", "is not a lot of this organisation"));
     }
     let lot: ProductLot = listing::one(scope, lot_id).await?;
     let product: Product = listing::one(scope, lot.product_id).await?;
-    // A notice that leaves out somebody who got the lot would be none.
+    // A safety notice must not leave out anybody who received the lot.
     if !scope.sees_all() {
         return Err(Error::ReasonRequired);
     }

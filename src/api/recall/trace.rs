@@ -1,4 +1,4 @@
-//! Where a lot went: its sessions and patients, what happened to them, and who knows of it, in one query.
+//! Where a lot was used: its sessions and patients, their adverse events, and who has been informed, in one query.
 
 use crate::access::Scope;
 use crate::adverse_event::AdverseEvent;
@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Where a lot went.
+/// Where a lot was used.
 pub struct LotTrace {
     lot: Option<ProductLot>,
     lot_number: String,
@@ -32,7 +32,7 @@ struct Found {
     notices: HashMap<Uuid, Vec<Recall>>,
 }
 
-/// A patient who got a lot.
+/// A patient who received a lot.
 #[derive(Clone)]
 pub struct LotTracePatient {
     /// The latest of their uses.
@@ -78,7 +78,7 @@ fn place(it: &LotUse, id: Uuid) -> (i64, Uuid) {
     (it.started_at.timestamp_micros(), id)
 }
 
-/// The part of a list, the latest first, that a window shows and one more: what a store would fetch.
+/// The part of a list, the latest first, that a window shows, plus one: what a store would fetch.
 fn fetched(mut uses: Vec<LotUse>, window: &Window, id: fn(&LotUse) -> Uuid) -> Vec<LotUse> {
     uses.sort_by_key(|it| std::cmp::Reverse(place(it, id(it))));
     if let Some((Key::Time(time), from)) = &window.from {
@@ -92,10 +92,10 @@ fn fetched(mut uses: Vec<LotUse>, window: &Window, id: fn(&LotUse) -> Uuid) -> V
     uses
 }
 
-/// Where a lot went.
+/// Where a lot was used.
 #[Object]
 impl LotTrace {
-    /// The lot in the catalogue; null if the number is not there, or there for several products.
+    /// The lot in the catalogue; null if the number is not in it, or belongs to several products.
     async fn lot(&self) -> Option<&ProductLot> {
         self.lot.as_ref()
     }
@@ -107,32 +107,33 @@ impl LotTrace {
     async fn product(&self) -> Option<&str> {
         self.product.as_deref()
     }
-    /// In how many sessions it was used; at most 10,000 are counted.
+    /// The number of sessions in which it was used; at most 10,000 are counted.
     async fn session_count(&self) -> i64 {
         i64::try_from(self.found.uses.len()).unwrap_or(MOST_USES)
     }
-    /// How many patients got it.
+    /// The number of patients who received it.
     async fn patient_count(&self) -> i64 {
         i64::try_from(self.found.patients().len()).unwrap_or(MOST_USES)
     }
-    /// How many of them know: an attempt of a safety notice about this lot ended with REACHED, BOOKED or DECLINED.
+    /// The number of them who have been informed: an attempt of a safety notice about this lot ended with REACHED,
+    /// BOOKED or DECLINED.
     async fn contacted_count(&self) -> i64 {
         let known = self.found.patients().iter().filter(|it| self.found.has_contact(it.patient_id)).count();
         i64::try_from(known).unwrap_or(MOST_USES)
     }
-    /// How many do not.
+    /// The number of them who have not been informed.
     async fn not_contacted_count(&self) -> i64 {
         let unknown = self.found.patients().iter().filter(|it| !self.found.has_contact(it.patient_id)).count();
         i64::try_from(unknown).unwrap_or(MOST_USES)
     }
-    /// The sessions in which it was used, the latest first; none that was entered in error.
+    /// The sessions in which it was used, the latest first, without those entered in error.
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TreatmentSession>> {
         let order = order("lotSession");
         let window = PageArguments { first, after, last, before }.window::<TreatmentSession>(ctx, &order).await?;
@@ -151,16 +152,16 @@ impl LotTrace {
         let key = |session: &TreatmentSession| (Key::time(session.started_at), session.id);
         Ok(Connection::new(page, &order, key, counter(move |_| async move { Ok(all) })).going_on_with(next))
     }
-    /// The patients who got it, the latest use first.
+    /// The patients who received it, the latest use first.
     #[allow(clippy::too_many_arguments)]
     async fn patients(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Those who know only, or those who do not only.")] contacted: Option<bool>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "True: only patients who know. False: only patients who do not.")] contacted: Option<bool>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<LotTracePatient>> {
         let order = order("lotPatient");
         let window = PageArguments { first, after, last, before }.window::<LotTracePatient>(ctx, &order).await?;
@@ -175,20 +176,20 @@ impl LotTrace {
     }
 }
 
-/// A patient who got a lot.
+/// A patient who received a lot.
 #[Object]
 impl LotTracePatient {
-    /// Who.
+    /// The patient.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.latest.patient_id).await
     }
-    /// The sessions in which they got it, the latest first.
+    /// The sessions in which they received it, the latest first.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentSession>> {
         let theirs = self.found.uses.iter().filter(|it| it.patient_id == self.latest.patient_id);
         listing::linked_many(ctx, theirs.map(|it| it.session_id)).await
     }
-    /// Their adverse events that suspect the lot or followed one of these sessions, newest report first; none that was
-    /// entered in error.
+    /// Their adverse events that name the lot as suspected or followed one of these sessions, newest report first,
+    /// without those entered in error.
     async fn adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<AdverseEvent>> {
         let patient = self.latest.patient_id;
         let mut events = listing::whole::<AdverseEvent>(ctx, ("patient_id", patient)).await?;
@@ -200,11 +201,12 @@ impl LotTracePatient {
         });
         Ok(events)
     }
-    /// Whether they know: an attempt of a safety notice about this lot ended with REACHED, BOOKED or DECLINED.
+    /// Whether they have been informed: an attempt of a safety notice about this lot ended with REACHED, BOOKED or
+    /// DECLINED.
     async fn contacted(&self) -> bool {
         self.found.has_contact(self.latest.patient_id)
     }
-    /// The tries to reach them, of all safety notices about this lot, oldest first.
+    /// The attempts to reach them, from all safety notices about this lot, oldest first.
     async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let notices = self.found.notices_of(self.latest.patient_id);
         let mut contacts: Vec<Attempt> = notices.iter().flat_map(|notice| notice.attempts.clone()).collect();
@@ -212,13 +214,13 @@ impl LotTracePatient {
         ctx.operation()?.lead_to(contacts.len())?;
         Ok(contacts)
     }
-    /// The safety notice about this lot that is still to be worked on.
+    /// The live safety notice about this lot.
     async fn open_recall(&self) -> Option<&Recall> {
         self.found.notices_of(self.latest.patient_id).iter().find(|notice| notice.is_live())
     }
 }
 
-/// What is looked for: the lot of the catalogue, if it is one, the names, and the trail of its uses.
+/// What is traced: the lot in the catalogue, if it is there, the names, and the trail of its uses.
 struct Wanted {
     lot: Option<ProductLot>,
     product: Option<String>,
@@ -256,7 +258,7 @@ async fn trace(
     match (&id, &lot, &product) {
         (Some(Err(why)), _, _) => faults.add("lotId", why.clone()),
         (Some(Ok(_)), None, None) | (None, Some(_), _) => {}
-        (Some(Ok(_)), _, _) => faults.add("lotId", "goes without lot and product: send one or the other"),
+        (Some(Ok(_)), _, _) => faults.add("lotId", "can't be sent with lot and product: send one or the other"),
         (None, None, _) => faults.add("lot", "is missing: say which lot, by lotId or by lot"),
     }
     for (path, text) in [("lot", &lot), ("product", &product)] {
@@ -266,7 +268,7 @@ async fn trace(
     }
     faults.into_result()?;
     let mut scope = ctx.operation()?.reader().await?;
-    // Before anything is told of the lot.
+    // Checked before anything about the lot is revealed.
     scope.read_list(RecordKind::TreatmentSession, None)?;
     let Wanted { lot, product, trail } = match (id, lot) {
         (Some(Ok(id)), _) => by_id(&mut scope, id).await?,
@@ -283,15 +285,15 @@ async fn trace(
     Ok(LotTrace { lot, lot_number, product, found })
 }
 
-/// The query of where a lot went.
+/// The query that traces a lot.
 #[derive(Default)]
 pub struct LotTraceQuery;
 
 #[Object]
 impl LotTraceQuery {
-    /// Where a lot went: a lot of the catalogue by its id (with the uses that were typed by hand with its number and
-    /// product), or any lot by its number and, if wanted, its product, as they were typed, whatever their case. Null with
-    /// NOT_FOUND if there is no lot with this id, with FORBIDDEN for roles that see no sessions.
+    /// Where a lot was used. The lot is named by its id in the catalogue (then uses typed in by hand with its number
+    /// and product count too), or by its number and, optionally, its product, as they were typed in, without regard to
+    /// case. Null with NOT_FOUND if there is no lot with this id, with FORBIDDEN for roles that see no sessions.
     async fn lot_trace(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! Service accounts and their keys in the API, and who asks.
+//! Service accounts and their keys in the API, and the viewer.
 
 pub mod mutation;
 
@@ -26,7 +26,7 @@ impl Listed for ApiKey {
     }
 }
 
-/// An account of a program. It reads what its scopes say, and writes nothing.
+/// A service account: an account of a program. It may read what its scopes allow, and can write nothing.
 #[Object]
 impl ServiceAccount {
     /// Typed id, `service_account_…`.
@@ -41,16 +41,16 @@ impl ServiceAccount {
     async fn scopes(&self) -> &[ServiceScope] {
         &self.scopes
     }
-    /// Whether its keys are taken. Closing it holds from the next request on.
+    /// Whether its keys are accepted. Closing the account takes effect with the next request.
     async fn active(&self) -> bool {
         self.active
     }
-    /// Its keys, also those that hold no more; newest first.
+    /// Its keys, including those no longer valid; newest first.
     async fn keys(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<ApiKey>> {
         let arguments = PageArguments { first, after, ..PageArguments::default() };
         let order: Option<KeyOrder> = None;
@@ -63,26 +63,26 @@ impl ServiceAccount {
     }
 }
 
-/// A key of a service account. The key itself is shown once, when it is made; its SHA-256 alone is kept.
+/// A key of a service account. The key itself is shown once, when it is made; only its SHA-256 is kept.
 #[Object]
 impl ApiKey {
-    /// Typed id, `api_key_…`: it is not the key.
+    /// Typed id, `api_key_…`. It is not the key itself.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::ApiKey, self.id)
     }
-    /// Whose.
+    /// The service account that the key belongs to.
     async fn service_account(&self, ctx: &Context<'_>) -> Result<ServiceAccount> {
         listing::required(ctx, self.service_account_id).await
     }
-    /// How the key begins, to tell it from others: `clinic_key_` and 8 characters.
+    /// The first characters of the key, to tell it from others: `clinic_key_` and 8 characters.
     async fn prefix(&self) -> &str {
         &self.prefix
     }
-    /// The networks it is taken from, such as 192.0.2.0/24; empty: from anywhere.
+    /// The networks it is accepted from, such as 192.0.2.0/24; empty for anywhere.
     async fn allowed_addresses(&self) -> &[String] {
         &self.allowed_addresses
     }
-    /// Until when it holds.
+    /// When it expires.
     async fn expires_at(&self) -> DateTime {
         DateTime(self.expires_at)
     }
@@ -90,11 +90,11 @@ impl ApiKey {
     async fn revoked_at(&self) -> Option<DateTime> {
         self.revoked_at.map(DateTime)
     }
-    /// Whether it holds now: neither revoked nor expired. Its account may be closed.
+    /// Whether it is valid now: neither revoked nor expired. Its account may still be closed.
     async fn holds(&self) -> bool {
         self.holds_at(ids::now())
     }
-    /// When it was last used, to the minute; null if it never was.
+    /// When it was last used, to the minute; null if never.
     async fn last_used_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         loader::last_use(ctx, self.id).await.map(|found| found.map(|(at, _)| DateTime(at))).transpose()
     }
@@ -108,7 +108,7 @@ impl ApiKey {
     }
 }
 
-/// What kind of user asks.
+/// The kind of viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum ViewerKind {
     /// A person who signed in.
@@ -117,16 +117,16 @@ pub enum ViewerKind {
     ServiceAccount,
 }
 
-/// Who asks: a person or a program.
+/// The viewer: a person or a program.
 pub struct Asking {
     staff: Option<Uuid>,
     service: Option<(Uuid, Vec<ServiceScope>)>,
 }
 
-/// Who asks: a person or a program.
+/// The viewer: a person or a program.
 #[Object(name = "Viewer")]
 impl Asking {
-    /// Which of the two.
+    /// The kind of viewer.
     async fn kind(&self) -> ViewerKind {
         if self.service.is_some() { ViewerKind::ServiceAccount } else { ViewerKind::Staff }
     }
@@ -138,19 +138,19 @@ impl Asking {
     async fn service_account_id(&self) -> Option<ID> {
         self.service.as_ref().map(|(id, _)| global_id(RecordKind::ServiceAccount, *id))
     }
-    /// What the program may read; empty for a person, whose role says it.
+    /// What the program may read; empty for a person, whose rights come from their role.
     async fn scopes(&self) -> &[ServiceScope] {
         self.service.as_ref().map(|(_, scopes)| scopes.as_slice()).unwrap_or_default()
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct ServiceAccountQuery;
 
 #[Object]
 impl ServiceAccountQuery {
-    /// Who asks, person or program. `me` is for people.
+    /// The viewer, a person or a program. `me` is for people only.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Asking> {
         let viewer = ctx.operation()?.reader().await?.viewer();
         Ok(Asking { staff: viewer.staff, service: viewer.service.map(|mark| (mark.id, mark.scopes.list())) })
@@ -169,11 +169,11 @@ impl ServiceAccountQuery {
     async fn service_accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<ServiceOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The sort order.")] order_by: Option<ServiceOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<ServiceAccount>>> {
         listing::root(ctx, Ok(ServiceCondition), order_by, PageArguments { first, after, last, before }).await
     }

@@ -15,10 +15,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-/// Makes an account for a program.
+/// Creates a service account, for a program.
 #[derive(InputObject)]
 pub struct CreateServiceAccountInput {
-    /// An id the client made (`service_account_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`service_account_…`, from a UUIDv7), which makes a retry safe.
     id: Option<ID>,
     /// Its name, unique in the organisation, at most 200 characters.
     name: String,
@@ -26,95 +26,96 @@ pub struct CreateServiceAccountInput {
     scopes: Vec<ServiceScope>,
 }
 
-/// The made account. It has no key yet.
+/// Result of `createServiceAccount`. The account has no key yet.
 #[derive(SimpleObject)]
 pub struct CreateServiceAccountPayload {
-    /// It.
+    /// The new service account.
     service_account: ServiceAccount,
 }
 
-/// Changes an account of a program. An absent field stays. Holds from its next request on.
+/// Changes a service account. An absent field stays as it is. The change takes effect with the account's next request.
 #[derive(InputObject)]
 pub struct UpdateServiceAccountInput {
     /// `service_account_…`
     id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     expected_version: i32,
     /// Its new name.
     name: Option<String>,
     /// What it may read from now on, at least one.
     scopes: Option<Vec<ServiceScope>>,
-    /// Whether its keys are taken. One that is closed loses the keys that it has: opened again, it needs new ones.
+    /// Whether its keys are accepted. Closing an account revokes the keys it has; when it is opened again it needs new
+    /// ones.
     active: Option<bool>,
 }
 
-/// The changed account.
+/// Result of `updateServiceAccount`.
 #[derive(SimpleObject)]
 pub struct UpdateServiceAccountPayload {
-    /// It, after the change.
+    /// The service account after the change.
     service_account: ServiceAccount,
 }
 
 /// Makes a key for a service account.
 #[derive(InputObject)]
 pub struct CreateApiKeyInput {
-    /// An id the client made (`api_key_…` of a UUIDv7): a retry makes no second key.
+    /// An id made by the client (`api_key_…`, from a UUIDv7): with it a retry makes no second key.
     id: Option<ID>,
     /// `service_account_…`
     service_account_id: ID,
-    /// How many days it holds, 1 to 365.
+    /// The number of days it is valid, 1 to 365.
     #[graphql(default_with = "KEY_DAYS")]
     expires_in_days: i32,
-    /// The networks it is taken from, such as 192.0.2.0/24 or 2001:db8::/32, at most 20; none: from anywhere.
+    /// The networks it is accepted from, such as 192.0.2.0/24 or 2001:db8::/32, at most 20; empty for anywhere.
     #[graphql(default)]
     allowed_addresses: Vec<String>,
 }
 
-/// The made key.
+/// Result of `createApiKey`.
 #[derive(SimpleObject)]
 pub struct CreateApiKeyPayload {
-    /// It.
+    /// The record of the new key.
     api_key: ApiKey,
-    /// The key itself: send it as `Authorization: Bearer …`. It is shown this once. Null when a retry finds the key made
-    /// already: revoke that one and make another.
+    /// The key itself: send it as `Authorization: Bearer …`. It is shown only this once. Null when a retry finds the
+    /// key already made: revoke that one and make another.
     secret: Option<String>,
 }
 
-/// Makes a new key in the place of another, with the same networks and lifetime.
+/// Makes a new key to replace another, with the same networks and lifetime.
 #[derive(InputObject)]
 pub struct RotateApiKeyInput {
     /// `api_key_…` of the old key.
     id: ID,
-    /// How many hours the old key still holds, 0 to 720, so that the program can be given the new one.
+    /// How many hours the old key stays valid, 0 to 720, so that there is time to install the new one.
     #[graphql(default_with = "OVERLAP_HOURS")]
     overlap_hours: i32,
 }
 
-/// The new key.
+/// Result of `rotateApiKey`.
 #[derive(SimpleObject)]
 pub struct RotateApiKeyPayload {
-    /// It.
+    /// The record of the new key.
     api_key: ApiKey,
-    /// The key itself: it is shown this once. Null when a retry finds the key made already: revoke that one and make
-    /// another.
+    /// The key itself. It is shown only this once. Null when a retry finds the key already made: revoke that one and
+    /// make another.
     secret: Option<String>,
 }
 
-/// Ends a key, from the next request on.
+/// Revokes a key, from the next request on.
 #[derive(InputObject)]
 pub struct RevokeApiKeyInput {
     /// `api_key_…`
     id: ID,
 }
 
-/// The revoked key.
+/// Result of `revokeApiKey`.
 #[derive(SimpleObject)]
 pub struct RevokeApiKeyPayload {
-    /// It, after the change.
+    /// The record of the revoked key.
     api_key: ApiKey,
 }
 
-/// Each scope once, in the order of the vocabulary.
+/// The scopes without repeats, in the order of the vocabulary.
 fn scopes_of(inputs: &mut Inputs, scopes: &[ServiceScope]) -> Vec<ServiceScope> {
     if scopes.is_empty() {
         inputs.fault("scopes", "must name at least one scope: close the account with active: false");
@@ -140,7 +141,7 @@ fn fresh() -> error::Result<NewKey> {
     api_key::generate().ok_or_else(|| Error::Internal("no randomness".to_owned()))
 }
 
-/// The secret, if it is of the key that was made: not of one that an earlier try made.
+/// The secret, if it belongs to the key made now and not to one made by an earlier try.
 fn shown_once(made: &ApiKey, new: NewKey) -> Option<String> {
     (made.prefix == new.prefix).then_some(new.secret)
 }
@@ -206,12 +207,12 @@ async fn rotate(
     }
     let new = ApiKey { prefix, secret_hash: hash, ..old.successor(by, now) };
     kept::save(scope, Action::Update, &old.superseded(overlap, by, now), old.stamp.version).await?;
-    // Last: a retry is answered with it.
+    // Written last, because a retry returns this entry.
     store::add_key(scope, &new).await?;
     Ok(new)
 }
 
-/// Revokes the keys of an account that is closed, or opened again: what opens it then are new ones alone.
+/// Revokes the keys of an account that is closed or opened again, so that only new keys open it.
 async fn revoke_keys(scope: &mut Scope, account: Uuid) -> error::Result<()> {
     let keys: Vec<ApiKey> = listing::all_under(scope, "service_account_id", &[account]).await?;
     let (by, now) = (scope.viewer().staff, ids::now());
@@ -235,13 +236,13 @@ async fn revoke(scope: &mut Scope, id: Uuid) -> error::Result<ApiKey> {
     Ok(key)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct ServiceAccountMutation;
 
 #[Object]
 impl ServiceAccountMutation {
-    /// Makes an account for a program. CONFLICT if the name is taken.
+    /// Creates a service account. CONFLICT if the name is taken.
     async fn create_service_account(
         &self,
         ctx: &Context<'_>,
@@ -280,7 +281,7 @@ impl ServiceAccountMutation {
         Ok(UpdateServiceAccountPayload { service_account })
     }
 
-    /// Makes a key for a service account. The payload alone shows it.
+    /// Makes a key for a service account. Only this payload shows it.
     async fn create_api_key(&self, ctx: &Context<'_>, input: CreateApiKeyInput) -> Result<CreateApiKeyPayload> {
         let mut inputs = Inputs::new();
         let (new, now) = (fresh()?, ids::now());
@@ -303,7 +304,7 @@ impl ServiceAccountMutation {
         Ok(CreateApiKeyPayload { secret: shown_once(&api_key, new), api_key })
     }
 
-    /// Makes a new key in the place of another, which holds for a while longer.
+    /// Makes a new key to replace another, which stays valid for a while.
     async fn rotate_api_key(&self, ctx: &Context<'_>, input: RotateApiKeyInput) -> Result<RotateApiKeyPayload> {
         let mut inputs = Inputs::new();
         let new = fresh()?;
@@ -317,7 +318,7 @@ impl ServiceAccountMutation {
         Ok(RotateApiKeyPayload { secret: shown_once(&api_key, new), api_key })
     }
 
-    /// Ends a key, from the next request on.
+    /// Revokes a key, from the next request on.
     async fn revoke_api_key(&self, ctx: &Context<'_>, input: RevokeApiKeyInput) -> Result<RevokeApiKeyPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::ApiKey, &input.id);

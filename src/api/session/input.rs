@@ -10,31 +10,31 @@ use chrono::{TimeDelta, Utc};
 use rust_decimal::Decimal as Number;
 use uuid::Uuid;
 
-/// The most areas, and the most products, of a session.
+/// The maximum number of areas, and of products, of a session.
 const MOST_PARTS: usize = 40;
-/// The deepest a motorised pen reaches, mm (the range of the common devices, 0 to 2.5 mm).
+/// The greatest depth of a motorised pen, mm (the range of the common devices, 0 to 2.5 mm).
 const DEEPEST_PEN: Number = Number::from_parts(25, 0, 0, false, 1);
-/// The deepest an RF device reaches, mm (the body handpieces on the market).
+/// The greatest depth of an RF device, mm (the body handpieces on the market).
 const DEEPEST_RF: Number = Number::from_parts(80, 0, 0, false, 1);
 
-/// Why a field that the catalogue fills is a fault beside an id of the catalogue.
+/// The message for a field given together with a catalogue id that fills it.
 const FROM_CATALOGUE: &str = "comes from the catalogue: leave it out, or leave the catalogue's id out";
 
-/// The device that was used: one of the catalogue (`deviceId` alone), or in words (`model` and `kind`).
+/// The device used: either one from the catalogue (`deviceId` alone) or a description (`model` and `kind`).
 #[derive(InputObject)]
 pub struct DeviceUseInput {
-    /// `device_…` of the catalogue: it gives model, serial number and kind.
+    /// A device of the catalogue, `device_…`, which supplies model, serial number and kind.
     device_id: Option<ID>,
-    /// Maker and model, at most 200 characters. Needed without `deviceId`.
+    /// Manufacturer and model, at most 200 characters. Required without `deviceId`.
     model: Option<String>,
     /// Serial number.
     serial: Option<String>,
-    /// Its kind. Needed without `deviceId`.
+    /// Its kind. Required without `deviceId`.
     kind: Option<DeviceKind>,
 }
 
 impl DeviceUseInput {
-    /// The device in words, or the id of the catalogue and words that are still to be filled in.
+    /// The device as described, or the catalogue id with a description still to be filled in.
     pub(super) fn read(&self, inputs: &mut Inputs, path: &str) -> (DeviceUse, Option<Uuid>) {
         let field = |name: &str| format!("{path}.{name}");
         let device_id = inputs.opt_id(&field("deviceId"), RecordKind::Device, self.device_id.as_ref());
@@ -71,7 +71,7 @@ pub struct TopicalAnaestheticInput {
     applied_at: Option<DateTime>,
     /// When it was taken off.
     removed_at: Option<DateTime>,
-    /// Skin under it, cm², up to 20,000.
+    /// The area of skin it covered, cm², up to 20,000.
     area_cm2: Option<Decimal>,
 }
 
@@ -99,22 +99,22 @@ impl TopicalAnaestheticInput {
 /// A treated area.
 #[derive(InputObject)]
 pub struct SessionAreaInput {
-    /// Where.
+    /// The area of the body.
     area: BodyArea,
-    /// Which side, the patient's.
+    /// The side of the body, the patient's.
     #[graphql(default_with = "Side::Bilateral")]
     side: Side,
     /// Needle depth, mm: 0 to 2.5, or to 8 for RF microneedling.
     needle_depth_mm: Option<Decimal>,
     /// Passes, 1 to 50.
     passes: Option<i32>,
-    /// Speed, turns a minute, up to 30,000.
+    /// Speed in revolutions per minute, up to 30,000.
     speed_rpm: Option<i32>,
     /// Radiofrequency energy of a pulse, mJ, up to 10,000. For RF microneedling.
     rf_energy_mj: Option<Decimal>,
     /// Radiofrequency pulse width, ms, up to 10,000. For RF microneedling.
     rf_pulse_width_ms: Option<Decimal>,
-    /// What the skin showed.
+    /// The visible endpoint on the skin.
     endpoint: Option<Endpoint>,
     /// Remarks.
     note: Option<String>,
@@ -148,42 +148,42 @@ impl SessionAreaInput {
     }
 }
 
-/// Checks what the kind of treatment allows of an area.
+/// Checks that the settings of an area suit the kind of treatment.
 pub(super) fn check_area(inputs: &mut Inputs, path: &str, area: &SessionArea, modality: Modality) {
     if modality == Modality::RfMicroneedling {
         return;
     }
     let of_rf = [("rfEnergyMj", area.rf_energy_mj), ("rfPulseWidthMs", area.rf_pulse_width_ms)];
     for (name, _) in of_rf.iter().filter(|(_, given)| given.is_some()) {
-        inputs.fault(&format!("{path}.{name}"), "goes with RF_MICRONEEDLING only");
+        inputs.fault(&format!("{path}.{name}"), "may only be sent with RF_MICRONEEDLING");
     }
     if let Some(depth) = area.needle_depth_mm.filter(|depth| *depth > DEEPEST_PEN && *depth <= DEEPEST_RF) {
         inputs.fault(&format!("{path}.needleDepthMm"), format!("is {depth}; it must be from 0 to {DEEPEST_PEN}"));
     }
 }
 
-/// A product that was used: a lot of the catalogue (`lotId`), or in words (`product`).
+/// A product used: either a lot from the catalogue (`lotId`) or a description (`product`).
 #[derive(InputObject)]
 pub struct ProductUseInput {
-    /// What as.
+    /// What it was used as.
     role: ProductRole,
-    /// `lot_…` of the catalogue: it gives product, manufacturer, lot, expiresOn and intradermalUse.
+    /// A lot of the catalogue, `lot_…`, which supplies product, manufacturer, lot, expiresOn and intradermalUse.
     lot_id: Option<ID>,
-    /// Product, at most 200 characters. Needed without `lotId`.
+    /// Product, at most 200 characters. Required without `lotId`.
     product: Option<String>,
     /// Manufacturer.
     manufacturer: Option<String>,
     /// Lot.
     lot: Option<String>,
-    /// Last day it may be used.
+    /// The last day on which it may be used.
     expires_on: Option<Date>,
-    /// How much, up to 100,000; with `unit`.
+    /// The quantity used, up to 100,000; with `unit`.
     quantity: Option<Decimal>,
     /// Unit of the quantity, such as `mL`.
     unit: Option<String>,
     /// Where it was used.
     area: Option<BodyArea>,
-    /// Whether it is approved for use in the skin; UNKNOWN when absent.
+    /// Whether it is approved for intradermal use; UNKNOWN when absent.
     intradermal_use: Option<IntradermalUse>,
 }
 
@@ -248,7 +248,7 @@ pub(super) fn read_parts(
     Parts { areas, products }
 }
 
-/// Checks that a session ends after it began, within a day.
+/// Checks that a session ends after its beginning and within a day of it.
 pub(super) fn check_times(
     inputs: &mut Inputs,
     prefix: &str,

@@ -38,16 +38,16 @@ impl Listed for TreatmentSession {
     }
 }
 
-/// A consent that a session needs, and whether it was there when the session began.
+/// A consent required by a session, and whether it was in force when the session began.
 #[derive(SimpleObject)]
 pub struct RequiredConsent {
-    /// The kind that is needed.
+    /// The kind of consent required.
     kind: ConsentKind,
-    /// What for: the session itself, or photos taken at it.
+    /// What it is required for: the session itself, or photos taken during it.
     needed_for: ConsentUse,
     /// Whether one was in force when the session began.
     in_force: bool,
-    /// The consent that was in force; else the one that comes nearest, if there is any.
+    /// The consent that was in force; if none was, the one closest to being so, if there is any.
     consent: Option<Consent>,
     /// Why none was in force, such as `expired on 2026-01-31 09:00 UTC`; null if one was.
     reason: Option<String>,
@@ -60,23 +60,23 @@ impl TreatmentSession {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::TreatmentSession, self.id)
     }
-    /// Whose.
+    /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Who treated.
+    /// The practitioner who treated.
     async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.practitioner_id).await
     }
-    /// Who supervised.
+    /// The staff member who supervised.
     async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.supervisor_id).await
     }
-    /// Where.
+    /// Where it took place.
     async fn location(&self, ctx: &Context<'_>) -> Result<Location> {
         people::location_of_record(ctx, self.location_id).await
     }
-    /// How it stands.
+    /// Its status.
     async fn status(&self) -> SessionStatus {
         self.status
     }
@@ -96,7 +96,7 @@ impl TreatmentSession {
     async fn device(&self) -> Option<&DeviceUse> {
         self.device.as_ref()
     }
-    /// The device in the catalogue, as it is now; null if it was put in words. `device` is what was used then.
+    /// The device in the catalogue, as it is now; null if it was typed in. `device` is what was used at the time.
     async fn catalogue_device(&self, ctx: &Context<'_>) -> Option<Result<Device>> {
         listing::linked(ctx, self.device_id).await
     }
@@ -104,7 +104,7 @@ impl TreatmentSession {
     async fn skin_preparation(&self) -> Option<&str> {
         self.skin_preparation.as_deref()
     }
-    /// What the needles glided on.
+    /// The product that the needles glided on.
     async fn glide(&self) -> Option<&str> {
         self.glide.as_deref()
     }
@@ -130,11 +130,11 @@ impl TreatmentSession {
         ctx.operation()?.lead_to(products.len())?;
         Ok(products)
     }
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     async fn pain_score(&self) -> Option<i16> {
         self.pain_score
     }
-    /// What the skin did at once.
+    /// The immediate reaction of the skin.
     async fn immediate_reaction(&self) -> Option<&str> {
         self.immediate_reaction.as_deref()
     }
@@ -146,21 +146,21 @@ impl TreatmentSession {
     async fn stop_reason(&self) -> Option<&str> {
         self.stop_reason.as_deref()
     }
-    /// The plan it is a session of.
+    /// The plan it belongs to.
     async fn plan(&self, ctx: &Context<'_>) -> Option<Result<TreatmentPlan>> {
         listing::linked(ctx, self.plan_id).await
     }
-    /// The version of the protocol that it was checked against. It stays, whatever is published later.
+    /// The version of the protocol that it was checked against. Later versions do not change it.
     async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
         listing::linked(ctx, self.protocol_version_id).await
     }
-    /// What the care rules of its protocol said of it when it was last changed, with what was overridden and why; empty
-    /// for a session of no protocol.
+    /// The answers of the care rules of its protocol when it was last changed, with any overrides and their reasons;
+    /// empty for a session without a protocol.
     async fn checks(&self) -> Vec<SessionCheck> {
         SessionCheck::all(self.id, &self.checks)
     }
-    /// What holds after it at a moment: instructions in force, what comes next, check-ins due. Null before its end, and
-    /// for a session of no protocol.
+    /// Its aftercare at a moment: instructions in force, instructions to come, check-ins due. Null before its end, and
+    /// for a session without a protocol.
     async fn aftercare(
         &self,
         ctx: &Context<'_>,
@@ -169,8 +169,8 @@ impl TreatmentSession {
         let at = at.map_or_else(chrono::Utc::now, |at| at.0);
         care::aftercare_of(ctx, self, at).await.transpose()
     }
-    /// The consents that it needs, and whether they were in force when it began: TREATMENT that covers its modality for
-    /// the session, CLINICAL_PHOTO for photos taken at it.
+    /// The consents that it requires, and whether they were in force when it began: TREATMENT that covers its modality
+    /// for the session, CLINICAL_PHOTO for photos taken during it.
     async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<RequiredConsent>> {
         let all = listing::whole::<Consent>(ctx, ("patient_id", self.patient_id)).await?;
         let needed = [ConsentUse::Session, ConsentUse::Photo].map(|needed_for| {
@@ -190,12 +190,12 @@ impl TreatmentSession {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<aftercare::Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<aftercare::OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<aftercare::OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<AftercareNote>> {
         let window = PageArguments { first, after, last, before };
         let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
@@ -206,12 +206,12 @@ impl TreatmentSession {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<AdverseEventFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<AdverseEventOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<AdverseEvent>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
@@ -222,18 +222,18 @@ impl TreatmentSession {
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<PhotoFilter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<PhotoOrder>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Photo>> {
         let condition = filter.unwrap_or_default().read();
         let window = PageArguments { first, after, last, before };
         listing::under(ctx, ("session_id", self.id), condition, order_by, window).await
     }
-    /// 1 at first, one more with each change: send it back as `expectedVersion`.
+    /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {
         self.stamp.version
     }
@@ -241,7 +241,7 @@ impl TreatmentSession {
     pub async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// By whom.
+    /// Who created the record.
     pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -249,7 +249,7 @@ impl TreatmentSession {
     pub async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// By whom.
+    /// Who last changed the record.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
@@ -257,12 +257,12 @@ impl TreatmentSession {
     pub async fn signature(&self) -> Option<Signature> {
         self.signature.clone()
     }
-    /// What was added after it was signed, oldest first.
+    /// The addenda to the signed record, oldest first.
     pub async fn addenda(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Addendum>> {
         addenda(ctx, self.id, first, after).await
     }
@@ -270,14 +270,14 @@ impl TreatmentSession {
     pub async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::TreatmentSession, self.id, first, after).await
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct SessionQuery;
 
@@ -297,12 +297,12 @@ impl SessionQuery {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<Filter>,
-        #[graphql(desc = "How to sort them.")] order_by: Option<OrderBy>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentSession>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await

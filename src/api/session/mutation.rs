@@ -25,7 +25,8 @@ use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
-/// Fills in what a session's input left to its plan and to the catalogue, and checks what it names; every fault at once.
+/// Fills in what the input leaves to the plan and to the catalogue, checks the records it names, and reports every
+/// fault at once.
 pub(crate) async fn complete(
     scope: &mut Scope,
     session: &mut TreatmentSession,
@@ -40,14 +41,14 @@ pub(crate) async fn complete(
     fill_from_catalogue(scope, session, Some(parts), "").await
 }
 
-/// Brings the recalls of the session's plan in line.
+/// Updates the recalls of the session's plan.
 async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate::error::Result<()> {
     let Some(plan) = session.plan_id else { return Ok(()) };
     let done = (session.status == SessionStatus::Completed).then_some(session.id);
     due::refresh(scope, plan, done).await
 }
 
-/// Notes the reasons for going on at the checks that warn. A reason for one answer that is not there is CONFLICT.
+/// Records the reasons for continuing at the checks that warn. CONFLICT for a reason whose answer does not exist.
 fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
     let id = session.id;
     for given in overrides {
@@ -82,7 +83,7 @@ async fn add(
     complete(scope, &mut session, &mut parts).await?;
     session.checks = care::evaluate(scope, &session, &parts).await?;
     note_overrides(&mut session, overrides, author)?;
-    // What was done is written down whatever the rules say; what is only beginning can still be stopped.
+    // A treatment that took place is recorded whatever the rules say; one that is only beginning can still be stopped.
     if session.status == SessionStatus::InProgress {
         refuse_blocked(session.id, &session.checks, PREPARE)?;
     }
@@ -91,7 +92,7 @@ async fn add(
     Ok(session)
 }
 
-/// The draft that an edit was made for, at the version it expects.
+/// The draft to be edited, at the expected version.
 async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> crate::error::Result<TreatmentSession> {
     scope.viewer().check(action, RecordKind::TreatmentSession)?;
     let session = store::session(scope, id).await?;
@@ -99,12 +100,13 @@ async fn draft(scope: &mut Scope, action: Action, id: Uuid, expected: i32) -> cr
     Ok(session)
 }
 
-/// What to do about a block of a session that is to end before it began.
+/// What to do about a block on a session that ends without having begun.
 const NOT_BEGUN: &str = "It was not begun: have a supervising prescriber sign it off (signOffSessionCheck), or, if it did \
     not take place, make it NOT_DONE (updateSession). A treatment that was done without being begun here is written down \
     with logSession";
 
-/// Ends a session, as completed or stopped. One that is still in preparation begins with that: it must be able to begin.
+/// Ends a session as completed or stopped. A session still in preparation begins at the same time, so it must be
+/// allowed to begin.
 async fn end(
     scope: &mut Scope,
     id: Uuid,
@@ -133,14 +135,15 @@ async fn end(
     Ok(session)
 }
 
-/// Who signs what somebody signed off.
+/// Who signs a session instead of the person who signed off a block of it.
 const OTHER_SIGNS: &str =
     "its practitioner signs it as AUTHOR; what you have to say of it you add after that (addAddendum)";
 /// What to do about a block before a signature.
 const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessionCheck";
 
-/// Asks the care rules once more, with what is true now, and refuses what nobody settled. An answer that the signer's
-/// version of the session has not is PROTOCOL_BLOCKED with its id, a warning too: it was never shown.
+/// Evaluates the care rules again with the present facts and refuses while an answer is not settled. An answer that the
+/// signer's version of the session does not have is PROTOCOL_BLOCKED with its id, even if it is a warning: it was never
+/// shown.
 async fn ask_again(
     scope: &mut Scope,
     session: &mut TreatmentSession,
@@ -165,14 +168,14 @@ async fn ask_again(
     Ok(())
 }
 
-/// Signs a session that lacks nothing.
+/// Signs a session if it is complete.
 async fn sign(
     scope: &mut Scope,
     id: Uuid,
     expected: i32,
     meaning: SignatureMeaning,
 ) -> crate::error::Result<TreatmentSession> {
-    // Before anything is read: what is signed is what is there when it is signed.
+    // Locked before anything is read, so that what is signed is the content at the time of signing.
     store::hold(scope, id).await?;
     let mut session = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
@@ -189,7 +192,7 @@ async fn sign(
         "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
     );
     ask_again(scope, &mut session, &parts, &mut lacks).await?;
-    // A record is signed once: theirs would be the only signature.
+    // A record is signed only once, so theirs would be the only signature.
     refuse_own_sign_off(&session.checks, Some(signer), OTHER_SIGNS)?;
     lacks.into_result()?;
     refuse_blocked(session.id, &session.checks, SIGN_OFF)?;
@@ -201,7 +204,7 @@ async fn sign(
     Ok(session)
 }
 
-/// The mutations of this slice.
+/// The mutations of this module.
 #[derive(Default)]
 pub struct SessionMutation;
 
@@ -253,7 +256,7 @@ impl SessionMutation {
                 fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
                 let now = parts.as_ref().unwrap_or(&unchanged);
                 if before.modality != after.modality {
-                    // What was settled was settled for another kind of treatment.
+                    // The settled answers were for another kind of treatment.
                     after.checks.clear();
                 }
                 after.checks = care::evaluate(scope, &after, now).await?;
@@ -292,7 +295,7 @@ impl SessionMutation {
         Ok(CompleteSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Stops a session before it is complete, and says why.
+    /// Stops a session before it is complete, with a reason.
     async fn stop_session(&self, ctx: &Context<'_>, input: StopSessionInput) -> Result<StopSessionPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::TreatmentSession, &input.id);
@@ -310,7 +313,8 @@ impl SessionMutation {
         Ok(StopSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs a session. From then on it takes no change, only addenda. Everything that is missing is told at once.
+    /// Signs a session. After that it takes no changes, only addenda. If anything is missing, the error names all of it
+    /// at once.
     async fn sign_session(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignSessionPayload> {
         let (id, expected, meaning) = input.read(RecordKind::TreatmentSession)?;
         let operation = ctx.operation()?;

@@ -11,7 +11,7 @@ use crate::session::{DeviceUse, Parts, TreatmentSession};
 use crate::vocabulary::StaffRole;
 use uuid::Uuid;
 
-/// Takes the protocol of the plan, or checks the one that was given.
+/// Uses the protocol of the plan, or checks the one given.
 pub(super) async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSession) -> crate::error::Result<()> {
     let given = session.protocol_version_id;
     if let Some(id) = session.plan_id {
@@ -36,12 +36,12 @@ pub(super) async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSessio
     Ok(())
 }
 
-/// The people and the place that a session names.
+/// The people and the location that a session names.
 pub(super) fn links(session: &TreatmentSession) -> (Uuid, Option<Uuid>, Uuid) {
     (session.practitioner_id, session.supervisor_id, session.location_id)
 }
 
-/// Checks the people and the place that a session names; every fault at once.
+/// Checks the people and the location that a session names, and reports every fault at once.
 pub(super) async fn check_links(
     scope: &mut Scope,
     session: &TreatmentSession,
@@ -68,7 +68,7 @@ pub(super) async fn check_links(
     faults.into_result()
 }
 
-/// Fills in what the catalogue says of a device and of lots that an input named by id; what has its words already stays.
+/// Fills in the catalogue's data of a device and of lots that the input named by id. What is already described stays.
 pub(super) async fn fill_from_catalogue(
     scope: &mut Scope,
     session: &mut TreatmentSession,

@@ -10,7 +10,7 @@ use async_graphql::{Context, Object, Result};
 /// The device that was used.
 #[Object]
 impl DeviceUse {
-    /// Maker and model.
+    /// Manufacturer and model.
     async fn model(&self) -> &str {
         &self.model
     }
@@ -47,7 +47,7 @@ impl TopicalAnaesthetic {
     async fn removed_at(&self) -> Option<DateTime> {
         self.removed_at.map(DateTime)
     }
-    /// Skin under it, cm².
+    /// The area of skin it covered, cm².
     async fn area_cm2(&self) -> Option<Decimal> {
         self.area_cm2.map(Decimal)
     }
@@ -56,11 +56,11 @@ impl TopicalAnaesthetic {
 /// A treated area.
 #[Object]
 impl SessionArea {
-    /// Where.
+    /// The area of the body.
     async fn area(&self) -> BodyArea {
         self.area
     }
-    /// Which side, the patient's.
+    /// The side of the body, the patient's.
     async fn side(&self) -> Side {
         self.side
     }
@@ -72,7 +72,7 @@ impl SessionArea {
     async fn passes(&self) -> Option<i16> {
         self.passes
     }
-    /// Speed, turns a minute.
+    /// Speed in revolutions per minute.
     async fn speed_rpm(&self) -> Option<i32> {
         self.speed_rpm
     }
@@ -84,7 +84,7 @@ impl SessionArea {
     async fn rf_pulse_width_ms(&self) -> Option<Decimal> {
         self.rf_pulse_width_ms.map(Decimal)
     }
-    /// What the skin showed.
+    /// The visible endpoint on the skin.
     async fn endpoint(&self) -> Option<Endpoint> {
         self.endpoint
     }
@@ -97,7 +97,7 @@ impl SessionArea {
 /// A product that was used.
 #[Object]
 impl ProductUse {
-    /// What as.
+    /// What it was used as.
     async fn role(&self) -> ProductRole {
         self.role
     }
@@ -113,11 +113,11 @@ impl ProductUse {
     async fn lot(&self) -> Option<&str> {
         self.lot.as_deref()
     }
-    /// Last day it may be used.
+    /// The last day on which it may be used.
     async fn expires_on(&self) -> Option<Date> {
         self.expires_on.map(Date)
     }
-    /// How much, in `unit`.
+    /// The quantity used, in `unit`.
     async fn quantity(&self) -> Option<Decimal> {
         self.quantity.map(Decimal)
     }
@@ -129,11 +129,11 @@ impl ProductUse {
     async fn area(&self) -> Option<BodyArea> {
         self.area
     }
-    /// Whether it is approved for use in the skin.
+    /// Whether it is approved for intradermal use.
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }
-    /// The lot in the catalogue, as it is now; null if it was put in words.
+    /// The lot in the catalogue, as it is now; null if it was typed in.
     async fn catalogue_lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
         listing::linked(ctx, self.lot_id).await
     }

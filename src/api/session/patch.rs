@@ -10,16 +10,16 @@ use crate::session::{Parts, SessionStatus, TreatmentSession};
 use crate::vocabulary::{Modality, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined};
 
-/// Changes to a session. An absent field stays, null clears; `areas` and `products` take the place of all there were.
+/// Changes to a session. An absent field stays as it is; null clears it. `areas` and `products` replace the whole list.
 #[derive(InputObject)]
 pub struct SessionPatch {
     /// `location_…`
     pub(super) location_id: Option<ID>,
-    /// Who treated.
+    /// The practitioner who treated.
     pub(super) practitioner_id: Option<ID>,
-    /// Who supervised.
+    /// The staff member who supervised.
     pub(super) supervisor_id: MaybeUndefined<ID>,
-    /// The plan it is a session of, `plan_…`, for one that was logged without.
+    /// The plan it belongs to, `plan_…`, for a session logged without one.
     pub(super) plan_id: Option<ID>,
     /// PREPARATION to IN_PROGRESS or NOT_DONE, IN_PROGRESS to ON_HOLD, ON_HOLD to IN_PROGRESS or NOT_DONE, anything to
     /// ENTERED_IN_ERROR. Completing and stopping have mutations of their own.
@@ -34,17 +34,17 @@ pub struct SessionPatch {
     pub(super) device: MaybeUndefined<DeviceUseInput>,
     /// How the skin was prepared.
     pub(super) skin_preparation: MaybeUndefined<String>,
-    /// What the needles glided on.
+    /// The product that the needles glided on.
     pub(super) glide: MaybeUndefined<String>,
     /// The numbing cream.
     pub(super) anaesthetic: MaybeUndefined<TopicalAnaestheticInput>,
-    /// The treated areas, all of them, at most 40.
+    /// All the treated areas, at most 40.
     pub(super) areas: Option<Vec<SessionAreaInput>>,
-    /// The products that were used, all of them, at most 40.
+    /// All the products used, at most 40.
     pub(super) products: Option<Vec<ProductUseInput>>,
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     pub(super) pain_score: MaybeUndefined<i32>,
-    /// What the skin did at once.
+    /// The immediate reaction of the skin.
     pub(super) immediate_reaction: MaybeUndefined<String>,
     /// Remarks, at most 20,000 characters.
     pub(super) note: MaybeUndefined<String>,
@@ -54,7 +54,7 @@ impl SessionPatch {
     /// The parts after the patch, if it replaces any; for the kind of treatment that comes.
     fn read_parts(&self, inputs: &mut Inputs, old: Parts, modality: Modality) -> Option<Parts> {
         if self.areas.is_none() {
-            // The areas that stay must suit the kind of treatment that comes.
+            // The areas that stay must suit the new kind of treatment.
             for (i, area) in old.areas.iter().enumerate() {
                 check_area(inputs, &format!("patch.areas.{i}"), area, modality);
             }
@@ -74,7 +74,7 @@ impl SessionPatch {
         })
     }
 
-    /// The session after the patch, and its parts if the patch replaces them; every fault at once.
+    /// The session after the patch, and its parts if the patch replaces them, or every fault at once.
     pub(super) fn apply(self, before: &TreatmentSession, old: Parts) -> Result<(TreatmentSession, Option<Parts>)> {
         let mut inputs = Inputs::new();
         let status = self.status.unwrap_or(before.status);

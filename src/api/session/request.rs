@@ -1,4 +1,4 @@
-//! What the mutations of sessions take and give.
+//! The inputs and payloads of the mutations of sessions.
 
 use super::input::{
     DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_times, read_parts,
@@ -13,54 +13,54 @@ use crate::session::{CheckRule, Parts, SessionStatus, TreatmentSession};
 use crate::vocabulary::{Modality, RecordKind};
 use async_graphql::{ID, InputObject, SimpleObject};
 
-/// A reason for going on that came with a session.
+/// A reason for an override that came with a session.
 pub(crate) struct GivenReason {
     /// The rule.
     pub(super) rule: CheckRule,
-    /// The one answer that was seen; all that the rule warns of when absent.
+    /// The one answer that was seen; all warnings of the rule when absent.
     pub(super) check: Option<String>,
-    /// Why.
+    /// The reason.
     pub(super) reason: String,
 }
 
-/// The reasons for going on that came with a session.
+/// The reasons for overrides that came with a session.
 pub(crate) type Overrides = Vec<GivenReason>;
 
-/// A reason for going on in spite of what a rule WARNs of. A BLOCK takes a supervising prescriber: signOffSessionCheck.
+/// A reason for continuing despite a WARN of a rule. A BLOCK needs a supervising prescriber: signOffSessionCheck.
 #[derive(InputObject)]
 pub struct CheckOverrideInput {
     /// The rule.
     pub(super) rule: CheckRule,
-    /// Only this answer, by the `id` that `sessionChecks` gave it for a session of the same `id`: all that the rule warns
-    /// of when absent. An answer that is no longer the same is CONFLICT.
+    /// Only this answer, by the `id` from `sessionChecks` for a session of the same `id`; when absent, all warnings of
+    /// the rule. CONFLICT if the answer is no longer the same.
     pub(super) check_id: Option<ID>,
-    /// Why, at most 2,000 characters.
+    /// The reason, at most 2,000 characters.
     pub(super) reason: String,
 }
 
-/// Logs a whole session in one call, the way a practitioner works after the fact.
+/// Logs a whole session in one call, for a practitioner who records it afterwards.
 #[derive(InputObject)]
 pub struct LogSessionInput {
-    /// An id the client made (`session_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`session_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: ID,
     /// `location_…`
     pub(super) location_id: ID,
-    /// Who treated, if not the sender.
+    /// The practitioner who treated; the sender when absent.
     pub(super) practitioner_id: Option<ID>,
-    /// Who supervised.
+    /// The staff member who supervised.
     pub(super) supervisor_id: Option<ID>,
-    /// The plan it is a session of, `plan_…`: its protocol is the session's.
+    /// The plan it belongs to, `plan_…`. The session follows the plan's protocol.
     pub(super) plan_id: Option<ID>,
-    /// The published version of a protocol to check it against, if it is of no plan, `protocol_version_…`.
+    /// The published version of a protocol to check it against, `protocol_version_…`, if it belongs to no plan.
     pub(super) protocol_version_id: Option<ID>,
-    /// Reasons for going on in spite of what rules WARN of.
+    /// Reasons for continuing despite a WARN.
     #[graphql(default)]
     pub(super) overrides: Vec<CheckOverrideInput>,
     /// When it began.
     pub(super) started_at: DateTime,
-    /// When it ended. With an end the session is COMPLETED, without one IN_PROGRESS.
+    /// When it ended. The session is COMPLETED with an end and IN_PROGRESS without one.
     pub(super) ended_at: Option<DateTime>,
     /// The kind of treatment.
     pub(super) modality: Modality,
@@ -68,7 +68,7 @@ pub struct LogSessionInput {
     pub(super) device: Option<DeviceUseInput>,
     /// How the skin was prepared.
     pub(super) skin_preparation: Option<String>,
-    /// What the needles glided on.
+    /// The product that the needles glided on.
     pub(super) glide: Option<String>,
     /// The numbing cream.
     pub(super) anaesthetic: Option<TopicalAnaestheticInput>,
@@ -78,42 +78,42 @@ pub struct LogSessionInput {
     /// The products that were used, at most 40.
     #[graphql(default)]
     pub(super) products: Vec<ProductUseInput>,
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     pub(super) pain_score: Option<i32>,
-    /// What the skin did at once.
+    /// The immediate reaction of the skin.
     pub(super) immediate_reaction: Option<String>,
     /// Remarks, at most 20,000 characters.
     pub(super) note: Option<String>,
 }
 
-/// The logged session.
+/// Result of `logSession`.
 #[derive(SimpleObject)]
 pub struct LogSessionPayload {
-    /// It.
+    /// The logged session.
     pub(super) session: TreatmentSession,
 }
 
 /// Starts a session; the rest is filled in as it goes.
 #[derive(InputObject)]
 pub struct StartSessionInput {
-    /// An id the client made (`session_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`session_…`, from a UUIDv7), which makes a retry safe.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: ID,
     /// `location_…`
     pub(super) location_id: ID,
-    /// Who treats, if not the sender.
+    /// The practitioner who treats; the sender when absent.
     pub(super) practitioner_id: Option<ID>,
-    /// Who supervises.
+    /// The staff member who supervises.
     pub(super) supervisor_id: Option<ID>,
-    /// The plan it is a session of, `plan_…`: its protocol is the session's.
+    /// The plan it belongs to, `plan_…`. The session follows the plan's protocol.
     pub(super) plan_id: Option<ID>,
-    /// The published version of a protocol to check it against, if it is of no plan, `protocol_version_…`.
+    /// The published version of a protocol to check it against, `protocol_version_…`, if it belongs to no plan.
     pub(super) protocol_version_id: Option<ID>,
-    /// Reasons for going on in spite of what rules WARN of.
+    /// Reasons for continuing despite a WARN.
     #[graphql(default)]
     pub(super) overrides: Vec<CheckOverrideInput>,
-    /// The areas that are to be treated, at most 40: the interval since their last session is checked.
+    /// The areas to be treated, at most 40. The interval since their last session is checked.
     #[graphql(default)]
     pub(super) areas: Vec<SessionAreaInput>,
     /// When it began; now when absent.
@@ -127,10 +127,10 @@ pub struct StartSessionInput {
     pub(super) status: SessionStatus,
 }
 
-/// The started session.
+/// Result of `startSession`.
 #[derive(SimpleObject)]
 pub struct StartSessionPayload {
-    /// It.
+    /// The started session.
     pub(super) session: TreatmentSession,
 }
 
@@ -139,16 +139,16 @@ pub struct StartSessionPayload {
 pub struct UpdateSessionInput {
     /// `session_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
-    /// The changes.
+    /// The fields to change.
     pub(super) patch: SessionPatch,
 }
 
-/// The changed session.
+/// Result of `updateSession`.
 #[derive(SimpleObject)]
 pub struct UpdateSessionPayload {
-    /// It, after the change.
+    /// The session after the change.
     pub(super) session: TreatmentSession,
 }
 
@@ -157,20 +157,20 @@ pub struct UpdateSessionPayload {
 pub struct CompleteSessionInput {
     /// `session_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// When it ended; now when absent.
     pub(super) ended_at: Option<DateTime>,
-    /// Pain as the patient put it, 0 (none) to 10.
+    /// Pain as rated by the patient, 0 (none) to 10.
     pub(super) pain_score: Option<i32>,
-    /// What the skin did at once.
+    /// The immediate reaction of the skin.
     pub(super) immediate_reaction: Option<String>,
 }
 
-/// The completed session.
+/// Result of `completeSession`.
 #[derive(SimpleObject)]
 pub struct CompleteSessionPayload {
-    /// It.
+    /// The completed session.
     pub(super) session: TreatmentSession,
 }
 
@@ -179,30 +179,30 @@ pub struct CompleteSessionPayload {
 pub struct StopSessionInput {
     /// `session_…`
     pub(super) id: ID,
-    /// The version that was read.
+    /// The version of the record that you read.
     pub(super) expected_version: i32,
     /// When it ended; now when absent.
     pub(super) ended_at: Option<DateTime>,
-    /// Why.
+    /// Why the session was stopped.
     pub(super) reason: String,
 }
 
-/// The stopped session.
+/// Result of `stopSession`.
 #[derive(SimpleObject)]
 pub struct StopSessionPayload {
-    /// It.
+    /// The stopped session.
     pub(super) session: TreatmentSession,
 }
 
-/// The signed session.
+/// Result of `signSession`.
 #[derive(SimpleObject)]
 pub struct SignSessionPayload {
-    /// It.
+    /// The signed session.
     pub(super) session: TreatmentSession,
 }
 
 impl LogSessionInput {
-    /// The session, its parts and the reasons for going on.
+    /// The session, its parts and the reasons for overrides.
     pub(crate) fn read(self) -> Result<(TreatmentSession, Parts, Overrides)> {
         let mut inputs = Inputs::new();
         let overrides = self.overrides.iter().enumerate();
@@ -257,7 +257,7 @@ impl LogSessionInput {
 }
 
 impl StartSessionInput {
-    /// The session, its parts and the reasons for going on.
+    /// The session, its parts and the reasons for overrides.
     pub(super) fn read(self) -> Result<(TreatmentSession, Parts, Overrides)> {
         if !matches!(self.status, SessionStatus::InProgress | SessionStatus::Preparation) {
             return Err(Error::input("input.status", "must be IN_PROGRESS or PREPARATION"));

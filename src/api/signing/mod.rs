@@ -22,26 +22,26 @@ impl Listed for Addendum {
     }
 }
 
-/// A signature: from then on the record takes no change, only addenda.
+/// A signature. A signed record takes no changes, only addenda.
 #[Object]
 impl Signature {
-    /// Who signed.
+    /// The staff member who signed.
     async fn signed_by(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.signed_by).await
     }
-    /// What they were called when they signed, whatever their name is now.
+    /// The signer's name at the time of signing.
     async fn signer_name(&self, ctx: &Context<'_>) -> Result<String> {
         loader::signer_name(ctx, self).await
     }
-    /// When.
+    /// When the record was signed.
     async fn signed_at(&self) -> DateTime {
         DateTime(self.signed_at)
     }
-    /// The signature as a sentence: who, when (UTC) and what it means, as 21 CFR 11.50 asks for.
+    /// The signature as a sentence: who signed, when (UTC) and with what meaning, as 21 CFR 11.50 requires.
     async fn statement(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(statement(&loader::signer_name(ctx, self).await?, self))
     }
-    /// What the signature says.
+    /// The meaning of the signature.
     async fn meaning(&self) -> SignatureMeaning {
         self.meaning
     }
@@ -51,18 +51,18 @@ impl Signature {
     }
 }
 
-/// What was added to a signed record: always shown with what it amends.
+/// An addendum to a signed record. It is always shown with the record it amends.
 #[Object]
 impl Addendum {
     /// Typed id, `addendum_…`.
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Addendum, self.id)
     }
-    /// Whose record it is about.
+    /// The patient whose record it is about.
     async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// The id of the signed record: `node(id:)` shows it.
+    /// The id of the signed record; `node(id:)` returns it.
     async fn record_id(&self) -> ID {
         global_id(self.record_kind, self.record_id)
     }
@@ -74,30 +74,30 @@ impl Addendum {
     async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
         people::staff_of_record(ctx, self.author_id).await
     }
-    /// When.
+    /// When the addendum was added.
     async fn added_at(&self) -> DateTime {
         DateTime(self.added_at)
     }
-    /// Why.
+    /// Why the addendum is needed.
     async fn reason(&self) -> &str {
         &self.reason
     }
-    /// What.
+    /// The text of the addendum.
     async fn text(&self) -> &str {
         &self.text
     }
-    /// Its one version: an addendum takes no change.
+    /// Its only version: an addendum is never changed.
     async fn history(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
         history(ctx, RecordKind::Addendum, self.id, first, after).await
     }
 }
 
-/// What to keep of a list of addenda.
+/// Filter for a list of addenda.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct AddendumFilter {
     /// About this patient's records.
@@ -127,7 +127,7 @@ impl AddendumFilter {
     }
 }
 
-/// The queries of this slice.
+/// The queries of this module.
 #[derive(Default)]
 pub struct SigningQuery;
 
@@ -146,13 +146,13 @@ impl SigningQuery {
     async fn addenda(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which to keep.")] filter: Option<AddendumFilter>,
-        #[graphql(desc = "Which end first, by the time they were added.", default_with = "Direction::Desc")]
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<AddendumFilter>,
+        #[graphql(desc = "The sort direction, by the time the addenda were added.", default_with = "Direction::Desc")]
         direction: Direction,
-        #[graphql(desc = "The first so many, at most 100.")] first: Option<i32>,
-        #[graphql(desc = "After this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
-        #[graphql(desc = "Before this cursor.")] before: Option<String>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Addendum>>> {
         let window = PageArguments { first, after, last, before };
         listing::root(ctx, filter.unwrap_or_default().read(), Some(AddendumOrder(direction)), window).await
@@ -164,9 +164,9 @@ impl SigningQuery {
 pub struct SignRecordInput {
     /// The record's typed id.
     id: ID,
-    /// The version that was read: what one signs is what one saw.
+    /// The version of the record that you read, so that you sign what you saw.
     expected_version: i32,
-    /// What the signature says.
+    /// The meaning of the signature.
     #[graphql(default_with = "SignatureMeaning::Author")]
     meaning: SignatureMeaning,
 }
@@ -184,17 +184,17 @@ impl SignRecordInput {
 /// Adds to a signed record.
 #[derive(InputObject)]
 pub struct AddAddendumInput {
-    /// An id the client made (`addendum_…` of a UUIDv7): makes a retry safe.
+    /// An id made by the client (`addendum_…`, from a UUIDv7), which makes a retry safe.
     pub id: Option<ID>,
     /// The signed consultation, session or note.
     record_id: ID,
-    /// Why.
+    /// Why the addendum is needed.
     reason: String,
-    /// What.
+    /// The text of the addendum.
     text: String,
 }
 
-/// The addendum as it was read: its id, what it amends, why and what.
+/// The addendum as read from the input: its id, the record it amends, the reason and the text.
 pub struct NewAddendum {
     /// Its id.
     pub id: Uuid,
@@ -202,14 +202,14 @@ pub struct NewAddendum {
     pub record_kind: RecordKind,
     /// That record.
     pub record_id: Uuid,
-    /// Why.
+    /// Why the addendum is needed.
     pub reason: String,
-    /// What.
+    /// The text of the addendum.
     pub text: String,
 }
 
 impl AddAddendumInput {
-    /// Checks it.
+    /// Checks the input.
     pub fn read(&self) -> crate::error::Result<NewAddendum> {
         let mut inputs = Inputs::new();
         let id = inputs.new_id(RecordKind::Addendum, self.id.as_ref());

@@ -1,4 +1,4 @@
-//! A consultation that still holds.
+//! A consultation that is still valid.
 
 use super::answers::{Answers, before, verdict};
 use crate::consultation::Candidacy;

@@ -13,9 +13,9 @@ use uuid::Uuid;
 /// An area of the session.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AreaFact {
-    /// Where.
+    /// The area of the body.
     pub area: BodyArea,
-    /// Which side.
+    /// The side of the body.
     pub side: Side,
     /// Needle depth, mm.
     pub depth_mm: Option<Decimal>,
@@ -24,13 +24,13 @@ pub struct AreaFact {
 /// An earlier session of the patient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EarlierSession {
-    /// It.
+    /// Its id.
     pub id: Uuid,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// The day it took place, where it took place.
     pub day: NaiveDate,
-    /// How it stands.
+    /// Its status.
     pub status: SessionStatus,
     /// The kind of treatment.
     pub modality: Modality,
@@ -69,7 +69,7 @@ pub enum ConsentFact {
 /// The consultation that the session rests on: the latest before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConsultationFact {
-    /// It.
+    /// Its id.
     pub id: Uuid,
     /// The day it was held.
     pub held_on: NaiveDate,

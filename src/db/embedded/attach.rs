@@ -1,4 +1,5 @@
-//! The way into a server that another process of ours started and holds. Nothing here starts, stops or writes anything.
+//! Attaches to a server that another process of this program started and holds. Nothing here starts, stops or writes
+//! anything.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::passwords::Passwords;
 use super::{StartError, url_of};
 
-/// How long a server that is just starting is waited for.
+/// How long to wait for a server that is just starting.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// A server that runs for somebody else.
+/// A server that belongs to another process.
 pub struct Attached {
     /// URL of the role `clinic_owner` on the database `clinic`.
     pub owner_url: String,
-    /// The same of the superuser: for backups only.
+    /// The same for the superuser: only for backups.
     pub superuser_url: String,
 }
 
@@ -21,7 +22,7 @@ pub struct Attached {
 ///
 /// # Errors
 ///
-/// None answers, or its passwords can't be read; in one line.
+/// No server answers, or its passwords can't be read; in one line.
 pub async fn attach(data_dir: &Path) -> Result<Attached, StartError> {
     let start = Instant::now();
     loop {

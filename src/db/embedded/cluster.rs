@@ -1,5 +1,4 @@
-//! The cluster's files while no server of ours runs on them: making them, and clearing away what a service that was
-//! killed left behind.
+//! The cluster's files while no server runs on them: creating them, and clearing up after a service that was killed.
 
 use std::fs::File;
 use std::io;
@@ -12,8 +11,8 @@ use super::home::Home;
 use super::passwords::{Passwords, random_hex};
 use super::user::{User, run};
 
-/// Makes the cluster unless there is one. A half-made one, of a start that was killed, is never taken for a cluster:
-/// it gets its name last.
+/// Creates the cluster unless there is one. A half-made one, from a start that was killed, is never mistaken for a
+/// cluster, because it gets its name last.
 pub(super) fn make(home: &Home, binaries: &Binaries, passwords: &Passwords, durable: bool) -> Result<(), StartError> {
     let cluster = home.cluster();
     if cluster.join("PG_VERSION").exists() {
@@ -48,14 +47,15 @@ pub(super) fn make(home: &Home, binaries: &Binaries, passwords: &Passwords, dura
     Err(StartError::new(format!("the database could not be made in {}: {why}", home.path.display())))
 }
 
-/// Gives the whole cluster its name, for good. Only a service that lives and holds the lock comes to this.
+/// Gives the complete cluster its final name. Only a live service that holds the lock gets here.
 fn keep(home: &Home, half: &Path) -> io::Result<()> {
     std::fs::rename(half, home.cluster())?;
     File::open(&home.path)?.sync_all()
 }
 
-/// Order is that of the bytes, fast and the same on every system and for ever; which letters there are and how they
-/// change case is Unicode's, so that searching a name with an accent works. The first that the system knows is taken.
+/// The locales to try, best first. Sorting is by bytes, which is fast and the same on every system; character classes
+/// and case follow Unicode, so that searching a name with an accent works. The first locale known to the system is
+/// used.
 fn locales(major: u32) -> Vec<Vec<&'static str>> {
     let mut all = Vec::new();
     if major >= 17 {
@@ -66,7 +66,7 @@ fn locales(major: u32) -> Vec<Vec<&'static str>> {
     all
 }
 
-/// For a cluster whose password file is lost. Whoever may run `postgres` on the files needs no password for them.
+/// For a cluster whose password file is lost. Whoever may run `postgres` on the files needs no password.
 fn set_superuser_password(home: &Home, binaries: &Binaries, passwords: &Passwords) -> Result<(), StartError> {
     tracing::warn!("the database's password file was lost: setting new passwords");
     let sql = format!("ALTER ROLE postgres PASSWORD '{}'\n", passwords.superuser);
@@ -77,8 +77,8 @@ fn set_superuser_password(home: &Home, binaries: &Binaries, passwords: &Password
         .map_err(|why| StartError::new(format!("new passwords could not be set: {why}")))
 }
 
-/// Stops a server of this cluster that outlived its service, and makes sure that a `postmaster.pid` of a dead one,
-/// whose number some other process has by now, does not keep the next from starting.
+/// Stops a server of this cluster that outlived its service, and makes sure that the `postmaster.pid` of a dead one,
+/// whose process id may be in use again, does not prevent the next start.
 pub(super) fn clear(home: &Home, binaries: &Binaries) -> Result<(), StartError> {
     let cluster = home.cluster();
     let pid_file = cluster.join("postmaster.pid");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::StartError;
 use super::user::{User, run};
 
-/// The oldest that will do.
+/// The oldest supported version.
 const OLDEST: u32 = 15;
 
 /// The folder of a usable `postgres`, `initdb` and `pg_ctl`, all links resolved (Postgres finds its libraries
@@ -26,8 +26,8 @@ impl Binaries {
     }
 }
 
-/// The first usable Postgres: the given folder and no other, or else the first of the known places. `made_by` is the
-/// major version of the data that is there already: only the same can read it.
+/// The first usable Postgres: only the given folder, or else the first of the known places. `made_by` is the major
+/// version of existing data, which only the same version can read.
 pub(super) fn find(given: Option<&Path>, made_by: Option<u32>, user: User) -> Result<Binaries, StartError> {
     let places = match given {
         Some(dir) => vec![dir.to_owned()],
@@ -53,12 +53,12 @@ pub(super) fn find(given: Option<&Path>, made_by: Option<u32>, user: User) -> Re
     Err(refusal(given, made_by, &refused))
 }
 
-/// A client program of Postgres (`pg_dump`, `pg_restore`) of this major version or a newer one: an older one does not read
-/// a newer server.
+/// A Postgres client program (`pg_dump`, `pg_restore`) of this major version or a newer one: an older one can't read a
+/// newer server.
 ///
 /// # Errors
 ///
-/// There is none, in one line.
+/// None is found; in one line.
 pub fn find_tool(name: &str, given: Option<&Path>, at_least: u32) -> Result<PathBuf, StartError> {
     let mut places: Vec<PathBuf> = given.map(Path::to_owned).into_iter().collect();
     places.extend(Places::of_this_machine().in_order());
@@ -94,13 +94,13 @@ fn refusal(given: Option<&Path>, made_by: Option<u32>, refused: &[String]) -> St
         ),
         (Some(_), None) => format!("the Postgres that was given won't do{found}; {OLDEST} or newer is needed"),
         (None, None) => format!(
-            "no Postgres {OLDEST} or newer on this machine will do{found}; script/setup brings one, or give a server's \
+            "no usable Postgres {OLDEST} or newer is on this machine{found}; script/setup brings one, or give a server's \
              address in DATABASE_URL"
         ),
     })
 }
 
-/// The folder that `postgres` of this place is really in: package systems link to it from PATH.
+/// The real folder of this `postgres`: package systems link to it from PATH.
 fn folder_of_postgres(place: &Path) -> Option<PathBuf> {
     let postgres = place.join("postgres");
     if !postgres.is_file() {
@@ -110,7 +110,7 @@ fn folder_of_postgres(place: &Path) -> Option<PathBuf> {
     real.filter(|dir| dir.join("initdb").is_file()).or_else(|| place.canonicalize().ok())
 }
 
-/// The major version in a folder, or why it is of no use.
+/// The major version in a folder, or why it is unusable.
 fn look_at(dir: &Path, user: User) -> Result<u32, String> {
     if let Some(missing) = ["initdb", "pg_ctl"].iter().find(|name| !dir.join(name).is_file()) {
         return Err(format!("has no {missing}"));

@@ -29,7 +29,7 @@ pub(super) struct Home {
     pub(super) user: User,
 }
 
-/// Makes the data folder where there is none, and answers its full path.
+/// Creates the data folder if there is none, and returns its full path.
 pub(super) fn make_data_dir(data_dir: &Path) -> Result<PathBuf, StartError> {
     let above = data_dir.parent().map_or(Ok(()), fs::create_dir_all);
     above.and_then(|()| make(data_dir)).map_err(|error| StartError::at(data_dir, "made", &error))
@@ -84,7 +84,7 @@ impl Home {
         }
         let user = User::for_root()?;
         if let User::Other { uid, gid } = user {
-            // Where files can't be given away, the user can't reach them either, and that is asked next.
+            // If the owner of files can't be changed, the user can't reach them either, and that is checked next.
             let _ = chown(&path, Some(uid), Some(gid));
         }
         Ok(Self { path, user })
@@ -100,7 +100,7 @@ impl Home {
         self.path.join("data")
     }
 
-    /// Where Postgres writes what it has to say.
+    /// The log file of Postgres.
     pub(super) fn log(&self) -> PathBuf {
         self.path.join("server.log")
     }
@@ -110,8 +110,8 @@ impl Home {
         fs::read_to_string(self.cluster().join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
-    /// A folder of the user's own with a path short enough for a socket, emptied of an earlier server's. Call it only
-    /// when no server of this cluster runs.
+    /// A folder that belongs to the user, with a path short enough for a socket, cleared of an earlier server's files.
+    /// Call it only when no server of this cluster runs.
     pub(super) fn socket_dir(&self) -> Result<PathBuf, StartError> {
         let mut places = vec![self.path.join("run")];
         for short in [std::env::temp_dir(), PathBuf::from("/tmp")] {
@@ -136,7 +136,7 @@ impl Home {
     }
 }
 
-/// A folder for its owner alone, unless there is one.
+/// Creates a folder accessible only to its owner, unless there is one.
 fn make(path: &Path) -> io::Result<PathBuf> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -144,7 +144,7 @@ fn make(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Not for a record: the system may empty it.
+/// Not for real records: the system may empty it.
 fn away_for_tests() -> PathBuf {
     std::env::temp_dir().join(format!("clinic-{}", random_hex(8)))
 }

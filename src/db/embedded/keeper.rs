@@ -1,4 +1,4 @@
-//! Keeps the server up: one that ends without having been asked to is started again.
+//! Keeps the server running: if it ends without having been asked to, it is restarted.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -11,16 +11,16 @@ use super::find::Binaries;
 use super::home::Home;
 use super::server::Server;
 
-/// How often the server is looked at.
+/// How often the server is checked.
 const LOOK: Duration = Duration::from_millis(100);
-/// The longest wait before the next start of one that does not stay up.
+/// The longest wait before restarting a server that does not stay up.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// Up for so long, it counts as well again.
+/// After this long without a failure it counts as healthy again.
 const WELL: Duration = Duration::from_secs(30);
 
-/// The server, and all that it takes to start another on the same files.
+/// The server, and everything needed to start another on the same files.
 pub(super) struct Kept {
-    // None once it was stopped for good.
+    // None once it was stopped deliberately.
     server: Mutex<Option<Server>>,
     home: Home,
     binaries: Binaries,
@@ -46,7 +46,7 @@ impl Kept {
         }
     }
 
-    /// Starts another in the place of one that has ended.
+    /// Starts another server in place of one that has ended.
     fn start_again(&self) -> Result<(), StartError> {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ended) = server.as_mut() {
@@ -64,7 +64,7 @@ enum Look {
     Ended(ExitStatus, String),
 }
 
-/// Looks after the server until it is stopped for good.
+/// Watches the server until it is stopped deliberately.
 pub(super) async fn keep_up(kept: Weak<Kept>) {
     let (mut wait, mut started) = (LOOK, Instant::now());
     loop {

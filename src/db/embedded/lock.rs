@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::StartError;
 
-/// Holds the data folder until dropped. The kernel lets go of it when the process dies, however it dies.
+/// Locks the data folder until dropped. The kernel releases the lock when the process dies, however it dies.
 pub(super) struct Lock {
     _file: File,
 }

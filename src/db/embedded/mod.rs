@@ -37,7 +37,7 @@ use self::lock::Lock;
 use self::passwords::Passwords;
 use self::server::Server;
 
-/// A server that says nothing at all for so long is given up. One that says it is recovering is waited for.
+/// A server that is silent for this long is given up. One that reports recovery is waited for.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long a fast shutdown may take before a harder one.
 const FAST_STOP_MAX: Duration = Duration::from_secs(60);
@@ -47,9 +47,9 @@ const FAST_STOP_MAX: Duration = Duration::from_secs(60);
 pub struct Options {
     /// The data folder; made where there is none.
     pub data_dir: PathBuf,
-    /// The folder of `postgres`, `initdb` and `pg_ctl`; none to look for them in the known places.
+    /// The folder of `postgres`, `initdb` and `pg_ctl`; if none is given, the known places are searched.
     pub postgres_bin: Option<PathBuf>,
-    /// Whether what is committed must survive a power cut. False is for tests only.
+    /// Whether committed data must survive a power cut. False is for tests only.
     pub durable: bool,
 }
 
@@ -86,10 +86,9 @@ impl Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// A running server. Dropped, it is stopped, as well as that can be done without waiting long: rather call
-/// [`stop`](Self::stop).
+/// A running server. Dropping it stops it as well as is possible without waiting long; prefer [`stop`](Self::stop).
 pub struct EmbeddedPostgres {
-    // Fields are dropped in this order: the lock goes when the server has gone.
+    // Fields are dropped in this order, so the lock is released after the server has gone.
     kept: Arc<Kept>,
     owner_url: String,
     superuser_url: String,
@@ -138,16 +137,16 @@ impl EmbeddedPostgres {
         &self.owner_url
     }
 
-    /// The same of the superuser, whom row-level security does not hold: for backups only.
+    /// The same for the superuser, who is exempt from row-level security: only for backups.
     #[must_use]
     pub fn superuser_url(&self) -> &str {
         &self.superuser_url
     }
 
-    /// Shuts the server down and answers when it is gone. Connections that are still open are cut and their
-    /// transactions rolled back. The data folder stays locked until the value is dropped.
+    /// Shuts the server down and returns when it is gone. Open connections are cut and their transactions rolled back.
+    /// The data folder stays locked until the value is dropped.
     pub async fn stop(&mut self) {
-        // From here on nobody starts another.
+        // No other server is started from here on.
         let Some(mut server) = self.kept.take() else {
             return;
         };
@@ -169,14 +168,14 @@ impl EmbeddedPostgres {
         let _ = waited.await;
     }
 
-    /// From now on, starts the server again whenever it ends by itself (killed, out of memory, out of disk), until it is
+    /// From now on, restarts the server whenever it ends by itself (killed, out of memory, out of disk), until it is
     /// stopped or dropped.
     pub fn keep_up(&self) {
         tokio::spawn(keeper::keep_up(Arc::downgrade(&self.kept)));
     }
 }
 
-/// All that is needed between the first step and the last; dropped on the way, it takes its server with it.
+/// The state between the first step of starting and the last. Dropping it stops its server.
 struct Starting {
     server: Server,
     home: Home,
@@ -210,7 +209,7 @@ impl Starting {
         Ok(self)
     }
 
-    /// A superuser's connection, as soon as there can be one.
+    /// A superuser connection, as soon as one is possible.
     async fn wait_until_ready(&mut self) -> Result<tokio_postgres::Config, StartError> {
         let mut config = tokio_postgres::Config::new();
         config.host_path(&self.socket_dir).user("postgres").password(&self.passwords.superuser).dbname("postgres");

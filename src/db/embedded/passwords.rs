@@ -1,4 +1,4 @@
-//! The random passwords of the two roles that the service signs in to its own Postgres with.
+//! The random passwords of the two roles that the service uses in its own Postgres.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -13,7 +13,7 @@ pub(super) struct Passwords {
     pub(super) superuser: String,
     /// Of `clinic_owner`.
     pub(super) owner: String,
-    /// Made just now: a cluster that is there already does not know them.
+    /// Whether they were made just now, so that an existing cluster does not know them.
     pub(super) new: bool,
 }
 
@@ -34,7 +34,7 @@ impl Passwords {
         }
     }
 
-    /// Reads those of a folder that somebody else started; none are made.
+    /// Reads those of a folder that another process started, without making any.
     pub(super) fn read(data_dir: &Path) -> Result<Self, StartError> {
         let path = data_dir.join("passwords");
         let text = fs::read_to_string(&path).map_err(|error| StartError::at(&path, "read", &error))?;
@@ -50,7 +50,7 @@ impl Passwords {
         Some(Self { superuser: of("postgres")?, owner: of("clinic_owner")?, new: false })
     }
 
-    /// Whole or not at all, also when the power goes.
+    /// Writes the file completely or not at all, even if the power fails.
     fn write(&self, data_dir: &Path) -> std::io::Result<()> {
         let half = data_dir.join("passwords.new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
@@ -61,7 +61,7 @@ impl Passwords {
     }
 }
 
-/// That many random bytes, two hexadecimal digits each: nothing to quote in SQL or in a URL.
+/// This many random bytes as hexadecimal digits, which need no quoting in SQL or in a URL.
 pub(super) fn random_hex(bytes: usize) -> String {
     (0..bytes).map(|_| format!("{:02x}", rand::random::<u8>())).collect()
 }

@@ -1,4 +1,4 @@
-//! The roles and the database that the service is given in its own Postgres, looked after at every start.
+//! The roles and the database of the service in its own Postgres, checked at every start.
 
 use tokio_postgres::{Client, Config, Error, NoTls};
 
@@ -6,7 +6,8 @@ use super::StartError;
 use super::passwords::Passwords;
 use crate::db::roles::{CREATE, derived_password};
 
-/// Makes, or puts right, the roles `clinic_owner` and `clinic_app` and the database `clinic`, as the superuser that `config` signs in.
+/// Creates or repairs the roles `clinic_owner` and `clinic_app` and the database `clinic`, as the superuser that
+/// `config` signs in as.
 pub(super) async fn make(config: Config, passwords: &Passwords) -> Result<(), StartError> {
     let failed = |error: Error| {
         let why = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());

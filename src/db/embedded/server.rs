@@ -1,4 +1,4 @@
-//! The running server: the `postgres` process, and a watcher that stops it when the service dies without a word.
+//! The running server: the `postgres` process, and a watcher that stops it if the service dies without notice.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::home::Home;
 use super::settings::settings;
 use super::user::complaint;
 
-/// A larger log of earlier starts is put aside at the next.
+/// A larger log from earlier starts is moved aside at the next start.
 const LOG_MAX: u64 = 16 * 1024 * 1024;
 
 /// One `postgres` of ours.
@@ -47,8 +47,8 @@ impl Server {
         Ok(server)
     }
 
-    /// The watcher's input is a pipe that only this process can write to. A word on it means that all is well; its
-    /// end without one, that the service is dead: then Postgres is stopped, if it is still the same.
+    /// The watcher's input is a pipe that only this process can write to. A word on it means that all is well. If it
+    /// closes without one, the service is dead, and the watcher stops Postgres if it is still the same process.
     fn watch(&self, home: &Home) -> Command {
         let script = r#"
             trap '' HUP INT TERM
@@ -60,22 +60,22 @@ impl Server {
         command
     }
 
-    /// How it ended, once it has.
+    /// Its exit status, once it has ended.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.process.try_wait().ok().flatten()
     }
 
-    /// Asks for a fast shutdown: open transactions are rolled back, what was committed is written.
+    /// Requests a fast shutdown: open transactions are rolled back, committed data is written.
     pub(super) fn ask_to_stop(&self) {
         self.signal("INT");
     }
 
-    /// Asks for a shutdown that leaves the rest to the next start's recovery.
+    /// Requests an immediate shutdown; the next start will recover.
     pub(super) fn ask_to_stop_at_once(&self) {
         self.signal("QUIT");
     }
 
-    /// Ends it by force, for when nothing else helped.
+    /// Kills it, when nothing else helped.
     pub(super) fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -100,7 +100,7 @@ impl Server {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Why it ended, in its own words and in one line.
+    /// Why it ended, from its own log, in one line.
     pub(super) fn complaint(&self) -> String {
         let why = complaint(&self.said());
         if why.is_empty() { format!("it left no word in {}", self.log.display()) } else { why }
@@ -115,7 +115,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// The service's own way is `EmbeddedPostgres::stop`; this is for a panic or a start that was given up.
+    /// The service normally uses `EmbeddedPostgres::stop`; this is for a panic or an abandoned start.
     fn drop(&mut self) {
         let mut asked = Asked::Nothing;
         let start = Instant::now();

@@ -1,4 +1,5 @@
-//! What Postgres is told at each start, on its command line, so that no file in the data folder has to be edited.
+//! The settings passed to Postgres on its command line at each start, so that no file in the data folder has to be
+//! edited.
 
 use std::path::Path;
 
@@ -27,8 +28,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("random_page_cost", "1.1"),
     ("effective_cache_size", "1GB"),
     ("work_mem", "8MB"),
-    // The log is for the server's own life. An ERROR and the details of any message may quote a row, and a row is
-    // a patient's: neither is written. The service knows its failed statements itself.
+    // The log is about the server itself. An ERROR, and the details of any message, may quote a row, and a row belongs
+    // to a patient, so neither is written. The service itself knows which statements failed.
     ("logging_collector", "off"),
     ("log_destination", "stderr"),
     ("log_line_prefix", "%m [%p] "),

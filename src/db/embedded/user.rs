@@ -1,5 +1,5 @@
-//! Who Postgres runs as. It refuses to be root, so for root it is another user, and everything inside its folder is
-//! done by that user too: root never writes where somebody else could have laid a link.
+//! The user that Postgres runs as. It refuses to run as root, so root starts it as another user. Everything inside its
+//! folder is done as that user too, so that root never writes where somebody else could have placed a link.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -11,7 +11,7 @@ use super::StartError;
 /// The operating-system user of Postgres and of all that touches its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum User {
-    /// The one who runs the service.
+    /// The user who runs the service.
     Ourselves,
     /// Another, because the service runs as root.
     Other {
@@ -34,8 +34,8 @@ impl User {
         })
     }
 
-    /// A command run by this user, in a process group of its own (the terminal's Ctrl-C is not for it), with an
-    /// environment that neither a `PG…` variable nor one of the service's secrets is in.
+    /// A command run as this user, in its own process group (Ctrl-C in the terminal does not reach it), with an
+    /// environment free of `PG…` variables and of the service's secrets.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").current_dir("/").process_group(0);
@@ -52,7 +52,7 @@ impl User {
         command
     }
 
-    /// A shell script run by this user; what it makes is for this user alone.
+    /// A shell script run as this user; the files it makes are accessible only to this user.
     pub(super) fn shell(self, script: &str) -> Command {
         let mut command = self.command(Path::new("/bin/sh"));
         command.arg("-c").arg(format!("umask 077\n{script}")).arg("sh");
@@ -60,12 +60,12 @@ impl User {
     }
 }
 
-/// Whether the service itself runs as root. std has no word for it without unsafe code.
+/// Whether the service itself runs as root. std has no safe function for it.
 pub(super) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Runs a command to its end with `input` on its standard input: what it printed, or in one line why it failed.
+/// Runs a command to its end with `input` on its standard input. Returns its output, or in one line why it failed.
 pub(super) fn run(command: &mut Command, input: &str) -> Result<String, String> {
     if !input.is_empty() {
         command.stdin(Stdio::piped());
@@ -83,7 +83,7 @@ pub(super) fn run(command: &mut Command, input: &str) -> Result<String, String> 
     Err(if said.is_empty() { output.status.to_string() } else { said })
 }
 
-/// Why a program of Postgres failed, of all that it said: its gravest words, or else its last.
+/// Why a Postgres program failed: the most severe of its messages, or else the last.
 pub(super) fn complaint(said: &str) -> String {
     const GRAVE: [&str; 3] = ["FATAL: ", "PANIC: ", "error: "];
     let grave =
@@ -93,7 +93,7 @@ pub(super) fn complaint(said: &str) -> String {
     if grave.is_empty() { one_line(said, 3) } else { one_line(&grave.join("\n"), 3) }
 }
 
-/// The last few lines of a text, as one.
+/// The last few lines of a text, joined into one.
 fn one_line(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("; ")

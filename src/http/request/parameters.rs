@@ -163,7 +163,7 @@ pub(super) fn from_query(pairs: Vec<(String, String)>) -> Result<Parameters, Req
     raw.check()
 }
 
-/// Says where, and no more: the parser's own words can quote the body.
+/// Gives only the position, because the parser's own message can quote the body.
 fn malformed(error: &serde_json::Error) -> RequestRefusal {
     let at = format!("at line {}, column {}", error.line(), error.column());
     RequestRefusal::bad_request(match error.classify() {

@@ -12,7 +12,7 @@ use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-/// What to keep of the list of patients.
+/// Filter for the list of patients.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Found by this text (see `search`).

@@ -12,11 +12,11 @@ use futures::stream::BoxStream;
 
 /// A photo's bytes on their way out.
 pub struct Opened {
-    /// What they are.
+    /// The media type of its bytes.
     pub media_type: &'static str,
-    /// How many.
+    /// Its size in bytes.
     pub size: u64,
-    /// They.
+    /// The bytes.
     pub stream: BoxStream<'static, std::io::Result<Bytes>>,
 }
 

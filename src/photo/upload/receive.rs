@@ -19,11 +19,11 @@ use tokio::time::Instant;
 pub struct Stored {
     /// `photo_…`
     pub photo_id: String,
-    /// SHA-256 of the bytes as kept, hexadecimal.
+    /// SHA-256 of the stored bytes, hexadecimal.
     pub content_hash: String,
-    /// Pixels across.
+    /// Its width in pixels.
     pub width: i32,
-    /// Pixels down.
+    /// Its height in pixels.
     pub height: i32,
 }
 

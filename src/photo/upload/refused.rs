@@ -12,7 +12,7 @@ pub struct Refused {
     pub status: u16,
     /// A stable word.
     pub code: &'static str,
-    /// What is wrong and what would be right.
+    /// What is wrong and what would be valid.
     pub message: String,
     /// Seconds after which another try makes sense.
     pub retry_after: Option<u64>,
