@@ -21,6 +21,9 @@ pub struct Stamp {
     pub updated_by: Option<Uuid>,
 }
 
+/// The columns of a stamp: version, created at and by, updated at and by.
+pub type StampColumns<By> = (i32, DateTime<Utc>, By, DateTime<Utc>, By);
+
 impl Stamp {
     /// The stamp of a new record.
     pub fn new(by: Option<Uuid>, at: DateTime<Utc>) -> Self {
@@ -39,7 +42,7 @@ impl Stamp {
     }
 
     /// Its columns.
-    pub fn columns(&self) -> Result<(i32, DateTime<Utc>, Option<Uuid>, DateTime<Utc>, Option<Uuid>)> {
+    pub fn columns(&self) -> Result<StampColumns<Option<Uuid>>> {
         Ok((self.version, self.created_at, self.created_by, self.updated_at, self.updated_by))
     }
 
@@ -55,7 +58,7 @@ impl Stamp {
     }
 
     /// Its columns, where each record has an author.
-    pub fn authored_columns(&self) -> Result<(i32, DateTime<Utc>, Uuid, DateTime<Utc>, Uuid)> {
+    pub fn authored_columns(&self) -> Result<StampColumns<Uuid>> {
         match (self.created_by, self.updated_by) {
             (Some(created_by), Some(updated_by)) => {
                 Ok((self.version, self.created_at, created_by, self.updated_at, updated_by))

@@ -82,17 +82,5 @@ async fn refuse_behind(scope: &mut Scope, ask: Sql<st::Uuid>) -> Result<()> {
 /// Whether a record that was found belongs, or belonged, to a restricted patient who is not open to this scope: it may
 /// appear in another chart although it is closed in its own.
 pub async fn closed(scope: &mut Scope, kind: RecordKind, record: Uuid) -> Result<bool> {
-    if scope.sees_all() {
-        return Ok(false);
-    }
-    let found: Option<Uuid> = Sql::<st::Nullable<st::Uuid>>::new("SELECT restricted_patient(")
-        .bind(kind.as_str())
-        .text(", ")
-        .bind(record)
-        .text(")")
-        .get_result(scope.ledger()?.connection)
-        .await?;
-    let closed = found.filter(|patient| scope.emergencies().iter().all(|open| open.patient != *patient));
-    scope.refuse(closed);
-    Ok(closed.is_some())
+    Ok(restricted(scope, &[(kind, record)]).await?.contains(&record))
 }

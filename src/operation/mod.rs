@@ -4,6 +4,7 @@ mod batch;
 mod cursors;
 mod input;
 mod mutate;
+mod repeated;
 mod seen;
 mod service;
 mod standing;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Event, UnderWay};
 use crate::objects::Holder;
 use crate::vocabulary::RecordKind;
+use repeated::Repeated;
 use standing::Standing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,6 +79,7 @@ pub struct Operation {
     key_refused: AtomicBool,
     records: AtomicU64,
     standing: Standing,
+    repeated: Repeated,
     _under_way: UnderWay,
 }
 
@@ -112,8 +115,8 @@ impl Operation {
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        let standing = Standing::default();
-        Self { service, facts, token, reader, shown, changes, key_refused, records, standing, _under_way }
+        let (standing, repeated) = (Standing::default(), Repeated::default());
+        Self { service, facts, token, reader, shown, changes, key_refused, records, standing, repeated, _under_way }
     }
 
     /// The service.
@@ -124,6 +127,11 @@ impl Operation {
     /// The service, for work that continues beside the operation.
     pub fn shared_service(&self) -> Arc<Service> {
         Arc::clone(&self.service)
+    }
+
+    /// Records that the operation met before, and may meet again.
+    pub fn repeated(&self) -> &Repeated {
+        &self.repeated
     }
 
     /// What is known of the request.
@@ -251,6 +259,7 @@ impl Operation {
 
     /// Closes the snapshot. Its connection is free for others, and later reads see the then current data.
     pub async fn close_reader(&self) {
+        self.repeated.forget();
         if let Some(mut scope) = self.reader.lock().await.take() {
             self.note_viewer(&scope);
             self.note_seen(scope.take_seen(), scope.take_refused());

@@ -112,7 +112,17 @@ pub async fn given<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<asy
 async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns) -> Option<async_graphql::Result<T>> {
     let id = id?;
     let found = async {
-        let found = ctx.batches()?.load_one(ById { id, columns, kind: Of::<T>::KIND }).await?;
+        let key = ById { id, columns, kind: Of::<T>::KIND };
+        let repeated = ctx.operation()?.repeated();
+        if T::REPEATS
+            && let Some(known) = repeated.get::<_, T>(&key)
+        {
+            return Ok(Some(known.as_ref().clone()));
+        }
+        let found = ctx.batches()?.load_one(key).await?;
+        if let Some(found) = found.as_ref().filter(|_| T::REPEATS) {
+            repeated.keep(key, Arc::clone(found));
+        }
         if found.is_none() {
             // A record of another patient, for a viewer limited to emergency access, must not look as if there were
             // none.

@@ -25,17 +25,19 @@ pub trait Stored: Record + Clone + Sync + 'static {
     const ASKED: &'static [(&'static str, &'static [&'static str])];
     /// The fields of the API that need only the columns always read, besides those named like such a column.
     const LIGHT: &'static [&'static str];
+    /// Whether many records name the same one, as who treated and where: then an operation reads it once.
+    const REPEATS: bool;
     /// Reads it.
     fn of_row<'r>(row: &impl NamedRow<'r, Pg>) -> deserialize::Result<Self>;
     /// Inserts its row. Returns the number of rows inserted: one, or none if another row is in its place.
     fn insert<'c>(
-        &self,
+        &'c self,
         org: Uuid,
         connection: &'c mut AsyncPgConnection,
     ) -> BoxFuture<'c, Result<diesel::QueryResult<usize>>>;
     /// Updates its row at this version. Returns the number of rows changed: one, or none.
     fn update<'c>(
-        &self,
+        &'c self,
         org: Uuid,
         version: i32,
         connection: &'c mut AsyncPgConnection,
@@ -71,7 +73,9 @@ impl Columns {
 }
 
 /// The sets of columns of each table that have statements of their own, as text.
-static TEXTS: LazyLock<RwLock<HashMap<(TypeId, Columns), Arc<str>>>> = LazyLock::new(RwLock::default);
+static TEXTS: LazyLock<RwLock<Texts>> = LazyLock::new(RwLock::default);
+
+type Texts = HashMap<(TypeId, Columns), Arc<str>>;
 
 /// The columns as a statement names them, `patient.id, patient.birth_date, …`.
 pub fn text_of<T: Stored>(columns: Columns) -> Arc<str> {
@@ -120,22 +124,24 @@ where
     }
 }
 
-/// Makes a record `Stored`: which column is which field.
+/// Makes a record `Stored` by saying which column is which field.
 ///
-/// - `always`: columns that each look reads, named as their fields.
-/// - `asked`: the same for columns that a look may leave out; such a field is empty then.
-/// - `json`, `opt_json`: fields that are kept as JSON. `decimal`: optional numbers. `words`: lists of words.
-/// - `parts`: a field that several columns make, with the function that reads it and the one that writes it; those with `?`
-///   a look may leave out.
-/// - `light`: fields of the API that need no more than `always`.
-/// - `also`: fields that no column holds, and their value.
+/// - `always`: columns that every look-up reads, each named like its field.
+/// - `asked`: the same for columns that a look-up may leave out; the field is then empty.
+/// - `json`, `opt_json`: fields that are stored as JSON. `decimal`: optional numbers. `words`: lists of words.
+/// - `parts`: fields that are made of several columns, with the functions that read and write them. `asked_parts`: the
+///   same where a look-up may leave them out.
+/// - `light`: fields of the API that need no column outside of `always`.
+/// - `also`: fields without a column, and their value.
+/// - `repeats: true`: many records name the same one, so an operation reads it once.
 ///
-/// `signed` after the table says that a signed row is never changed, `fixed` that none is. `on_conflict` names the column whose
-/// value may be taken: then no row is put in, and nothing fails.
+/// After the table, `signed` means that a signed row is never changed, and `fixed` that no row is. `on_conflict` names a
+/// column whose value may be taken already: then nothing is inserted, and nothing fails.
 macro_rules! stored {
     (
         $record:ty = $table:ident $($signed:ident)?;
         $(on_conflict: $conflict:ident;)?
+        $(repeats: $repeats:literal;)?
         always: $($always:ident),* $(,)?;
         $(asked: $($asked:ident),* $(,)?;)?
         $(json: $($json:ident),* $(,)?;)?
@@ -160,6 +166,7 @@ macro_rules! stored {
                 $($((stringify!($asked_part), &[$(stringify!($asked_column)),+]),)+)?
             ];
             const LIGHT: &'static [&'static str] = &[$($(stringify!($part),)+)? $($($light),*)?];
+            const REPEATS: bool = false $(|| $repeats)?;
 
             fn of_row<'r>(row: &impl diesel::row::NamedRow<'r, diesel::pg::Pg>) -> diesel::deserialize::Result<Self> {
                 #[allow(unused_imports)]
@@ -190,16 +197,16 @@ macro_rules! stored {
             }
 
             fn insert<'c>(
-                &self,
+                &'c self,
                 org: uuid::Uuid,
                 connection: &'c mut diesel_async::AsyncPgConnection,
             ) -> futures::future::BoxFuture<'c, crate::error::Result<diesel::QueryResult<usize>>> {
                 use crate::db::tables::$table as table;
                 use diesel::ExpressionMethods;
-                let values = (|| -> crate::error::Result<_> {
+                Box::pin(async move {
                     $($(let ($($column,)+) = ($write)(&self.$part)?;)+)?
                     $($(let ($($asked_column,)+) = ($asked_write)(&self.$asked_part)?;)+)?
-                    Ok((
+                    let inserting = diesel::insert_into(table::table).values((
                         table::org_id.eq(org),
                         table::id.eq(self.id),
                         $(table::$always.eq(self.$always.clone()),)*
@@ -210,28 +217,25 @@ macro_rules! stored {
                         $($(table::$words.eq(self.$words.clone()),)*)?
                         $($($(table::$column.eq($column),)+)+)?
                         $($($(table::$asked_column.eq($asked_column),)+)+)?
-                    ))
-                })();
-                Box::pin(async move {
-                    let inserting = diesel::insert_into(table::table).values(values?);
+                    ));
                     $(let inserting = inserting.on_conflict((table::org_id, table::$conflict)).do_nothing();)?
                     Ok(diesel_async::RunQueryDsl::execute(inserting, connection).await)
                 })
             }
 
             fn update<'c>(
-                &self,
+                &'c self,
                 org: uuid::Uuid,
                 version: i32,
                 connection: &'c mut diesel_async::AsyncPgConnection,
             ) -> futures::future::BoxFuture<'c, crate::error::Result<diesel::QueryResult<usize>>> {
                 use crate::db::tables::$table as table;
                 use diesel::{ExpressionMethods, QueryDsl};
-                let target = crate::page::stored::target!($($signed)?; table, (org, self.id), version);
-                let values = (|| -> crate::error::Result<_> {
+                Box::pin(async move {
                     $($(let ($($column,)+) = ($write)(&self.$part)?;)+)?
                     $($(let ($($asked_column,)+) = ($asked_write)(&self.$asked_part)?;)+)?
-                    Ok((
+                    let target = crate::page::stored::target!($($signed)?; table, (org, self.id), version);
+                    let updating = diesel::update(target).set((
                         $(table::$always.eq(self.$always.clone()),)*
                         $($(table::$asked.eq(self.$asked.clone()),)*)?
                         $($(table::$json.eq(serde_json::to_value(&self.$json)?),)*)?
@@ -240,10 +244,7 @@ macro_rules! stored {
                         $($(table::$words.eq(self.$words.clone()),)*)?
                         $($($(table::$column.eq($column),)+)+)?
                         $($($(table::$asked_column.eq($asked_column),)+)+)?
-                    ))
-                })();
-                Box::pin(async move {
-                    let updating = diesel::update(target).set(values?);
+                    ));
                     Ok(diesel_async::RunQueryDsl::execute(updating, connection).await)
                 })
             }

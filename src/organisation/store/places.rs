@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 stored! {
     Location = location;
+    repeats: true;
     always: name, active;
     asked: time_zone, phone;
     opt_json: address;

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 stored! {
     Staff = staff;
+    repeats: true;
     always: account_id, role, display_name, active;
     asked: email, licence_number, invited_at, joined_at;
     parts {

@@ -168,11 +168,11 @@ async fn no_such_kind_is_taken(tried: &Tried<'_>, whole: &[Entry]) {
 
 /// Twice, too large, after the manifest, in another order, changed, without its signature, of another form.
 async fn nothing_bent_is_taken(tried: &Tried<'_>, whole: &[Entry], known: &str, stranger: &ed25519_dalek::SigningKey) {
-    let twice = [&whole[..1], &whole[..]].concat();
+    let twice = [&whole[..1], whole].concat();
     tried.refused("twice", &plain(&twice), &[], "twice").await;
     let large = forged(whole, &[("keys/checkpoint", &[0; 33])], stranger);
     tried.refused("a large key", &plain(&large), &[], "is too large").await;
-    let late = [&whole[..], &[("keys/checkpoint".to_owned(), vec![0; 32])]].concat();
+    let late = [whole, &[("keys/checkpoint".to_owned(), vec![0; 32])]].concat();
     tried.refused("late", &plain(&late), &[], "is not where it belongs").await;
     let mut swapped = whole.to_vec();
     swapped.swap(0, 1);

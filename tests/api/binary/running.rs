@@ -275,7 +275,7 @@ async fn the_log_has_no_word_of_a_patient() {
     ask(anna.prepare(REGISTER, json!({"input": unlucky}))).await;
     sql.run(&format!("UPDATE patient SET address = '{{\"{WORD}\": \"{WORD}\"}}'")).await;
     ask(anna
-        .prepare("query ($id: ID!) { patient(id: $id) { displayName } }", json!({"id": patient.id}))
+        .prepare("query ($id: ID!) { patient(id: $id) { displayName address { city } } }", json!({"id": patient.id}))
         .header("x-request-id", "the-last-one"))
     .await;
     assert_eq!(codes.iter().filter(|code| *code == "INTERNAL").count(), 2, "{codes:?}");
