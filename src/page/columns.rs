@@ -11,7 +11,10 @@ fn of_fields<'f, T: Stored>(fields: impl Iterator<Item = &'f str>) -> Columns {
             continue;
         }
         let mut known = T::ALWAYS.iter().chain(T::LIGHT).any(|name| is_named(field, name));
-        for (place, _) in T::ASKED.iter().enumerate().filter(|(_, (name, _))| is_named(field, name)) {
+        let needs = |(name, columns): &(&str, &[&str])| {
+            is_named(field, name) || columns.iter().any(|column| is_named(field, column))
+        };
+        for (place, _) in T::ASKED.iter().enumerate().filter(|(_, asked)| needs(asked)) {
             bits |= 1 << place;
             known = true;
         }
