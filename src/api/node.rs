@@ -61,6 +61,12 @@ macro_rules! nodes {
                 })+
             })
         }
+
+        /// The fields that each kind says need few columns.
+        #[cfg(test)]
+        fn light() -> Vec<(&'static str, &'static [&'static str])> {
+            vec![$((<$kind as crate::page::Listed>::NAME, <$kind as crate::page::Stored>::LIGHT)),+]
+        }
     };
 }
 
@@ -244,5 +250,22 @@ impl NodeQuery {
             })
         });
         Ok(nodes.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_needs_few_columns_is_a_field() {
+        let sdl = crate::api::sdl();
+        for (ty, names) in super::light() {
+            let (_, after) = sdl.split_once(&format!("\ntype {ty} ")).expect(ty);
+            let fields = after.split("\n}").next().unwrap_or_default();
+            for name in names.iter().filter(|name| **name != "stamp") {
+                let field = crate::page::camel(name);
+                let there = fields.contains(&format!("\t{field}:")) || fields.contains(&format!("\t{field}("));
+                assert!(there, "{ty} has no {field}");
+            }
+        }
     }
 }

@@ -41,7 +41,7 @@ pub async fn aftercare_of(
         return Ok(None);
     };
     let version: ProtocolVersion = listing::required(ctx, version).await?;
-    let location = people::location_of_record(ctx, session.location_id).await?;
+    let location = people::whole_location(ctx, session.location_id).await?;
     let notes = listing::whole::<AftercareNote>(ctx, ("session_id", session.id)).await?;
     let asked = |it: &&AftercareNote| matches!(it.kind, AftercareNoteKind::CheckIn | AftercareNoteKind::FollowUpCall);
     let contacts: Vec<DateTime<Utc>> = notes.iter().filter(asked).map(|it| it.noted_at).collect();
@@ -68,7 +68,7 @@ pub async fn maintenance_of(ctx: &Context<'_>, plan: &TreatmentPlan) -> Result<O
     let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", plan.id)).await?;
     let done = sessions.iter().filter(|it| it.status == SessionStatus::Completed);
     let Some(last) = done.max_by_key(|it| it.started_at) else { return Ok(None) };
-    let location = people::location_of_record(ctx, last.location_id).await?;
+    let location = people::whole_location(ctx, last.location_id).await?;
     let zone: Tz = location.time_zone.parse().unwrap_or(Tz::UTC);
     let ended = last.ended_at.unwrap_or(last.started_at);
     let results = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", plan.patient_id)).await?;

@@ -99,7 +99,7 @@ pub struct PatientMerge {
     pub kept: Vec<IdentityField>,
     /// The two patients around it, for undoing it. Not for the ledger, which has their own entries.
     #[serde(skip)]
-    pub before: Option<Box<Identities>>,
+    pub before: Option<Value>,
     /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,

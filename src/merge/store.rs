@@ -3,7 +3,6 @@
 use super::{Identities, MergeCondition, MergeOrder, PatientMerge, likeness};
 use crate::access::Scope;
 use crate::db::Sql;
-use crate::db::cell::AsJson;
 use crate::db::tables::patient_merge;
 use crate::error::{Error, Result};
 use crate::ledger::{self, NewEntry, Record};
@@ -38,12 +37,13 @@ listing!(PatientMerge, MergeCondition, MergeOrder, {
 /// The right that every statement of a merge goes by.
 const RIGHT: (Action, RecordKind) = (Action::Merge, RecordKind::PatientMerge);
 
-fn before_of(before: AsJson<Box<Identities>>) -> Result<Option<Box<Identities>>> {
-    Ok(Some(before.0))
+fn before_of(before: Value) -> Result<Option<Value>> {
+    Ok(Some(before))
 }
 
-fn before_column(before: &Option<Box<Identities>>) -> Result<(Value,)> {
-    Ok((serde_json::to_value(before)?,))
+fn before_column(before: &Option<Value>) -> Result<(Value,)> {
+    let before = before.clone().ok_or_else(|| Error::Internal("a merge without its patients".to_owned()))?;
+    Ok((before,))
 }
 
 /// Patients who may be the same person: they share half of the name's pieces, a phone, an e-mail or nearly a date of
@@ -193,7 +193,7 @@ pub async fn merge(
     merge.moved = moving(scope, sides, None).await?;
     patients::put(scope, RIGHT, &identities.into, &identities.merged).await?;
     patients::put(scope, RIGHT, &identities.from, away).await?;
-    merge.before = Some(Box::new(identities.clone()));
+    merge.before = Some(serde_json::to_value(&identities)?);
     let door = scope.write(RIGHT.0, RIGHT.1)?;
     merge.insert(door.org, door.connection).await??;
     let mut entries = moved_entries(scope, &merge.moved, sides).await?;
@@ -235,7 +235,10 @@ pub async fn undo(
     patients::put(scope, RIGHT, now.0, after.0).await?;
     patients::put(scope, RIGHT, now.1, after.1).await?;
     let door = scope.write(RIGHT.0, RIGHT.1)?;
-    merge.update(door.org, merge.stamp.version - 1, door.connection).await??;
+    let expected = merge.stamp.version - 1;
+    if merge.update(door.org, expected, door.connection).await?? == 0 {
+        return Err(Error::stale(&RecordKind::PatientMerge.words(), expected, merge.stamp.version));
+    }
     let mut entries = moved_entries(scope, &moved, sides).await?;
     entries.extend([entry_of(after.0)?, entry_of(after.1)?]);
     enter_and_move(scope, merge, entries).await

@@ -132,7 +132,7 @@ pub async fn has_second_factor(ctx: &Context<'_>, staff: Uuid) -> Result<bool> {
     Ok(ctx.batches()?.load_one(SecondFactorOf(staff)).await?.unwrap_or_default())
 }
 
-/// The staff member a record must have.
+/// The staff member of a record, for the field that returns them: only what the field selects is read.
 pub async fn staff_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Staff> {
     listing::needed(ctx, id).await
 }
@@ -147,7 +147,12 @@ pub async fn location(ctx: &Context<'_>, id: Uuid) -> Option<Result<Location>> {
     listing::given(ctx, Some(id)).await
 }
 
-/// The location a record must have.
+/// The location of a record, for the field that returns it: only what the field selects is read.
 pub async fn location_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Location> {
     listing::needed(ctx, id).await
+}
+
+/// The whole location of a record, for rules that compute with it.
+pub async fn whole_location(ctx: &Context<'_>, id: Uuid) -> Result<Location> {
+    listing::required(ctx, id).await
 }

@@ -1,5 +1,8 @@
 //! Lists and links in the API: a root field, a page under a record, a record that another names. The look-ups of
 //! siblings are batched, and only the columns that the operation selects are read.
+//!
+//! The futures here are boxed. Otherwise the future of every field of a type would be as large as that of its largest
+//! list, and would be moved with each field.
 
 use super::batch::{AllUnder, ById, CountUnder, Of, Under};
 use super::select::List;
@@ -22,7 +25,7 @@ pub async fn root_one<T: Listing + Listed>(ctx: &Context<'_>, id: &ID) -> Option
         let id = ids::argument("id", T::KIND, id)?;
         Ok(columns_of_one::<T>(&mut *ctx.operation()?.reader().await?, id, columns::of_record::<T>(ctx)).await?)
     };
-    Some(found.await)
+    Some(Box::pin(found).await)
 }
 
 /// The root field of a list. A failure nulls the field alone.
@@ -43,7 +46,7 @@ pub async fn root<T: Listing + Listed>(
         });
         Ok(Connection::new(rows, &order.order(), |record| order.key(record), count))
     };
-    Some(found.await)
+    Some(Box::pin(found).await)
 }
 
 /// FORBIDDEN if the viewer may read these records only through emergency access and the parent does not belong to its
@@ -76,13 +79,16 @@ pub async fn under_shown<T: Listing + Listed>(
     order: Option<T::OrderBy>,
     arguments: PageArguments,
 ) -> async_graphql::Result<Connection<T>> {
-    let (condition, order) = (condition?, order.unwrap_or_default());
-    let window = arguments.window::<T>(ctx, &order.order()).await?;
-    let columns = columns::of_connection::<T>(ctx);
-    let list = List { column, condition: condition.clone(), order, window: window.clone(), columns };
-    let rows = ctx.batches()?.load_one(Under { id, list, kind: Of::<T>::KIND }).await?.unwrap_or_default();
-    let count = batch_counter(ctx, CountUnder { id, column, condition, kind: Of::<T>::KIND })?;
-    Ok(Connection::new(window.page(rows), &order.order(), |record| order.key(record), count))
+    let found = async move {
+        let (condition, order) = (condition?, order.unwrap_or_default());
+        let window = arguments.window::<T>(ctx, &order.order()).await?;
+        let columns = columns::of_connection::<T>(ctx);
+        let list = List { column, condition: condition.clone(), order, window: window.clone(), columns };
+        let rows = ctx.batches()?.load_one(Under { id, list, kind: Of::<T>::KIND }).await?.unwrap_or_default();
+        let count = batch_counter(ctx, CountUnder { id, column, condition, kind: Of::<T>::KIND })?;
+        Ok(Connection::new(window.page(rows), &order.order(), |record| order.key(record), count))
+    };
+    Box::pin(found).await
 }
 
 /// All records whose `column` names a parent, newest first, batched with the parent's siblings: for short lists and
@@ -93,8 +99,8 @@ pub async fn whole<T: Listing + Listed>(
 ) -> async_graphql::Result<Vec<T>> {
     let columns = Columns::all();
     in_emergency::<T>(ctx, (column, id))?;
-    let records =
-        ctx.batches()?.load_one(AllUnder { id, column, columns, kind: Of::<T>::KIND }).await?.unwrap_or_default();
+    let loading = ctx.batches()?.load_one(AllUnder { id, column, columns, kind: Of::<T>::KIND });
+    let records = Box::pin(loading).await?.unwrap_or_default();
     ctx.operation()?.lead_to(records.len())?;
     Ok(records)
 }
@@ -113,13 +119,15 @@ async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns)
     let id = id?;
     let found = async {
         let key = ById { id, columns, kind: Of::<T>::KIND };
+        // First, as it counts the record: each place in the answer counts, however often it is the same one.
+        let batches = ctx.batches()?;
         let repeated = ctx.operation()?.repeated();
         if T::REPEATS
             && let Some(known) = repeated.get::<_, T>(&key)
         {
             return Ok(Some(known.as_ref().clone()));
         }
-        let found = ctx.batches()?.load_one(key).await?;
+        let found = batches.load_one(key).await?;
         if let Some(found) = found.as_ref().filter(|_| T::REPEATS) {
             repeated.keep(key, Arc::clone(found));
         }
@@ -130,7 +138,7 @@ async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns)
         }
         Ok(found.map(Arc::unwrap_or_clone))
     };
-    found.await.transpose()
+    Box::pin(found).await.transpose()
 }
 
 /// The records with these ids, in their order, batched with their siblings; missing ones are left out.

@@ -62,7 +62,8 @@ impl<T: Stored> QueryableByName<Pg> for RowOf<T> {
 pub struct Columns(pub(super) u64);
 
 /// The maximum number of column sets of one table that get their own statements. Each is a prepared statement on each
-/// connection, and clients can ask for many sets: beyond this number, whole rows are read.
+/// connection, and clients can ask for many sets: beyond this number, whole rows are read until the process ends. That costs
+/// time and never an answer.
 const MOST_SETS: usize = 24;
 
 impl Columns {

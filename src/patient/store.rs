@@ -30,7 +30,8 @@ stored! {
     asked_parts {
         skin_type(fitzpatrick_type, fitzpatrick_assessed_on, fitzpatrick_assessed_by) = skin_type_of, skin_type_columns;
     }
-    light: "displayName", "sessions", "consultations", "healthEntries", "plans";
+    light: "displayName", "healthHistory", "consultations", "sessions", "aftercareNotes", "adverseEvents", "consents",
+        "outcomes", "timeline", "photos", "treatmentPlans", "recalls";
 }
 
 fn name_of(given: String, middle: Option<String>, family: String, _key: String) -> Result<PersonName> {

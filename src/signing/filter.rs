@@ -36,23 +36,26 @@ impl page::Condition for Condition {
 
 /// By when they were added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AddendumOrder(pub Direction);
+pub enum AddendumOrder {
+    /// In the list of all addenda.
+    OfAll(Direction),
+    /// In the list of a record, oldest first. Its cursors are its own.
+    OfRecord,
+}
 
 impl Default for AddendumOrder {
     fn default() -> Self {
-        Self(Direction::Desc)
+        Self::OfAll(Direction::Desc)
     }
 }
 
 impl page::ListOrder<Addendum> for AddendumOrder {
     fn order(self) -> Order {
-        Order {
-            name: format!("addedAt:{:?}", self.0),
-            column: "addendum.added_at",
-            id: "addendum.id",
-            direction: self.0,
-            sample: Key::Time(0),
-        }
+        let (name, direction) = match self {
+            Self::OfAll(direction) => (format!("addedAt:{direction:?}"), direction),
+            Self::OfRecord => ("addenda".to_owned(), Direction::Asc),
+        };
+        Order { name, column: "addendum.added_at", id: "addendum.id", direction, sample: Key::Time(0) }
     }
 
     fn key(self, addendum: &Addendum) -> (Key, Uuid) {

@@ -4,7 +4,7 @@ use super::filter::{AddendumOrder, Condition};
 use super::{Addendum, store};
 use crate::error::{Error, SharedError};
 use crate::operation::{Batch, Running};
-use crate::page::{Connection, Direction, PageArguments, listing};
+use crate::page::{Connection, PageArguments, listing};
 use crate::record::Signature;
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
@@ -48,6 +48,6 @@ pub async fn addenda(
     after: Option<String>,
 ) -> Result<Connection<Addendum>> {
     let window = PageArguments { first, after, ..PageArguments::default() };
-    let (all, oldest_first) = (Ok(Condition::default()), Some(AddendumOrder(Direction::Asc)));
+    let (all, oldest_first) = (Ok(Condition::default()), Some(AddendumOrder::OfRecord));
     listing::under_shown(ctx, ("record_id", record), all, oldest_first, window).await
 }

@@ -203,7 +203,8 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
             "was followed by another merge into the same patient: take that one back first, and merge it again";
         return Err(Error::input("input.mergeId", message));
     }
-    let identities = merge.before.take().ok_or_else(|| Error::Internal("a merge without its patients".to_owned()))?;
+    let before = merge.before.clone().ok_or_else(|| Error::Internal("a merge without its patients".to_owned()))?;
+    let identities: Identities = serde_json::from_value(before)?;
     let (by, now) = (scope.viewer().staff, ids::now());
     let back = Patient {
         status: identities.from.status,
@@ -217,7 +218,6 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
     merge.kept = kept;
     (merge.undone_at, merge.undone_by, merge.undo_reason) = (Some(now), by, Some(reason));
     merge.stamp = merge.stamp.changed(by, now);
-    merge.before = Some(identities);
     store::undo(scope, &merge, (&from, &into), (&back, &apart)).await?;
     Ok(merge)
 }

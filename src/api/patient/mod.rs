@@ -143,7 +143,7 @@ impl Patient {
         #[graphql(desc = "Include entries marked as entered in error.", default = false)]
         include_entered_in_error: bool,
     ) -> Option<Result<Vec<HealthEntry>>> {
-        Some(health::loader::of_patient(ctx, self.id, include_entered_in_error).await)
+        Some(Box::pin(health::loader::of_patient(ctx, self.id, include_entered_in_error)).await)
     }
     /// Consultations, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]
@@ -200,7 +200,7 @@ impl Patient {
         ctx: &Context<'_>,
         #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
     ) -> Option<Result<Vec<Aftercare>>> {
-        Some(care::aftercare_of_patient(ctx, self.id, at.map_or_else(chrono::Utc::now, |at| at.0)).await)
+        Some(Box::pin(care::aftercare_of_patient(ctx, self.id, at.map_or_else(chrono::Utc::now, |at| at.0))).await)
     }
     /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]
@@ -271,7 +271,7 @@ impl Patient {
             let all = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", self.id)).await?;
             Ok(outcome::series_of(all, &choice)?)
         };
-        found.await.transpose()
+        Box::pin(found).await.transpose()
     }
     /// Adverse events, the latest onset first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical
     /// record.
@@ -319,12 +319,12 @@ impl Patient {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TimelineEntry>>> {
         let window = PageArguments { first, after, last, before };
-        Some(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window).await)
+        Some(Box::pin(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window)).await)
     }
     /// Merges of this patient, newest first: of others into this patient, and of this patient into another. Null with
     /// FORBIDDEN for roles that see none.
     async fn merges(&self, ctx: &Context<'_>) -> Option<Result<Vec<PatientMerge>>> {
-        Some(gathered::merges(ctx, self.id).await)
+        Some(Box::pin(gathered::merges(ctx, self.id)).await)
     }
     /// Legal holds on this record, newest first, lifted ones too. Null with FORBIDDEN for roles that see none.
     async fn legal_holds(&self, ctx: &Context<'_>) -> Option<Result<Vec<LegalHold>>> {
@@ -352,7 +352,7 @@ impl Patient {
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {
-        Some(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after).await)
+        Some(Box::pin(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after)).await)
     }
     /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]
@@ -379,7 +379,7 @@ impl Patient {
         #[graphql(desc = "Of this area only.")] area: Option<BodyArea>,
         #[graphql(desc = "From this view only.")] view: Option<PhotoView>,
     ) -> Option<Result<Vec<PhotoPair>>> {
-        Some(gathered::photo_pairs(ctx, self.id, area, view).await)
+        Some(Box::pin(gathered::photo_pairs(ctx, self.id, area, view)).await)
     }
     /// Every version of this record, newest first.
     async fn history(
@@ -388,6 +388,6 @@ impl Patient {
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
-        history(ctx, RecordKind::Patient, self.id, first, after).await
+        Box::pin(history(ctx, RecordKind::Patient, self.id, first, after)).await
     }
 }

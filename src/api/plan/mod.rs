@@ -123,9 +123,8 @@ impl Progress {
 
 /// The facts about a plan's sessions that its progress depends on, each in the time zone of its location.
 pub(crate) async fn facts(ctx: &Context<'_>, sessions: &[TreatmentSession]) -> Result<Vec<SessionFact>> {
-    let zones = futures::future::try_join_all(
-        sessions.iter().map(|session| people::location_of_record(ctx, session.location_id)),
-    );
+    let zones =
+        futures::future::try_join_all(sessions.iter().map(|session| people::whole_location(ctx, session.location_id)));
     let facts = sessions.iter().zip(zones.await?).map(|(session, location)| SessionFact {
         id: session.id,
         at: session.ended_at.unwrap_or(session.started_at),

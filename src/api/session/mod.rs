@@ -167,7 +167,7 @@ impl TreatmentSession {
         #[graphql(desc = "The moment; now when absent.")] at: Option<DateTime>,
     ) -> Option<Result<Aftercare>> {
         let at = at.map_or_else(chrono::Utc::now, |at| at.0);
-        care::aftercare_of(ctx, self, at).await.transpose()
+        Box::pin(care::aftercare_of(ctx, self, at)).await.transpose()
     }
     /// The consents that it requires, and whether they were in force when it began: TREATMENT that covers its modality
     /// for the session, CLINICAL_PHOTO for photos taken during it.
@@ -273,7 +273,7 @@ impl TreatmentSession {
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<RecordVersion>> {
-        history(ctx, RecordKind::TreatmentSession, self.id, first, after).await
+        Box::pin(history(ctx, RecordKind::TreatmentSession, self.id, first, after)).await
     }
 }
 

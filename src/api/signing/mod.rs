@@ -155,7 +155,7 @@ impl SigningQuery {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Addendum>>> {
         let window = PageArguments { first, after, last, before };
-        listing::root(ctx, filter.unwrap_or_default().read(), Some(AddendumOrder(direction)), window).await
+        listing::root(ctx, filter.unwrap_or_default().read(), Some(AddendumOrder::OfAll(direction)), window).await
     }
 }
 
