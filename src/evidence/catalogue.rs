@@ -23,7 +23,7 @@ const PARTITION: &str = "r heap partition secured forced";
 const TOLD: usize = 12;
 
 /// Everything that stands on these tables, as `ASK` writes it; of the functions that the policies call, the MD5 of the
-/// whole. `tests/api/evidence.rs` holds it to a database that was just migrated and tells what is to be written here.
+/// whole. `tests/api/evidence/planted.rs` holds it to a database that was just migrated and tells what is to be written here.
 const MADE: &[(&str, &str)] = &[
     ("table public.access_log", "p secured forced"),
     ("table public.access_log_head", "r heap secured forced"),

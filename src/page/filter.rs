@@ -74,7 +74,6 @@ macro_rules! filter_type {
     (from) => { Option<crate::scalars::DateTime> };
     (before) => { Option<crate::scalars::DateTime> };
     (from_day) => { Option<crate::scalars::Date> };
-    (until_day) => { Option<crate::scalars::Date> };
     (before_day) => { Option<crate::scalars::Date> };
 }
 pub(crate) use filter_type;
@@ -138,9 +137,6 @@ macro_rules! filter_part {
     ($sql:ident, $given:expr, $column:literal, from_day) => {
         crate::page::filter_part!($sql, $given, $column, ">=")
     };
-    ($sql:ident, $given:expr, $column:literal, until_day) => {
-        crate::page::filter_part!($sql, $given, $column, "<=")
-    };
     ($sql:ident, $given:expr, $column:literal, before_day) => {
         crate::page::filter_part!($sql, $given, $column, "<")
     };
@@ -170,7 +166,7 @@ pub(crate) use filter_part;
 /// | `flag_or_false` | Boolean | is this; absent, is false |
 /// | `present` | Boolean | holds something, or nothing |
 /// | `at`, `from`, `before` | DateTime | is at, is at or after, is before |
-/// | `from_day`, `until_day`, `before_day` | Date | is at or after, at or before, before |
+/// | `from_day`, `before_day` | Date | is at or after, is before |
 /// | `other(Type)` | Type | … as `also` says |
 /// | `others(Type)` | list | … as `also` says |
 ///
