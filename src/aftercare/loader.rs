@@ -1,7 +1,8 @@
 //! Aftercare notes of patients and of sessions: batched.
 
 use super::{AftercareNote, Filter, OrderBy};
-use crate::page::{Connection, PageArguments, listing};
+use crate::page::listing::{self, Loading};
+use crate::page::{Connection, PageArguments};
 use async_graphql::{Context, Result};
 use uuid::Uuid;
 
@@ -11,23 +12,23 @@ pub async fn note_of_record(ctx: &Context<'_>, id: Uuid) -> Result<AftercareNote
 }
 
 /// A page of a patient's notes: the `aftercareNotes` field of a patient.
-pub async fn of_patient(
-    ctx: &Context<'_>,
+pub fn of_patient<'a>(
+    ctx: &'a Context<'_>,
     patient: Uuid,
     filter: Filter,
     order: OrderBy,
     arguments: PageArguments,
-) -> Result<Connection<AftercareNote>> {
-    listing::under(ctx, ("patient_id", patient), filter.read(), Some(order), arguments).await
+) -> Loading<'a, Connection<AftercareNote>> {
+    listing::under(ctx, ("patient_id", patient), filter.read(), Some(order), arguments)
 }
 
 /// A page of a session's notes: the `aftercareNotes` field of a session.
-pub async fn of_session(
-    ctx: &Context<'_>,
+pub fn of_session<'a>(
+    ctx: &'a Context<'_>,
     session: Uuid,
     filter: Filter,
     order: OrderBy,
     arguments: PageArguments,
-) -> Result<Connection<AftercareNote>> {
-    listing::under(ctx, ("session_id", session), filter.read(), Some(order), arguments).await
+) -> Loading<'a, Connection<AftercareNote>> {
+    listing::under(ctx, ("session_id", session), filter.read(), Some(order), arguments)
 }

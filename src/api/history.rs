@@ -140,7 +140,7 @@ pub async fn history(
         PageArguments { first, after, ..PageArguments::default() }.window::<RecordVersion>(ctx, &order).await?;
     let before = window.from.as_ref().and_then(|(key, _)| if let Key::Number(seq) = key { Some(*seq) } else { None });
     let key = HistoryOf { kind, record, before, limit: window.limit + 1 };
-    let versions = ctx.batches()?.load_one(key).await?.unwrap_or_default();
+    let versions = ctx.load(key).await?.unwrap_or_default();
     let count = batch_counter(ctx, VersionsCounted { kind, record })?;
     Ok(Connection::new(window.page(versions), &order, move |version| (Key::Number(version.seq), record), count))
 }

@@ -67,6 +67,12 @@ macro_rules! nodes {
         fn light() -> Vec<(&'static str, &'static [&'static str])> {
             vec![$((<$kind as crate::page::Listed>::NAME, <$kind as crate::page::Stored>::LIGHT)),+]
         }
+
+        /// The size in bytes of the future of a field of each kind.
+        #[cfg(test)]
+        fn field_sizes() -> Vec<(&'static str, usize)> {
+            vec![$((<$kind as crate::page::Listed>::NAME, tests::field_size::<$kind>())),+]
+        }
     };
 }
 
@@ -255,6 +261,31 @@ impl NodeQuery {
 
 #[cfg(test)]
 mod tests {
+    use crate::page::{Connection, PageInfo};
+    use crate::patient::Patient;
+    use async_graphql::{ContainerType, Context};
+
+    fn size_of_future<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// The size of the future that answers a field of a type. Each field of each record of an answer allocates one,
+    /// whatever the field, so it must not carry what only the largest field needs.
+    pub(super) fn field_size<T: ContainerType + 'static>() -> usize {
+        size_of_future(|record: &'static T, ctx: &'static Context<'static>| record.resolve_field(ctx))
+    }
+
+    #[test]
+    fn a_field_is_a_small_future() {
+        let mut sizes = super::field_sizes();
+        sizes.push(("PageInfo", field_size::<PageInfo>()));
+        sizes.push(("PatientConnection", field_size::<Connection<Patient>>()));
+        let large: Vec<_> = sizes.iter().filter(|(_, bytes)| *bytes > LARGEST_FIELD).collect();
+        assert!(large.is_empty(), "box what these await, or load it by `ctx.load`: {large:?}");
+    }
+
+    const LARGEST_FIELD: usize = 1_600;
+
     #[test]
     fn what_needs_few_columns_is_a_field() {
         let sdl = crate::api::sdl();

@@ -117,7 +117,7 @@ pub async fn timeline(
     let order = order("at", "id");
     let window = arguments.window::<TimelineEntry>(ctx, &order).await?;
     let key = TimelineOf { patient, condition: condition.clone(), window: window.clone() };
-    let rows = ctx.batches()?.load_one(key).await?.unwrap_or_default();
+    let rows = ctx.load(key).await?.unwrap_or_default();
     let count = batch_counter(ctx, TimelineCounted { patient, condition })?;
     Ok(Connection::new(window.page(rows), &order, |entry| (Key::time(entry.at), entry.record_id), count))
 }

@@ -30,6 +30,6 @@ impl Loader<SignatureOf> for Batch {
 
 /// The drawn signature of a consent as a `data:` URL, batched with its siblings.
 pub async fn signature(ctx: &Context<'_>, consent: Uuid) -> Option<Result<String>> {
-    let found = async { Ok(ctx.batches()?.load_one(SignatureOf(consent)).await?) };
+    let found = async { Ok(ctx.load(SignatureOf(consent)).await?) };
     found.await.transpose()
 }

@@ -3,14 +3,17 @@
 use super::Sql;
 use super::address::{self, Address};
 use crate::error::{Error, Result};
-use deadpool::managed::QueueMode;
+use deadpool::managed::{PoolError, QueueMode, TimeoutType, Timeouts};
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::time::Duration;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The number of connections, and the time limits.
@@ -18,6 +21,8 @@ use uuid::Uuid;
 pub struct PoolSettings {
     /// Connections at most.
     pub size: usize,
+    /// The number of threads that serve from it.
+    pub threads: usize,
     /// How long a request waits for a free connection before it gets UNAVAILABLE.
     pub wait: Duration,
     /// Postgres' `statement_timeout`: shorter than the request's deadline.
@@ -26,11 +31,27 @@ pub struct PoolSettings {
     pub lock_timeout: Duration,
 }
 
-/// The pool of connections of the application role.
+thread_local! {
+    /// The share of each pool that this thread takes its connections from.
+    static SHARE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Gives this thread a share of its own of each pool. Each thread that serves calls it once, when it starts.
+pub fn take_a_share() {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    SHARE.set(NEXT.fetch_add(1, Ordering::Relaxed));
+}
+
+/// The pool of connections of the application role, in one share for each thread that serves. A connection is driven by
+/// the thread that opened it, so a request on another thread would wake that thread and wait for it at each statement.
 #[derive(Clone)]
 pub struct Pool {
-    inner: DeadPool<AsyncPgConnection>,
+    shares: Arc<[DeadPool<AsyncPgConnection>]>,
+    wait: Duration,
 }
+
+/// How long a request waits for a connection of its thread before it looks for a free one of another.
+const BEFORE_BORROWING: Duration = Duration::from_millis(250);
 
 impl Pool {
     /// Creates a pool. Connections are opened when first needed, so an unreachable database does not prevent the
@@ -49,36 +70,58 @@ impl Pool {
             (settings.statement_timeout * 2).as_millis(),
         ));
         config.application_name("clinic").connect_timeout(Duration::from_secs(5));
-        let mut manager = ManagerConfig::<AsyncPgConnection>::default();
-        // Fast looks at the connection's state instead of asking the server each time (+12 to +27 % measured).
-        manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(move |_| {
-            let address = address.clone();
-            async move {
-                let bad = |error: tokio_postgres::Error| diesel::ConnectionError::BadConnection(address::told(&error));
-                let (client, connection) = address.connect().await.map_err(bad)?;
-                AsyncPgConnection::try_from_client_and_connection(client, connection).await
-            }
-            .boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config("", manager);
-        let inner = DeadPool::builder(manager)
-            .max_size(settings.size)
-            // The most recently used connection is the warmest, here and in the server.
-            .queue_mode(QueueMode::Lifo)
-            .wait_timeout(Some(settings.wait))
-            .create_timeout(Some(Duration::from_secs(5)))
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()
-            .map_err(|error| Error::Internal(format!("the pool can't be made: {error:?}")))?;
-        Ok(Self { inner })
+        let shares = settings.threads.clamp(1, settings.size.max(1));
+        let sizes = (0..shares).map(|share| settings.size / shares + usize::from(share < settings.size % shares));
+        let share = |size| {
+            DeadPool::builder(AsyncDieselConnectionManager::new_with_config("", manager(&address)))
+                .max_size(size)
+                // The most recently used connection is the warmest, here and in the server.
+                .queue_mode(QueueMode::Lifo)
+                .create_timeout(Some(Duration::from_secs(5)))
+                .runtime(deadpool::Runtime::Tokio1)
+                .build()
+                .map_err(|error| Error::Internal(format!("the pool can't be made: {error:?}")))
+        };
+        Ok(Self { shares: sizes.map(share).collect::<Result<_>>()?, wait: settings.wait })
     }
 
+    /// A connection of this thread's share; of another, if this thread's are all in use and the other has one to spare.
     async fn get(&self) -> Result<Object<AsyncPgConnection>> {
-        self.inner.get().await.map_err(|error| {
-            tracing::warn!(?error, "no database connection");
-            Error::Unavailable
-        })
+        let until = Instant::now() + self.wait;
+        let count = self.shares.len();
+        let own = SHARE.get() % count;
+        loop {
+            for (place, share) in self.shares.iter().cycle().skip(own).take(count).enumerate() {
+                let left = until.saturating_duration_since(Instant::now());
+                let wait = if place > 0 {
+                    Duration::ZERO
+                } else if count == 1 {
+                    left
+                } else {
+                    left.min(BEFORE_BORROWING)
+                };
+                let timeouts = Timeouts { wait: Some(wait), ..share.timeouts() };
+                match share.timeout_get(&timeouts).await {
+                    Ok(connection) => return Ok(connection),
+                    Err(PoolError::Timeout(TimeoutType::Wait)) => {}
+                    Err(error) => return Err(none(&error)),
+                }
+            }
+            if Instant::now() >= until {
+                return Err(none(&PoolError::Timeout(TimeoutType::Wait)));
+            }
+        }
+    }
+
+    /// Closes the connections that nobody uses: those that were opened at the start, by another thread than will serve.
+    pub fn close_idle(&self) {
+        for share in self.shares.iter() {
+            share.retain(|_, _| false);
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.shares.iter().map(|share| share.status().max_size).sum()
     }
 
     /// A connection without a tenant: it sees accounts, but no data of any organisation. Only for `access`.
@@ -129,7 +172,7 @@ impl Pool {
                     drop(transaction);
                     let error = Error::from(error);
                     tries += 1;
-                    if !error.is_lost_connection() || tries > self.inner.status().max_size {
+                    if !error.is_lost_connection() || tries > self.size() {
                         return Err(error);
                     }
                 }
@@ -142,6 +185,30 @@ impl Pool {
         let open = Sql::<diesel::sql_types::Text>::new("SELECT set_config('app.opened', 'all', true)");
         Ok(self.begin::<_, String>(true, org, &open).await?.0)
     }
+}
+
+/// Why there is no connection, for the operator; clients get UNAVAILABLE.
+fn none(error: &PoolError<diesel_async::pooled_connection::PoolError>) -> Error {
+    tracing::warn!(?error, "no database connection");
+    Error::Unavailable
+}
+
+/// How connections are opened and taken back.
+fn manager(address: &Address) -> ManagerConfig<AsyncPgConnection> {
+    let address = address.clone();
+    let mut manager = ManagerConfig::<AsyncPgConnection>::default();
+    // Fast looks at the connection's state instead of asking the server each time (+12 to +27 % measured).
+    manager.recycling_method = RecyclingMethod::Fast;
+    manager.custom_setup = Box::new(move |_| {
+        let address = address.clone();
+        async move {
+            let bad = |error: tokio_postgres::Error| diesel::ConnectionError::BadConnection(address::told(&error));
+            let (client, connection) = address.connect().await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        }
+        .boxed()
+    });
+    manager
 }
 
 /// Sends BEGIN and the first question together, and waits for both answers.

@@ -40,7 +40,7 @@ impl Loader<HealthOf> for Batch {
 /// A patient's health history, newest first: a short list, given whole.
 pub async fn of_patient(ctx: &Context<'_>, patient: Uuid, with_errors: bool) -> Result<Vec<HealthEntry>> {
     ctx.operation()?.in_emergency_of(RecordKind::HealthEntry, Some(patient))?;
-    let entries = ctx.batches()?.load_one(HealthOf { patient, with_errors }).await?.unwrap_or_default();
+    let entries = ctx.load(HealthOf { patient, with_errors }).await?.unwrap_or_default();
     ctx.operation()?.lead_to(entries.len())?;
     Ok(entries)
 }

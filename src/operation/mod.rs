@@ -17,13 +17,16 @@ pub use seen::{RefusedAt, reason_of};
 pub use service::Service;
 
 use crate::access::{Caller, Emergency, Scope, SignInMark, Viewer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SharedError};
 use crate::ledger::{Event, UnderWay};
 use crate::objects::Holder;
 use crate::vocabulary::RecordKind;
+use async_graphql::dataloader::Loader;
+use futures::future::BoxFuture;
 use repeated::Repeated;
 use standing::Standing;
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
@@ -167,7 +170,8 @@ impl Operation {
     pub async fn reader(&self) -> Result<Reader<'_>> {
         let mut guard = self.reader.lock().await;
         if guard.is_none() {
-            let scope = self.open(false).await?;
+            // Boxed: nearly every field may be the first to read, and its future would carry this one.
+            let scope = Box::pin(self.open(false)).await?;
             self.standing.signed_in(scope.viewer().sign_in);
             self.note_viewer(&scope);
             *guard = Some(scope);
@@ -280,7 +284,20 @@ pub trait Running {
     ///
     /// `QUERY_TOO_LARGE` when the operation loads too many records (`Operation::lead_to`).
     fn batches(&self) -> Result<&Arc<Batches>>;
+    /// Loads one more record or list, batched with the siblings that load the same. It is boxed, as nearly every type
+    /// has a field that loads something, and the future of each of its fields is as large as the largest.
+    ///
+    /// # Errors
+    ///
+    /// Those of `batches`, and of the load.
+    fn load<K>(&self, key: K) -> BoxFuture<'_, std::result::Result<Option<LoadedBy<K>>, SharedError>>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        Batch: Loader<K, Error = SharedError>;
 }
+
+/// What a key loads.
+type LoadedBy<K> = <Batch as Loader<K>>::Value;
 
 impl Running for async_graphql::Context<'_> {
     fn operation(&self) -> Result<&Arc<Operation>> {
@@ -290,5 +307,13 @@ impl Running for async_graphql::Context<'_> {
     fn batches(&self) -> Result<&Arc<Batches>> {
         self.operation()?.lead_to(1)?;
         self.data_opt().ok_or_else(|| Error::Internal("a resolver without its batches".to_owned()))
+    }
+
+    fn load<K>(&self, key: K) -> BoxFuture<'_, std::result::Result<Option<LoadedBy<K>>, SharedError>>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        Batch: Loader<K, Error = SharedError>,
+    {
+        Box::pin(async move { self.batches()?.load_one(key).await })
     }
 }

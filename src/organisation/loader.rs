@@ -28,7 +28,7 @@ impl Loader<Own> for Batch {
 
 /// The organisation of the viewer, batched.
 pub async fn organisation(ctx: &Context<'_>) -> Result<Organisation> {
-    let own = ctx.batches()?.load_one(Own).await?;
+    let own = ctx.load(Own).await?;
     own.ok_or_else(|| Error::Internal("a viewer without an organisation".to_owned()).into())
 }
 
@@ -121,7 +121,7 @@ async fn own_or_managed(ctx: &Context<'_>, staff: Uuid) -> Result<()> {
 /// The sign-ins of a staff member, batched.
 pub async fn sign_ins(ctx: &Context<'_>, staff: Uuid) -> Result<Vec<SignInEntry>> {
     own_or_managed(ctx, staff).await?;
-    let sign_ins = ctx.batches()?.load_one(SignInsOf(staff)).await?.unwrap_or_default();
+    let sign_ins = ctx.load(SignInsOf(staff)).await?.unwrap_or_default();
     ctx.operation()?.lead_to(sign_ins.len())?;
     Ok(sign_ins)
 }
@@ -129,7 +129,7 @@ pub async fn sign_ins(ctx: &Context<'_>, staff: Uuid) -> Result<Vec<SignInEntry>
 /// Whether a staff member has a second factor, batched.
 pub async fn has_second_factor(ctx: &Context<'_>, staff: Uuid) -> Result<bool> {
     own_or_managed(ctx, staff).await?;
-    Ok(ctx.batches()?.load_one(SecondFactorOf(staff)).await?.unwrap_or_default())
+    Ok(ctx.load(SecondFactorOf(staff)).await?.unwrap_or_default())
 }
 
 /// The staff member of a record, for the field that returns them: only what the field selects is read.

@@ -1,35 +1,44 @@
 //! Which columns a field of the API needs: those that its selection names.
 
+use super::filter::camel;
 use super::stored::{Columns, Stored};
 use async_graphql::{Context, SelectionField};
+use std::collections::HashMap;
 
-/// The columns that a selection of a record's fields needs. A field not known to need few columns needs all of them.
-fn of_fields<'f, T: Stored>(fields: impl Iterator<Item = &'f str>) -> Columns {
-    let mut bits = 0;
-    for field in fields {
-        if ALWAYS_LIGHT.contains(&field) {
-            continue;
-        }
-        let mut known = T::ALWAYS.iter().chain(T::LIGHT).any(|name| is_named(field, name));
-        let needs = |(name, columns): &(&str, &[&str])| {
-            is_named(field, name) || columns.iter().any(|column| is_named(field, column))
+/// What each field of a record in the API needs: of the columns that a look-up may leave out, one bit for each.
+pub struct Needs(HashMap<String, u64>);
+
+impl Needs {
+    /// The needs of a record's fields. A field goes by the name of its column: `skinPreparation` needs
+    /// `skin_preparation`, and both `plan` and `planId` need `plan_id`.
+    pub fn of<T: Stored>() -> Self {
+        let mut needs = HashMap::new();
+        let mut note = |name: &str, bits: u64| {
+            for name in [Some(name), name.strip_suffix("_id")].into_iter().flatten() {
+                *needs.entry(camel(name)).or_default() |= bits;
+            }
         };
-        for (place, _) in T::ASKED.iter().enumerate().filter(|(_, asked)| needs(asked)) {
-            bits |= 1 << place;
-            known = true;
+        for name in T::ALWAYS.iter().chain(T::LIGHT).chain(&ALWAYS_LIGHT) {
+            note(name, 0);
         }
-        if !known {
-            return Columns::all();
+        for (place, (name, columns)) in T::ASKED.iter().enumerate() {
+            for name in columns.iter().chain([name]) {
+                note(name, 1 << place);
+            }
         }
+        Self(needs)
     }
-    Columns(bits)
+
+    /// The columns that a selection of fields needs. A field not known to need few columns needs all of them.
+    fn of_fields<'f>(&self, mut fields: impl Iterator<Item = SelectionField<'f>>) -> Columns {
+        let needed = fields.try_fold(0, |bits, field| Some(bits | self.0.get(field.name())?));
+        needed.map_or(Columns::all(), Columns)
+    }
 }
 
 /// The columns that the current field selects of the record it returns.
 pub fn of_record<T: Stored>(ctx: &Context<'_>) -> Columns {
-    let field = ctx.field();
-    let fields: Vec<SelectionField<'_>> = field.selection_set().collect();
-    of_fields::<T>(fields.iter().map(SelectionField::name))
+    T::needs().of_fields(ctx.field().selection_set())
 }
 
 /// The columns that the current field selects of the records in the connection it returns.
@@ -42,8 +51,7 @@ pub fn of_connection<T: Stored>(ctx: &Context<'_>) -> Columns {
             _ => continue,
         };
         for node in nodes {
-            let fields: Vec<SelectionField<'_>> = node.selection_set().collect();
-            bits |= of_fields::<T>(fields.iter().map(SelectionField::name)).0;
+            bits |= T::needs().of_fields(node.selection_set()).0;
         }
     }
     Columns(bits)
@@ -52,43 +60,23 @@ pub fn of_connection<T: Stored>(ctx: &Context<'_>) -> Columns {
 /// Fields that every record has, from its id and its stamp.
 const ALWAYS_LIGHT: [&str; 7] = ["__typename", "id", "version", "createdAt", "createdBy", "updatedAt", "history"];
 
-/// Whether a field of the API corresponds to a column: `skinPreparation` to `skin_preparation`, `plan` and `planId` to
-/// `plan_id`.
-fn is_named(field: &str, column: &str) -> bool {
-    let own = |column: &str| {
-        let mut letters = column.bytes();
-        let mut raised = false;
-        for letter in field.bytes() {
-            let mut expected = letters.next();
-            if expected == Some(b'_') {
-                expected = letters.next();
-                raised = true;
-            }
-            let expected = expected.map(|it| if raised { it.to_ascii_uppercase() } else { it });
-            raised = false;
-            if expected != Some(letter) {
-                return false;
-            }
-        }
-        letters.next().is_none()
-    };
-    own(column) || column.strip_suffix("_id").is_some_and(own)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::is_named;
+    use super::{Columns, Needs};
+    use crate::session::TreatmentSession;
 
     #[test]
     fn a_field_is_known_by_its_column() {
-        for (field, column) in
-            [("note", "note"), ("skinPreparation", "skin_preparation"), ("plan", "plan_id"), ("planId", "plan_id")]
-        {
-            assert!(is_named(field, column), "{field} of {column}");
+        let Needs(needs) = Needs::of::<TreatmentSession>();
+        for (field, same) in [("plan", "planId"), ("practitioner", "practitionerId")] {
+            assert!(needs.contains_key(field) && needs.get(field) == needs.get(same), "{field}");
         }
-        for (field, column) in [("not", "note"), ("notes", "note"), ("plans", "plan_id"), ("skin_preparation", "skin")]
-        {
-            assert!(!is_named(field, column), "{field} of {column}");
+        assert_eq!(needs.get("version"), Some(&0));
+        assert!(needs.get("skinPreparation").is_some_and(|bits| bits.count_ones() == 1));
+        assert_ne!(needs.get("skinPreparation"), needs.get("note"));
+        for field in ["skin_preparation", "skin", "notes", "plans"] {
+            assert!(!needs.contains_key(field), "{field}");
         }
+        assert_eq!(Needs::of::<TreatmentSession>().of_fields(std::iter::empty()), Columns(0));
     }
 }

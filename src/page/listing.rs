@@ -1,8 +1,8 @@
 //! Lists and links in the API: a root field, a page under a record, a record that another names. The look-ups of
 //! siblings are batched, and only the columns that the operation selects are read.
 //!
-//! The futures here are boxed. Otherwise the future of every field of a type would be as large as that of its largest
-//! list, and would be moved with each field.
+//! The futures here are boxed before they start (`Loading`). Otherwise the future of every field of a type, which is
+//! allocated and moved for each field of each record, would be as large as that of its largest list.
 
 use super::batch::{AllUnder, ById, CountUnder, Of, Under};
 use super::select::List;
@@ -14,10 +14,17 @@ use crate::ledger;
 use crate::operation::Running;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID};
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use std::sync::Arc;
 use uuid::Uuid;
 
 pub use super::select::{all, all_under, by_ids, columns_of_one, count, load, one, page};
+
+/// What a field answers, on its way.
+pub type Loading<'a, T> = BoxFuture<'a, async_graphql::Result<T>>;
+/// What a field answers that is null where it fails.
+pub type Nullable<'a, T> = BoxFuture<'a, Option<async_graphql::Result<T>>>;
 
 /// The root field of one record: null with NOT_FOUND if there is none with this id.
 pub async fn root_one<T: Listing + Listed>(ctx: &Context<'_>, id: &ID) -> Option<async_graphql::Result<T>> {
@@ -29,13 +36,13 @@ pub async fn root_one<T: Listing + Listed>(ctx: &Context<'_>, id: &ID) -> Option
 }
 
 /// The root field of a list. A failure nulls the field alone.
-pub async fn root<T: Listing + Listed>(
-    ctx: &Context<'_>,
+pub fn root<'a, T: Listing + Listed>(
+    ctx: &'a Context<'_>,
     condition: Result<T::Condition>,
     order: Option<T::OrderBy>,
     arguments: PageArguments,
-) -> Option<async_graphql::Result<Connection<T>>> {
-    let found = async {
+) -> Nullable<'a, Connection<T>> {
+    let found = async move {
         let (condition, order) = (condition?, order.unwrap_or_default());
         let window = arguments.window::<T>(ctx, &order.order()).await?;
         let columns = columns::of_connection::<T>(ctx);
@@ -46,7 +53,7 @@ pub async fn root<T: Listing + Listed>(
         });
         Ok(Connection::new(rows, &order.order(), |record| order.key(record), count))
     };
-    Some(Box::pin(found).await)
+    Box::pin(found.map(Some))
 }
 
 /// FORBIDDEN if the viewer may read these records only through emergency access and the parent does not belong to its
@@ -60,26 +67,28 @@ fn in_emergency<T: Listing + Listed>(ctx: &Context<'_>, (column, id): (&'static 
 }
 
 /// A page of the records whose `column` names a parent, batched with the parent's siblings.
-pub async fn under<T: Listing + Listed>(
-    ctx: &Context<'_>,
+pub fn under<'a, T: Listing + Listed>(
+    ctx: &'a Context<'_>,
     (column, id): (&'static str, Uuid),
     condition: Result<T::Condition>,
     order: Option<T::OrderBy>,
     arguments: PageArguments,
-) -> async_graphql::Result<Connection<T>> {
-    in_emergency::<T>(ctx, (column, id))?;
-    under_shown(ctx, (column, id), condition, order, arguments).await
+) -> Loading<'a, Connection<T>> {
+    match in_emergency::<T>(ctx, (column, id)) {
+        Ok(()) => under_shown(ctx, (column, id), condition, order, arguments),
+        Err(refusal) => Box::pin(ready(Err(refusal.into()))),
+    }
 }
 
 /// The same under a record that is itself clinical, and so was shown only to viewers who may see what is under it.
-pub async fn under_shown<T: Listing + Listed>(
-    ctx: &Context<'_>,
+pub fn under_shown<'a, T: Listing + Listed>(
+    ctx: &'a Context<'_>,
     (column, id): (&'static str, Uuid),
     condition: Result<T::Condition>,
     order: Option<T::OrderBy>,
     arguments: PageArguments,
-) -> async_graphql::Result<Connection<T>> {
-    let found = async move {
+) -> Loading<'a, Connection<T>> {
+    Box::pin(async move {
         let (condition, order) = (condition?, order.unwrap_or_default());
         let window = arguments.window::<T>(ctx, &order.order()).await?;
         let columns = columns::of_connection::<T>(ctx);
@@ -87,37 +96,36 @@ pub async fn under_shown<T: Listing + Listed>(
         let rows = ctx.batches()?.load_one(Under { id, list, kind: Of::<T>::KIND }).await?.unwrap_or_default();
         let count = batch_counter(ctx, CountUnder { id, column, condition, kind: Of::<T>::KIND })?;
         Ok(Connection::new(window.page(rows), &order.order(), |record| order.key(record), count))
-    };
-    Box::pin(found).await
+    })
 }
 
 /// All records whose `column` names a parent, newest first, batched with the parent's siblings: for short lists and
 /// for rules that need the whole.
-pub async fn whole<T: Listing + Listed>(
-    ctx: &Context<'_>,
-    (column, id): (&'static str, Uuid),
-) -> async_graphql::Result<Vec<T>> {
-    let columns = Columns::all();
-    in_emergency::<T>(ctx, (column, id))?;
-    let loading = ctx.batches()?.load_one(AllUnder { id, column, columns, kind: Of::<T>::KIND });
-    let records = Box::pin(loading).await?.unwrap_or_default();
-    ctx.operation()?.lead_to(records.len())?;
-    Ok(records)
+pub fn whole<'a, T: Listing + Listed>(ctx: &'a Context<'_>, (column, id): (&'static str, Uuid)) -> Loading<'a, Vec<T>> {
+    Box::pin(async move {
+        let columns = Columns::all();
+        in_emergency::<T>(ctx, (column, id))?;
+        let loading = ctx.batches()?.load_one(AllUnder { id, column, columns, kind: Of::<T>::KIND });
+        let records = loading.await?.unwrap_or_default();
+        ctx.operation()?.lead_to(records.len())?;
+        Ok(records)
+    })
 }
 
 /// The whole record with an id, batched with its siblings. A failure nulls this field only.
-pub async fn linked<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<async_graphql::Result<T>> {
-    by_id(ctx, id, Columns::all()).await
+pub fn linked<'a, T: Stored>(ctx: &'a Context<'_>, id: Option<Uuid>) -> Nullable<'a, T> {
+    by_id(ctx, id, Columns::all())
 }
 
 /// The record that the current field returns unchanged. Only the columns that the field selects are read.
-pub async fn given<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>) -> Option<async_graphql::Result<T>> {
-    by_id(ctx, id, columns::of_record::<T>(ctx)).await
+pub fn given<'a, T: Stored>(ctx: &'a Context<'_>, id: Option<Uuid>) -> Nullable<'a, T> {
+    let columns = if id.is_some() { columns::of_record::<T>(ctx) } else { Columns::all() };
+    by_id(ctx, id, columns)
 }
 
-async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns) -> Option<async_graphql::Result<T>> {
-    let id = id?;
-    let found = async {
+fn by_id<'a, T: Stored>(ctx: &'a Context<'_>, id: Option<Uuid>, columns: Columns) -> Nullable<'a, T> {
+    let Some(id) = id else { return Box::pin(ready(None)) };
+    let found = async move {
         let key = ById { id, columns, kind: Of::<T>::KIND };
         // First, as it counts the record: each place in the answer counts, however often it is the same one.
         let batches = ctx.batches()?;
@@ -138,22 +146,21 @@ async fn by_id<T: Stored>(ctx: &Context<'_>, id: Option<Uuid>, columns: Columns)
         }
         Ok(found.map(Arc::unwrap_or_clone))
     };
-    Box::pin(found).await.transpose()
+    Box::pin(found.map(async_graphql::Result::transpose))
 }
 
 /// The records with these ids, in their order, batched with their siblings; missing ones are left out.
-pub async fn linked_many<T: Stored>(
-    ctx: &Context<'_>,
-    ids: impl Iterator<Item = Uuid>,
-) -> async_graphql::Result<Vec<T>> {
+pub fn linked_many<'a, T: Stored>(ctx: &'a Context<'_>, ids: impl Iterator<Item = Uuid>) -> Loading<'a, Vec<T>> {
     let columns = Columns::all();
     let keys: Vec<_> = ids.map(|id| ById { id, columns, kind: Of::<T>::KIND }).collect();
-    ctx.operation()?.lead_to(keys.len())?;
-    let mut found = ctx.batches()?.load_many(keys.iter().copied()).await?;
-    if found.len() < keys.len() {
-        ctx.operation()?.in_emergency_of(T::KIND, None)?;
-    }
-    Ok(keys.iter().filter_map(|key| found.remove(key)).map(Arc::unwrap_or_clone).collect())
+    Box::pin(async move {
+        ctx.operation()?.lead_to(keys.len())?;
+        let mut found = ctx.batches()?.load_many(keys.iter().copied()).await?;
+        if found.len() < keys.len() {
+            ctx.operation()?.in_emergency_of(T::KIND, None)?;
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).map(Arc::unwrap_or_clone).collect())
+    })
 }
 
 /// The whole record that another must have.

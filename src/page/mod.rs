@@ -9,6 +9,8 @@ pub mod listing;
 mod select;
 pub mod stored;
 
+#[cfg(test)]
+pub use connection::PageInfo;
 pub use connection::{Connection, Counter, Listed, batch_counter, counter};
 pub use filter::{Condition, FilterIds, ListOrder, camel};
 pub(crate) use filter::{filter_id, filter_part, filter_type, list_filter, list_order};

@@ -1,6 +1,7 @@
 //! A record that is one row of one table. Its columns are declared once, by name, and that declaration is used to read,
 //! add and change it.
 
+use super::columns::Needs;
 use crate::error::Result;
 use crate::ledger::Record;
 use diesel::Expression;
@@ -27,6 +28,8 @@ pub trait Stored: Record + Clone + Sync + 'static {
     const LIGHT: &'static [&'static str];
     /// Whether many records name the same one, as who treated and where: then an operation reads it once.
     const REPEATS: bool;
+    /// What its fields in the API need.
+    fn needs() -> &'static Needs;
     /// Reads it.
     fn of_row<'r>(row: &impl NamedRow<'r, Pg>) -> deserialize::Result<Self>;
     /// Inserts its row. Returns the number of rows inserted: one, or none if another row is in its place.
@@ -168,6 +171,12 @@ macro_rules! stored {
             ];
             const LIGHT: &'static [&'static str] = &[$($(stringify!($part),)+)? $($($light),*)?];
             const REPEATS: bool = false $(|| $repeats)?;
+
+            fn needs() -> &'static crate::page::columns::Needs {
+                static NEEDS: std::sync::LazyLock<crate::page::columns::Needs> =
+                    std::sync::LazyLock::new(crate::page::columns::Needs::of::<$record>);
+                &NEEDS
+            }
 
             fn of_row<'r>(row: &impl diesel::row::NamedRow<'r, diesel::pg::Pg>) -> diesel::deserialize::Result<Self> {
                 #[allow(unused_imports)]

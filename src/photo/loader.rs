@@ -29,5 +29,5 @@ impl Loader<Agreement> for Batch {
 
 /// Whether a patient agrees to a purpose now; one statement for all photos of a page.
 pub async fn agrees(ctx: &Context<'_>, patient: Uuid, purpose: PhotoPurpose) -> Result<bool> {
-    Ok(ctx.batches()?.load_one(Agreement { patient, purpose }).await?.is_some())
+    Ok(ctx.load(Agreement { patient, purpose }).await?.is_some())
 }

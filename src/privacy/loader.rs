@@ -27,7 +27,7 @@ impl Loader<Restricted> for Batch {
 
 /// Whether a patient is restricted, batched with their siblings.
 pub async fn is_restricted(ctx: &Context<'_>, patient: Uuid) -> Result<bool> {
-    Ok(ctx.batches()?.load_one(Restricted(patient)).await?.is_some())
+    Ok(ctx.load(Restricted(patient)).await?.is_some())
 }
 
 /// Looks at a patient, windowed: siblings with the same window share one statement.
@@ -96,5 +96,5 @@ pub async fn looks_at(
 ) -> Result<(Vec<AccessEntry>, Counter)> {
     let count = batch_counter(ctx, LooksCounted { patient, condition: condition.clone() })?;
     let key = LooksAt { patient, condition, before, limit: limit + 1 };
-    Ok((ctx.batches()?.load_one(key).await?.unwrap_or_default(), count))
+    Ok((ctx.load(key).await?.unwrap_or_default(), count))
 }

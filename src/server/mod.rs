@@ -9,7 +9,7 @@ use crate::access::sign_in::{Doorkeeper, Lifetimes};
 use crate::api;
 use crate::api::persisted::Persisted;
 use crate::config::{Introspection, ServeSettings};
-use crate::db::{Database, Pool, PoolSettings};
+use crate::db::{Database, Pool, PoolSettings, take_a_share};
 use crate::equip;
 use crate::evidence;
 use crate::gate::{DocumentCache, DocumentLimits};
@@ -180,6 +180,7 @@ struct Parts {
 async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) -> Result<Parts, String> {
     let pool_settings = PoolSettings {
         size: usize::from(settings.pool_size),
+        threads: workers(settings),
         wait: settings.pool_wait,
         statement_timeout: settings.statement_timeout,
         lock_timeout: settings.lock_timeout,
@@ -195,6 +196,7 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     database.refuse_too_mighty().await?;
     let links = Links::open(&settings.objects, objects.folder())?;
     equip::equip_all(&pool).await?;
+    pool.close_idle();
     let lifetimes = Lifetimes {
         idle: settings.sign_in_idle,
         absolute: settings.sign_in_lifetime,
@@ -203,7 +205,8 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     let second_factor_key = settings.database.keys().key("second-factor")?;
     let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
     // It has its own connections: a request that has written must not get UNAVAILABLE because others hold all of them.
-    let log_pool = PoolSettings { size: ACCESS_LOG_CONNECTIONS, wait: settings.statement_timeout, ..pool_settings };
+    let log_pool =
+        PoolSettings { size: ACCESS_LOG_CONNECTIONS, threads: 1, wait: settings.statement_timeout, ..pool_settings };
     let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
     let service = Arc::new(Service {
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
@@ -221,6 +224,13 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     Ok(Parts { service, rates })
 }
 
+/// The number of threads that serve.
+fn workers(settings: &ServeSettings) -> usize {
+    settings
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from)
+}
+
 /// The HTTP server on its port.
 fn listen(
     settings: &ServeSettings,
@@ -230,10 +240,10 @@ fn listen(
 ) -> Result<actix_web::dev::Server, String> {
     let app = web::Data::new(app);
     let cors = settings.clone();
-    let workers = settings
-        .workers
-        .map_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get), usize::from);
+    let workers = workers(settings);
     let server = HttpServer::new(move || {
+        // On each worker's own thread.
+        take_a_share();
         actix_web::App::new()
             .app_data(app.clone())
             .wrap(Compress::default())

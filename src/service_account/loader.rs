@@ -30,5 +30,5 @@ impl Loader<UseOf> for Batch {
 
 /// The last use of a key, batched with its siblings.
 pub async fn last_use(ctx: &Context<'_>, key: Uuid) -> Result<Option<LastUse>> {
-    Ok(ctx.batches()?.load_one(UseOf(key)).await?)
+    Ok(ctx.load(UseOf(key)).await?)
 }

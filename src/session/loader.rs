@@ -3,7 +3,8 @@
 use super::{Filter, OrderBy, ProductUse, SessionArea, TreatmentSession, store};
 use crate::error::SharedError;
 use crate::operation::Batch;
-use crate::page::{Connection, PageArguments, listing};
+use crate::page::listing::{self, Loading};
+use crate::page::{Connection, PageArguments};
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
@@ -47,12 +48,12 @@ pub async fn session_of_record(ctx: &Context<'_>, id: Uuid) -> Result<TreatmentS
 }
 
 /// A page of a patient's sessions: the `sessions` field of a patient.
-pub async fn of_patient(
-    ctx: &Context<'_>,
+pub fn of_patient<'a>(
+    ctx: &'a Context<'_>,
     patient: Uuid,
     filter: Filter,
     order: OrderBy,
     arguments: PageArguments,
-) -> Result<Connection<TreatmentSession>> {
-    listing::under(ctx, ("patient_id", patient), filter.read(), Some(order), arguments).await
+) -> Loading<'a, Connection<TreatmentSession>> {
+    listing::under(ctx, ("patient_id", patient), filter.read(), Some(order), arguments)
 }

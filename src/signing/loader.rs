@@ -36,7 +36,7 @@ impl Loader<NameAt> for Batch {
 
 /// What the signer of a record was called when they signed, batched.
 pub async fn signer_name(ctx: &Context<'_>, signature: &Signature) -> Result<String> {
-    let name = ctx.batches()?.load_one(NameAt(signature.signed_by, signature.signed_at)).await?;
+    let name = ctx.load(NameAt(signature.signed_by, signature.signed_at)).await?;
     name.ok_or_else(|| Error::Internal("a signer who is in no entry of the ledger".to_owned()).into())
 }
 

@@ -218,7 +218,7 @@ impl AdverseEventQuery {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AdverseEventFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -151,7 +151,7 @@ impl Product {
     async fn lots(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<LotFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<LotFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<LotOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -221,7 +221,7 @@ impl CatalogueQuery {
     async fn devices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<DeviceFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<DeviceFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<DeviceOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -242,7 +242,7 @@ impl CatalogueQuery {
     async fn products(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProductFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ProductFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ProductOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -265,7 +265,7 @@ impl CatalogueQuery {
     async fn product_lots(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<LotFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<LotFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<LotOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

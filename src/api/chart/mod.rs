@@ -49,7 +49,7 @@ impl TimelineEntry {
     async fn record(&self, ctx: &Context<'_>) -> Option<Result<TimelineRecord>> {
         let found = async {
             let key = RecordOf { kind: self.kind, id: self.record_id };
-            Ok(ctx.batches()?.load_one(key).await?)
+            Ok(ctx.load(key).await?)
         };
         found.await.transpose()
     }

@@ -83,7 +83,7 @@ impl ConsentTemplate {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<VersionFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<VersionFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<VersionOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -288,7 +288,7 @@ impl ConsentQuery {
     async fn consent_templates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<TemplateFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<TemplateOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -318,7 +318,7 @@ impl ConsentQuery {
     async fn consents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ConsentFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ConsentOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -185,7 +185,7 @@ impl ConsultationQuery {
     async fn consultations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

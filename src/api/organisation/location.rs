@@ -77,8 +77,7 @@ pub(super) async fn locations(
 ) -> Result<Connection<Location>> {
     let order = ListOrder::<Location>::order(order_by);
     let window = arguments.window::<Location>(ctx, &order).await?;
-    let page =
-        ctx.batches()?.load_one(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
+    let page = ctx.load(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
     let count = batch_counter(ctx, loader::LocationsCounted(active))?;
     Ok(Connection::new(page, &order, |it| order_by.key(it), count))
 }

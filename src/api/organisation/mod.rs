@@ -116,7 +116,7 @@ impl OrganisationQuery {
     async fn locations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<LocationFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<LocationFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PlaceOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -132,7 +132,7 @@ impl OrganisationQuery {
     async fn staff(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<StaffFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<StaffFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PlaceOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

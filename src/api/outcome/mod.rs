@@ -218,7 +218,7 @@ impl OutcomeQuery {
     async fn outcome_assessments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<OutcomeFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<OutcomeOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

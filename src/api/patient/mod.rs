@@ -150,7 +150,7 @@ impl Patient {
     async fn consultations(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<consultation::Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<consultation::Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<consultation::OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -158,7 +158,7 @@ impl Patient {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<Consultation>>> {
         let window = PageArguments { first, after, last, before };
-        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        let (filter, order) = (*filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(consultation::loader::of_patient(ctx, self.id, filter, order, window).await)
     }
     /// Treatment sessions, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
@@ -166,7 +166,7 @@ impl Patient {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<session::Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<session::Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<session::OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -174,7 +174,7 @@ impl Patient {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TreatmentSession>>> {
         let window = PageArguments { first, after, last, before };
-        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        let (filter, order) = (*filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(session::loader::of_patient(ctx, self.id, filter, order, window).await)
     }
     /// Aftercare notes, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
@@ -182,7 +182,7 @@ impl Patient {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<aftercare::Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<aftercare::OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -190,7 +190,7 @@ impl Patient {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<AftercareNote>>> {
         let window = PageArguments { first, after, last, before };
-        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        let (filter, order) = (*filter.unwrap_or_default(), order_by.unwrap_or_default());
         Some(aftercare::loader::of_patient(ctx, self.id, filter, order, window).await)
     }
     /// The aftercare in force at a moment after the sessions of the last 60 days, the latest session first. Null with
@@ -207,7 +207,7 @@ impl Patient {
     async fn treatment_plans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<plan::PlanFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<plan::PlanFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<plan::PlanOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -223,7 +223,7 @@ impl Patient {
     async fn consents(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<ConsentFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ConsentFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ConsentOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -240,7 +240,7 @@ impl Patient {
     async fn outcomes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<OutcomeFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<OutcomeFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<OutcomeOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -279,7 +279,7 @@ impl Patient {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AdverseEventFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -295,7 +295,7 @@ impl Patient {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<RecallFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -312,14 +312,14 @@ impl Patient {
     async fn timeline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<TimelineFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<TimelineFilter>>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
         #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<TimelineEntry>>> {
         let window = PageArguments { first, after, last, before };
-        Some(Box::pin(chart::loader::timeline(ctx, self.id, filter.unwrap_or_default(), window)).await)
+        Some(Box::pin(chart::loader::timeline(ctx, self.id, *filter.unwrap_or_default(), window)).await)
     }
     /// Merges of this patient, newest first: of others into this patient, and of this patient into another. Null with
     /// FORBIDDEN for roles that see none.
@@ -348,18 +348,18 @@ impl Patient {
     async fn access_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PatientAccessFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PatientAccessFilter>>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {
-        Some(Box::pin(access_log::of_patient(ctx, self.id, filter.unwrap_or_default(), first, after)).await)
+        Some(Box::pin(access_log::of_patient(ctx, self.id, *filter.unwrap_or_default(), first, after)).await)
     }
     /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     #[allow(clippy::too_many_arguments)]
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PhotoFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

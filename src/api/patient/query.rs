@@ -58,7 +58,7 @@ impl PatientQuery {
             desc = "Part of a name, phone, e-mail or chart number; small misspellings are tolerated. At most 100 characters."
         )]
         search: Option<String>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PatientFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PatientFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PatientOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -252,7 +252,7 @@ impl PhotoQuery {
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PhotoFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -217,7 +217,7 @@ impl TreatmentPlan {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<session::Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<session::Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<session::OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -254,7 +254,7 @@ impl PlanQuery {
     async fn treatment_plans(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PlanFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PlanFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PlanOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

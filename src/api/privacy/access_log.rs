@@ -170,7 +170,7 @@ impl AccessLogQuery {
     async fn access_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<AccessLogFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AccessLogFilter>>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {

@@ -159,7 +159,7 @@ impl PrivacyQuery {
     async fn emergency_accesses(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<EmergencyAccessFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<EmergencyAccessFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<EmergencyAccessOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

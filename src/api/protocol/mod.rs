@@ -59,7 +59,7 @@ impl Protocol {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProtocolVersionFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ProtocolVersionFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ProtocolVersionOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -161,7 +161,7 @@ impl ProtocolQuery {
     async fn protocols(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<ProtocolFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ProtocolFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ProtocolOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -138,7 +138,7 @@ impl RecallQuery {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<RecallFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<RecallFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

@@ -116,7 +116,7 @@ impl TreatmentSession {
     async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
         let areas = match &self.kept_parts {
             Some(parts) => parts.areas.clone(),
-            None => ctx.batches()?.load_one(loader::AreasOf(self.id)).await?.unwrap_or_default(),
+            None => ctx.load(loader::AreasOf(self.id)).await?.unwrap_or_default(),
         };
         ctx.operation()?.lead_to(areas.len())?;
         Ok(areas)
@@ -125,7 +125,7 @@ impl TreatmentSession {
     async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
         let products = match &self.kept_parts {
             Some(parts) => parts.products.clone(),
-            None => ctx.batches()?.load_one(loader::ProductsOf(self.id)).await?.unwrap_or_default(),
+            None => ctx.load(loader::ProductsOf(self.id)).await?.unwrap_or_default(),
         };
         ctx.operation()?.lead_to(products.len())?;
         Ok(products)
@@ -190,7 +190,7 @@ impl TreatmentSession {
     async fn aftercare_notes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<aftercare::Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<aftercare::Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<aftercare::OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -198,7 +198,7 @@ impl TreatmentSession {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<AftercareNote>> {
         let window = PageArguments { first, after, last, before };
-        let (filter, order) = (filter.unwrap_or_default(), order_by.unwrap_or_default());
+        let (filter, order) = (*filter.unwrap_or_default(), order_by.unwrap_or_default());
         aftercare::loader::of_session(ctx, self.id, filter, order, window).await
     }
     /// Adverse events after it, the latest onset first unless asked otherwise.
@@ -206,7 +206,7 @@ impl TreatmentSession {
     async fn adverse_events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<AdverseEventFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AdverseEventFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -222,7 +222,7 @@ impl TreatmentSession {
     async fn photos(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<PhotoFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PhotoFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -297,7 +297,7 @@ impl SessionQuery {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Filter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<Filter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<OrderBy>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,

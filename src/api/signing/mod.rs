@@ -146,7 +146,7 @@ impl SigningQuery {
     async fn addenda(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<AddendumFilter>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AddendumFilter>>,
         #[graphql(desc = "The sort direction, by the time the addenda were added.", default_with = "Direction::Desc")]
         direction: Direction,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
