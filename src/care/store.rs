@@ -71,8 +71,9 @@ pub async fn drop_lapsed(scope: &mut Scope, checks: &mut [KeptCheck]) -> Result<
     Ok(())
 }
 
-/// What every rule of its protocol says of a session; nothing for a session that names none. What was overridden before
-/// stays so where the answer is the same. The number of statements does not depend on the length of the chart.
+/// What every rule of its protocol says of a session; nothing for a session that names none. What was overridden in the
+/// checks among its parts stays so where the answer is the same. The number of statements does not depend on the length
+/// of the chart.
 pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<Vec<KeptCheck>> {
     let Some(version) = session.protocol_version_id else { return Ok(Vec::new()) };
     let found = gather(scope, session, parts, version).await?;
@@ -100,7 +101,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         consent: found.consent,
         consultation: found.consultation,
     });
-    Ok(keep_overrides(&session.checks, now, session.practitioner_id))
+    Ok(keep_overrides(&parts.checks, now, session.practitioner_id))
 }
 
 async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, version: Uuid) -> Result<Gathered> {

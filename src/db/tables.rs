@@ -801,6 +801,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    session_check (org_id, session_id, position) {
+        org_id -> Uuid,
+        session_id -> Uuid,
+        position -> Int2,
+        rule -> Text,
+        verdict -> Text,
+        cause -> Text,
+        record_kind -> Nullable<Text>,
+        record_id -> Nullable<Uuid>,
+        protocol_version_id -> Nullable<Uuid>,
+        override_reason -> Nullable<Text>,
+        override_by -> Nullable<Uuid>,
+        override_supervisor_id -> Nullable<Uuid>,
+        override_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     sign_in (token_hash) {
         token_hash -> Bytea,
         account_id -> Uuid,
@@ -905,7 +923,6 @@ diesel::table! {
         plan_id -> Nullable<Uuid>,
         protocol_version_id -> Nullable<Uuid>,
         device_id -> Nullable<Uuid>,
-        checks -> Nullable<Jsonb>,
     }
 }
 
@@ -990,6 +1007,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     replaced_token,
     service_account,
     session_area,
+    session_check,
     sign_in,
     sign_in_failure,
     staff,

@@ -251,7 +251,7 @@ impl<'w> Scribe<'w> {
         }
         if let Some(at) = sign_at.filter(|at| self.has_come(*at)) {
             new.stamp = new.stamp.changed(Some(by), at);
-            let content = Content { session: &new, areas: &parts.areas, products: &parts.products };
+            let content = Content { session: &new, parts: &parts };
             new.signature = Some(signing::sign(&content, by, at, SignatureMeaning::Author)?);
             self.record_session(Action::Sign, &new, &parts, at)?;
         }
@@ -266,8 +266,7 @@ impl<'w> Scribe<'w> {
         parts: &Parts,
         at: DateTime<Utc>,
     ) -> Result<()> {
-        let content = Content { session, areas: &parts.areas, products: &parts.products };
-        self.record(action, session, &content, session.practitioner_id, at)
+        self.record(action, session, &Content { session, parts }, session.practitioner_id, at)
     }
 
     /// Adds an aftercare note, and signs it at a moment.

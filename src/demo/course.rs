@@ -251,7 +251,7 @@ fn visit(
     }
     if let Some(plan) = plan {
         protocols::follow(scribe, plan, &mut session, &mut parts);
-        session.checks = protocols::check(scribe, &session, &parts);
+        parts.checks = protocols::check(scribe, &session, &parts);
     }
     let (id, by) = (session.id, session.practitioner_id);
     let (ended_at, logged_at) = (session.ended_at, session.stamp.created_at);

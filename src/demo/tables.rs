@@ -5,6 +5,7 @@ use super::copy::Rows;
 use crate::error::{Error, Result};
 use crate::patient::search;
 use crate::record::{Signature, Stamp};
+use crate::session::KeptCheck;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -46,8 +47,7 @@ table!(
     "treatment_session",
     "org_id, id, patient_id, practitioner_id, supervisor_id, location_id, status, started_at, ended_at, modality, device, \
      skin_preparation, glide, anaesthetic, pain_score, immediate_reaction, note, stop_reason, version, created_at, created_by, \
-     updated_at, updated_by, signed_at, signed_by, signature_meaning, content_hash, plan_id, protocol_version_id, device_id, \
-     checks"
+     updated_at, updated_by, signed_at, signed_by, signature_meaning, content_hash, plan_id, protocol_version_id, device_id"
 );
 table!(
     SESSION_AREA,
@@ -60,6 +60,12 @@ table!(
     "product_use",
     "org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, \
      lot_id"
+);
+table!(
+    SESSION_CHECK,
+    "session_check",
+    "org_id, session_id, position, rule, verdict, cause, record_kind, record_id, protocol_version_id, override_reason, \
+     override_by, override_supervisor_id, override_at"
 );
 table!(
     AFTERCARE_NOTE,
@@ -119,6 +125,7 @@ pub(super) struct ChartRows {
     pub(super) sessions: Rows,
     pub(super) areas: Rows,
     pub(super) products: Rows,
+    pub(super) checks: Rows,
     pub(super) notes: Rows,
     pub(super) addenda: Rows,
     pub(super) plans: Rows,
@@ -283,6 +290,16 @@ impl ChartRows {
         Ok(())
     }
 
+    fn add_checks(&mut self, org: Uuid, session: Uuid, checks: &[KeptCheck]) {
+        for (i, check) in checks.iter().enumerate() {
+            let (rows, done) = (&mut self.checks, check.overridden.as_ref());
+            rows.put(org).put(session).put(place(i)).put(check.rule.as_str()).put(check.verdict.as_str());
+            rows.put(&check.cause).put(check.record_kind.map(|it| it.as_str())).put(check.record_id);
+            rows.put(check.protocol_version_id).put(done.map(|it| &it.reason)).put(done.map(|it| it.by));
+            rows.put(done.and_then(|it| it.supervisor_id)).put(done.map(|it| it.at)).end();
+        }
+    }
+
     fn add_sessions(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
         for (it, parts) in &chart.sessions {
             let rows = &mut self.sessions;
@@ -297,8 +314,7 @@ impl ChartRows {
             rows.json(it.anaesthetic.as_ref())?.put(it.pain_score).put(it.immediate_reaction.as_ref());
             rows.put(it.note.as_ref()).put(it.stop_reason.as_ref());
             rows.stamp(&it.stamp)?.signature(it.signature.as_ref());
-            rows.put(it.plan_id).put(it.protocol_version_id).put(it.device_id);
-            rows.json((!it.checks.is_empty()).then_some(&it.checks))?.end();
+            rows.put(it.plan_id).put(it.protocol_version_id).put(it.device_id).end();
             for (i, area) in parts.areas.iter().enumerate() {
                 let rows = &mut self.areas;
                 rows.put(org).put(area.id).put(it.id).put(place(i)).put(area.area.as_str()).put(area.side.as_str());
@@ -312,6 +328,7 @@ impl ChartRows {
                 rows.put(product.quantity).put(product.unit.as_ref()).put(product.area.map(|it| it.as_str()));
                 rows.put(product.intradermal_use.as_str()).put(product.lot_id).end();
             }
+            self.add_checks(org, it.id, &parts.checks);
         }
         Ok(())
     }

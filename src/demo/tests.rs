@@ -208,10 +208,10 @@ fn recalls_are_what_the_plans_ask_for() {
 fn every_warning_has_its_reason_and_nothing_blocks() {
     let (mut warned, mut checked) = (0, 0);
     for chart in charts(9, 400) {
-        for (session, _) in &chart.sessions {
-            assert_eq!(session.plan_id.is_some(), !session.checks.is_empty());
+        for (session, parts) in &chart.sessions {
+            assert_eq!(session.plan_id.is_some(), !parts.checks.is_empty());
             let treated = matches!(session.status, SessionStatus::Completed | SessionStatus::Stopped);
-            for check in session.checks.iter().filter(|_| treated) {
+            for check in parts.checks.iter().filter(|_| treated) {
                 assert!(check.is_settled() && check.verdict != CheckVerdict::Block, "{check:?}");
                 warned += usize::from(check.verdict == CheckVerdict::Warn);
                 checked += 1;

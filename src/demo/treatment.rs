@@ -72,12 +72,11 @@ pub(super) fn session(
         plan_id: None,
         protocol_version_id: None,
         device_id: device.map(|(id, _)| id),
-        checks: Vec::new(),
         stamp: Stamp::new(Some(treatment.practitioner), logged_at),
         signature: None,
         kept_parts: None,
     };
-    (session, Parts { areas, products })
+    (session, Parts { areas, products, checks: Vec::new() })
 }
 
 fn needles(modality: Modality) -> bool {

@@ -28,7 +28,7 @@ const CHUNK: u32 = 500;
 const LANES: usize = 3;
 
 const LEDGER: Table = Table { name: "ledger", columns: seal::COLUMNS };
-const STAGED: [&Table; 16] = [
+const STAGED: [&Table; 17] = [
     &tables::PATIENT,
     &tables::PATIENT_SEARCH,
     &tables::HEALTH_ENTRY,
@@ -36,6 +36,7 @@ const STAGED: [&Table; 16] = [
     &tables::TREATMENT_SESSION,
     &tables::SESSION_AREA,
     &tables::PRODUCT_USE,
+    &tables::SESSION_CHECK,
     &tables::AFTERCARE_NOTE,
     &tables::ADDENDUM,
     &tables::TREATMENT_PLAN,
@@ -238,6 +239,7 @@ async fn insert_records(transaction: &Transaction<'_>, rows: ChartRows) -> Resul
     insert_sessions(transaction, rows.sessions).await?;
     insert(transaction, &tables::SESSION_AREA, rows.areas).await?;
     insert(transaction, &tables::PRODUCT_USE, rows.products).await?;
+    insert(transaction, &tables::SESSION_CHECK, rows.checks).await?;
     sign_sessions(transaction).await?;
     insert(transaction, &tables::AFTERCARE_NOTE, rows.notes).await?;
     insert(transaction, &tables::ADDENDUM, rows.addenda).await?;
@@ -248,7 +250,7 @@ async fn insert_records(transaction: &Transaction<'_>, rows: ChartRows) -> Resul
     insert(transaction, &tables::RECALL, rows.recalls).await
 }
 
-/// Inserts sessions as drafts: the row policies take areas and products of drafts only.
+/// Inserts sessions as drafts: the row policies take areas, products and checks of drafts only.
 async fn insert_sessions(transaction: &Transaction<'_>, rows: Rows) -> Result<(), String> {
     let table = &tables::TREATMENT_SESSION;
     if rows.is_empty() {

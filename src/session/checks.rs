@@ -1,4 +1,5 @@
-//! What the care rules answered of a session, as it is kept with it.
+//! What the care rules answered of a session, as it is kept with it: in rows of its own, and as JSON in the ledger and under
+//! the signature.
 
 use crate::record::hex;
 use crate::vocabulary::{RecordKind, vocabulary};
@@ -172,8 +173,8 @@ pub struct SessionCheck {
 
 impl SessionCheck {
     /// The answers to one session.
-    pub fn all(session: Uuid, checks: &[KeptCheck]) -> Vec<Self> {
-        checks.iter().map(|kept| Self { session, kept: kept.clone() }).collect()
+    pub fn all(session: Uuid, checks: Vec<KeptCheck>) -> Vec<Self> {
+        checks.into_iter().map(|kept| Self { session, kept }).collect()
     }
 }
 

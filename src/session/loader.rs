@@ -1,6 +1,6 @@
-//! Sessions of patients, sessions by id, areas and products of sessions: batched.
+//! Sessions of patients, sessions by id, areas, products and checks of sessions: batched.
 
-use super::{Filter, OrderBy, ProductUse, SessionArea, TreatmentSession, store};
+use super::{Filter, KeptCheck, OrderBy, ProductUse, SessionArea, TreatmentSession, store};
 use crate::error::SharedError;
 use crate::operation::Batch;
 use crate::page::listing::{self, Loading};
@@ -17,6 +17,10 @@ pub struct AreasOf(pub Uuid);
 /// The products of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProductsOf(pub Uuid);
+
+/// The checks of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChecksOf(pub Uuid);
 
 impl Loader<AreasOf> for Batch {
     type Value = Vec<SessionArea>;
@@ -39,6 +43,18 @@ impl Loader<ProductsOf> for Batch {
         let mut scope = self.0.reader().await?;
         let products = store::products_of(&mut scope, &ids).await?;
         Ok(products.into_iter().map(|(session, products)| (ProductsOf(session), products)).collect())
+    }
+}
+
+impl Loader<ChecksOf> for Batch {
+    type Value = Vec<KeptCheck>;
+    type Error = SharedError;
+
+    async fn load(&self, keys: &[ChecksOf]) -> Result<HashMap<ChecksOf, Self::Value>, SharedError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut scope = self.0.reader().await?;
+        let checks = store::checks_of(&mut scope, &ids).await?;
+        Ok(checks.into_iter().map(|(session, checks)| (ChecksOf(session), checks)).collect())
     }
 }
 

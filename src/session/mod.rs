@@ -1,6 +1,8 @@
 //! Treatment sessions: what was done, where on the skin, with what.
 
+mod check_rows;
 mod checks;
+mod content;
 mod filter;
 pub mod loader;
 mod parts;
@@ -10,6 +12,7 @@ pub use checks::{
     CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, answers_changed, blocked, refuse_blocked,
     refuse_own_sign_off,
 };
+pub use content::Content;
 pub use filter::{Filter, OrderBy};
 
 use crate::ledger::Record;
@@ -154,8 +157,8 @@ pub struct ProductUse {
     pub lot_id: Option<Uuid>,
 }
 
-/// A treatment session, without its areas and products.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A treatment session, without its areas, products and checks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TreatmentSession {
     /// Its id.
     pub id: Uuid,
@@ -200,16 +203,13 @@ pub struct TreatmentSession {
     /// The device, if it is of the catalogue.
     #[serde(default)]
     pub device_id: Option<Uuid>,
-    /// What the care rules said when it was logged, with what was overridden and why.
-    #[serde(default)]
-    pub checks: Vec<KeptCheck>,
     /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// The signature.
     pub signature: Option<Signature>,
-    /// The areas and products that came with it out of the ledger, for the answer to a retry; none out of its table.
-    #[serde(flatten, skip_serializing)]
+    /// The parts that came with it out of the ledger, for the answer to a retry; none out of its table.
+    #[serde(flatten)]
     pub kept_parts: Option<Parts>,
 }
 
@@ -229,25 +229,17 @@ impl Record for TreatmentSession {
     }
 }
 
-/// The areas and products of a session.
+/// What a session is made of beside its own row.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Parts {
-    /// In the order they were given.
+    /// The areas, in the order they were given.
     pub areas: Vec<SessionArea>,
-    /// In the order they were given.
+    /// The products, in the order they were given.
     pub products: Vec<ProductUse>,
-}
-
-/// What the ledger keeps of a session: all of it.
-#[derive(Debug, Serialize)]
-pub struct Content<'a> {
-    /// The session.
-    #[serde(flatten)]
-    pub session: &'a TreatmentSession,
-    /// Its areas.
-    pub areas: &'a [SessionArea],
-    /// Its products.
-    pub products: &'a [ProductUse],
+    /// What the care rules said when it was last changed, with what was overridden and why. Entries of the ledger from
+    /// before there were care rules have none.
+    #[serde(default)]
+    pub checks: Vec<KeptCheck>,
 }
 
 /// What a session lacks before it can be signed, all at once.
@@ -322,7 +314,6 @@ mod tests {
             plan_id: None,
             protocol_version_id: None,
             device_id: None,
-            checks: Vec::new(),
             stamp: Stamp::new(Some(id), ids::now()),
             signature: None,
             kept_parts: None,
@@ -351,7 +342,7 @@ mod tests {
             endpoint: None,
             note: None,
         };
-        let parts = Parts { areas: vec![area], products: Vec::new() };
+        let parts = Parts { areas: vec![area], ..Parts::default() };
         let found = faults(&session(SessionStatus::Completed), &parts);
         assert_eq!(found, ["endedAt", "device", "areas.0.needleDepthMm", "areas.0.passes"]);
     }

@@ -1,7 +1,7 @@
-//! The SQL of a session's areas and products. They are replaced as a whole while the session is a draft; the database
-//! itself refuses any change once it is signed.
+//! The SQL of a session's parts: areas and products here, checks in `check_rows.rs`. Each kind is replaced as a whole
+//! while the session is a draft; the database itself refuses any change once it is signed.
 
-use super::{BodyArea, Endpoint, IntradermalUse, Parts, ProductRole, ProductUse, SessionArea, Side};
+use super::{BodyArea, Endpoint, IntradermalUse, Parts, ProductRole, ProductUse, SessionArea, Side, check_rows};
 use crate::access::{Door, Scope};
 use crate::db::Sql;
 use crate::db::tables::{product_use, session_area};
@@ -127,75 +127,96 @@ async fn load_products(door: Door<'_>, sessions: &[Uuid]) -> Result<HashMap<Uuid
     Ok(found)
 }
 
-/// The areas and products of one session.
+/// The parts of one session.
 pub async fn parts(scope: &mut Scope, session: Uuid) -> Result<Parts> {
-    all(scope.read(RecordKind::TreatmentSession)?, session).await
-}
-
-pub(super) async fn all(door: Door<'_>, session: Uuid) -> Result<Parts> {
-    let Door { org, connection } = door;
+    let Door { org, connection } = scope.read(RecordKind::TreatmentSession)?;
     let mut areas = load_areas(Door { org, connection }, &[session]).await?;
     let mut products = load_products(Door { org, connection }, &[session]).await?;
+    let mut checks = check_rows::load(Door { org, connection }, &[session]).await?;
     Ok(Parts {
         areas: areas.remove(&session).unwrap_or_default(),
         products: products.remove(&session).unwrap_or_default(),
+        checks: checks.remove(&session).unwrap_or_default(),
     })
 }
 
-/// Adds areas and products, each kind in one statement whatever their number: its text, and so its plan, stays the same.
+/// Adds parts, each kind in one statement whatever their number: its text, and so its plan, stays the same.
 pub(super) async fn insert(door: Door<'_>, session: Uuid, parts: &Parts) -> Result<()> {
-    if !parts.areas.is_empty() {
-        Sql::<()>::new(
-            "INSERT INTO session_area (org_id, id, session_id, position, area, side, needle_depth_mm, passes, speed_rpm, \
-             rf_energy_mj, rf_pulse_width_ms, endpoint, note) SELECT ",
-        )
-        .bind(door.org)
-        .text(", p.id, ")
-        .bind(session)
-        .text(
-            ", p.position - 1, p.area, p.side, p.needle_depth_mm, p.passes, p.speed_rpm, p.rf_energy_mj, \
-             p.rf_pulse_width_ms, p.endpoint, p.note FROM ROWS FROM (json_to_recordset(",
-        )
-        .bind(serde_json::to_value(&parts.areas)?)
-        .text(
-            ") AS (id uuid, area text, side text, needle_depth_mm numeric, passes smallint, speed_rpm integer, \
-             rf_energy_mj numeric, rf_pulse_width_ms numeric, endpoint text, note text)) WITH ORDINALITY \
-             AS p (id, area, side, needle_depth_mm, passes, speed_rpm, rf_energy_mj, rf_pulse_width_ms, endpoint, note, \
-             position)",
-        )
-        .execute(door.connection)
-        .await?;
+    let Door { org, connection } = door;
+    insert_areas(Door { org, connection }, session, &parts.areas).await?;
+    insert_products(Door { org, connection }, session, &parts.products).await?;
+    check_rows::insert(Door { org, connection }, session, &parts.checks).await
+}
+
+async fn insert_areas(door: Door<'_>, session: Uuid, areas: &[SessionArea]) -> Result<()> {
+    if areas.is_empty() {
+        return Ok(());
     }
-    if !parts.products.is_empty() {
-        Sql::<()>::new(
-            "INSERT INTO product_use (org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, \
-             quantity, unit, area, intradermal_use, lot_id) SELECT ",
-        )
-        .bind(door.org)
-        .text(", p.id, ")
-        .bind(session)
-        .text(
-            ", p.position - 1, p.role, p.product, p.manufacturer, p.lot, p.expires_on, p.quantity, p.unit, p.area, \
-             p.intradermal_use, p.lot_id FROM ROWS FROM (json_to_recordset(",
-        )
-        .bind(serde_json::to_value(&parts.products)?)
-        .text(
-            ") AS (id uuid, role text, product text, manufacturer text, lot text, expires_on date, quantity numeric, \
-             unit text, area text, intradermal_use text, lot_id uuid)) WITH ORDINALITY \
-             AS p (id, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, lot_id, position)",
-        )
-        .execute(door.connection)
-        .await?;
-    }
+    Sql::<()>::new(
+        "INSERT INTO session_area (org_id, id, session_id, position, area, side, needle_depth_mm, passes, speed_rpm, \
+         rf_energy_mj, rf_pulse_width_ms, endpoint, note) SELECT ",
+    )
+    .bind(door.org)
+    .text(", p.id, ")
+    .bind(session)
+    .text(
+        ", p.position - 1, p.area, p.side, p.needle_depth_mm, p.passes, p.speed_rpm, p.rf_energy_mj, \
+         p.rf_pulse_width_ms, p.endpoint, p.note FROM ROWS FROM (json_to_recordset(",
+    )
+    .bind(serde_json::to_value(areas)?)
+    .text(
+        ") AS (id uuid, area text, side text, needle_depth_mm numeric, passes smallint, speed_rpm integer, \
+         rf_energy_mj numeric, rf_pulse_width_ms numeric, endpoint text, note text)) WITH ORDINALITY \
+         AS p (id, area, side, needle_depth_mm, passes, speed_rpm, rf_energy_mj, rf_pulse_width_ms, endpoint, note, \
+         position)",
+    )
+    .execute(door.connection)
+    .await?;
     Ok(())
 }
 
-/// Puts these areas and products in the place of all there were.
-pub(super) async fn replace(door: Door<'_>, session: Uuid, parts: &Parts) -> Result<()> {
+async fn insert_products(door: Door<'_>, session: Uuid, products: &[ProductUse]) -> Result<()> {
+    if products.is_empty() {
+        return Ok(());
+    }
+    Sql::<()>::new(
+        "INSERT INTO product_use (org_id, id, session_id, position, role, product, manufacturer, lot, expires_on, \
+         quantity, unit, area, intradermal_use, lot_id) SELECT ",
+    )
+    .bind(door.org)
+    .text(", p.id, ")
+    .bind(session)
+    .text(
+        ", p.position - 1, p.role, p.product, p.manufacturer, p.lot, p.expires_on, p.quantity, p.unit, p.area, \
+         p.intradermal_use, p.lot_id FROM ROWS FROM (json_to_recordset(",
+    )
+    .bind(serde_json::to_value(products)?)
+    .text(
+        ") AS (id uuid, role text, product text, manufacturer text, lot text, expires_on date, quantity numeric, \
+         unit text, area text, intradermal_use text, lot_id uuid)) WITH ORDINALITY \
+         AS p (id, role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use, lot_id, position)",
+    )
+    .execute(door.connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts the new parts in the place of the old ones, those kinds that differ.
+pub(super) async fn replace(door: Door<'_>, session: Uuid, old: &Parts, new: &Parts) -> Result<()> {
     let Door { org, connection } = door;
-    let old = session_area::table.filter(session_area::org_id.eq(org)).filter(session_area::session_id.eq(session));
-    diesel::delete(old).execute(connection).await?;
-    let old = product_use::table.filter(product_use::org_id.eq(org)).filter(product_use::session_id.eq(session));
-    diesel::delete(old).execute(connection).await?;
-    insert(Door { org, connection }, session, parts).await
+    if old.areas != new.areas {
+        let gone =
+            session_area::table.filter(session_area::org_id.eq(org)).filter(session_area::session_id.eq(session));
+        diesel::delete(gone).execute(connection).await?;
+        insert_areas(Door { org, connection }, session, &new.areas).await?;
+    }
+    if old.products != new.products {
+        let gone = product_use::table.filter(product_use::org_id.eq(org)).filter(product_use::session_id.eq(session));
+        diesel::delete(gone).execute(connection).await?;
+        insert_products(Door { org, connection }, session, &new.products).await?;
+    }
+    if old.checks != new.checks {
+        check_rows::replace(Door { org, connection }, session, &new.checks).await?;
+    }
+    Ok(())
 }

@@ -1,9 +1,8 @@
 //! The SQL of sessions.
 
 use super::filter::Condition;
-use super::{Content, KeptCheck, Parts, TreatmentSession};
+use super::{Content, Parts, TreatmentSession};
 use crate::access::Scope;
-use crate::db::cell::AsJson;
 use crate::db::tables::treatment_session;
 use crate::error::Result;
 use crate::ledger;
@@ -15,6 +14,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+pub use super::check_rows::checks_of;
 pub use super::parts::{areas_of, parts, products_of};
 
 stored! {
@@ -26,24 +26,15 @@ stored! {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;
     }
     asked_parts {
-        checks(checks) = checks_of, checks_column;
         signature(signed_at, signed_by, signature_meaning, content_hash) = signing::from_columns, signing::to_columns;
     }
-    light: "areas", "products", "addenda", "aftercareNotes", "adverseEvents", "photos", "consents";
+    light: "areas", "products", "checks", "addenda", "aftercareNotes", "adverseEvents", "photos", "consents";
     also: kept_parts = None;
 }
 listing!(TreatmentSession, Condition, super::OrderBy, {
     "patient_id" => |it| Some(it.patient_id),
     "plan_id" => |it| it.plan_id,
 });
-
-fn checks_of(checks: Option<AsJson<Vec<KeptCheck>>>) -> Result<Vec<KeptCheck>> {
-    Ok(checks.map(|checks| checks.0).unwrap_or_default())
-}
-
-fn checks_column(checks: &[KeptCheck]) -> Result<(Option<serde_json::Value>,)> {
-    Ok(((!checks.is_empty()).then(|| serde_json::to_value(checks)).transpose()?,))
-}
 
 /// Sessions by id.
 pub async fn sessions(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<TreatmentSession>> {
@@ -67,7 +58,7 @@ pub async fn hold(scope: &mut Scope, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Adds a session with its areas and products.
+/// Adds a session with its parts.
 pub async fn add(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<()> {
     let door = scope.write(Action::Create, RecordKind::TreatmentSession)?;
     session.insert(door.org, door.connection).await??;
@@ -77,26 +68,40 @@ pub async fn add(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -
 
 async fn record(scope: &mut Scope, action: Action, session: &TreatmentSession, parts: &Parts) -> Result<()> {
     scope.show([session.patient_id]);
-    let content = Content { session, areas: &parts.areas, products: &parts.products };
-    ledger::append(scope, action, session, &content).await
+    ledger::append(scope, action, session, &Content { session, parts }).await
 }
 
-/// Saves a changed draft; `after` has the version after the change. `parts`, if given, take the place of all there were.
+/// The parts of a session before and after an edit.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaced<'a> {
+    /// As they were read.
+    pub old: &'a Parts,
+    /// As they are kept from now on.
+    pub new: &'a Parts,
+}
+
+/// Saves a changed draft; `after` has the version after the change. Of its parts, those kinds are written that differ.
 pub async fn save(
     scope: &mut Scope,
     action: Action,
     after: &TreatmentSession,
     expected: i32,
-    parts: Option<&Parts>,
+    parts: Replaced<'_>,
 ) -> Result<()> {
-    let kept = match parts {
-        Some(_) => None,
-        None => Some(super::parts::all(scope.write(action, RecordKind::TreatmentSession)?, after.id).await?),
-    };
-    kept::change(scope, action, after, expected).await?;
-    if let Some(parts) = parts {
-        super::parts::replace(scope.write(action, RecordKind::TreatmentSession)?, after.id, parts).await?;
+    // The database takes parts of drafts only, so they are written before a signature, and after any other change: each
+    // part written shares a lock on the session, and two edits that both shared it would wait for each other. Signing
+    // has held the session from its beginning.
+    let signing = after.signature.is_some();
+    if signing {
+        replace_parts(scope, action, after.id, parts).await?;
     }
-    let parts = parts.or(kept.as_ref()).cloned().unwrap_or_default();
-    record(scope, action, after, &parts).await
+    kept::change(scope, action, after, expected).await?;
+    if !signing {
+        replace_parts(scope, action, after.id, parts).await?;
+    }
+    record(scope, action, after, parts.new).await
+}
+
+async fn replace_parts(scope: &mut Scope, action: Action, session: Uuid, parts: Replaced<'_>) -> Result<()> {
+    super::parts::replace(scope.write(action, RecordKind::TreatmentSession)?, session, parts.old, parts.new).await
 }

@@ -37,6 +37,7 @@ const FLOORS: &[&[&str]] = &[
         "protocol::rules",
         "plan::progress",
         "session::checks",
+        "session::content",
         "recall::reconcile",
         "care::checks",
         "care::checks::facts",
@@ -61,6 +62,7 @@ const FLOORS: &[&[&str]] = &[
         "organisation::store::staff",
         "patient::store::list",
         "session::parts",
+        "session::check_rows",
         "privacy::looks",
     ],
     &[

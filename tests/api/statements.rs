@@ -114,7 +114,7 @@ async fn twins(sql: &Sql, more: usize) {
 async fn copy(sql: &Sql, table: &str, id: &str, kind: &str, other: &[(&str, &str)]) {
     let columns = sql
         .column(&format!(
-            "SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 ORDER BY attnum"
+            "SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
         ))
         .await;
     let values: Vec<String> = columns

@@ -300,7 +300,7 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
             let mut items = lacks(session::missing(&record, &parts).faults());
             // Asked as signing will ask them. A viewer who may not read what the rules look at gets the stored answers.
             let asks = record.signature.is_none() && store::may_evaluate(&scope);
-            let checks = if asks { store::evaluate(&mut scope, &record, &parts).await? } else { record.checks.clone() };
+            let checks = if asks { store::evaluate(&mut scope, &record, &parts).await? } else { parts.checks };
             items.extend(of_checks(id, &checks));
             (record.signature.is_some(), items)
         }
@@ -341,7 +341,7 @@ impl CareQuery {
             let checks = store::evaluate(&mut scope, &session, &parts).await?;
             let version = listing::one(&mut scope, session.protocol_version_id.unwrap_or_default()).await?;
             let verdict = checks.iter().map(|it| it.verdict).max().unwrap_or(CheckVerdict::Pass);
-            Ok(SessionChecks { verdict, protocol_version: version, checks: SessionCheck::all(session.id, &checks) })
+            Ok(SessionChecks { verdict, protocol_version: version, checks: SessionCheck::all(session.id, checks) })
         };
         Some(found.await)
     }

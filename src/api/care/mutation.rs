@@ -9,7 +9,8 @@ use crate::operation::{Inputs, Running, transaction};
 use crate::organisation::store as people;
 use crate::page::listing;
 use crate::session::{
-    CheckRule, CheckVerdict, KeptCheck, Override, SessionStatus, TreatmentSession, answers_changed, store as sessions,
+    CheckRule, CheckVerdict, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, answers_changed,
+    store::{self as sessions, Replaced},
 };
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind};
@@ -95,35 +96,30 @@ async fn override_checks(scope: &mut Scope, wanted: Wanted, verdict: CheckVerdic
         }
         _ => None,
     };
-    settle(
-        scope,
-        &mut session,
-        &wanted,
-        Override { reason: wanted.reason.clone(), by, supervisor_id, at: ids::now() },
-        verdict,
-    )
-    .await?;
+    let old = sessions::parts(scope, session.id).await?;
+    let done = Override { reason: wanted.reason.clone(), by, supervisor_id, at: ids::now() };
+    let checks = settle(scope, &session, &old, &wanted, done, verdict).await?;
     session.stamp = session.stamp.changed(Some(by), ids::now());
-    sessions::save(scope, Action::Update, &session, wanted.expected, None).await?;
+    let new = Parts { checks, ..old.clone() };
+    sessions::save(scope, Action::Update, &session, wanted.expected, Replaced { old: &old, new: &new }).await?;
     Ok(session)
 }
 
 /// Evaluates the rules again and settles the answers that were seen: the one named by its id, or those of the session's
-/// version that have not changed. New answers stay open.
+/// version that have not changed. New answers stay open. Gives the checks as they are then.
 async fn settle(
     scope: &mut Scope,
-    session: &mut TreatmentSession,
+    session: &TreatmentSession,
+    parts: &Parts,
     wanted: &Wanted,
     done: Override,
     verdict: CheckVerdict,
-) -> error::Result<()> {
-    let parts = sessions::parts(scope, session.id).await?;
-    let now = care::evaluate(scope, session, &parts).await?;
-    let shown = std::mem::replace(&mut session.checks, now);
+) -> error::Result<Vec<KeptCheck>> {
+    let mut now = care::evaluate(scope, session, parts).await?;
     let seen: Vec<KeptCheck> = match wanted.check {
         // The id may come from a refusal, which is newer than the answers stored with the session.
-        Some(_) => session.checks.iter().filter(|it| wanted.names(it)).cloned().collect(),
-        None => shown.into_iter().filter(|it| wanted.names(it)).collect(),
+        Some(_) => now.iter().filter(|it| wanted.names(it)).cloned().collect(),
+        None => parts.checks.iter().filter(|it| wanted.names(it)).cloned().collect(),
     };
     if seen.is_empty() && wanted.check.is_some() {
         return Err(answers_changed());
@@ -139,11 +135,11 @@ async fn settle(
     }
     let was_seen = |it: &&mut KeptCheck| it.verdict == verdict && seen.iter().any(|old| old.is_same(it));
     let mut settled = false;
-    for check in session.checks.iter_mut().filter(was_seen) {
+    for check in now.iter_mut().filter(was_seen) {
         check.overridden = Some(done.clone());
         settled = true;
     }
-    if settled { Ok(()) } else { Err(answers_changed()) }
+    if settled { Ok(now) } else { Err(answers_changed()) }
 }
 
 /// The prescriber who may sign off a block: a practitioner with a licence number who is not the one treating.

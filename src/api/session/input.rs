@@ -228,7 +228,7 @@ impl ProductUseInput {
     }
 }
 
-/// Reads areas and products; faults are noted under `prefix`.
+/// Reads areas and products, of a session whose checks are still to be made; faults are noted under `prefix`.
 pub(super) fn read_parts(
     inputs: &mut Inputs,
     prefix: &str,
@@ -245,7 +245,7 @@ pub(super) fn read_parts(
     let areas = areas.map(|(i, area)| area.read(inputs, &format!("{prefix}areas.{i}"), modality)).collect();
     let products = products.iter().take(MOST_PARTS).enumerate();
     let products = products.map(|(i, product)| product.read(inputs, &format!("{prefix}products.{i}"))).collect();
-    Parts { areas, products }
+    Parts { areas, products, checks: Vec::new() }
 }
 
 /// Checks that a session ends after its beginning and within a day of it.

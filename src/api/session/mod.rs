@@ -156,8 +156,12 @@ impl TreatmentSession {
     }
     /// The answers of the care rules of its protocol when it was last changed, with any overrides and their reasons;
     /// empty for a session without a protocol.
-    async fn checks(&self) -> Vec<SessionCheck> {
-        SessionCheck::all(self.id, &self.checks)
+    async fn checks(&self, ctx: &Context<'_>) -> Result<Vec<SessionCheck>> {
+        let checks = match &self.kept_parts {
+            Some(parts) => parts.checks.clone(),
+            None => ctx.batches()?.load_one(loader::ChecksOf(self.id)).await?.unwrap_or_default(),
+        };
+        Ok(SessionCheck::all(self.id, checks))
     }
     /// Its aftercare at a moment: instructions in force, instructions to come, check-ins due. Null before its end, and
     /// for a session without a protocol.

@@ -17,8 +17,9 @@ use crate::patient::store as patients;
 use crate::recall::due;
 use crate::record::Stamp;
 use crate::session::{
-    CheckVerdict, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing, refuse_blocked,
-    refuse_own_sign_off, store,
+    CheckVerdict, Content, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,
+    refuse_blocked, refuse_own_sign_off,
+    store::{self, Replaced},
 };
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
@@ -48,14 +49,14 @@ async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate
     due::refresh(scope, plan, done).await
 }
 
-/// Records the reasons for continuing at the checks that warn. CONFLICT for a reason whose answer does not exist.
-fn note_overrides(session: &mut TreatmentSession, overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
-    let id = session.id;
+/// Records the reasons for continuing at those checks of a session that warn. CONFLICT for a reason whose answer does not
+/// exist.
+fn note_overrides(id: Uuid, checks: &mut [KeptCheck], overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
     for given in overrides {
         let seen = |it: &KeptCheck| given.check.as_ref().is_none_or(|check| it.id(id) == *check);
         let warned = |it: &&mut KeptCheck| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it);
         let mut noted = false;
-        for check in session.checks.iter_mut().filter(warned) {
+        for check in checks.iter_mut().filter(warned) {
             let reason = given.reason.clone();
             check.overridden = Some(Override { reason, by, supervisor_id: None, at: ids::now() });
             noted = true;
@@ -81,11 +82,11 @@ async fn add(
     let author = scope.viewer().author()?;
     session.stamp = Stamp::new(Some(author), ids::now());
     complete(scope, &mut session, &mut parts).await?;
-    session.checks = care::evaluate(scope, &session, &parts).await?;
-    note_overrides(&mut session, overrides, author)?;
+    parts.checks = care::evaluate(scope, &session, &parts).await?;
+    note_overrides(session.id, &mut parts.checks, overrides, author)?;
     // A treatment that took place is recorded whatever the rules say; one that is only beginning can still be stopped.
     if session.status == SessionStatus::InProgress {
-        refuse_blocked(session.id, &session.checks, PREPARE)?;
+        refuse_blocked(session.id, &parts.checks, PREPARE)?;
     }
     store::add(scope, &session, &parts).await?;
     refresh_recalls(scope, &session).await?;
@@ -123,14 +124,15 @@ async fn end(
     let mut inputs = Inputs::new();
     check_times(&mut inputs, "", session.started_at, session.ended_at);
     inputs.finish()?;
+    let old = store::parts(scope, id).await?;
+    let mut parts = old.clone();
     if !begun {
-        let parts = store::parts(scope, id).await?;
-        session.checks = care::evaluate(scope, &session, &parts).await?;
-        care::drop_lapsed(scope, &mut session.checks).await?;
-        refuse_blocked(id, &session.checks, NOT_BEGUN)?;
+        parts.checks = care::evaluate(scope, &session, &parts).await?;
+        care::drop_lapsed(scope, &mut parts.checks).await?;
+        refuse_blocked(id, &parts.checks, NOT_BEGUN)?;
     }
-    refuse_own_sign_off(&session.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
-    store::save(scope, Action::Update, &session, expected, None).await?;
+    refuse_own_sign_off(&parts.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
+    store::save(scope, Action::Update, &session, expected, Replaced { old: &old, new: &parts }).await?;
     refresh_recalls(scope, &session).await?;
     Ok(session)
 }
@@ -146,21 +148,21 @@ const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessio
 /// shown.
 async fn ask_again(
     scope: &mut Scope,
-    session: &mut TreatmentSession,
-    parts: &Parts,
+    session: &TreatmentSession,
+    parts: &mut Parts,
     lacks: &mut signing::Missing,
 ) -> crate::error::Result<()> {
     let now = care::evaluate(scope, session, parts).await?;
-    let shown = std::mem::replace(&mut session.checks, now);
+    let shown = std::mem::replace(&mut parts.checks, now);
     let open = |it: &&KeptCheck| !it.is_settled();
     let new: Vec<&KeptCheck> =
-        session.checks.iter().filter(open).filter(|it| !shown.iter().any(|old| old.is_same(it))).collect();
+        parts.checks.iter().filter(open).filter(|it| !shown.iter().any(|old| old.is_same(it))).collect();
     if !new.is_empty() {
         let why = "what the care rules say has changed since this session was saved";
         let what_to_do = "Settle each answer by its id (checkId of overrideSessionCheck or signOffSessionCheck)";
-        return Err(blocked(session.id, &session.checks, &new, why, what_to_do));
+        return Err(blocked(session.id, &parts.checks, &new, why, what_to_do));
     }
-    for check in session.checks.iter().filter(open).filter(|it| it.verdict == CheckVerdict::Warn) {
+    for check in parts.checks.iter().filter(open).filter(|it| it.verdict == CheckVerdict::Warn) {
         let place = shown.iter().position(|old| old.is_same(check)).unwrap_or_default();
         let message = format!("{}: give a reason with overrideSessionCheck", check.cause);
         lacks.unless(false, &format!("checks.{place}"), &message);
@@ -179,7 +181,8 @@ async fn sign(
     store::hold(scope, id).await?;
     let mut session = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
-    let parts = store::parts(scope, id).await?;
+    let old = store::parts(scope, id).await?;
+    let mut parts = old.clone();
     let mut lacks = missing(&session, &parts);
     let may = match meaning {
         SignatureMeaning::Author => session.practitioner_id == signer,
@@ -191,16 +194,16 @@ async fn sign(
         "input.meaning",
         "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
     );
-    ask_again(scope, &mut session, &parts, &mut lacks).await?;
+    ask_again(scope, &session, &mut parts, &mut lacks).await?;
     // A record is signed only once, so theirs would be the only signature.
-    refuse_own_sign_off(&session.checks, Some(signer), OTHER_SIGNS)?;
+    refuse_own_sign_off(&parts.checks, Some(signer), OTHER_SIGNS)?;
     lacks.into_result()?;
-    refuse_blocked(session.id, &session.checks, SIGN_OFF)?;
+    refuse_blocked(session.id, &parts.checks, SIGN_OFF)?;
     let now = ids::now();
     session.stamp = session.stamp.changed(Some(signer), now);
-    let content = crate::session::Content { session: &session, areas: &parts.areas, products: &parts.products };
+    let content = Content { session: &session, parts: &parts };
     session.signature = Some(signing::sign(&content, signer, now, meaning)?);
-    store::save(scope, Action::Sign, &session, expected, None).await?;
+    store::save(scope, Action::Sign, &session, expected, Replaced { old: &old, new: &parts }).await?;
     Ok(session)
 }
 
@@ -238,9 +241,8 @@ impl SessionMutation {
         let work = transaction(move |scope| {
             Box::pin(async move {
                 let before = draft(scope, Action::Update, id, expected).await?;
-                let old_parts = store::parts(scope, id).await?;
-                let unchanged = old_parts.clone();
-                let (mut after, mut parts) = patch.apply(&before, old_parts)?;
+                let old = store::parts(scope, id).await?;
+                let (mut after, mut patched) = patch.apply(&before, old.clone())?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
                 if before.plan_id != after.plan_id {
                     if before.plan_id.is_some() {
@@ -253,21 +255,21 @@ impl SessionMutation {
                 if links(&before) != links(&after) {
                     check_links(scope, &after, "patch.").await?;
                 }
-                fill_from_catalogue(scope, &mut after, parts.as_mut(), "patch.").await?;
-                let now = parts.as_ref().unwrap_or(&unchanged);
+                fill_from_catalogue(scope, &mut after, patched.as_mut(), "patch.").await?;
+                let mut parts = patched.unwrap_or_else(|| old.clone());
                 if before.modality != after.modality {
                     // The settled answers were for another kind of treatment.
-                    after.checks.clear();
+                    parts.checks.clear();
                 }
-                after.checks = care::evaluate(scope, &after, now).await?;
+                parts.checks = care::evaluate(scope, &after, &parts).await?;
                 if before.status == SessionStatus::Preparation {
-                    care::drop_lapsed(scope, &mut after.checks).await?;
+                    care::drop_lapsed(scope, &mut parts.checks).await?;
                 }
                 if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
-                    refuse_blocked(id, &after.checks, PREPARE)?;
-                    refuse_own_sign_off(&after.checks, scope.viewer().staff, "its practitioner begins it")?;
+                    refuse_blocked(id, &parts.checks, PREPARE)?;
+                    refuse_own_sign_off(&parts.checks, scope.viewer().staff, "its practitioner begins it")?;
                 }
-                store::save(scope, Action::Update, &after, expected, parts.as_ref()).await?;
+                store::save(scope, Action::Update, &after, expected, Replaced { old: &old, new: &parts }).await?;
                 refresh_recalls(scope, &after).await?;
                 Ok(after)
             })

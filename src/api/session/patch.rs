@@ -70,6 +70,7 @@ impl SessionPatch {
             Parts {
                 areas: if self.areas.is_some() { read.areas } else { old.areas },
                 products: if self.products.is_some() { read.products } else { old.products },
+                checks: old.checks,
             }
         })
     }

@@ -246,7 +246,6 @@ impl LogSessionInput {
                 self.protocol_version_id.as_ref(),
             ),
             device_id,
-            checks: Vec::new(),
             stamp: Stamp::new(None, ids::now()),
             signature: None,
             kept_parts: None,

@@ -1,5 +1,6 @@
 //! Care rules at work: checks before and after, overrides, sign-off, completeness, aftercare.
 
+mod kept;
 mod sign_offs;
 
 use crate::staff::colleague;
@@ -21,12 +22,19 @@ fn row(rule: &str, verdict: &str, settled: bool) -> (String, String, bool) {
 }
 
 /// A patient with a consultation and the consent to be treated, ready for a plan.
-async fn ready(by: &SignedIn) -> (Made, Made) {
+pub async fn ready(by: &SignedIn) -> (Made, Made) {
     let patient = by.patient("Ada", "Lovelace").await;
     let consultation = by.consultation(&patient).await;
     let text = by.consent_text("TREATMENT", json!({})).await;
     by.consent(&patient, &text, json!({"givenAt": hours_ago(60)})).await;
     (patient, consultation)
+}
+
+/// A session that follows a protocol; that it comes too soon after another has its reason.
+pub async fn checked_session(by: &SignedIn, patient: &Made) -> Made {
+    let reasons = json!([{"rule": "INTERVAL", "reason": "Flies on Monday, \"for good\""}]);
+    let rules = by.protocol().await.version;
+    by.session_with(patient, json!({"protocolVersionId": rules, "overrides": reasons})).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,16 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         json!({"id": stranger.id, "expectedVersion": 3, "patch": {"legalName": {"given": "Ian", "family": "Smith"}}});
     anna.make("updatePatient", "patient", rename).await;
     let found = places_with(&sql, MARKER).await;
-    for table in ["patient:", "ledger:", "photo:", "consent_signature:", "patient_merge:", "addendum:", "legal_hold:"] {
+    for table in [
+        "patient:",
+        "ledger:",
+        "photo:",
+        "session_check:",
+        "consent_signature:",
+        "patient_merge:",
+        "addendum:",
+        "legal_hold:",
+    ] {
         assert!(found.iter().any(|place| place.starts_with(table)), "{table} {found:?}");
     }
 
@@ -110,8 +119,8 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         done["counts"].as_array().expect("counts").iter().find(|it| it["table"] == table).map(|it| it["count"].clone())
     };
     assert_eq!(
-        (count("patient"), count("treatment_session"), count("session_area")),
-        (Some(json!(2)), Some(json!(4)), Some(json!(8)))
+        (count("patient"), count("treatment_session"), count("session_area"), count("session_check")),
+        (Some(json!(2)), Some(json!(4)), Some(json!(8)), Some(json!(2)))
     );
     assert_eq!(
         (count("consent_signature"), count("photo"), count("patient_merge")),

@@ -43,6 +43,11 @@ async fn rows_without_a_maker(sql: &Sql, org: Uuid, [patient, consultation, sess
     let stamps = "version, created_at, updated_at";
     for statement in [
         format!(
+            "INSERT INTO session_check (org_id, session_id, position, rule, verdict, cause, protocol_version_id, override_reason, \
+            override_by, override_at) VALUES ('{org}', '{session}', 0, 'lot', 'warn', '{marker}', '{protocol_version}', '{marker}', \
+            '{protocol}', now())"
+        ),
+        format!(
             "INSERT INTO protocol (org_id, id, name, active, {stamps}) VALUES ('{org}', '{protocol}', '{protocol}', true, {stamp})"
         ),
         format!(

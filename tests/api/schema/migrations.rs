@@ -54,6 +54,18 @@ async fn revert_all(database: &Database) {
     assert_eq!(reverted.await.expect("down"), std::fs::read_dir(checkout("migrations")).expect("migrations").count());
 }
 
+/// Takes migrations back, from the newest to this one.
+pub async fn revert_down_to(database: &Database, version: &'static str) {
+    let (client, connection) = database.owner_config().connect(tokio_postgres::NoTls).await.expect("the owner");
+    let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await.expect("a connection");
+    let reverting = tokio::task::spawn_blocking(move || {
+        let mut wrapper: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
+        let migrations = FileBasedMigrations::from_path(checkout("migrations")).expect("migrations");
+        while wrapper.revert_last_migration(migrations.clone()).expect("down").to_string() != version {}
+    });
+    reverting.await.expect("down");
+}
+
 /// What is in one list and not in the other.
 fn difference(before: &[String], after: &[String]) -> String {
     let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}\n"));

@@ -4,6 +4,8 @@ mod migrations;
 mod rows;
 mod tables;
 
+pub use migrations::revert_down_to;
+
 use crate::support::*;
 use std::process::Command;
 

@@ -9,7 +9,8 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     let patient = anna.patient("Zoë", "Ramírez").await;
     anna.health_entry(&patient).await;
     let signed = anna.signed_session(&patient).await;
-    let draft = anna.session(&patient).await;
+    let rules = anna.protocol().await.version;
+    let draft = anna.session_with(&patient, json!({"protocolVersionId": rules})).await;
     anna.signed_consultation(&patient).await;
     let consultation = anna.consultation(&patient).await;
     anna.plan(&consultation, &anna.protocol().await).await;

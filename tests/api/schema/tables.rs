@@ -150,6 +150,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("replaced_token", "DELETE INSERT SELECT UPDATE"),
     ("service_account", "INSERT SELECT UPDATE"),
     ("session_area", "DELETE INSERT SELECT"),
+    ("session_check", "DELETE INSERT SELECT"),
     ("sign_in", "INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
     ("staff", "INSERT SELECT UPDATE"),

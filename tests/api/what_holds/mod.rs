@@ -4,6 +4,7 @@
 mod ended;
 mod fixed;
 
+use crate::care::{checked_session, ready};
 use crate::support::*;
 use std::time::Duration;
 use uuid::Uuid;
@@ -17,12 +18,14 @@ async fn app(clinic: &Clinic) -> Sql {
 
 /// What puts a copy of a signed session's part into a session.
 fn copied(table: &str, from: Uuid, into: Uuid) -> String {
-    let columns = match table {
-        "session_area" => "org_id, area, side, needle_depth_mm, passes, note",
-        _ => "org_id, role, product, lot, intradermal_use",
+    let (id, columns) = match table {
+        "session_area" => ("id, ", "org_id, area, side, needle_depth_mm, passes, note"),
+        "session_check" => ("", "org_id, rule, verdict, cause"),
+        _ => ("id, ", "org_id, role, product, lot, intradermal_use"),
     };
+    let new_id = id.replace("id", "gen_random_uuid()");
     format!(
-        "INSERT INTO {table} (id, position, session_id, {columns}) SELECT gen_random_uuid(), 90, '{into}', {columns} FROM {table} \
+        "INSERT INTO {table} ({id}position, session_id, {columns}) SELECT {new_id}90, '{into}', {columns} FROM {table} \
          WHERE session_id = '{from}' AND position = 0"
     )
 }
@@ -31,11 +34,11 @@ fn copied(table: &str, from: Uuid, into: Uuid) -> String {
 async fn a_picture_from_before_the_signature_puts_nothing_in_and_takes_nothing_out() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
-    let patient = anna.patient("Zoë", "Ramírez").await;
-    let pattern = uuid_of(&anna.signed_session(&patient).await.id);
+    let (patient, _) = ready(&anna).await;
+    let pattern = uuid_of(&anna.sign_session(&checked_session(&anna, &patient).await).await.id);
     for level in ["REPEATABLE READ", "SERIALIZABLE", "READ COMMITTED"] {
-        for table in ["session_area", "product_use"] {
-            let draft = anna.session(&patient).await;
+        for table in ["session_area", "product_use", "session_check"] {
+            let draft = checked_session(&anna, &patient).await;
             let id = uuid_of(&draft.id);
             let late = app(&clinic).await;
             let parts = format!("SELECT count(*) FROM {table} WHERE session_id = '{id}'");
