@@ -3,7 +3,7 @@
 
 use super::{Entry, failed, photo_objects, picture, tables};
 use crate::db::Address;
-use crate::evidence::{copy_rows, rows_of};
+use crate::evidence::{copy_rows, line_of, lines_with_content, rows_of};
 use crate::objects::Objects;
 use futures::StreamExt;
 use std::io::{BufWriter, Write};
@@ -84,41 +84,49 @@ async fn write(
 
 async fn write_table(client: &Client, table: &str, file: &mut impl Write) -> Result<u64, String> {
     let plain = |error: std::io::Error| format!("the export can't be written: {error}");
-    let ask = "SELECT a.attname::text, coalesce(array_position(i.indkey::int2[], a.attnum), -1), \
+    // The order is that of the primary key, or else of all columns as the table has them: rows may be alike then.
+    let ask = "SELECT a.attname::text, CASE WHEN i.indrelid IS NULL THEN a.attnum::int4 \
+               ELSE coalesce(array_position(i.indkey::int2[], a.attnum), -1) END, \
                format_type(a.atttypid, NULL) IN ('text', 'character varying') \
                FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
                WHERE a.attrelid = ('public.' || quote_ident($1))::regclass AND a.attnum > 0 AND NOT a.attisdropped \
                ORDER BY a.attname COLLATE \"C\"";
     let rows = client.query(ask, &[&table]).await.map_err(|error| failed(&error))?;
     let columns: Vec<(String, i32, bool)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let shown: Vec<String> = columns
-        .iter()
-        .filter(|(name, ..)| !COLUMNS_LEFT_OUT.contains(&(table, name)))
-        .map(|(name, ..)| format!("\"{name}\""))
-        .collect();
     let mut key: Vec<&(String, i32, bool)> = columns.iter().filter(|(_, place, _)| *place >= 0).collect();
     key.sort_by_key(|(_, place, _)| *place);
     let order: Vec<String> = key
         .iter()
         .map(|(name, _, is_text)| format!("\"{name}\"{}", if *is_text { " COLLATE \"C\"" } else { "" }))
         .collect();
-    if order.is_empty() {
-        return Err(format!("the table {table} has no primary key: its order would not be certain"));
-    }
-    let query = format!(
-        "SELECT convert_to(row_to_json(r)::text, 'UTF8') FROM (SELECT {} FROM public.\"{table}\" ORDER BY {}) AS r",
-        shown.join(", "),
-        order.join(", ")
-    );
-    let mut pieces = copy_rows(client, &query).await?;
+    let names: Vec<&str> = columns.iter().map(|(name, ..)| name.as_str()).collect();
+    let mut pieces = copy_rows(client, &lines(table, &names, &order.join(", "))).await?;
     let mut lines = 0;
     while let Some(piece) = pieces.next().await {
         for row in rows_of(&piece?)? {
-            let row = row.first().copied().flatten().unwrap_or_default();
+            let row = line_of(&row)?;
             write!(file, "{{\"table\":\"{table}\",\"row\":").map_err(plain)?;
-            file.write_all(row).and_then(|()| file.write_all(b"}\n")).map_err(plain)?;
+            file.write_all(&row).and_then(|()| file.write_all(b"}\n")).map_err(plain)?;
             lines += 1;
         }
     }
     Ok(lines)
+}
+
+/// The query for a table's rows as lines, with the columns that are shown, in the order of their names. The text of a
+/// packed content stands as the content: which form the ledger keeps is not part of the record.
+fn lines(table: &str, columns: &[&str], order: &str) -> String {
+    let list = |columns: &[&str]| columns.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let shown: Vec<&str> = columns.iter().copied().filter(|name| !COLUMNS_LEFT_OUT.contains(&(table, name))).collect();
+    let kept = if table == "ledger" { "content" } else { "" };
+    let mut sides = shown.split(|name| *name == kept);
+    if let (Some(before), Some(after)) = (sides.next(), sides.next()) {
+        let after: Vec<&str> = after.iter().copied().filter(|name| *name != "packed").collect();
+        let rows = format!("SELECT * FROM public.\"{table}\" ORDER BY {order}");
+        return lines_with_content(&list(before), &list(&after), &rows);
+    }
+    format!(
+        "SELECT convert_to(row_to_json(r)::text, 'UTF8') FROM (SELECT {} FROM public.\"{table}\" ORDER BY {order}) AS r",
+        list(&shown)
+    )
 }

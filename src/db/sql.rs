@@ -46,6 +46,8 @@ pub enum Bind {
     Decimal(Decimal),
     /// bytea
     Bytes(Vec<u8>),
+    /// bytea, or NULL
+    OptBytes(Option<Vec<u8>>),
     /// json, its text kept unchanged
     Json(serde_json::Value),
 }
@@ -56,7 +58,7 @@ macro_rules! bind_from {
 bind_from! {
     Uuid => Uuid, Vec<Uuid> => Uuids, String => Text, Option<String> => OptText, Option<Uuid> => OptUuid, i16 => Short,
     i32 => Int, Vec<i32> => Ints, Vec<String> => Texts, i64 => Long, bool => Bool, DateTime<Utc> => Time, NaiveDate => Date,
-    Decimal => Decimal, Vec<u8> => Bytes, serde_json::Value => Json,
+    Decimal => Decimal, Vec<u8> => Bytes, Option<Vec<u8>> => OptBytes, serde_json::Value => Json,
 }
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
@@ -140,6 +142,7 @@ impl<Row> QueryFragment<Pg> for Sql<Row> {
                 Piece::Bind(Bind::Time(value)) => out.push_bind_param::<st::Timestamptz, _>(value)?,
                 Piece::Bind(Bind::Date(value)) => out.push_bind_param::<st::Date, _>(value)?,
                 Piece::Bind(Bind::Decimal(value)) => out.push_bind_param::<st::Numeric, _>(value)?,
+                Piece::Bind(Bind::OptBytes(value)) => out.push_bind_param::<st::Nullable<st::Binary>, _>(value)?,
                 Piece::Bind(Bind::Bytes(value)) => out.push_bind_param::<st::Binary, _>(value)?,
                 Piece::Bind(Bind::Json(value)) => out.push_bind_param::<st::Json, _>(value)?,
             }

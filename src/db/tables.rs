@@ -372,6 +372,7 @@ diesel::table! {
         salt -> Nullable<Bytea>,
         digest -> Bytea,
         hash -> Bytea,
+        packed -> Nullable<Bytea>,
     }
 }
 
@@ -563,14 +564,6 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
-    }
-}
-
-diesel::table! {
-    patient_search (org_id, trigram, patient_id) {
-        org_id -> Uuid,
-        trigram -> Int4,
-        patient_id -> Uuid,
     }
 }
 
@@ -993,7 +986,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_erasure,
     patient_merge,
     patient_restriction,
-    patient_search,
     photo,
     product,
     product_lot,

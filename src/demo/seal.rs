@@ -2,12 +2,13 @@
 
 use super::chart::Entry;
 use super::copy::Rows;
-use crate::ledger::{Sealed, next_hash};
+use crate::error::Result;
+use crate::ledger::{Sealed, kept, next_hash};
 use uuid::Uuid;
 
 /// The columns of a ledger row, in the order that `chain` writes them.
 pub(super) const COLUMNS: &str = "seq, hash, org_id, at, actor_id, request_id, action, record_kind, record_id, patient_id, \
-                                  version, content, salt, digest";
+                                  version, content, packed, salt, digest";
 
 /// Entries with their digests, in order.
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(super) struct SealedEntries {
 
 impl SealedEntries {
     /// Seals an entry.
-    pub(super) fn add(&mut self, org: Uuid, entry: &Entry) {
+    pub(super) fn add(&mut self, org: Uuid, entry: Entry) -> Result<()> {
         let salt: [u8; 16] = rand::random();
         let digest = Sealed {
             org,
@@ -41,9 +42,12 @@ impl SealedEntries {
             .put(&entry.request_id)
             .put(entry.action.as_str())
             .put(entry.kind.as_str());
-        row.put(entry.record_id).put(entry.patient_id).put(entry.version).put(&entry.content);
+        let (content, packed) = kept(entry.action, entry.content)?;
+        row.put(entry.record_id).put(entry.patient_id).put(entry.version);
+        row.put(content.as_ref()).put(packed.as_deref());
         row.put(salt.as_slice()).put(digest.as_slice()).end();
         self.rows.push((row.into_text(), digest));
+        Ok(())
     }
 
     /// The rows chained to a head, and the head after them.

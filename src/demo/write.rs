@@ -76,7 +76,7 @@ pub(super) fn plain(error: tokio_postgres::Error) -> String {
 pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<Transaction<'c>, String> {
     let transaction = client.transaction().await.map_err(plain)?;
     // Durable within the second: a chunk that a power cut takes is made again.
-    // The ledger's longer contents are compressed with lz4 where the server has it, at a fifth of pglz' cost.
+    // Long values, such as a session's checks, are compressed with lz4 where the server has it, at a fifth of pglz' cost.
     let tenant = format!(
         "SET LOCAL app.org_id = '{}'; SET LOCAL synchronous_commit = off; \
          SELECT set_config(name, 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)",
@@ -204,8 +204,8 @@ fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictu
     // Stable: two entries of the same moment keep their order.
     all.sort_by_key(|entry| entry.at);
     let mut entries = SealedEntries::default();
-    for entry in &all {
-        entries.add(world.org, entry);
+    for entry in all {
+        entries.add(world.org, entry).map_err(|error| error.operator_message())?;
     }
     Ok((rows, entries, pictures))
 }

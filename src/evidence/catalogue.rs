@@ -42,7 +42,7 @@ const MADE: &[(&str, &str)] = &[
         "policy erased on public.ledger",
         "permissive w to the owner using ((org_id = ( SELECT public.current_org() AS current_org)) AND \
          (( SELECT public.erasing_patients() AS erasing_patients) IS NOT NULL)) check ((org_id = ( SELECT \
-         public.current_org() AS current_org)) AND (content IS NULL) AND (salt IS NULL))",
+         public.current_org() AS current_org)) AND (content IS NULL) AND (packed IS NULL) AND (salt IS NULL))",
     ),
     (
         "policy only_patients on public.ledger",

@@ -1,8 +1,10 @@
 //! Rows as Postgres copies them out, in its binary form: the fastest way to read a million of them.
 
+use crate::ledger::unpack;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use std::borrow::Cow;
 use tokio_postgres::Client;
 
 /// What stands before the first row: a signature, flags and the length of an extension.
@@ -49,6 +51,38 @@ pub(crate) fn rows_of(piece: &[u8]) -> Result<Vec<Columns<'_>>, String> {
     Ok(rows)
 }
 
+/// The query for rows as lines of JSON: one column with the whole line, or for rows of the ledger four columns, of which
+/// `line_of` makes the line. `before` and `after` list the columns before and after the content; neither is empty.
+pub(crate) fn lines_with_content(before: &str, after: &str, rows: &str) -> String {
+    let object =
+        |columns: &str| format!("convert_to(row_to_json((SELECT o FROM (SELECT {columns}) AS o))::text, 'UTF8')");
+    format!("SELECT {}, r.content, r.packed, {} FROM ({rows}) AS r", object(before), object(after))
+}
+
+/// A row as a line of JSON, with the content as text however the ledger keeps it: the letters are those that Postgres'
+/// own `row_to_json` would write.
+pub(crate) fn line_of<'r>(row: &Columns<'r>) -> Result<Cow<'r, [u8]>, String> {
+    let (before, content, packed, after) = match row.as_slice() {
+        [line] => return Ok(Cow::Borrowed(line.unwrap_or_default())),
+        [Some(before), content, packed, Some(after)] => (*before, *content, *packed, *after),
+        _ => return Err("a row of the database has another form than this program's".to_owned()),
+    };
+    let unpacked = packed.map(unpack).transpose();
+    let unpacked = unpacked.map_err(|why| format!("{}; clinic audit verify names the entry", why.told()))?;
+    let content = match (content, &unpacked) {
+        (_, Some(unpacked)) => Some(unpacked.as_str()),
+        (Some(content), None) => Some(std::str::from_utf8(content).map_err(|_| "a content is not text")?),
+        (None, None) => None,
+    };
+    let before = before.strip_suffix(b"}").ok_or_else(cut)?;
+    let after = after.strip_prefix(b"{").ok_or_else(cut)?;
+    let mut line = [before, b",\"content\":"].concat();
+    serde_json::to_writer(&mut line, &content).map_err(|error| error.to_string())?;
+    line.push(b',');
+    line.extend_from_slice(after);
+    Ok(Cow::Owned(line))
+}
+
 fn long(bytes: &[u8]) -> Result<(i32, &[u8]), String> {
     let (number, rest) = bytes.split_at_checked(4).ok_or_else(cut)?;
     Ok((i32::from_be_bytes(number.try_into().map_err(|_| cut())?), rest))
@@ -72,5 +106,21 @@ mod tests {
         assert_eq!(rows_of(b"\xff\xff"), Ok(vec![]), "the end");
         assert_eq!(rows_of(&[SIGNATURE, &[0; 8], b"\xff\xff"].concat()), Ok(vec![]), "none at all");
         assert!(rows_of(&row[..6]).is_err());
+    }
+
+    #[test]
+    fn a_content_is_the_same_in_a_line_however_it_is_kept() {
+        let content = "{\"a\":\"ë \\\" \u{7f}\"}\n\u{1}";
+        let packed = crate::ledger::pack(content).expect("packed");
+        let line = |content: Option<&[u8]>, packed: Option<&[u8]>| {
+            let row = vec![Some(&b"{\"action\":1}"[..]), content, packed, Some(&b"{\"seq\":2}"[..])];
+            line_of(&row).map(|line| String::from_utf8_lossy(&line).into_owned())
+        };
+        let told = line(Some(content.as_bytes()), None).expect("a line");
+        assert_eq!(told, "{\"action\":1,\"content\":\"{\\\"a\\\":\\\"ë \\\\\\\" \u{7f}\\\"}\\n\\u0001\",\"seq\":2}");
+        assert_eq!(line(None, Some(&packed)), Ok(told));
+        assert_eq!(line(None, None).as_deref(), Ok("{\"action\":1,\"content\":null,\"seq\":2}"));
+        assert!(line(None, Some(&packed[..9])).is_err() && line_of(&vec![None, None]).is_err());
+        assert_eq!(line_of(&vec![Some(&b"{}"[..])]).as_deref(), Ok(&b"{}"[..]));
     }
 }

@@ -3,7 +3,7 @@
 use super::copied::{Columns, rows_of};
 use super::emptied::Erasure;
 use super::log::Log;
-use crate::ledger::hash_fields;
+use crate::ledger::{Unreadable, hash_fields, unpack};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -29,18 +29,43 @@ pub(super) enum Seal {
     Wrong,
 }
 
+/// Where a ledger's row has its packed content.
+const PACKED: usize = 14;
+
+/// What a packed content says.
+enum Content {
+    /// The content; none if the row has no packed one.
+    Read(Option<String>),
+    /// Nothing: these are not the bytes that were packed.
+    Damaged,
+}
+
 /// Recomputes the digests of a batch.
 pub(super) fn look_at(log: Log, org: Uuid, batch: &[Bytes]) -> Result<Vec<Found>, String> {
     let mut found = Vec::with_capacity(batch.len());
     for piece in batch {
         for row in rows_of(piece)? {
-            found.push(found_in(log, org, &row).ok_or("a row of the database has another form than this program's")?);
+            found.push(found_in(log, org, &row)?.ok_or("a row of the database has another form than this program's")?);
         }
     }
     Ok(found)
 }
 
-fn found_in(log: Log, org: Uuid, row: &Columns<'_>) -> Option<Found> {
+/// A row, recomputed; none if it has not the form of a row. Fails if only a newer program can read it.
+fn found_in(log: Log, org: Uuid, row: &Columns<'_>) -> Result<Option<Found>, String> {
+    let packed = row.get(PACKED).copied().flatten().filter(|_| log == Log::Ledger);
+    let unpacked = match packed.map(unpack).transpose() {
+        Ok(content) => Content::Read(content),
+        Err(Unreadable::Damaged(_)) => Content::Damaged,
+        Err(unknown) => {
+            let seq = row.first().copied().flatten().and_then(|seq| seq.try_into().ok()).map(i64::from_be_bytes);
+            return Err(format!("entry {} of the ledger: {}", seq.unwrap_or_default(), unknown.told()));
+        }
+    };
+    Ok(found_with(log, org, row, &unpacked))
+}
+
+fn found_with(log: Log, org: Uuid, row: &Columns<'_>, unpacked: &Content) -> Option<Found> {
     let (marks, fields) = row.split_at_checked(3)?;
     let [seq, digest, hash] = marks else { return None };
     // A digest or a hash of another length is one that nothing comes to.
@@ -48,7 +73,7 @@ fn found_in(log: Log, org: Uuid, row: &Columns<'_>) -> Option<Found> {
     let (digest, hash) = (bytes(digest), bytes(hash));
     let seq = i64::from_be_bytes((*seq)?.try_into().ok()?);
     let sealed = match log {
-        Log::Ledger => ledger_seal(org, seq, fields, &digest),
+        Log::Ledger => ledger_seal(org, seq, fields, unpacked, &digest),
         Log::Access => access_seal(org, fields, &digest),
     };
     Some(Found { seq, digest, hash, sealed: sealed? })
@@ -59,12 +84,18 @@ fn micros(at: Option<&[u8]>) -> Option<[u8; 8]> {
     Some(i64::from_be_bytes(at?.try_into().ok()?).wrapping_add(YEAR_2000).to_be_bytes())
 }
 
-fn ledger_seal(org: Uuid, seq: i64, fields: &[Option<&[u8]>], digest: &[u8; 32]) -> Option<Seal> {
-    let [salt, _org, at, actor, request, action, kind, record, patient, version, content] = fields else { return None };
-    let (salt, content) = match (salt, content) {
-        (None, None) if *kind == Some(b"patient_erasure") => return Some(Seal::EmptyErasure),
-        (None, None) => return Some(Seal::Empty),
-        (Some(salt), Some(content)) => (*salt, *content),
+fn ledger_seal(org: Uuid, seq: i64, fields: &[Option<&[u8]>], unpacked: &Content, digest: &[u8; 32]) -> Option<Seal> {
+    let [salt, _org, at, actor, request, action, kind, record, patient, version, content, _packed] = fields else {
+        return None;
+    };
+    let unpacked = match unpacked {
+        Content::Read(content) => content.as_deref().map(str::as_bytes),
+        Content::Damaged => return Some(Seal::Wrong),
+    };
+    let (salt, content) = match (*salt, *content, unpacked) {
+        (None, None, None) if *kind == Some(b"patient_erasure") => return Some(Seal::EmptyErasure),
+        (None, None, None) => return Some(Seal::Empty),
+        (Some(salt), Some(content), None) | (Some(salt), None, Some(content)) => (salt, content),
         _ => return Some(Seal::Wrong),
     };
     let at = micros(*at)?;

@@ -130,9 +130,10 @@ fn counted(unnamed: &[i64], counting: &[&Erasure]) -> Option<(i64, String)> {
 pub(super) fn question(org: Uuid, erasure: &Erasure) -> String {
     let (seq, patient) = (erasure.seq, erasure.patient.unwrap_or_default());
     format!(
-        "SELECT min(l.seq) FROM public.ledger l WHERE l.org_id = '{org}' AND l.seq < {seq} AND l.content IS NOT NULL AND (\
+        "SELECT min(l.seq) FROM public.ledger l WHERE l.org_id = '{org}' AND l.seq < {seq} AND \
+         (l.content IS NOT NULL OR l.packed IS NOT NULL) AND (\
          l.record_id IN (SELECT e.record_id FROM public.ledger e WHERE e.org_id = '{org}' AND e.seq < {seq} \
-         AND e.content IS NULL) OR (l.record_id IN (SELECT p.record_id FROM public.ledger p WHERE p.org_id = '{org}' \
+         AND e.content IS NULL AND e.packed IS NULL) OR (l.record_id IN (SELECT p.record_id FROM public.ledger p WHERE p.org_id = '{org}' \
          AND p.patient_id = '{patient}' AND p.seq < {seq}) AND (SELECT n.patient_id FROM public.ledger n \
          WHERE n.org_id = '{org}' AND n.record_id = l.record_id AND n.seq < {seq} ORDER BY n.seq DESC LIMIT 1) \
          = '{patient}'))"

@@ -1,7 +1,7 @@
 //! An organisation's evidence as one file, with a small program that verifies it without ours.
 
 use super::checkpoint::{Checkpoint, Mark};
-use super::copied::copy_rows;
+use super::copied::{copy_rows, line_of, lines_with_content, rows_of};
 use super::failed;
 use super::log::Log;
 use chrono::{DateTime, Utc};
@@ -80,27 +80,30 @@ impl Evidence<'_> {
         let org = self.organisation;
         let micros = "(extract(epoch FROM at) * 1000000)::bigint AS \"atMicros\"";
         let seal = "encode(digest, 'hex') AS digest, encode(hash, 'hex') AS hash";
-        let columns = match log {
+        match log {
             Log::Ledger => {
-                let (content, salt) = if self.without_content {
-                    ("NULL::text", "NULL::text")
+                let (kept, salt) = if self.without_content {
+                    ("NULL::text AS content, NULL::bytea AS packed", "NULL::text")
                 } else {
-                    ("content", "encode(salt, 'hex')")
+                    ("content, packed", "encode(salt, 'hex')")
                 };
-                format!(
+                let columns = "actor_id, request_id, action, record_kind, record_id, patient_id, version";
+                let rows = format!(
+                    "SELECT seq, at, {columns}, {kept}, {salt} AS salt, digest, hash FROM public.ledger \
+                     WHERE org_id = '{org}' ORDER BY seq"
+                );
+                let before = format!(
                     "seq, {micros}, actor_id AS \"actorId\", request_id AS \"requestId\", action, record_kind AS \"recordKind\", \
-                     record_id AS \"recordId\", patient_id AS \"patientId\", version, {content} AS content, {salt} AS salt, \
-                     {seal} FROM public.ledger"
-                )
+                     record_id AS \"recordId\", patient_id AS \"patientId\", version"
+                );
+                lines_with_content(&before, &format!("salt, {seal}"), &rows)
             }
             Log::Access => format!(
-                "seq, {micros}, actor_id AS \"actorId\", request_id AS \"requestId\", event, operation, from_address AS \
-                 \"fromAddress\", patient_ids AS \"patientIds\", reason, {seal} FROM public.access_log"
+                "SELECT convert_to(row_to_json(r)::text, 'UTF8') FROM (SELECT seq, {micros}, actor_id AS \"actorId\", \
+                 request_id AS \"requestId\", event, operation, from_address AS \"fromAddress\", patient_ids AS \"patientIds\", \
+                 reason, {seal} FROM public.access_log WHERE org_id = '{org}' ORDER BY seq) AS r"
             ),
-        };
-        format!(
-            "SELECT convert_to(row_to_json(r)::text, 'UTF8') FROM (SELECT {columns} WHERE org_id = '{org}' ORDER BY seq) AS r"
-        )
+        }
     }
 
     async fn heads(&self, client: &Client) -> Result<Heads, String> {
@@ -181,16 +184,16 @@ fn header(size: u64, at: DateTime<Utc>) -> tar::Header {
     header
 }
 
-/// Writes the one column of each row as a line; how many bytes in all.
+/// Writes each row as a line; how many bytes in all.
 async fn copy_lines(client: &Client, query: &str, file: File) -> Result<u64, String> {
     let plain = |error: std::io::Error| format!("the file can't be written: {error}");
     let mut file = BufWriter::new(file);
     let mut size = 0;
     let mut pieces = copy_rows(client, query).await?;
     while let Some(piece) = pieces.next().await {
-        for row in super::copied::rows_of(&piece?)? {
-            let line = row.first().copied().flatten().unwrap_or_default();
-            file.write_all(line).and_then(|()| file.write_all(b"\n")).map_err(plain)?;
+        for row in rows_of(&piece?)? {
+            let line = line_of(&row)?;
+            file.write_all(&line).and_then(|()| file.write_all(b"\n")).map_err(plain)?;
             size += u64::try_from(line.len() + 1).unwrap_or(0);
         }
     }

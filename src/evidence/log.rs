@@ -32,7 +32,7 @@ impl Log {
     pub(super) fn rows(self, org: Uuid) -> String {
         let columns = match self {
             Self::Ledger => {
-                "salt, org_id, at, actor_id, request_id, action, record_kind, record_id, patient_id, version, content"
+                "salt, org_id, at, actor_id, request_id, action, record_kind, record_id, patient_id, version, content, packed"
             }
             Self::Access => "org_id, at, actor_id, request_id, event, operation, from_address, patient_ids, reason",
         };

@@ -12,11 +12,13 @@ mod follow;
 mod log;
 mod verify;
 
+#[doc(hidden)]
+pub use crate::ledger::{pack as pack_content, unpack as unpack_content};
 pub use behind::Behind;
 pub use catalogue::hold_catalogue;
 pub use checkpoint::{Checkpoint, KeyRing, Mark, Seal, Writer, open_store, read_checkpoints};
 pub(crate) use checkpoint::{public_key, sign};
-pub(crate) use copied::{copy_rows, rows_of};
+pub(crate) use copied::{copy_rows, line_of, lines_with_content, rows_of};
 pub use export::{Evidence, write_evidence};
 pub use log::{Broken, Log};
 pub use verify::{Findings, Walk, verify_organisation};

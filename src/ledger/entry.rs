@@ -1,6 +1,7 @@
 //! Appending to the ledger.
 
 use super::chain::{Sealed, first_hash};
+use super::packed::kept;
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -128,9 +129,10 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .digest()
     .to_vec();
     let owner = owner_of(action, record);
+    let (content, packed) = kept(action, content)?;
     let statement = head_moved_on(org, owner, &digest).text(
         " RETURNING seq, hash) INSERT INTO ledger (org_id, seq, at, actor_id, request_id, action, record_kind, record_id, \
-         patient_id, version, content, salt, digest, hash) SELECT ",
+         patient_id, version, content, packed, salt, digest, hash) SELECT ",
     )
     .bind(org)
     .text(", head.seq, ")
@@ -151,6 +153,8 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .bind(record.version())
     .text(", ")
     .bind(content)
+    .text(", ")
+    .bind(packed)
     .text(", ")
     .bind(salt.to_vec())
     .text(", ")

@@ -1,5 +1,6 @@
 //! The versions of a record, from the ledger: who, when, and what changed.
 
+use super::packed::{Kept, KeptSql, content_of};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
@@ -103,14 +104,12 @@ pub fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<C
         .collect()
 }
 
-type Row = ((Uuid, i64, DateTime<Utc>, Option<Uuid>), (Action, i32, Option<String>, Option<String>));
-type RowSql = (
-    (st::Uuid, st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>),
-    (st::Text, st::Integer, st::Nullable<st::Text>, st::Nullable<st::Text>),
-);
+type Row = ((Uuid, i64, DateTime<Utc>, Option<Uuid>), (Action, i32), Kept, Kept);
+type RowSql =
+    ((st::Uuid, st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>), (st::Text, st::Integer), KeptSql, KeptSql);
 
-fn content(text: Option<String>) -> Result<Map<String, Value>> {
-    text.map_or_else(|| Ok(Map::new()), |text| Ok(serde_json::from_str(&text)?))
+fn content(kept: Kept) -> Result<Map<String, Value>> {
+    content_of(kept)?.map_or_else(|| Ok(Map::new()), |text| Ok(serde_json::from_str(&text)?))
 }
 
 /// The newest `limit` versions of each record that come before entry `before`, newest first, in one statement.
@@ -122,9 +121,9 @@ pub async fn page(
     limit: i64,
 ) -> Result<HashMap<Uuid, Vec<RecordVersion>>> {
     let door = scope.read(kind)?;
-    let rows: Vec<Row> = Sql::<RowSql>::new("SELECT r.id, v.seq, v.at, v.actor_id, v.action, v.version, v.content, \
-         (SELECT p.content FROM ledger p WHERE p.org_id = v.org_id AND p.record_id = r.id AND p.seq < v.seq ORDER BY p.seq DESC LIMIT 1) \
-         FROM unnest(")
+    let rows: Vec<Row> = Sql::<RowSql>::new(
+        "SELECT r.id, v.seq, v.at, v.actor_id, v.action, v.version, v.content, v.packed, p.content, p.packed FROM unnest(",
+    )
         .bind(records.to_vec())
         .text("::uuid[]) AS r (id) CROSS JOIN LATERAL (SELECT * FROM ledger l WHERE l.org_id = ")
         .bind(door.org)
@@ -132,11 +131,14 @@ pub async fn page(
         .bind(before.unwrap_or(i64::MAX))
         .text(" ORDER BY l.seq DESC LIMIT ")
         .bind(limit)
-        .text(") AS v ORDER BY r.id, v.seq DESC")
+        .text(
+            ") AS v LEFT JOIN LATERAL (SELECT b.content, b.packed FROM ledger b WHERE b.org_id = v.org_id \
+             AND b.record_id = r.id AND b.seq < v.seq ORDER BY b.seq DESC LIMIT 1) AS p ON true ORDER BY r.id, v.seq DESC",
+        )
         .load(door.connection)
         .await?;
     let mut found: HashMap<Uuid, Vec<RecordVersion>> = HashMap::new();
-    for ((record, seq, at, actor), (action, version, after, before)) in rows {
+    for ((record, seq, at, actor), (action, version), after, before) in rows {
         let changes = changes(&content(before)?, &content(after)?);
         found.entry(record).or_default().push(RecordVersion { seq, at, actor, action, version, changes });
     }

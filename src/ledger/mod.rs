@@ -7,6 +7,7 @@ mod chain;
 mod entry;
 mod history;
 mod moment;
+mod packed;
 mod retry;
 
 pub use absent::{absent, all_in_sight, in_sight_at, restricted};
@@ -16,4 +17,7 @@ pub use entry::{Record, append, content_hash, open_organisation};
 pub(crate) use history::kind_named_by;
 pub use history::{Change, RecordVersion, counts as version_counts, page as versions, shown_content};
 pub use moment::{Entry, NewEntry, append_all, history_of, looks_at, newest, shown_at};
+pub(crate) use packed::{Kept, KeptSql, content_of, kept};
+#[doc(hidden)]
+pub use packed::{Unreadable, pack, unpack};
 pub use retry::{Claim, Retry, claim, replay, settle};

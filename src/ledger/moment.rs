@@ -2,6 +2,7 @@
 //! appends many entries at once.
 
 use super::chain::{Sealed, next_hash};
+use super::packed::{Kept, KeptSql, content_of};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -64,20 +65,21 @@ struct Sides {
     into_id: Uuid,
 }
 
-type Row = ((i64, DateTime<Utc>, Option<Uuid>, Action), (RecordKind, Uuid, i32, Option<String>));
-type RowSql = (
-    (st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text),
-    (st::Text, st::Uuid, st::Integer, st::Nullable<st::Text>),
-);
+type Row = ((i64, DateTime<Utc>, Option<Uuid>, Action), (RecordKind, Uuid, i32), Kept);
+type RowSql =
+    ((st::BigInt, st::Timestamptz, st::Nullable<st::Uuid>, st::Text), (st::Text, st::Uuid, st::Integer), KeptSql);
 
-const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content";
+const COLUMNS: &str = "v.seq, v.at, v.actor_id, v.action, v.record_kind, v.record_id, v.version, v.content, v.packed";
 
 /// The entries whose content was not erased.
-fn entries(rows: Vec<Row>) -> Vec<Entry> {
-    let each = rows.into_iter().filter_map(|((seq, at, actor, action), (kind, record, version, content))| {
-        Some(Entry { seq, at, actor, action, kind, record, version, content: content? })
-    });
-    each.collect()
+fn entries(rows: Vec<Row>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for ((seq, at, actor, action), (kind, record, version), kept) in rows {
+        if let Some(content) = content_of(kept)? {
+            entries.push(Entry { seq, at, actor, action, kind, record, version, content });
+        }
+    }
+    Ok(entries)
 }
 
 /// The newest entry of each record that belonged to these patients at a moment, in the order of the ledger, in one
@@ -97,7 +99,7 @@ pub async fn shown_at(scope: &mut Scope, patients: &[Uuid], at: DateTime<Utc>) -
     if !rows.is_empty() {
         scope.show(patients.iter().copied());
     }
-    Ok(entries(rows))
+    entries(rows)
 }
 
 /// The newest entry of each of these records, if it is open.
@@ -110,7 +112,7 @@ pub async fn newest(scope: &mut Scope, records: &[Uuid]) -> Result<Vec<Entry>> {
         .text(" ORDER BY v.seq")
         .load(door.connection)
         .await?;
-    Ok(entries(rows))
+    entries(rows)
 }
 
 /// Every entry of these records, oldest first, at most `limit`.
@@ -124,7 +126,7 @@ pub async fn history_of(scope: &mut Scope, records: &[Uuid], limit: i64) -> Resu
         .bind(limit)
         .load(door.connection)
         .await?;
-    Ok(entries(rows))
+    entries(rows)
 }
 
 /// An access to a patient, from the access log: its number, when, who, what happened, the operation, the address it
@@ -228,7 +230,8 @@ fn chained(
 }
 
 /// Appends what was done to many records, in two statements: one locks and reads the head, the other inserts the rows
-/// and moves the head. Returns the number of the first.
+/// and moves the head. Returns the number of the first. Contents stay text: it is merges that do this, and the database
+/// reads theirs.
 pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
     let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
     let request_id = scope.request_id().to_owned();

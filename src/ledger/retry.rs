@@ -2,6 +2,7 @@
 
 use super::absent::closed;
 use super::entry::Record;
+use super::packed::{Kept, KeptSql, content_of};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -114,21 +115,21 @@ pub async fn claim(scope: &mut Scope, retry: &Retry) -> Result<Claim> {
 pub async fn replay<R: Record>(scope: &mut Scope, First { seq, rights }: First) -> Result<R> {
     let (org, viewer) = (scope.org(), scope.viewer());
     rights.into_iter().try_for_each(|(action, kind)| viewer.check_by_role(action, kind))?;
-    let entry: Vec<(Action, Option<String>)> =
-        Sql::<(st::Text, st::Nullable<st::Text>)>::new("SELECT action, content FROM ledger WHERE org_id = ")
+    let entry: Vec<(Action, Kept)> =
+        Sql::<(st::Text, KeptSql)>::new("SELECT action, content, packed FROM ledger WHERE org_id = ")
             .bind(org)
             .text(" AND seq = ")
             .bind(seq)
             .load(scope.ledger()?.connection)
             .await?;
-    let Some((action, content)) = entry.into_iter().next() else {
+    let Some((action, kept)) = entry.into_iter().next() else {
         viewer.check_by_role(Action::Read, R::KIND)?;
         // The ledger has an entry for each number, so this one belongs to a patient who is closed to this scope.
         let whole = scope.sees_all();
         return Err(if whole { Error::Internal(format!("no ledger entry {seq}")) } else { Error::ReasonRequired });
     };
     viewer.check_by_role(action, R::KIND)?;
-    let record: Option<R> = content.map(|content| serde_json::from_str(&content)).transpose()?;
+    let record: Option<R> = content_of(kept)?.map(|content| serde_json::from_str(&content)).transpose()?;
     let own = record.as_ref().and_then(R::own_of).is_some_and(|staff| viewer.staff == Some(staff));
     if !own {
         viewer.check_by_role(Action::Read, R::KIND)?;

@@ -55,6 +55,7 @@ async fn two_hundred_writers_lose_nothing_that_was_acknowledged() {
     assert_eq!(acknowledged.len() + lost, WRITERS);
 
     let sql = clinic.database.superuser().await;
+    sql.plain_ledger("action = 'update'").await;
     let rows = sql
         .rows("SELECT record_id, version, content::jsonb ->> 'note' FROM ledger WHERE action = 'update' ORDER BY seq")
         .await;

@@ -186,6 +186,7 @@ async fn a_consent_is_proposed_given_and_withdrawn() {
     // Where the drawn image is, and that it can't be changed.
     let sql = clinic.database.superuser().await;
     assert_eq!(sql.one("SELECT count(*) FROM consent_signature").await, "1");
+    sql.plain_ledger("true").await;
     assert_eq!(sql.one("SELECT count(*) FROM ledger WHERE content LIKE '%iVBORw0%'").await, "0");
     let app = clinic.database.app(Some(clinic.north.uuid)).await;
     assert!(app.try_run("UPDATE consent_signature SET media_type = 'image/jpeg'").await.is_err());

@@ -60,6 +60,11 @@ async fn the_demo_is_in_the_ledger_version_by_version() {
     let (database, photos) = (Database::empty().await, tempfile::tempdir().expect("a folder"));
     fill(&database, "60", photos.path()).await;
     let sql = database.superuser().await;
+    let text = "SELECT count(*) FROM ledger WHERE packed IS NULL";
+    assert_eq!(sql.one(text).await, "0");
+    let output = clinic(&["audit", "--database-url", &database.url(), "verify"]).await;
+    assert!(output.status.success(), "{output:?}");
+    sql.plain_ledger("true").await;
     for table in TABLES {
         assert_ne!(sql.one(&format!("SELECT count(*) FROM {table}")).await, "0", "{table} is empty");
         let version = if table == "addendum" { "1" } else { "t.version" };

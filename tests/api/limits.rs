@@ -340,6 +340,7 @@ async fn a_list_that_is_given_whole_counts_under_each_of_its_names() {
     let (anna, sql, org) = (clinic.practitioner(), clinic.database.superuser().await, clinic.north.uuid);
     let patient = anna.patient("Zoë", "Ramírez").await;
     let entry = anna.health_entry(&patient).await;
+    sql.plain_ledger("true").await;
     let content = sql.one(&format!("SELECT content FROM ledger WHERE record_id = '{}'", uuid_of(&entry.id))).await;
     let content: Value = serde_json::from_str(&content).expect("JSON");
     for _ in 0..80 {

@@ -105,12 +105,10 @@ async fn a_broken_ledger_is_told() {
     clinic.practitioner().patient("Ada", "Lovelace").await;
     let url = clinic.database.url();
     verify(&url).await;
-    clinic
-        .database
-        .superuser()
-        .await
-        .run("UPDATE ledger SET content = replace(content, 'Lovelace', 'Byron') WHERE record_kind = 'patient'")
-        .await;
+    let sql = clinic.database.superuser().await;
+    sql.plain_ledger("record_kind = 'patient'").await;
+    verify(&url).await;
+    sql.run("UPDATE ledger SET content = replace(content, 'Lovelace', 'Byron') WHERE record_kind = 'patient'").await;
     let ended = run(&["audit", "--database-url", &url, "verify"], "").await;
     assert!(!ended.success && ended.out.contains("is broken: its content is not what was sealed"), "{ended:?}");
 }

@@ -130,6 +130,7 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     assert!(done["objectsToDelete"][0]["contentHash"].as_str().is_some_and(|hash| hash.len() == 64));
 
     // The stranger's own old name is theirs: it stays in their own entries, and nowhere else.
+    sql.plain_ledger("true").await;
     let strangers = format!(
         "SELECT count(*) FROM ledger WHERE content LIKE '%{MARKER}%' AND record_id <> '{}'",
         uuid_of(&stranger.id)
@@ -145,7 +146,7 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         .await
         .ok();
     assert_eq!(entry["healthEntry"]["text"], "Lidocaine", "a stranger's record is as it was");
-    let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&kept.id));
+    let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND salt IS NULL", uuid_of(&kept.id));
     assert_eq!(sql.one(&blank).await, "0");
 
     nothing_is_found_of(&anna, &admin, &patient, input).await;
@@ -174,7 +175,7 @@ async fn who_was_merged_by_mistake_with_somebody_restricted_can_be_erased() {
     assert_eq!(admin.does("erasePatient", input.clone(), "erasure { id }").await.code(), "REASON_REQUIRED");
     admin.because("She asked us to").does("erasePatient", input, "erasure { id }").await.ok();
     let empty =
-        |of: &Made| format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&of.id));
+        |of: &Made| format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND salt IS NULL", uuid_of(&of.id));
     assert_eq!(sql.one(&empty(&entry)).await, "0", "what went back is the other's");
     assert_ne!(sql.one(&empty(&gone)).await, "0");
 }
@@ -203,7 +204,7 @@ async fn stays_whole(clinic: &Clinic, patient: &Made, was: &Value, merges: &[&st
     let chart = anna.graphql(chart, json!({"id": patient.id})).await.ok();
     assert_eq!(chart["chart"]["patient"]["phone"], was["patient"]["phone"]);
     let newest = format!(
-        "SELECT content IS NOT NULL FROM ledger WHERE record_id = '{}' ORDER BY seq DESC LIMIT 1",
+        "SELECT salt IS NOT NULL FROM ledger WHERE record_id = '{}' ORDER BY seq DESC LIMIT 1",
         uuid_of(&patient.id)
     );
     assert_eq!(sql.one(&newest).await, "t");
@@ -253,7 +254,7 @@ async fn who_is_erased_is_gone_from_the_charts_they_were_merged_into_by_mistake(
     let done = admin.does("erasePatient", erasing(&admin, &gone).await, erasure).await.ok();
     let counts = done["erasePatient"]["erasure"]["counts"].as_array().expect("counts").clone();
     let count = |table: &str| counts.iter().find(|it| it["table"] == table).map(|it| it["count"].clone());
-    let empty = sql.one("SELECT count(*) FROM ledger WHERE content IS NULL").await;
+    let empty = sql.one("SELECT count(*) FROM ledger WHERE content IS NULL AND packed IS NULL AND salt IS NULL").await;
     assert_eq!(count("ledger").map(|it| it.to_string()), Some(empty));
     assert_eq!((count("patient"), count("patient_merge")), (Some(json!(1)), Some(json!(2))));
     for text in [MARKER, "34600123456"] {
@@ -263,7 +264,7 @@ async fn who_is_erased_is_gone_from_the_charts_they_were_merged_into_by_mistake(
     for (patient, was, merges) in [(&between, &was, vec![third.id.as_str()]), (&last, &was_last, vec![])] {
         stays_whole(&clinic, patient, was, &merges).await;
     }
-    let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND content IS NULL", uuid_of(&kept.id));
+    let blank = format!("SELECT count(*) FROM ledger WHERE record_id = '{}' AND salt IS NULL", uuid_of(&kept.id));
     assert_eq!(sql.one(&blank).await, "0", "their own record is theirs");
     assert_eq!(broken(&sql, "ledger", clinic.north.uuid).await, None);
     verify(&clinic);

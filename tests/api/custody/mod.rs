@@ -10,12 +10,14 @@ use sha2::{Digest, Sha256};
 
 const MARKER: &str = "xqzmarkerzqx";
 
-/// Where a text still is: every column of every table, byte strings too.
+/// Where a text still is: every column of every table, byte strings too, and packed contents unpacked.
 async fn places_with(sql: &Sql, text: &str) -> Vec<String> {
     let tables = sql.column("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition").await;
     assert!(tables.len() > 35, "{tables:?}");
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut found = Vec::new();
+    sql.run("BEGIN").await;
+    sql.plain_ledger("true").await;
     for table in tables {
         let count = sql
             .one(&format!("SELECT count(*) FROM {table} AS t WHERE t::text ILIKE '%{text}%' OR t::text LIKE '%{hex}%'"))
@@ -24,6 +26,7 @@ async fn places_with(sql: &Sql, text: &str) -> Vec<String> {
             found.push(format!("{table}: {count}"));
         }
     }
+    sql.run("ROLLBACK").await;
     found
 }
 

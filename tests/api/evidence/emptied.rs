@@ -14,7 +14,7 @@ async fn with_an_erasure(clinic: &Clinic) -> [Uuid; 2] {
     anna.health_entry(&kept).await;
     anna.health_entry(&gone).await;
     let ids = [uuid_of(&gone.id), uuid_of(&kept.id)];
-    let stash = "CREATE TABLE stash AS SELECT org_id, seq, salt, content FROM ledger WHERE patient_id =";
+    let stash = "CREATE TABLE stash AS SELECT org_id, seq, salt, content, packed FROM ledger WHERE patient_id =";
     sql.run(&format!("{stash} '{}'", ids[0])).await;
     admin.does("erasePatient", erasing(&admin, &gone).await, "erasure { id }").await.ok();
     ids
@@ -90,12 +90,12 @@ async fn an_emptied_entry_can_not_be_exchanged_for_another() {
         (ours.success, format!("{}{theirs}", ours.out))
     };
     let unerase = format!(
-        "UPDATE ledger l SET salt = s.salt, content = s.content FROM stash s WHERE s.org_id = l.org_id AND s.seq = l.seq AND l.org_id = '{org}'"
+        "UPDATE ledger l SET salt = s.salt, content = s.content, packed = s.packed FROM stash s WHERE s.org_id = l.org_id AND s.seq = l.seq AND l.org_id = '{org}'"
     );
-    let empty = format!("UPDATE ledger SET salt = NULL, content = NULL WHERE org_id = '{org}' AND");
+    let empty = format!("UPDATE ledger SET salt = NULL, content = NULL, packed = NULL WHERE org_id = '{org}' AND");
     let count = sql.one("SELECT count(*) FROM stash").await;
     let others = format!(
-        "seq IN (SELECT seq FROM ledger WHERE org_id = '{org}' AND content IS NOT NULL AND record_kind <> 'patient_erasure' ORDER BY patient_id <> '{kept}', seq DESC LIMIT {count})"
+        "seq IN (SELECT seq FROM ledger WHERE org_id = '{org}' AND salt IS NOT NULL AND record_kind <> 'patient_erasure' ORDER BY patient_id <> '{kept}', seq DESC LIMIT {count})"
     );
     let attacks = [
         ("one for another", format!("{empty} {others}; {unerase}")),
@@ -120,10 +120,12 @@ async fn an_emptied_entry_can_not_be_exchanged_for_another() {
             sql.run("CREATE TABLE before AS SELECT * FROM ledger").await;
             sql.run(how).await;
             let (whole, said) = both(what).await;
-            sql.run("UPDATE ledger l SET salt = b.salt, content = b.content FROM before b WHERE b.org_id = l.org_id AND b.seq = l.seq; DROP TABLE before").await;
+            sql.run("UPDATE ledger l SET salt = b.salt, content = b.content, packed = b.packed FROM before b WHERE b.org_id = l.org_id AND b.seq = l.seq; DROP TABLE before").await;
             assert!(!whole, "old {old}, not found: {what}\n{said}");
         }
     }
-    let erased = format!("SELECT count(*) FROM ledger WHERE patient_id = '{gone}' AND content IS NOT NULL");
+    let erased = format!(
+        "SELECT count(*) FROM ledger WHERE patient_id = '{gone}' AND (content IS NOT NULL OR packed IS NOT NULL)"
+    );
     assert_eq!(sql.one(&erased).await, "0", "all put back");
 }

@@ -4,6 +4,7 @@ mod attacks;
 mod behind;
 mod emptied;
 mod outsiders;
+mod packed;
 mod planted;
 
 use crate::access::erasing;
@@ -76,7 +77,7 @@ fn rechain(table: &str, org: Uuid, from: i64) -> String {
 fn copied(table: &str, org: Uuid, seq: i64, as_seq: i64, at: &str) -> String {
     let names = match table {
         "ledger" => {
-            "actor_id, request_id, action, record_kind, record_id, patient_id, version, content, salt, digest, hash"
+            "actor_id, request_id, action, record_kind, record_id, patient_id, version, content, packed, salt, digest, hash"
         }
         _ => "actor_id, request_id, event, operation, from_address, patient_ids, reason, digest, hash",
     };

@@ -142,6 +142,7 @@ async fn a_database_that_answers_one_query_with_other_rows_is_refused() {
     let lie = |shown: &str| {
         format!("CREATE POLICY lie ON ledger AS RESTRICTIVE FOR SELECT TO clinic_app USING (seq <> {seq} OR {shown})")
     };
+    sql.plain_ledger(&format!("seq = {seq}")).await;
     sql.run(&forge).await;
     sql.run(&lie("(content LIKE '%Byron%') = (current_query() !~ '^COPY')")).await;
     let refused = audit(&clinic, &["verify"]).await;

@@ -3,6 +3,7 @@
 mod access_log;
 mod chain;
 mod history;
+mod packed;
 
 use crate::access::{MUTATIONS, chart, input_of};
 use crate::support::*;
@@ -134,6 +135,7 @@ async fn every_mutation_leaves_one_entry_that_says_what_it_did() {
         let with_more = ["createConsentTemplate", "createProtocol", "createTreatmentPlan", "changeTreatmentPlanStatus"];
         let more = i64::from(with_more.contains(mutation));
         assert_eq!(entries(&sql, &clinic.north).await, before + 1 + more, "{mutation}");
+        sql.plain_ledger(&format!("seq > {before}")).await;
         let entry = sql
             .rows(&format!(
                 "SELECT seq, action, record_kind, record_id, version, actor_id, patient_id, content FROM ledger \
@@ -161,6 +163,7 @@ async fn every_mutation_leaves_one_entry_that_says_what_it_did() {
         let content: Value = serde_json::from_str(entry[7].as_deref().expect("content")).expect("JSON");
         assert_eq!(content["id"], json!(id.to_string()), "{mutation}: the record itself is the content");
     }
+    sql.plain_ledger("true").await;
     let secrets = "SELECT count(*) FROM ledger WHERE content LIKE '%argon2%' OR content LIKE '%password%'";
     assert_eq!(sql.one(secrets).await, "0", "no password and no hash of one is kept");
 }

@@ -113,6 +113,7 @@ async fn of_merges_at_once_one_wins_and_nothing_written_meanwhile_is_lost() {
             );
             assert_eq!(sql.one(&lost).await, "0", "{table} in round {round}");
         }
+        sql.plain_ledger("record_kind = 'treatment_session'").await;
         let differ = "SELECT count(*) FROM treatment_session s WHERE s.patient_id::text <> (SELECT content::jsonb ->> 'patient_id' FROM ledger l \
             WHERE l.record_id = s.id ORDER BY seq DESC LIMIT 1)";
         assert_eq!(sql.one(differ).await, "0");

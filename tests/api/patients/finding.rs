@@ -167,3 +167,26 @@ async fn the_list_comes_in_each_order() {
     let query = "query ($search: String, $orderBy: PatientOrder) { patients(search: $search, orderBy: $orderBy) { totalCount } }";
     assert_eq!(anna.graphql(query, relevance(None, "DESC")).await.faults(), ["orderBy.field"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_a_piece_of_a_search_twice() {
+    let clinic = Clinic::start().await;
+    let (anna, sql) = (clinic.practitioner(), clinic.database.superuser().await);
+    let twice = async || {
+        let twice = "SELECT count(*) FROM (SELECT FROM patient_search GROUP BY org_id, patient_id, trigram HAVING count(*) > 1) AS t";
+        assert_eq!(sql.one(twice).await, "0", "the score of a search counts rows");
+        sql.one("SELECT count(*) FROM patient_search").await
+    };
+    // The same pieces in several names, in the phone and in the chart number.
+    let more = json!({"preferredName": "Anna", "email": "anna.anna@anna.example", "phone": "+34600600600", "chartNumber": "A-600600"});
+    let (first, second) = (anna.patient_with("Anna Anna", "Annanna", more).await, anna.patient("Anna", "Annan").await);
+    let before = twice().await;
+    let patch = json!({"patch": {"legalName": {"given": "Hannah Anna", "family": "Annanna"}}});
+    let first = anna.make("updatePatient", "patient", first.edit_with(patch)).await;
+    assert_ne!(twice().await, before);
+    let taking = json!({"resolution": [{"field": "LEGAL_NAME", "take": "FROM"}]});
+    let merge = anna.make("mergePatients", "merge", crate::access::merging(&first, &second, taking)).await;
+    twice().await;
+    anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { id }").await.ok();
+    twice().await;
+}

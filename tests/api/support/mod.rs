@@ -22,6 +22,7 @@
 //! | `client` | `Anonymous` and `SignedIn`, and the `Answer` to a request |
 //! | `makers` | patients, consultations, sessions, notes, addenda, through the API |
 //! | `proxy` | between service and Postgres: takes the tenant filter out of every statement |
+//! | `ledger` | contents of the ledger as text, for tests that read or forge them in SQL |
 //! | `schema` | the schema by introspection |
 //!
 //! The two organisations are `clinic.north` and `clinic.south`; `clinic.practitioner()` and the like are of the north,
@@ -37,6 +38,7 @@ mod clinic;
 mod cluster;
 mod database;
 mod ids;
+mod ledger;
 mod makers;
 mod proxy;
 mod schema;
@@ -46,6 +48,7 @@ pub use client::{Anonymous, Answer, Caller, SignedIn};
 pub use clinic::{Clinic, serve};
 pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
+pub use ledger::{packed, unpacked};
 pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
 pub use proxy::{FilterCutter, cut_filters};
 pub use schema::{Field, Schema, Type};
