@@ -50,6 +50,13 @@ impl Rows {
         self.count == 0
     }
 
+    /// The rows in the order of their first columns.
+    pub(super) fn in_order(self) -> Self {
+        let mut lines: Vec<&str> = self.text.split_inclusive('\n').collect();
+        lines.sort_unstable();
+        Self { text: lines.concat(), ..self }
+    }
+
     /// The text of all rows.
     pub(super) fn into_text(self) -> String {
         self.text
@@ -127,6 +134,15 @@ impl<F: Field> Field for Option<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_come_in_the_order_of_their_first_columns() {
+        let mut rows = Rows::default();
+        for (name, number) in [("b", 2), ("a\n", 3), ("a", 4), ("b", 1)] {
+            rows.put(name).put(number).end();
+        }
+        assert_eq!(rows.in_order().into_text(), "a\t4\na\\n\t3\nb\t1\nb\t2\n");
+    }
 
     #[test]
     fn what_parts_fields_and_rows_is_escaped() {

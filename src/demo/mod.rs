@@ -6,6 +6,7 @@
 //! that are part of every id. The salts of the ledger are true chance.
 
 mod aftercare;
+mod bulk;
 mod chart;
 mod complaint;
 mod consents;
@@ -38,6 +39,7 @@ use crate::ids;
 use crate::objects::Objects;
 use chart::World;
 use chrono::{Months, TimeDelta};
+use std::sync::Arc;
 use tokio_postgres::Client;
 use write::plain;
 
@@ -64,7 +66,8 @@ pub async fn ensure(database: &Database, objects: &Objects, password: Option<Str
 }
 
 /// Fills the demo organisation up to so many patients, founding it if need be, and sets its accounts' password. What is
-/// there already stays; a fill that was cut off goes on where it was.
+/// there already stays; a fill that was cut off goes on where it was, but for one of many patients into an empty record:
+/// it is one transaction and begins again.
 pub async fn fill(
     database: &Database,
     objects: &Objects,
@@ -84,7 +87,11 @@ pub async fn fill(
     let present = patients_present(&mut client, &world).await?;
     if present < patients {
         ensure_months(&client, &world).await?;
-        write::write(&database.owner, objects, world, present..patients).await?;
+        let (owner, world) = (&database.owner, Arc::new(world));
+        let at_once = present == 0 && patients >= bulk::LEAST && bulk::write(owner, objects, &world, patients).await?;
+        if !at_once {
+            write::write(owner, objects, world, present..patients).await?;
+        }
         tidy(database).await?;
     }
     Ok(Demo { password })

@@ -165,6 +165,28 @@ fn place(i: usize) -> i16 {
 }
 
 impl ChartRows {
+    /// The rows with their tables, each after those that it refers to.
+    pub(super) fn by_table(self) -> [(&'static Table, Rows); 16] {
+        [
+            (&PATIENT, self.patients),
+            (&PATIENT_SEARCH, self.search),
+            (&HEALTH_ENTRY, self.health),
+            (&CONSULTATION, self.consultations),
+            (&TREATMENT_PLAN, self.plans),
+            (&TREATMENT_SESSION, self.sessions),
+            (&SESSION_AREA, self.areas),
+            (&PRODUCT_USE, self.products),
+            (&SESSION_CHECK, self.checks),
+            (&AFTERCARE_NOTE, self.notes),
+            (&ADDENDUM, self.addenda),
+            (&CONSENT, self.consents),
+            (&ADVERSE_EVENT, self.events),
+            (&PHOTO, self.photos),
+            (&OUTCOME_ASSESSMENT, self.outcomes),
+            (&RECALL, self.recalls),
+        ]
+    }
+
     /// Adds a chart.
     pub(super) fn add(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
         self.add_patient(org, chart)?;

@@ -27,31 +27,12 @@ const CHUNK: u32 = 500;
 /// Chunks under way at a time: while one is chained into the ledger, the next ones are made up and inserted.
 const LANES: usize = 3;
 
-const LEDGER: Table = Table { name: "ledger", columns: seal::COLUMNS };
-const STAGED: [&Table; 17] = [
-    &tables::PATIENT,
-    &tables::PATIENT_SEARCH,
-    &tables::HEALTH_ENTRY,
-    &tables::CONSULTATION,
-    &tables::TREATMENT_SESSION,
-    &tables::SESSION_AREA,
-    &tables::PRODUCT_USE,
-    &tables::SESSION_CHECK,
-    &tables::AFTERCARE_NOTE,
-    &tables::ADDENDUM,
-    &tables::TREATMENT_PLAN,
-    &tables::CONSENT,
-    &tables::PHOTO,
-    &tables::OUTCOME_ASSESSMENT,
-    &tables::ADVERSE_EVENT,
-    &tables::RECALL,
-    &LEDGER,
-];
+pub(super) const LEDGER: Table = Table { name: "ledger", columns: seal::COLUMNS };
 
 /// Some patients, one after the other.
-struct Chunk {
+pub(super) struct Chunk {
     first: u32,
-    after: u32,
+    pub(super) after: u32,
     /// Their chart numbers.
     numbers: Vec<i64>,
 }
@@ -90,7 +71,7 @@ pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<T
 pub(super) async fn write(
     owner: &Address,
     objects: &Objects,
-    world: World,
+    world: Arc<World>,
     patients: std::ops::Range<u32>,
 ) -> Result<(), String> {
     let fill = Fill {
@@ -98,7 +79,7 @@ pub(super) async fn write(
         progress: Progress::start(patients.start, patients.end),
         turn: watch::Sender::new(patients.start),
         left: Mutex::new(patients),
-        world: Arc::new(world),
+        world,
     };
     futures::future::try_join_all((0..LANES).map(|_| fill.lane(owner))).await?;
     fill.progress.finish();
@@ -112,8 +93,8 @@ impl Fill {
         let options = owner.config().get_options().unwrap_or_default();
         roomy.config_mut().options(format!("{options} -c temp_buffers=64MB -c work_mem=32MB"));
         let mut client = crate::db::connect(&roomy).await?;
-        for table in STAGED {
-            let Table { name, columns } = table;
+        let staged = ChartRows::default().by_table().map(|(table, _)| table);
+        for Table { name, columns } in staged.into_iter().chain([&LEDGER]) {
             let stage = format!(
                 "CREATE TEMPORARY TABLE stage_{name} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {name} WITH NO DATA"
             );
@@ -128,9 +109,7 @@ impl Fill {
             let made = tokio::task::spawn_blocking(move || make(&world, &chunk)).await;
             let (rows, entries, pictures) =
                 made.map_err(|error| format!("the demo patients can't be made up: {error}"))??;
-            for (photo, picture) in pictures {
-                self.keep(photo, picture).await.map_err(|error| error.operator_message())?;
-            }
+            keep(&self.objects, self.world.org, pictures).await?;
             let transaction = begin(&mut client, &self.world).await?;
             insert_records(&transaction, rows).await?;
             let mut turn = self.turn.subscribe();
@@ -143,15 +122,6 @@ impl Fill {
         Ok(())
     }
 
-    /// Keeps a photo's bytes. Those of a chunk that is cut off are written over by the next fill.
-    async fn keep(&self, photo: Uuid, picture: Picture) -> crate::error::Result<()> {
-        for (reading, bytes) in [(Reading::Original, picture.bytes), (Reading::Thumbnail, picture.thumbnail)] {
-            let brought = self.objects.bring(&photo.to_string(), bytes.into()).await?;
-            brought.keep(&object_name(self.world.org, photo, reading)).await?;
-        }
-        Ok(())
-    }
-
     /// Takes the next chunk, with its chart numbers.
     async fn next(&self, client: &mut Client) -> Result<Option<Chunk>, String> {
         let mut left = self.left.lock().await;
@@ -159,23 +129,52 @@ impl Fill {
             return Ok(None);
         }
         let (first, after) = (left.start, left.end.min(left.start.saturating_add(CHUNK)));
-        let steps: Vec<i64> = (first..after).map(|index| chart_number_step(self.world.seed, index)).collect();
-        let far: i64 = steps.iter().sum();
         let transaction = begin(client, &self.world).await?;
-        let reserve = format!(
-            "INSERT INTO chart_counter AS c (org_id, next_number) VALUES ('{}', {far}) ON CONFLICT (org_id) DO UPDATE \
-             SET next_number = c.next_number + {far} RETURNING next_number - {far} - 1",
-            self.world.org
-        );
-        let mut number: i64 = transaction.query_one(&reserve, &[]).await.map_err(plain)?.get(0);
+        let chunk = reserve(&transaction, &self.world, first..after).await?.pop();
         transaction.commit().await.map_err(plain)?;
         left.start = after;
-        let numbers = steps.into_iter().map(|step| {
-            number += step;
+        Ok(chunk)
+    }
+}
+
+/// Keeps photos' bytes. Those of a fill that is cut off are written over by the next one.
+pub(super) async fn keep(objects: &Objects, org: Uuid, pictures: Pictures) -> Result<(), String> {
+    for (photo, picture) in pictures {
+        for (reading, bytes) in [(Reading::Original, picture.bytes), (Reading::Thumbnail, picture.thumbnail)] {
+            let kept = async {
+                let brought = objects.bring(&photo.to_string(), bytes.into()).await?;
+                brought.keep(&object_name(org, photo, reading)).await
+            };
+            kept.await.map_err(|error| error.operator_message())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reserves the chart numbers of some patients, who come in chunks.
+pub(super) async fn reserve(
+    transaction: &Transaction<'_>,
+    world: &World,
+    patients: std::ops::Range<u32>,
+) -> Result<Vec<Chunk>, String> {
+    let far: i64 = patients.clone().map(|index| chart_number_step(world.seed, index)).sum();
+    let reserve = format!(
+        "INSERT INTO public.chart_counter AS c (org_id, next_number) VALUES ('{}', {far}) ON CONFLICT (org_id) DO UPDATE \
+         SET next_number = c.next_number + {far} RETURNING next_number - {far} - 1",
+        world.org
+    );
+    let mut number: i64 = transaction.query_one(&reserve, &[]).await.map_err(plain)?.get(0);
+    let (mut chunks, mut first) = (Vec::new(), patients.start);
+    while first < patients.end {
+        let after = patients.end.min(first.saturating_add(CHUNK));
+        let numbers = (first..after).map(|index| {
+            number += chart_number_step(world.seed, index);
             number
         });
-        Ok(Some(Chunk { first, after, numbers: numbers.collect() }))
+        chunks.push(Chunk { first, after, numbers: numbers.collect() });
+        first = after;
     }
+    Ok(chunks)
 }
 
 /// How far a patient's chart number is from the one before: as `patient::store` has it, but always the same.
@@ -189,10 +188,10 @@ fn chart_number_step(seed: u64, patient: u32) -> i64 {
 }
 
 /// The bytes of photos, by the photos' ids.
-type Pictures = Vec<(Uuid, Picture)>;
+pub(super) type Pictures = Vec<(Uuid, Picture)>;
 
 /// The charts of a chunk, as rows and as ledger entries in the order of their time.
-fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictures), String> {
+pub(super) fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictures), String> {
     let (mut rows, mut pictures) = (ChartRows::default(), Vec::new());
     let mut all = Vec::new();
     for (index, number) in (chunk.first..chunk.after).zip(&chunk.numbers) {
@@ -211,8 +210,12 @@ fn make(world: &World, chunk: &Chunk) -> Result<(ChartRows, SealedEntries, Pictu
 }
 
 async fn stage(transaction: &Transaction<'_>, table: &Table, rows: Rows) -> Result<(), String> {
-    let copy = format!("COPY stage_{} FROM STDIN", table.name);
-    let sink = transaction.copy_in::<_, Cursor<String>>(&copy).await.map_err(plain)?;
+    copy_in(transaction, &format!("COPY stage_{} FROM STDIN", table.name), rows).await
+}
+
+/// Copies rows in.
+pub(super) async fn copy_in(transaction: &Transaction<'_>, copy: &str, rows: Rows) -> Result<(), String> {
+    let sink = transaction.copy_in::<_, Cursor<String>>(copy).await.map_err(plain)?;
     futures::pin_mut!(sink);
     sink.send(Cursor::new(rows.into_text())).await.map_err(plain)?;
     sink.finish().await.map_err(plain)?;
@@ -278,13 +281,27 @@ async fn sign_sessions(transaction: &Transaction<'_>) -> Result<(), String> {
 
 /// Chains the entries to the organisation's head, which stays locked until the end of the transaction.
 async fn append_entries(transaction: &Transaction<'_>, world: &World, entries: &SealedEntries) -> Result<(), String> {
-    let head = format!("SELECT seq, hash FROM ledger_head WHERE org_id = '{}' FOR UPDATE", world.org);
-    let head = transaction.query_one(&head, &[]).await.map_err(plain)?;
-    let (rows, (seq, hash)) = entries.chain((head.get(0), head.get(1)));
+    let (rows, next) = entries.chain(head(transaction, world).await?);
     stage(transaction, &LEDGER, rows).await?;
     let insert = format!("INSERT INTO ledger ({0}) SELECT {0} FROM stage_ledger", LEDGER.columns);
     transaction.batch_execute(&insert).await.map_err(plain)?;
-    let moved = format!("UPDATE ledger_head SET seq = $1, hash = $2 WHERE org_id = '{}'", world.org);
-    transaction.execute(&moved, &[&seq, &hash]).await.map_err(plain)?;
+    move_head(transaction, world, &next).await
+}
+
+/// The head of the organisation's ledger, locked until the end of the transaction.
+pub(super) async fn head(transaction: &Transaction<'_>, world: &World) -> Result<(i64, Vec<u8>), String> {
+    let head = format!("SELECT seq, hash FROM public.ledger_head WHERE org_id = '{}' FOR UPDATE", world.org);
+    let head = transaction.query_one(&head, &[]).await.map_err(plain)?;
+    Ok((head.get(0), head.get(1)))
+}
+
+/// Moves the head on to the newest entry.
+pub(super) async fn move_head(
+    transaction: &Transaction<'_>,
+    world: &World,
+    (seq, hash): &(i64, Vec<u8>),
+) -> Result<(), String> {
+    let moved = format!("UPDATE public.ledger_head SET seq = $1, hash = $2 WHERE org_id = '{}'", world.org);
+    transaction.execute(&moved, &[seq, hash]).await.map_err(plain)?;
     Ok(())
 }

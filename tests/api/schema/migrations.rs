@@ -8,7 +8,7 @@ use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use std::collections::BTreeMap;
 
 /// Everything the catalogs say of the schema, a line for each thing.
-async fn catalog(sql: &Sql) -> Vec<String> {
+pub async fn catalog(sql: &Sql) -> Vec<String> {
     const OURS: &str = "relnamespace = 'public'::regnamespace AND relname <> '__diesel_schema_migrations' \
                         AND relname <> '__diesel_schema_migrations_pkey'";
     let questions = [

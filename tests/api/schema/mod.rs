@@ -7,6 +7,7 @@ mod tables;
 pub use migrations::revert_down_to;
 
 use crate::support::*;
+pub use migrations::catalog;
 use std::process::Command;
 
 /// A path from the root of the checkout.

@@ -1,14 +1,27 @@
 //! `clinic demo`: a clinic made by the program keeps the rules that hold for one made by hand.
 
+mod bulk;
+
 use crate::support::{Anonymous, Database, serve};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Output, Stdio};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 const PASSWORD: &str = "a demo password of the tests";
 
 async fn clinic(arguments: &[&str]) -> Output {
+    command(arguments).output().await.expect("clinic")
+}
+
+/// A fill under way.
+fn started(database: &Database, patients: &str, photos: &str) -> Child {
+    let url = database.url();
+    let line = ["demo", "--database-url", &url, "--patients", patients, "--seed", "5", "--object-store", photos];
+    command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("clinic")
+}
+
+fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clinic"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CLINIC_") || name == "DATABASE_URL") {
         command.env_remove(name);
@@ -16,7 +29,7 @@ async fn clinic(arguments: &[&str]) -> Output {
     // Nobody's checkpoints.
     command.env("CLINIC_CHECKPOINT_STORE", std::env::temp_dir().join("clinic-tests-none"));
     command.args(arguments).env("CLINIC_DEMO_PASSWORD", PASSWORD).stdin(Stdio::null()).kill_on_drop(true);
-    command.output().await.expect("clinic")
+    command
 }
 
 async fn fill(database: &Database, patients: &str, photos: &Path) {
