@@ -7,7 +7,7 @@
 
 use super::chart::World;
 use super::copy::Rows;
-use super::progress::Progress;
+use super::progress::{Progress, then};
 use super::seal::SealedEntries;
 use super::tables::{ChartRows, Table};
 use super::write::{self, Chunk, LEDGER, Pictures, begin, copy_in, plain};
@@ -84,9 +84,11 @@ pub(super) async fn write(
     };
     let progress = Progress::start(0, patients);
     fill(&transaction, objects, world, patients, &progress).await?;
+    progress.finish();
+    then("making indexes and checking references");
     put_back(&transaction, &cleared).await?;
     transaction.commit().await.map_err(plain)?;
-    progress.finish();
+    then("gathering statistics for the planner");
     Ok(true)
 }
 

@@ -31,7 +31,6 @@ impl Progress {
     }
 
     /// So many patients are there.
-    #[allow(clippy::print_stderr)]
     pub(super) fn reach(&self, patients: u32) {
         self.bar.set_position(u64::from(patients));
         let Some(mut said) = self.said.as_ref().and_then(|said| said.lock().ok()) else { return };
@@ -39,19 +38,35 @@ impl Progress {
             return;
         }
         *said = Instant::now();
-        // The demo command writes no log; the service does.
-        if tracing::enabled!(tracing::Level::INFO) {
-            tracing::info!(patients, of = self.total, "filling the demo clinic");
-        } else {
-            #[allow(clippy::print_stderr)] // numbers alone
-            {
-                eprintln!("demo clinic: {patients} of {} patients", self.total);
-            }
-        }
+        told(patients, self.total);
     }
 
     /// All are there.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn told(patients: u32, total: u32) {
+    // The demo command writes no log; the service does.
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!(patients, of = total, "filling the demo clinic");
+    } else {
+        #[allow(clippy::print_stderr)] // numbers alone
+        {
+            eprintln!("demo clinic: {patients} of {total} patients");
+        }
+    }
+}
+
+/// Says what is done with a large clinic once its rows are there; it takes minutes.
+pub(super) fn then(what: &'static str) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!("demo clinic: {what}");
+    } else {
+        #[allow(clippy::print_stderr)] // the program's own words
+        {
+            eprintln!("demo clinic: {what}");
+        }
     }
 }
