@@ -122,9 +122,15 @@ async fn ensure_months(client: &Client, world: &World) -> Result<(), String> {
 
 /// As the owner: what the planner must know of the new rows, and the space of the drafts that were signed.
 async fn tidy(database: &Database) -> Result<(), String> {
-    let owner = crate::db::connect(&database.owner).await?;
-    owner.batch_execute(&format!("VACUUM (ANALYZE) {RECORDS}")).await.map_err(plain)?;
-    // Its contents are never searched: leaving them out saves the reading of them.
-    owner.batch_execute("VACUUM ledger").await.map_err(plain)?;
-    owner.batch_execute("ANALYZE ledger (org_id, seq, at, record_id, patient_id)").await.map_err(plain)
+    let records = async {
+        let owner = crate::db::connect(&database.owner).await?;
+        owner.batch_execute(&format!("VACUUM (ANALYZE) {RECORDS}")).await.map_err(plain)
+    };
+    let ledger = async {
+        let owner = crate::db::connect(&database.owner).await?;
+        // Its contents are never searched: leaving them out saves the reading of them.
+        owner.batch_execute("VACUUM ledger").await.map_err(plain)?;
+        owner.batch_execute("ANALYZE ledger (org_id, seq, at, record_id, patient_id)").await.map_err(plain)
+    };
+    futures::try_join!(records, ledger).map(|_| ())
 }
