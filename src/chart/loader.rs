@@ -1,7 +1,7 @@
 //! Timelines and their records, batched.
 
 use super::filter::{TimelineCondition, order};
-use super::{TimelineEntry, TimelineFilter, TimelineRecord, store};
+use super::{TimelineEntry, TimelineFilter, TimelineRecord, kinds, store};
 use crate::error::SharedError;
 use crate::operation::{Batch, Running};
 use crate::page::{Connection, Key, Listed, PageArguments, Window, batch_counter};
@@ -95,7 +95,7 @@ impl Loader<RecordOf> for Batch {
         let mut scope = self.0.reader().await?;
         let mut found = HashMap::new();
         for (kind, records) in kinds {
-            for (id, record) in store::records(&mut scope, kind, &records).await? {
+            for (id, record) in kinds::records(&mut scope, kind, &records).await? {
                 found.insert(RecordOf { kind, id }, record);
             }
         }

@@ -6,22 +6,11 @@ pub mod loader;
 pub mod store;
 
 pub use filter::TimelineFilter;
+pub use kinds::TimelineRecord;
 
-use crate::adverse_event::AdverseEvent;
-use crate::aftercare::AftercareNote;
-use crate::consent::Consent;
-use crate::consultation::Consultation;
-use crate::health::HealthEntry;
 use crate::ledger::Entry;
-use crate::outcome::OutcomeAssessment;
 use crate::patient::Patient;
-use crate::photo::Photo;
-use crate::plan::TreatmentPlan;
-use crate::recall::Recall;
-use crate::session::TreatmentSession;
-use crate::signing::Addendum;
 use crate::vocabulary::RecordKind;
-use async_graphql::Union;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -40,33 +29,6 @@ pub struct TimelineEntry {
     pub summary: String,
     /// Whether the record is signed.
     pub signed: bool,
-}
-
-/// A record of the timeline.
-#[derive(Clone, Union)]
-pub enum TimelineRecord {
-    /// An entry of the health history.
-    HealthEntry(HealthEntry),
-    /// A consultation.
-    Consultation(Consultation),
-    /// A treatment session.
-    TreatmentSession(TreatmentSession),
-    /// An aftercare note.
-    AftercareNote(AftercareNote),
-    /// An addendum.
-    Addendum(Addendum),
-    /// A treatment plan.
-    TreatmentPlan(TreatmentPlan),
-    /// A consent.
-    Consent(Consent),
-    /// A photo.
-    Photo(Photo),
-    /// An outcome assessment.
-    OutcomeAssessment(OutcomeAssessment),
-    /// An adverse event.
-    AdverseEvent(AdverseEvent),
-    /// A recall.
-    Recall(Recall),
 }
 
 /// A chart as it was known at a moment.

@@ -1,24 +1,13 @@
 //! The SQL of timelines, and of charts as they were known.
 
 use super::filter::{TimelineCondition, order};
-use super::{PatientChart, TimelineEntry, TimelineRecord, kinds::KINDS};
+use super::{PatientChart, TimelineEntry, kinds::KINDS};
 use crate::access::Scope;
-use crate::adverse_event::AdverseEvent;
-use crate::aftercare::AftercareNote;
-use crate::consent::Consent;
-use crate::consultation::Consultation;
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::health::HealthEntry;
 use crate::ids;
 use crate::ledger;
-use crate::outcome::OutcomeAssessment;
-use crate::page::{Window, listing};
-use crate::photo::Photo;
-use crate::plan::TreatmentPlan;
-use crate::recall::Recall;
-use crate::session::TreatmentSession;
-use crate::signing::Addendum;
+use crate::page::Window;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
@@ -102,35 +91,6 @@ pub async fn counts(scope: &mut Scope, patients: &[Uuid], condition: &TimelineCo
     sql.push(") AS u) AS t");
     let counts: Vec<(Uuid, i64)> = sql.load(door.connection).await?;
     Ok(counts.into_iter().collect())
-}
-
-/// Records of one kind for a timeline, in one statement (a session's parts apart). Kinds that have no type of their own
-/// here give none.
-pub async fn records(scope: &mut Scope, kind: RecordKind, wanted: &[Uuid]) -> Result<Vec<(Uuid, TimelineRecord)>> {
-    macro_rules! of {
-        ($($kind:ident),+) => {
-            match kind {
-                $(RecordKind::$kind => {
-                    let found = listing::by_ids::<$kind>(scope, wanted).await?;
-                    found.into_iter().map(|record| (record.id, TimelineRecord::$kind(record))).collect()
-                })+
-                _ => Vec::new(),
-            }
-        };
-    }
-    Ok(of!(
-        HealthEntry,
-        Consultation,
-        TreatmentSession,
-        AftercareNote,
-        Addendum,
-        TreatmentPlan,
-        Consent,
-        Photo,
-        OutcomeAssessment,
-        AdverseEvent,
-        Recall
-    ))
 }
 
 /// A chart as it was known at a moment, from the ledger, in one statement. NOT_FOUND when the patient was not known then,
