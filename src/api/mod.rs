@@ -12,6 +12,7 @@ pub mod custody;
 pub mod health;
 pub mod history;
 mod identity;
+pub mod lists;
 pub mod merge;
 mod node;
 pub mod organisation;

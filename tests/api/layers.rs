@@ -79,7 +79,7 @@ const FLOORS: &[&[&str]] = &[
         "photo::upload::refused",
         "photo::upload::sweep",
     ],
-    &["api::history", "api::stamp"],
+    &["api::history", "api::lists", "api::stamp"],
     &["api::*"],
     &["api"],
     &["http", "equip"],

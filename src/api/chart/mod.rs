@@ -1,22 +1,16 @@
 //! Timelines and charts in the API.
 
-use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::api::lists::{ListsInChart, of_kind};
 use crate::chart::{PatientChart, TimelineEntry, TimelineRecord, loader::RecordOf, store};
-use crate::consent::Consent;
 use crate::consultation::Consultation;
-use crate::error;
 use crate::health::HealthEntry;
 use crate::ids;
-use crate::ledger::{Entry, Record, shown_content};
+use crate::ledger::{Entry, shown_content};
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
-use crate::outcome::OutcomeAssessment;
 use crate::page::global_id;
 use crate::patient::Patient;
-use crate::photo::Photo;
-use crate::plan::TreatmentPlan;
-use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::{DateTime, Json};
 use crate::session::TreatmentSession;
@@ -113,15 +107,6 @@ impl ChartRecord {
     }
 }
 
-impl PatientChart {
-    /// The records of one kind. Each list counts towards the limit on records once for each alias it is asked under.
-    fn of_kind<R: Record>(&self, ctx: &Context<'_>) -> Result<Vec<R>> {
-        let entries = self.records.iter().rev().filter(|entry| entry.kind == R::KIND);
-        ctx.operation()?.lead_to(entries.clone().count())?;
-        Ok(entries.map(Entry::record_as).collect::<error::Result<Vec<R>>>()?)
-    }
-}
-
 /// A patient's record as it was known at a moment, from the ledger. Every field of a record has its value of that
 /// moment; links from one record to another lead to the present record.
 #[Object]
@@ -140,55 +125,35 @@ impl PatientChart {
     }
     /// The health history, without entries that were already marked as errors; the newest change first.
     async fn health_history(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
-        let mut entries = self.of_kind::<HealthEntry>(ctx)?;
+        let mut entries = of_kind::<HealthEntry>(self, ctx)?;
         entries.retain(|entry| !entry.entered_in_error);
         Ok(entries)
     }
     /// Consultations, the newest change first.
     async fn consultations(&self, ctx: &Context<'_>) -> Result<Vec<Consultation>> {
-        self.of_kind(ctx)
+        of_kind(self, ctx)
     }
     /// Treatment sessions, the newest change first.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentSession>> {
-        self.of_kind(ctx)
+        of_kind(self, ctx)
     }
     /// Aftercare notes, the newest change first.
     async fn aftercare_notes(&self, ctx: &Context<'_>) -> Result<Vec<AftercareNote>> {
-        self.of_kind(ctx)
+        of_kind(self, ctx)
     }
-    /// Treatment plans, the newest change first.
-    async fn treatment_plans(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentPlan>> {
-        self.of_kind(ctx)
-    }
-    /// Consents, the newest change first.
-    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<Consent>> {
-        self.of_kind(ctx)
-    }
-    /// Photos, without their bytes, the newest change first.
-    async fn photos(&self, ctx: &Context<'_>) -> Result<Vec<Photo>> {
-        self.of_kind(ctx)
-    }
-    /// Outcome assessments, the newest change first.
-    async fn outcomes(&self, ctx: &Context<'_>) -> Result<Vec<OutcomeAssessment>> {
-        self.of_kind(ctx)
-    }
-    /// Adverse events, the newest change first.
-    async fn adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<AdverseEvent>> {
-        self.of_kind(ctx)
-    }
-    /// Recalls, the newest change first.
-    async fn recalls(&self, ctx: &Context<'_>) -> Result<Vec<Recall>> {
-        self.of_kind(ctx)
+    #[graphql(flatten)]
+    async fn lists(&self) -> ListsInChart<'_> {
+        ListsInChart(self)
     }
     /// Addenda, the newest first.
     async fn addenda(&self, ctx: &Context<'_>) -> Result<Vec<Addendum>> {
-        self.of_kind(ctx)
+        of_kind(self, ctx)
     }
     /// Every record of every kind that you may read, the newest change first. Kinds that are not part of a chart, such
     /// as legal holds, merges and emergency access, are left out for viewers who may not read them.
     async fn records(&self, ctx: &Context<'_>) -> Result<Vec<ChartRecord>> {
         ctx.operation()?.lead_to(self.records.len())?;
-        let merges: Vec<Vec<Uuid>> = self.records.iter().map(Entry::tells_of).collect::<error::Result<_>>()?;
+        let merges: Vec<Vec<Uuid>> = self.records.iter().map(Entry::tells_of).collect::<crate::error::Result<_>>()?;
         ctx.operation()?.reader().await?.show(merges.into_iter().flatten());
         Ok(self.records.iter().rev().cloned().map(ChartRecord).collect())
     }

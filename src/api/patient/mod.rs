@@ -7,12 +7,11 @@ pub mod person;
 pub mod query;
 
 use super::privacy::access_log::{self, PatientAccessFilter};
-use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::aftercare::{self, AftercareNote};
 use crate::api::history::history;
+use crate::api::lists::ListsOfPatient;
 use crate::care::loader::{self as care, Aftercare};
 use crate::chart::{self, TimelineEntry, TimelineFilter};
-use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::consultation::{self, Consultation};
 use crate::custody::LegalHold;
 use crate::health::{self, HealthEntry};
@@ -20,14 +19,12 @@ use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::merge::PatientMerge;
 use crate::organisation::{Staff, loader as people};
-use crate::outcome::{self, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeSeries, RaterRole};
+use crate::outcome::{self, OutcomeAssessment, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader};
-use crate::photo::{Photo, PhotoFilter, PhotoOrder, PhotoPair, PhotoView};
-use crate::plan::{self, TreatmentPlan};
+use crate::photo::{PhotoPair, PhotoView};
 use crate::privacy::looks::AccessEntry;
 use crate::privacy::{EmergencyAccess, PatientRestriction, loader as privacy};
-use crate::recall::{Recall, RecallFilter, RecallOrder};
 use crate::record::Address;
 use crate::scalars::{Date, DateTime};
 use crate::session::{self, TreatmentSession};
@@ -202,55 +199,6 @@ impl Patient {
     ) -> Option<Result<Vec<Aftercare>>> {
         Some(Box::pin(care::aftercare_of_patient(ctx, self.id, at.map_or_else(chrono::Utc::now, |at| at.0))).await)
     }
-    /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
-    #[allow(clippy::too_many_arguments)]
-    async fn treatment_plans(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<plan::PlanFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<plan::PlanOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<TreatmentPlan>>> {
-        let window = PageArguments { first, after, last, before };
-        let condition = filter.unwrap_or_default().read();
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
-    }
-    /// Consents, newest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
-    #[allow(clippy::too_many_arguments)]
-    async fn consents(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ConsentFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<ConsentOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Consent>>> {
-        let condition = filter.unwrap_or_default().read();
-        let window = PageArguments { first, after, last, before };
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
-    }
-    /// Outcome assessments, newest first unless asked otherwise, without those entered in error unless the filter asks for
-    /// them. Null with FORBIDDEN for roles that see no clinical record.
-    #[allow(clippy::too_many_arguments)]
-    async fn outcomes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<OutcomeFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<OutcomeOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<OutcomeAssessment>>> {
-        let condition = filter.unwrap_or_default().read();
-        let window = PageArguments { first, after, last, before };
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
-    }
     /// The outcome assessments on one scale in chronological order, with the change since the first and the best pair.
     /// A series never mixes versions of the scale or roles of raters: if there are several, BAD_USER_INPUT names the
     /// arguments to choose with and the values there are. Null if there is no such assessment; null with FORBIDDEN for
@@ -273,38 +221,9 @@ impl Patient {
         };
         Box::pin(found).await.transpose()
     }
-    /// Adverse events, the latest onset first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical
-    /// record.
-    #[allow(clippy::too_many_arguments)]
-    async fn adverse_events(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<AdverseEventFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<AdverseEventOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<AdverseEvent>>> {
-        let condition = filter.unwrap_or_default().read();
-        let window = PageArguments { first, after, last, before };
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
-    }
-    /// Recalls, the first due first unless asked otherwise.
-    #[allow(clippy::too_many_arguments)]
-    async fn recalls(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<RecallFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Recall>>> {
-        let condition = filter.unwrap_or_default().read();
-        let window = PageArguments { first, after, last, before };
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
+    #[graphql(flatten)]
+    async fn lists(&self) -> ListsOfPatient {
+        ListsOfPatient(self.id)
     }
     /// All records of all kinds on one timeline, newest first. Null with FORBIDDEN for roles that may not see every
     /// kind that is asked for.
@@ -353,22 +272,6 @@ impl Patient {
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Option<Result<Connection<AccessEntry>>> {
         Some(Box::pin(access_log::of_patient(ctx, self.id, *filter.unwrap_or_default(), first, after)).await)
-    }
-    /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
-    #[allow(clippy::too_many_arguments)]
-    async fn photos(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PhotoFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<PhotoOrder>,
-        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Photo>>> {
-        let condition = filter.unwrap_or_default().read();
-        let window = PageArguments { first, after, last, before };
-        Some(listing::under(ctx, ("patient_id", self.id), condition, order_by, window).await)
     }
     /// Pairs of stored photos from before and after a treatment that can be compared side by side: of the same area and
     /// side, from the same view, and taken from about the same distance. Sorted by area, side and view, then by time.
