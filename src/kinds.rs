@@ -19,7 +19,8 @@ pub struct Kind {
     pub scope: ServiceScope,
     /// Whether emergency access shows it.
     pub in_emergency: bool,
-    /// The fields of other records that name one of them.
+    /// The fields of other records that name one of them. What a new kind's own fields name goes into the rows of those
+    /// kinds, `taken_by` into that of Staff.
     pub named_by: &'static [&'static str],
 }
 
@@ -47,11 +48,11 @@ const fn of(
 /// or consent text binds everybody from then on; lifting a legal hold opens the way to erase. Emergency access is not
 /// among them: it must not wait.
 #[rustfmt::skip]
-pub const KINDS: [Kind; 29] = [
+pub const KINDS: &[Kind] = &[
     // kind                    prefix                admin    practitioner  front desk  auditor  proof  scope   emergency   named by
     of(Organisation,            "organisation",      ["ru",    "r",    "r",   "r" ], "u",   OrganisationRead, false, &[]),
     of(Location,                "location",          ["rcu",   "r",    "r",   "r" ], "",    OrganisationRead, false, &["location_id"]),
-    of(Staff,                   "staff",             ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &["staff_id", "reviewed_by", "merged_by", "undone_by", "placed_by", "lifted_by", "erased_by", "practitioner_id", "supervisor_id", "author_id", "assessed_by", "verified_by", "signed_by", "published_by", "witness_id", "rater_id", "by", "changed_by"]),
+    of(Staff,                   "staff",             ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &["staff_id", "reviewed_by", "merged_by", "undone_by", "placed_by", "lifted_by", "erased_by", "practitioner_id", "supervisor_id", "author_id", "assessed_by", "verified_by", "signed_by", "published_by", "witness_id", "rater_id", "by", "changed_by", "created_by", "updated_by"]),
     of(Patient,                 "patient",           ["rcuax", "rcua", "rcu", "r" ], "x",   PatientsRead,     false, &["patient_id", "merged_into", "from_id", "into_id", "erased_id"]),
     of(HealthEntry,             "health",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
     of(Consultation,            "consultation",      ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["consultation_id"]),
@@ -99,5 +100,49 @@ mod tests {
         prefixes.sort_unstable();
         prefixes.dedup();
         assert_eq!(prefixes.len(), KINDS.len(), "two kinds have the same prefix");
+    }
+
+    /// The columns of ids that no row can name, as `table.column` or for every table, each with why.
+    const APART: &[(&str, &str)] = &[
+        ("id", "the record's own"),
+        ("org_id", "the tenant, which no content shows"),
+        ("staff.account_id", "an account is no record"),
+        ("addendum.record_id", "`record_kind` beside it says of which kind"),
+        ("patient.fitzpatrick_assessed_by", "`assessed_by` in the content: a part of the skin type"),
+    ];
+
+    /// The tables of kinds in `db/tables.rs` with their columns of ids.
+    fn columns_of_ids() -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        for text in include_str!("db/tables.rs").split("diesel::table! {").skip(1) {
+            let table = text.trim_start().split(' ').next().expect("a name");
+            let columns = text.lines().filter_map(|line| line.trim().split_once(" -> "));
+            let of_ids = columns.filter(|(_, ty)| ty.contains("Uuid")).map(|(column, _)| (table, column));
+            if RecordKind::parse(table).is_some() {
+                found.extend(of_ids);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn whatever_names_a_record_is_in_a_row_and_in_one_only() {
+        let apart = |table: &str, column: &str| {
+            APART.iter().any(|(name, _)| *name == column || *name == format!("{table}.{column}"))
+        };
+        let named = |column: &str| KINDS.iter().filter(|row| row.named_by.contains(&column)).count();
+        let columns = columns_of_ids();
+        assert!(columns.len() > 100, "only {} columns were looked at", columns.len());
+        let wrong: Vec<String> = columns
+            .iter()
+            .filter(|(table, column)| !apart(table, column) && named(column) != 1)
+            .map(|(table, column)| format!("{table}.{column} is in {} rows", named(column)))
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "whatever names a record is shown as a typed id (src/ledger/history.rs): put the column into `named_by` of \
+            the kind that it names, in src/kinds.rs:\n{}",
+            wrong.join("\n")
+        );
     }
 }
