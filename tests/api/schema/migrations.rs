@@ -1,7 +1,7 @@
 //! What the migrations make of the database.
 
-use super::{checkout, migrated};
-use crate::support::*;
+use super::{checkout, migrated, updating};
+use crate::support::{Database, Sql};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
@@ -101,15 +101,15 @@ async fn packed_contents_are_not_thrown_away() {
     assert_eq!(sql.one(forced).await, "t");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tables_rs_is_what_the_database_has() {
-    // Diesel knows no table without a primary key, which patient_search is.
-    let (_database, sql) = migrated().await;
-    let mut real: BTreeMap<String, String> = BTreeMap::new();
+/// `src/db/tables.rs` as `diesel print-schema` and `cargo fmt` would write it, of the tables that the database has. Diesel
+/// knows no table without a primary key, which `patient_search` is.
+async fn tables_of(sql: &Sql) -> String {
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let rows = sql.rows("
         SELECT relname, attname, typname, attnotnull FROM pg_class c JOIN pg_attribute ON attrelid = c.oid JOIN pg_type t ON t.oid = atttypid
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0
-        AND relname NOT IN ('__diesel_schema_migrations', 'patient_search') ORDER BY relname, attnum").await;
+        AND NOT attisdropped AND relname <> '__diesel_schema_migrations'
+        AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) ORDER BY relname, attnum").await;
     for row in rows {
         let [Some(table), Some(column), Some(ty), Some(required)] = row.as_slice() else { panic!("{row:?}") };
         let mut letters = ty.trim_start_matches('_').chars();
@@ -120,21 +120,45 @@ async fn tables_rs_is_what_the_database_has() {
         if required == "f" {
             rust = format!("Nullable<{rust}>");
         }
-        real.entry(table.clone()).or_default().push_str(&format!("{column} -> {rust}, "));
+        tables.entry(table.clone()).or_default().push(format!("        {column} -> {rust},\n"));
     }
-    for (table, columns) in &mut real {
+    let mut text = String::new();
+    for (table, columns) in &tables {
         let keys = sql.column(&format!("SELECT attname FROM pg_index JOIN LATERAL unnest(indkey::int2[]) WITH ORDINALITY AS k (attnum, place) ON true \
             JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = k.attnum WHERE indisprimary AND indrelid = '{table}'::regclass ORDER BY place")).await;
-        *columns = format!("({}) {columns}", keys.join(", "));
+        text += &format!("diesel::table! {{\n    {table} ({}) {{\n{}    }}\n}}\n\n", keys.join(", "), columns.concat());
     }
-    let written = std::fs::read_to_string(checkout("src/db/tables.rs")).expect("tables.rs");
-    let tables = written.split("diesel::table! {").skip(1).map(|text| {
-        let (head, rest) = text.split_once('{').expect("a table");
-        let (name, keys) = head.trim().split_once(' ').expect("a key");
-        let columns =
-            rest.split('}').next().expect("columns").lines().map(str::trim).filter(|line| line.contains("->"));
-        let columns: String = columns.map(|line| format!("{} ", line.trim())).collect();
-        (name.to_owned(), format!("{keys} {columns}"))
-    });
-    assert_eq!(tables.collect::<BTreeMap<_, _>>(), real);
+    // A join needs no word if one column, and one alone, leads to the other table's key.
+    let joins = sql.rows("
+        SELECT f.relname, t.relname, min(attname) FROM pg_constraint o JOIN pg_class f ON f.oid = conrelid AND NOT f.relispartition
+        JOIN pg_class t ON t.oid = confrelid JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+        WHERE contype = 'f' AND cardinality(conkey) = 1 AND conrelid <> confrelid
+        GROUP BY f.relname, t.relname HAVING count(*) = 1 ORDER BY f.relname, t.relname").await;
+    for join in joins {
+        let [Some(child), Some(parent), Some(column)] = join.as_slice() else { panic!("{join:?}") };
+        if tables.contains_key(child) {
+            text += &format!("diesel::joinable!({child} -> {parent} ({column}));\n");
+        }
+    }
+    let names: String = tables.keys().map(|table| format!("    {table},\n")).collect();
+    text + &format!("\ndiesel::allow_tables_to_appear_in_same_query!(\n{names});\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_rs_is_what_the_database_has() {
+    let (_database, sql) = migrated().await;
+    let real = tables_of(&sql).await;
+    let file = checkout("src/db/tables.rs");
+    let written = std::fs::read_to_string(&file).expect("tables.rs");
+    let (head, _) = written.split_once("diesel::table!").expect("a table");
+    let whole = format!("{head}{real}");
+    if updating() {
+        std::fs::write(&file, &whole).expect("tables.rs");
+    } else if written != whole {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let lines = difference(&lines(&written), &lines(&whole));
+        panic!(
+            "src/db/tables.rs is not what the database has: UPDATE=1 script/test --test api schema:: writes it anew\n{lines}"
+        );
+    }
 }

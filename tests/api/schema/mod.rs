@@ -15,6 +15,11 @@ fn checkout(path: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// Whether what is generated is to be written anew, and not only compared.
+fn updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
 // --- The API ---------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -22,8 +27,14 @@ fn schema_graphql_is_what_the_program_prints() {
     let printed = Command::new(env!("CARGO_BIN_EXE_clinic")).arg("schema").output().expect("clinic schema");
     let printed = String::from_utf8(printed.stdout).expect("text");
     assert!(printed.contains("type Mutation"), "{printed}");
+    if updating() {
+        std::fs::write(checkout("schema.graphql"), &printed).expect("schema.graphql");
+    }
     let kept = std::fs::read_to_string(checkout("schema.graphql")).unwrap_or_default();
-    assert!(kept == printed, "schema.graphql is not the schema: target/debug/clinic schema > schema.graphql");
+    assert!(
+        kept == printed,
+        "schema.graphql is not the schema: UPDATE=1 script/test --test api schema:: writes it anew"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
