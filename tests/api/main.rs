@@ -53,6 +53,7 @@ mod service_accounts;
 mod sessions;
 mod shield;
 mod sign_in;
+mod sizes;
 mod staff;
 mod statements;
 mod support;
