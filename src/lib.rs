@@ -28,7 +28,8 @@ mod health; // the health history
 mod http; // the HTTP face
 mod ids; // typed ids
 mod keys; // secrets outside the database
-mod kinds; // the table of the kinds of records: ids, rights, scopes
+#[doc(hidden)]
+pub mod kinds; // the table of the kinds of records: ids, rights, scopes
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod mail; // sends mail
 mod merge; // two charts of one person: found, made one, taken apart

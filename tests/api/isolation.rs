@@ -57,7 +57,7 @@ async fn ask_all(clinic: &Clinic, theirs: &Chart, ours: &Chart, foreign: &BTreeS
     let mut leak = Leak { asked: 0, leaked: Vec::new() };
     for role in Role::ALL {
         let who = clinic.of(&clinic.south, role);
-        for (name, arguments, rights) in QUERIES {
+        for (name, arguments, rights) in QUERIES.iter() {
             for ids in [&ours.ids, &theirs.ids] {
                 let answer = who.graphql(&wide(name, arguments), ids.clone()).await;
                 leak.asked += 1;
@@ -82,7 +82,7 @@ async fn without_any_tenant_filter_no_foreign_row_is_shown_or_changed() {
     let (theirs, ours) = (chart(&clinic, &clinic.north).await, chart(&clinic, &clinic.south).await);
     // Everything that the north's auditor sees with a filter is foreign to the south.
     let mut foreign = ids_of(&theirs.ids);
-    for (name, arguments, _) in QUERIES {
+    for (name, arguments, _) in QUERIES.iter() {
         foreign.extend(ids_of(&clinic.auditor().graphql(&wide(name, arguments), theirs.ids.clone()).await.data));
     }
     let own = ids_of(&ours.ids);

@@ -110,13 +110,6 @@ async fn every_record_that_takes_an_id_can_be_retried() {
             json!({"patientId": patient.id, "templateVersionId": text.version.id}),
         ),
         (&anna, "recordConsent", "consent", "consent", text.record(&patient, json!({}))),
-        (
-            &anna,
-            "recordOutcome",
-            "outcomeAssessment",
-            "outcome",
-            json!({"patientId": patient.id, "scale": "gais", "scaleVersion": "1-to-5", "score": "2", "raterRole": "PATIENT"}),
-        ),
         (&anna, "addAddendum", "addendum", "addendum", json!({"recordId": session.id, "reason": "x", "text": "y"})),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
         (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),
@@ -138,7 +131,11 @@ async fn every_record_that_takes_an_id_can_be_retried() {
         (&admin, "addLocation", "location", "location", json!({"name": "Annex", "timeZone": "UTC"})),
         (&admin, "addStaff", "staff", "staff", staff),
     ];
-    for (by, mutation, payload, prefix, input) in cases {
+    let plain = PLAIN.iter().map(|kind| {
+        let input = (kind.input)(&anna, &patient.id, Some(&session.id), "Said at the visit");
+        (&anna, kind.made_with, kind.one, kind.key, input)
+    });
+    for (by, mutation, payload, prefix, input) in cases.into_iter().chain(plain) {
         let input = with(input, json!({"id": new_id(prefix)}));
         let selection = format!("{payload} {{ id }}");
         let first = by.does(mutation, input.clone(), &selection).await.ok();

@@ -16,7 +16,7 @@ async fn a_field_alone_answers_what_it_answers_beside_all_others() {
     let schema = Schema::ask(&clinic.anonymous()).await;
     let chart = chart(&clinic, &clinic.north).await;
     let (mut wrong, mut compared) = (Vec::new(), 0);
-    for (ty, path, rights, names) in FIELDS {
+    for (ty, path, rights, names) in FIELDS.iter() {
         // What is a record has its history; those who may see nothing of it compare nothing.
         if rights[0] != "ok" || !schema.get(ty).fields.iter().any(|field| field.name == "history") {
             continue;

@@ -2,37 +2,14 @@
 
 use super::{QUERIES, called};
 use crate::support::*;
+use std::collections::BTreeSet;
 
 /// `query (…) { … }` with the variables it uses, all of them ids.
 pub fn query(body: &str) -> String {
-    let used = [
-        "location",
-        "staff",
-        "patient",
-        "consultation",
-        "session",
-        "note",
-        "health",
-        "addendum",
-        "device",
-        "product",
-        "lot",
-        "event",
-        "recall",
-        "text",
-        "wording",
-        "consent",
-        "outcome",
-        "photo",
-        "plan",
-        "protocol",
-        "ruleset",
-        "draft",
-        "service",
-        "id",
-    ];
-    let used = used.iter().filter(|name| body.contains(&format!("${name}")));
-    let declared: Vec<String> = used.map(|name| format!("${name}: ID!")).collect();
+    let words =
+        body.split('$').skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
+    let used: BTreeSet<&str> = words.collect();
+    let declared: Vec<String> = used.iter().map(|name| format!("${name}: ID!")).collect();
     if declared.is_empty() { format!("{{ {body} }}") } else { format!("query ({}) {{ {body} }}", declared.join(", ")) }
 }
 
@@ -59,7 +36,10 @@ pub fn selection(schema: &Schema, ty: &str, names: &str) -> String {
 pub fn reach(path: &str, selection: &str) -> String {
     let mut steps = path.split('/').filter(|step| step.parse::<usize>().is_err());
     let root = steps.next().expect("a root field");
-    let (_, arguments, _) = QUERIES.iter().find(|(name, ..)| *name == root).expect("a root field");
+    let (_, arguments, _) = QUERIES
+        .iter()
+        .find(|(name, ..)| *name == root)
+        .unwrap_or_else(|| panic!("{path}: QUERIES of tests/api/access/roots.rs has no {root}"));
     let steps: Vec<&str> = steps.collect();
     let inner =
         steps.iter().rev().fold(format!("{{ {selection} }}"), |inner, step| format!("{{ {} {inner} }}", called(step)));

@@ -1,11 +1,37 @@
 //! The fields of the object types and what each role gets of them.
 
 use super::{ALL, ARCHIVES, CLINICAL, ERASURES, PRACTITIONER, Rights};
+use crate::support::PLAIN;
+use std::sync::LazyLock;
 
-/// Every field of every object type: where the type is reached from the root, and what each role gets of the fields.
-/// Payloads are not here: a mutation's row above says who gets its payload.
+/// A type, where it is reached from the root, and what each role gets of these of its fields.
+pub type Row = (&'static str, &'static str, Rights, &'static str);
+
+/// Every field of every object type: those of the plain kinds by their rows, the others here. Payloads are not here: a
+/// mutation's row says who gets its payload.
+pub static FIELDS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let plain = PLAIN.iter().flat_map(|kind| -> [Row; 5] {
+        let name = |end: &str| -> &'static str { format!("{}{end}", kind.ty).leak() };
+        let under = |way: String| -> &'static str { way.leak() };
+        [
+            (kind.ty, kind.one, kind.readers, kind.fields),
+            (
+                name("Connection"),
+                under(format!("patient/{}", kind.of_patient)),
+                kind.readers,
+                "edges nodes pageInfo totalCount",
+            ),
+            (name("Edge"), under(format!("{}/edges/0", kind.list)), kind.readers, "node cursor"),
+            ("Patient", "patient", kind.readers, kind.of_patient),
+            // A chart is shown to those alone who may see all of it.
+            ("PatientChart", "chart", CLINICAL, kind.of_patient),
+        ]
+    });
+    OTHER_FIELDS.iter().copied().chain(plain).collect()
+});
+
 #[rustfmt::skip]
-pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
+const OTHER_FIELDS: &[Row] = &[
     ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
     ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
@@ -13,7 +39,7 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
-    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents consents outcomes outcomeSeries timeline merges legalHolds photos photoPairs treatmentPlans aftercare"),
+    ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents consents outcomeSeries timeline merges legalHolds photos photoPairs treatmentPlans aftercare"),
     ("Patient", "patient", ALL, "recalls restricted"),
     ("Patient", "patient", CLINICAL, "restrictions"),
     ("Patient", "patient", ERASURES, "emergencyAccesses accessLog"),
@@ -47,8 +73,6 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("RequiredConsent", "session/consents/0", CLINICAL, "kind neededFor inForce consent reason"),
     ("OutcomeScale", "outcomeScales/0", ALL, "code version name min max step better unit labels source"),
     ("OutcomeScaleLabel", "outcomeScales/0/labels/0", ALL, "score text"),
-    ("OutcomeAssessment", "outcomeAssessment", CLINICAL, "id patient planId session scale area score raterRole rater assessedAt \
-        comparedWithPhotoId photoId note enteredInError version createdAt createdBy updatedAt updatedBy history"),
     ("OutcomeSeries", "patient/outcomeSeries", CLINICAL, "scale points changeSinceFirst better bestPair"),
     ("OutcomePair", "patient/outcomeSeries/bestPair", CLINICAL, "before after change"),
     ("ConsentTemplateConnection", "consentTemplates", ALL, "edges nodes pageInfo totalCount"),
@@ -57,8 +81,6 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("ConsentTemplateVersionEdge", "consentTemplate/versions/edges/0", ALL, "node cursor"),
     ("ConsentConnection", "patient/consents", CLINICAL, "edges nodes pageInfo totalCount"),
     ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
-    ("OutcomeAssessmentConnection", "patient/outcomes", CLINICAL, "edges nodes pageInfo totalCount"),
-    ("OutcomeAssessmentEdge", "outcomeAssessments/edges/0", CLINICAL, "node cursor"),
     ("Signature", "session/signature", CLINICAL, "signedBy signerName signedAt meaning statement contentHash"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
     ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed"),
@@ -87,7 +109,7 @@ pub const FIELDS: &[(&str, &str, Rights, &str)] = &[
     ("AccessEntryEdge", "accessLog/edges/0", ERASURES, "node cursor"),
     ("PossibleDuplicate", "possibleDuplicates/0", ALL, "patient score reasons"),
     ("DuplicateReason", "possibleDuplicates/0/reasons/0", ALL, "field explanation weight"),
-    ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records treatmentPlans consents photos outcomes adverseEvents recalls"),
+    ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records treatmentPlans consents photos adverseEvents recalls"),
     ("ChartRecord", "chart/records/0", CLINICAL, "kind id version at by action ledgerSequence signature content"),
     ("PatientErasure", "patientErasures/nodes/0", ERASURES, "id patientId erasedAt erasedBy reason authority counts objectsToDelete \
         objectsDeletedAt version createdAt createdBy updatedAt updatedBy history"),

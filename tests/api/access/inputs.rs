@@ -12,6 +12,9 @@ async fn draft_of(by: &SignedIn, protocol: &Made) -> Made {
 /// What a mutation is sent, for a record of the chart's organisation that is in the right state for it.
 pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     let around = Around::of(chart);
+    if let Some(input) = around.of_plain_kinds(mutation).await {
+        return input;
+    }
     if let Some(input) = around.of_the_organisation(mutation).await {
         return input;
     }
@@ -21,7 +24,7 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     if let Some(input) = around.of_who_may_see_a_patient(mutation).await {
         return input;
     }
-    if let Some(input) = around.of_consents_and_outcomes(mutation).await {
+    if let Some(input) = around.of_consents(mutation).await {
         return input;
     }
     if let Some(input) = around.of_visits(mutation).await {
@@ -36,7 +39,9 @@ pub async fn input_of(chart: &Chart, mutation: &str) -> Value {
     if let Some(input) = around.of_events_and_recalls(mutation).await {
         return input;
     }
-    panic!("say in input_of what {mutation} is sent")
+    panic!(
+        "say what {mutation} is sent: a plain kind in tests/api/support/kinds.rs, any other in tests/api/access/inputs.rs"
+    )
 }
 
 /// What an input is made of: a chart, its people, and a word that nothing else has.
@@ -71,6 +76,18 @@ impl<'c> Around<'c> {
         let mut links = json!({"patientId": self.patient.id, "locationId": anna.location, "practitionerId": anna.id(), "supervisorId": self.ids["supervisor"]});
         links.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         links
+    }
+
+    async fn of_plain_kinds(&self, mutation: &str) -> Option<Value> {
+        for kind in PLAIN {
+            if mutation == kind.made_with {
+                return Some((kind.input)(self.anna, &self.patient.id, Some(&self.session.id), "Said at the visit"));
+            }
+            if let Some((_, more)) = kind.changed_with.iter().find(|(name, _)| *name == mutation) {
+                return Some(kind.make(self.anna, &self.patient, "Said at the visit").await.edit_with(more(self.anna)));
+            }
+        }
+        None
     }
 
     async fn of_the_organisation(&self, mutation: &str) -> Option<Value> {
@@ -165,8 +182,8 @@ impl<'c> Around<'c> {
         })
     }
 
-    async fn of_consents_and_outcomes(&self, mutation: &str) -> Option<Value> {
-        let Self { anna, fresh, patient, session, .. } = self;
+    async fn of_consents(&self, mutation: &str) -> Option<Value> {
+        let Self { anna, fresh, patient, .. } = self;
         Some(match mutation {
             "createConsentTemplate" => json!({"name": fresh, "kind": "DATA", "text": "I agree.", "language": "en"}),
             "draftConsentTemplateVersion" => {
@@ -200,14 +217,6 @@ impl<'c> Around<'c> {
                     }
                 }
             }
-            "recordOutcome" => json!({
-                "patientId": patient.id, "sessionId": session.id, "scale": "gais", "scaleVersion": "1-to-5", "score": 2,
-                "raterRole": "BLINDED", "raterId": anna.id(),
-            }),
-            "updateOutcome" => {
-                anna.outcome(patient, "3", 1, json!({})).await.edit_with(json!({"patch": {"score": "2"}}))
-            }
-            "markOutcomeEnteredInError" => anna.outcome(patient, "3", 1, json!({})).await.edit(),
             _ => return None,
         })
     }

@@ -22,10 +22,10 @@ pub use whole_chart::{Chart, chart, erasing, merging};
 pub type Rights = [&'static str; 4];
 
 pub const NO: &str = "FORBIDDEN";
-const ALL: Rights = ["ok"; 4];
-const CLINICAL: Rights = ["ok", "ok", NO, "ok"];
+pub const ALL: Rights = ["ok"; 4];
+pub const CLINICAL: Rights = ["ok", "ok", NO, "ok"];
 const ADMIN: Rights = ["ok", NO, NO, NO];
-const PRACTITIONER: Rights = [NO, "ok", NO, NO];
+pub const PRACTITIONER: Rights = [NO, "ok", NO, NO];
 const REGISTERS: Rights = ["ok", "ok", "ok", NO];
 const ARCHIVES: Rights = ["ok", "ok", NO, NO];
 const ERASURES: Rights = ["ok", NO, NO, "ok"];
@@ -36,14 +36,15 @@ async fn every_field_has_its_row() {
     let schema = Schema::ask(&clinic.anonymous()).await;
     let names =
         |ty: &str| -> BTreeSet<String> { schema.get(ty).fields.iter().map(|field| field.name.clone()).collect() };
+    let add = "a plain kind has its row in tests/api/support/kinds.rs, anything else in tests/api/access/";
     let rows: BTreeSet<String> = QUERIES.iter().map(|row| row.0.to_owned()).collect();
-    assert_eq!(names("Query"), rows, "left: the schema; right: QUERIES");
+    let mut wrong = difference(names("Query"), rows, &format!("QUERIES and the schema differ; {add}roots.rs:"));
     let rows = MUTATIONS.iter().map(|row| row.0).chain(IDENTITY.iter().copied());
     let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
-    assert_eq!(names("Mutation"), rows, "left: the schema; right: MUTATIONS");
+    wrong += &difference(names("Mutation"), rows, &format!("MUTATIONS and the schema differ; {add}roots.rs:"));
     let mut rows: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (ty, _, _, fields) in FIELDS {
-        rows.entry(ty).or_default().extend(fields.split_whitespace().map(str::to_owned));
+    for (ty, _, _, fields) in FIELDS.iter() {
+        rows.entry(*ty).or_default().extend(fields.split_whitespace().map(str::to_owned));
     }
     let is_root = |name: &str| name == "Query" || name == "Mutation";
     for ty in schema.types.iter().filter(|ty| ty.kind == "OBJECT" && !is_root(&ty.name)) {
@@ -66,8 +67,14 @@ async fn every_field_has_its_row() {
         if users(&ty.name).iter().all(|user| user.ends_with("Payload")) {
             continue;
         }
-        assert_eq!(Some(&names(&ty.name)), rows.get(ty.name.as_str()), "{}: left, the schema; right, FIELDS", ty.name);
+        let listed = rows.get(ty.name.as_str()).cloned().unwrap_or_default();
+        wrong += &difference(
+            names(&ty.name),
+            listed,
+            &format!("FIELDS of {} and the schema differ; {add}fields.rs:", ty.name),
+        );
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,13 +85,13 @@ async fn each_role_reads_what_the_tables_say() {
     let mut wrong = Vec::new();
     for role in Role::ALL {
         let who = clinic.of(&clinic.north, role);
-        for (name, arguments, rights) in QUERIES {
+        for (name, arguments, rights) in QUERIES.iter() {
             let answer = who.graphql(&query(&format!("{name}{arguments} {{ __typename }}")), chart.ids.clone()).await;
             if answer.outcome() != rights[role as usize] {
                 wrong.push(format!("{role:?} {name}: {} instead of {}", answer.text, rights[role as usize]));
             }
         }
-        for (ty, path, rights, names) in FIELDS {
+        for (ty, path, rights, names) in FIELDS.iter() {
             let answer = who.graphql(&reach(path, &selection(&schema, ty, names)), chart.ids.clone()).await;
             for name in names.split_whitespace() {
                 let found = outcome(&answer, path, name);
@@ -102,7 +109,7 @@ async fn each_role_does_what_the_table_says() {
     let clinic = Clinic::start().await;
     let chart = chart(&clinic, &clinic.north).await;
     let mut wrong = Vec::new();
-    for (mutation, rights) in MUTATIONS {
+    for (mutation, rights) in MUTATIONS.iter() {
         for role in Role::ALL {
             let who = clinic.of(&clinic.north, role).because("The tables");
             let answer = match *mutation {
@@ -131,7 +138,7 @@ async fn signed_out_everything_but_sign_in_is_refused() {
     let made_up = nobody.with_token(&format!("clinic_{}", "A".repeat(43)));
     let malformed = nobody.with_token("clinic_short");
     for who in [&*nobody, &made_up, &malformed] {
-        for (name, arguments, _) in QUERIES {
+        for (name, arguments, _) in QUERIES.iter() {
             let answer = who.graphql(&query(&format!("{name}{arguments} {{ __typename }}")), chart.ids.clone()).await;
             // By the GraphQL-over-HTTP draft an answer with data, be it `{"location": null}`, is a 200.
             let status = if answer.data.is_null() { 401 } else { 200 };
@@ -163,16 +170,17 @@ fn prefix(id: &str) -> &str {
     id.rsplit_once('_').expect("a typed id").0
 }
 
-/// Lists of a patient's records.
-const OF_A_PATIENT: [&str; 7] = [
-    "sessions(filter: {patientId: $id})",
-    "consultations(filter: {patientId: $id})",
-    "aftercareNotes(filter: {patientId: $id})",
-    "photos(filter: {patientId: $id})",
-    "treatmentPlans(filter: {patientId: $id})",
-    "consents(filter: {patientId: $id})",
-    "outcomeAssessments(filter: {patientId: $id})",
-];
+/// Lists that can be asked for one patient's records, of those that a practitioner may read.
+fn of_a_patient(schema: &Schema) -> Vec<String> {
+    let lists = schema.get("Query").fields.iter().filter(|list| {
+        let filter = list.arguments.iter().find(|argument| argument.name == "filter");
+        let by_patient =
+            filter.is_some_and(|it| schema.get(it.named_type()).input_fields.iter().any(|it| it.name == "patientId"));
+        let rights = QUERIES.iter().find(|(name, ..)| *name == list.name).map(|row| row.2);
+        by_patient && rights.is_some_and(|rights| rights[Role::Practitioner as usize] == "ok")
+    });
+    lists.map(|list| format!("{}(filter: {{patientId: $id}})", list.name)).collect()
+}
 
 /// Single look-ups, for every role that may use them, and lists.
 async fn no_look_up_tells(clinic: &Clinic, theirs: &Chart, ours: &Chart) {
@@ -210,7 +218,9 @@ async fn no_look_up_tells(clinic: &Clinic, theirs: &Chart, ours: &Chart) {
             );
         }
     }
-    for filter in OF_A_PATIENT {
+    let lists = of_a_patient(&Schema::ask(&clinic.anonymous()).await);
+    assert!(lists.len() >= 11, "{lists:?}");
+    for filter in lists {
         let answer = ours
             .anna
             .graphql(&query(&format!("{filter} {{ totalCount }}")), json!({"id": theirs.ids["patient"]}))
@@ -286,15 +296,16 @@ async fn what_is_clinical_can_not_be_guessed_by_filters_or_reached_by_interfaces
     let desk = clinic.front_desk();
     let since = format!("{{ patients(filter: {{hasSessionSince: \"{}\"}}) {{ totalCount }} }}", hours_ago(9));
     assert_eq!(desk.graphql(&since, json!({})).await.outcome(), NO);
-    for kind in
-        ["health", "consultation", "session", "note", "addendum", "event", "consent", "outcome", "photo", "plan"]
-    {
+    for row in clinic::kinds::KINDS.iter().filter(|row| row.in_emergency) {
+        let (kind, mut ids) = (row.kind, chart.ids.as_object().expect("ids").values().filter_map(Value::as_str));
+        let id = ids.find(|id| prefix(id) == row.prefix);
+        let id = id.unwrap_or_else(|| panic!("the chart of tests/api/access/whole_chart.rs has no {kind:?}"));
         for text in [
             "node(id: $id) { ... on ClinicalRecord { signature { signedAt } history { totalCount } } }",
             "nodes(ids: [$id]) { id }",
         ] {
-            let answer = desk.graphql(&query(text), json!({"id": chart.ids[kind]})).await;
-            assert_eq!(answer.outcome(), NO, "{kind} {text} {}", answer.text);
+            let answer = desk.graphql(&query(text), json!({"id": id})).await;
+            assert_eq!(answer.outcome(), NO, "{kind:?} {text} {}", answer.text);
         }
     }
     // One refused id leaves the others.

@@ -1,10 +1,23 @@
 //! The root fields and what each role gets of them.
 
 use super::{ADMIN, ALL, ARCHIVES, CLINICAL, ERASURES, NO, PRACTITIONER, REGISTERS, Rights};
+use crate::support::PLAIN;
+use std::sync::LazyLock;
 
-/// Every root field of Query, with its arguments. `$patient` and the like are ids.
+/// A root field of Query, with its arguments and what each role gets. `$patient` and the like are ids.
+pub type Query = (&'static str, &'static str, Rights);
+
+/// Every root field of Query: those of the plain kinds by their rows, the others here.
+pub static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| {
+    let plain = PLAIN.iter().flat_map(|kind| {
+        let id: &'static str = format!("(id: ${})", kind.key).leak();
+        [(kind.one, id, kind.readers), (kind.list, "(first: 2)", kind.readers)]
+    });
+    OTHER_QUERIES.iter().copied().chain(plain).collect()
+});
+
 #[rustfmt::skip]
-pub const QUERIES: &[(&str, &str, Rights)] = &[
+const OTHER_QUERIES: &[Query] = &[
     ("me",             "",                 ALL),
     ("viewer",         "",                 ALL),
     ("serviceAccount", "(id: $service)",   ERASURES),
@@ -46,8 +59,6 @@ pub const QUERIES: &[(&str, &str, Rights)] = &[
     ("consent",        "(id: $consent)",   CLINICAL),
     ("consents",       "(first: 2)",       CLINICAL),
     ("outcomeScales",  "",                 ALL),
-    ("outcomeAssessment",  "(id: $outcome)", CLINICAL),
-    ("outcomeAssessments", "(first: 2)",   CLINICAL),
     ("device",         "(id: $device)",    ALL),
     ("devices",        "(first: 2)",       ALL),
     ("product",        "(id: $product)",   ALL),
@@ -63,9 +74,15 @@ pub const QUERIES: &[(&str, &str, Rights)] = &[
     ("nodes",          "(ids: [$session, $patient])", CLINICAL),
 ];
 
-/// Every root field of Mutation. Signing in and out is for everybody.
+/// Every root field of Mutation: those of the plain kinds by their rows, the others here. Signing in and out is for
+/// everybody.
+pub static MUTATIONS: LazyLock<Vec<(&'static str, Rights)>> = LazyLock::new(|| {
+    let plain = PLAIN.iter().flat_map(|kind| kind.mutations().map(move |(name, _)| (name, kind.writers)));
+    OTHER_MUTATIONS.iter().copied().chain(plain).collect()
+});
+
 #[rustfmt::skip]
-pub const MUTATIONS: &[(&str, Rights)] = &[
+const OTHER_MUTATIONS: &[(&str, Rights)] = &[
     ("signIn",              ALL),
     ("signOut",             ALL),
     ("updateOrganisation",  ADMIN),
@@ -115,9 +132,6 @@ pub const MUTATIONS: &[(&str, Rights)] = &[
     ("rejectConsent",             PRACTITIONER),
     ("withdrawConsent",           PRACTITIONER),
     ("markConsentEnteredInError", PRACTITIONER),
-    ("recordOutcome",             PRACTITIONER),
-    ("updateOutcome",             PRACTITIONER),
-    ("markOutcomeEnteredInError", PRACTITIONER),
     ("signConsultation",    PRACTITIONER),
     ("logSession",          PRACTITIONER),
     ("startSession",        PRACTITIONER),

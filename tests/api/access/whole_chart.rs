@@ -75,7 +75,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let plan = anna.make("changeTreatmentCourse", "treatmentPlan", plan.edit_with(more)).await;
     let soon = json!({"planId": plan.id, "overrides": [{"rule": "INTERVAL", "reason": "Another part of the cheek"}]});
     let draft = anna.session_with(&patient, soon).await;
-    let ids = json!({
+    let mut ids = json!({
         "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
         "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
@@ -83,6 +83,11 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
     });
+    for kind in PLAIN {
+        if ids.get(kind.key).is_none() {
+            ids[kind.key] = json!(kind.make(&anna, &patient, "Said at the visit").await.id);
+        }
+    }
     Chart { admin, anna, ids }
 }
 

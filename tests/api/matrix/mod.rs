@@ -105,7 +105,7 @@ async fn every_field_by_every_way_for_every_role_of_the_own_organisation() {
     let chart = chart(&clinic, &clinic.north).await;
     let (mut wrong, mut cells) = (Vec::new(), 0);
     let mut ways: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for row in FIELDS {
+    for row in FIELDS.iter() {
         let (ty, _, rights, names) = *row;
         for question in questions(&schema, row, &chart) {
             for role in Role::ALL {
@@ -142,7 +142,7 @@ async fn an_emergency_of_one_patient_opens_no_field_of_another() {
     let emergency = json!({"patientId": other.id, "reason": "Unconscious at the door"});
     desk.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
     let (mut wrong, mut cells) = (Vec::new(), 0);
-    for row in FIELDS {
+    for row in FIELDS.iter() {
         let (ty, _, rights, names) = *row;
         for question in questions(&schema, row, &chart) {
             let answer = desk.graphql(&question.document, chart.ids.clone()).await;

@@ -4,7 +4,8 @@ use crate::ledger::append;
 use crate::support::*;
 use uuid::Uuid;
 
-/// A row in every table whose rows are a patient's, those of kinds without a maker by SQL, with a marker in their texts.
+/// A row in every table whose rows are a patient's, those of kinds without a maker by SQL, with a marker in their texts. A
+/// plain kind (`support/kinds.rs`) needs nothing here.
 pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let (anna, sql, org) = (clinic.practitioner(), clinic.database.superuser().await, clinic.north.uuid);
     let entry = json!({"patientId": patient.id, "kind": "ALLERGY", "text": format!("Latex {marker}")});
@@ -19,6 +20,10 @@ pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let note = anna.make("addAftercareNote", "aftercareNote", note).await;
     let note = anna.sign_note(&note).await;
     anna.make("addAddendum", "addendum", json!({"recordId": note.id, "reason": marker, "text": marker})).await;
+    // Of some there is another below, with links that none has that is made alone.
+    for kind in PLAIN {
+        kind.make(&anna, patient, marker).await;
+    }
     let hold = clinic.admin();
     let hold_input = json!({"patientId": patient.id, "reason": marker});
     let placed = hold.make("placeLegalHold", "legalHold", hold_input).await;

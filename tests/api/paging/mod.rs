@@ -1,5 +1,6 @@
 //! Paging: every list, every order, both ways: every row once, whatever it is sorted by and whatever comes in meanwhile.
 
+mod every;
 mod told;
 
 use crate::support::*;
@@ -36,6 +37,18 @@ impl List {
 
     fn forward_only(around: &str, field: &'static str, key: &'static str) -> Self {
         Self { key, ..Self::new(around, field, String::new()) }
+    }
+
+    /// Its name in the schema, `Patient.consents`, and the word that it is sorted by.
+    fn of_type(&self) -> (String, String) {
+        let around = self.around.split(['(', ' ']).next().unwrap_or_default();
+        let ty = match around {
+            "$" => "Query".to_owned(),
+            "session" => "TreatmentSession".to_owned(),
+            other => other[..1].to_uppercase() + &other[1..],
+        };
+        let order = self.arguments.split("field: ").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_default();
+        (format!("{ty}.{}", self.field), order.to_owned())
     }
 
     fn query(&self, paging: &str, selection: &str) -> String {
@@ -135,7 +148,9 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     anna.health_entry(&patient).await;
     let text = anna.consent_text("DATA", json!({})).await;
     anna.consent(&patient, &text, json!({})).await;
-    anna.outcome(&patient, "2", 1, json!({})).await;
+    for kind in PLAIN {
+        kind.make(&anna, &patient, "Said at the visit").await;
+    }
     clone("consent_template", ", 'name', 'Text ' || n").await;
     for number in 2..=ROWS {
         let version = anna
@@ -147,9 +162,8 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     }
     sql.run("UPDATE consent_template_version SET created_at = (SELECT max(created_at) FROM consent_template_version)")
         .await;
-    for table in
-        ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent", "outcome_assessment"]
-    {
+    let others = ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent"];
+    for table in others.into_iter().chain(PLAIN.iter().map(|kind| kind.table)) {
         assert_eq!(clone(table, "").await, ROWS as u64 - 1);
     }
     sql.run("UPDATE addendum SET added_at = (SELECT max(added_at) FROM addendum)").await;
@@ -199,9 +213,10 @@ fn pairs(of_patient: &str, of_session: &str, of_template: &str) -> Vec<(List, Li
         pairs.extend(List::in_orders(around, "aftercareNotes", notes));
     }
     pairs.extend(List::in_orders(of_session, "aftercareNotes", notes));
-    let outcomes = &["ASSESSED_AT", "CREATED_AT", "UPDATED_AT"];
-    pairs.extend(List::in_orders("$", "outcomeAssessments", outcomes));
-    pairs.extend(List::in_orders(of_patient, "outcomes", outcomes));
+    for kind in PLAIN {
+        pairs.extend(List::in_orders("$", kind.list, kind.orders));
+        pairs.extend(List::in_orders(of_patient, kind.of_patient, kind.orders));
+    }
     for around in ["$", of_patient] {
         pairs.extend(List::in_orders(around, "consents", &["CREATED_AT", "UPDATED_AT"]));
     }

@@ -119,9 +119,12 @@ async fn a_number_about_one_patient_names_them() {
     let session = anna.session(&patient).await;
     anna.note(&session).await;
     let consultation = anna.consultation(&patient).await;
-    anna.outcome(&patient, "2", 1, json!({})).await;
+    for kind in PLAIN {
+        kind.make(&anna, &patient, "Said at the visit").await;
+    }
     anna.addendum(&anna.sign_session(&session).await).await;
-    for list in ["healthEntries", "sessions", "aftercareNotes", "consultations", "outcomeAssessments", "addenda"] {
+    let others = ["healthEntries", "sessions", "aftercareNotes", "consultations", "addenda"];
+    for list in others.into_iter().chain(PLAIN.iter().map(|kind| kind.list)) {
         for (about, count) in [(&patient, 1), (&without, 0)] {
             let query = format!("query ($id: ID!) {{ {list}(filter: {{patientId: $id}}, first: 0) {{ totalCount }} }}");
             let answer = anna.graphql(&query, json!({"id": about.id})).await.ok();

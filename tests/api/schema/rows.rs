@@ -20,7 +20,9 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.addendum(&signed).await;
     let text = anna.consent_text("DATA", json!({})).await;
     anna.consent(&patient, &text, json!({"typedName": null, "signatureImage": SIGNATURE_PNG})).await;
-    anna.outcome(&patient, "2", 1, json!({})).await;
+    for kind in PLAIN {
+        kind.make(&anna, &patient, "Said at the visit").await;
+    }
     anna.device("Pen").await;
     let product = anna.product("Serum").await;
     anna.lot(&product, "L-1").await;
@@ -62,7 +64,10 @@ async fn without_the_tenant_no_row_of_any_tenant_table_is_seen() {
     for table in tenant_tables(&all).await {
         let count = format!("SELECT count(*) FROM {table} WHERE org_id = '{north}'");
         let rows = all.one(&count).await;
-        assert_ne!(rows, "0", "{table} has no row to hide: fill() must make one");
+        assert_ne!(
+            rows, "0",
+            "{table} has no row to hide: fill() of tests/api/schema/rows.rs must make one, or tests/api/support/kinds.rs"
+        );
         assert_eq!(own.one(&count).await, rows, "{table} with its tenant");
         assert_eq!(other.one(&count).await, "0", "{table} with another tenant");
         assert_eq!(none.one(&format!("SELECT count(*) FROM {table}")).await, "0", "{table} with no tenant");

@@ -20,6 +20,7 @@
 //! | `database` | a test's own database, dropped after it; `Sql`: plain SQL as superuser, owner or clinic_app |
 //! | `clinic` | a test's own service; `Clinic::with(&["--sign-in-idle", "2s"])` takes any flag of `clinic serve` |
 //! | `client` | `Anonymous` and `SignedIn`, and the `Answer` to a request |
+//! | `kinds` | the plain kinds of a patient's records, a row each, of which the tables of the tests are made |
 //! | `makers` | patients, consultations, sessions, notes, addenda, through the API |
 //! | `proxy` | between service and Postgres: takes the tenant filter out of every statement |
 //! | `ledger` | contents of the ledger as text, for tests that read or forge them in SQL |
@@ -38,6 +39,7 @@ mod clinic;
 mod cluster;
 mod database;
 mod ids;
+mod kinds;
 mod ledger;
 mod makers;
 mod proxy;
@@ -48,10 +50,11 @@ pub use client::{Anonymous, Answer, Caller, SignedIn};
 pub use clinic::{Clinic, serve};
 pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
+pub use kinds::{PLAIN, PlainKind};
 pub use ledger::{packed, unpacked};
 pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
 pub use proxy::{FilterCutter, cut_filters};
-pub use schema::{Field, Schema, Type};
+pub use schema::{Field, Schema, Type, difference};
 pub use template::{Organisation, PASSWORD, Role, StaffMember, get as world};
 
 pub use serde_json::{Value, json};

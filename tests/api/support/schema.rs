@@ -18,6 +18,8 @@ pub struct Type {
     pub fields: Vec<Field>,
     pub input_fields: Vec<Field>,
     pub enum_values: Vec<Field>,
+    /// The types of a union or an interface.
+    pub possible: Vec<String>,
 }
 
 /// A field, an argument, an input field or an enum value.
@@ -40,7 +42,7 @@ impl Field {
 const QUERY: &str = "{ __schema { types { name kind description
     fields(includeDeprecated: true) { name description type { ...T } args(includeDeprecated: true) { name description type { ...T } } }
     inputFields { name description type { ...T } }
-    enumValues(includeDeprecated: true) { name description } } } }
+    enumValues(includeDeprecated: true) { name description } possibleTypes { name } } } }
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
 impl Schema {
@@ -54,6 +56,7 @@ impl Schema {
             fields: fields(&it["fields"]),
             input_fields: fields(&it["inputFields"]),
             enum_values: fields(&it["enumValues"]),
+            possible: fields(&it["possibleTypes"]).into_iter().map(|ty| ty.name).collect(),
         });
         Self { types: types.filter(|it| !it.name.starts_with("__")).collect() }
     }
@@ -84,4 +87,18 @@ fn type_of(value: &Value) -> String {
         Some("LIST") => format!("[{}]", type_of(&value["ofType"])),
         _ => text(&value["name"]),
     }
+}
+
+/// What one list has and the other lacks, with what to do about it; nothing if they are alike.
+pub fn difference<T: Ord + std::fmt::Debug>(
+    found: impl IntoIterator<Item = T>,
+    listed: impl IntoIterator<Item = T>,
+    advice: &str,
+) -> String {
+    let found: std::collections::BTreeSet<T> = found.into_iter().collect();
+    let listed: std::collections::BTreeSet<T> = listed.into_iter().collect();
+    let missing = found.difference(&listed).map(|it| format!("  missing: {it:?}\n"));
+    let extra = listed.difference(&found).map(|it| format!("  there is no: {it:?}\n"));
+    let lines: String = missing.chain(extra).collect();
+    if lines.is_empty() { lines } else { format!("{advice}\n{lines}") }
 }
