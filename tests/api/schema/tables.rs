@@ -44,6 +44,15 @@ async fn keys_and_references_stay_in_the_tenant() {
     assert_eq!(deletes, [""; 0], "references that change rows by themselves");
 }
 
+/// Policies of that name that are permissive, or of some commands only, or that ask for something else than the first of
+/// them does. The ledger's knows kinds.
+const ONLY_PATIENTS: &str = "
+    SELECT polrelid::regclass || ' ' || pg_get_expr(polqual, polrelid) FROM pg_policy
+    WHERE polname = 'only_patients' AND polrelid <> 'ledger'::regclass
+    AND (polpermissive OR polcmd <> '*' OR pg_get_expr(polqual, polrelid) IS DISTINCT FROM (
+        SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
+        WHERE polname = 'only_patients' AND polrelid = 'consultation'::regclass))";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn row_level_security_is_forced_on_every_tenant_table_and_partition() {
     let (_database, sql) = migrated().await;
@@ -88,6 +97,15 @@ async fn row_level_security_is_forced_on_every_tenant_table_and_partition() {
             "{table} shows restricted patients: its migration makes no `open_patients` (its text is in ARCHITECTURE.md)"
         );
     }
+    // Emergency access bounds what is clinical, and nothing else, to the patients of the access.
+    let bounded = restrictive.iter().filter_map(|policy| policy.strip_suffix(" only_patients"));
+    let clinical = clinic::kinds::KINDS.iter().filter(|row| row.in_emergency).map(|row| row.kind.as_str());
+    let advice = "tables with `only_patients` (its text is in ARCHITECTURE.md), against the kinds of src/kinds.rs that \
+        emergency access shows, and the ledger:";
+    let wrong = difference(clinical.chain(["ledger"]), bounded, advice);
+    assert!(wrong.is_empty(), "{wrong}");
+    let other = sql.column(ONLY_PATIENTS).await;
+    assert_eq!(other, [""; 0], "`only_patients` with another condition than the one in ARCHITECTURE.md");
     let partitions = sql.one("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'").await;
     assert!(partitions.parse::<u32>().expect("a number") >= 8, "{partitions} partitions");
     let granted =
