@@ -1,7 +1,7 @@
 //! A record that is one row of one table. Its columns are declared once, by name, and that declaration is used to read,
 //! add and change it.
 
-use super::columns::Needs;
+use super::filter::camel;
 use crate::error::Result;
 use crate::ledger::Record;
 use diesel::Expression;
@@ -63,6 +63,39 @@ impl<T: Stored> QueryableByName<Pg> for RowOf<T> {
 /// The columns that a look-up reads in addition to those always read: one bit for each of `Stored::ASKED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Columns(pub(super) u64);
+
+/// Fields that every record has, from its id and its stamp.
+const ALWAYS_LIGHT: [&str; 7] = ["__typename", "id", "version", "createdAt", "createdBy", "updatedAt", "history"];
+
+/// What each field of a record in the API needs: of the columns that a look-up may leave out, one bit for each.
+pub struct Needs(HashMap<String, u64>);
+
+impl Needs {
+    /// The needs of a record's fields. A field goes by the name of its column: `skinPreparation` needs
+    /// `skin_preparation`, and both `plan` and `planId` need `plan_id`.
+    pub fn of<T: Stored>() -> Self {
+        let mut needs = HashMap::new();
+        let mut note = |name: &str, bits: u64| {
+            for name in [Some(name), name.strip_suffix("_id")].into_iter().flatten() {
+                *needs.entry(camel(name)).or_default() |= bits;
+            }
+        };
+        for name in T::ALWAYS.iter().chain(T::LIGHT).chain(&ALWAYS_LIGHT) {
+            note(name, 0);
+        }
+        for (place, (name, columns)) in T::ASKED.iter().enumerate() {
+            for name in columns.iter().chain([name]) {
+                note(name, 1 << place);
+            }
+        }
+        Self(needs)
+    }
+
+    /// The columns that a field needs, by its name in the API; none if that is not known.
+    pub(super) fn of_field(&self, field: &str) -> Option<Columns> {
+        self.0.get(field).copied().map(Columns)
+    }
+}
 
 /// The maximum number of column sets of one table that get their own statements. Each is a prepared statement on each
 /// connection, and clients can ask for many sets: beyond this number, whole rows are read until the process ends. That costs
@@ -172,9 +205,9 @@ macro_rules! stored {
             const LIGHT: &'static [&'static str] = &[$($(stringify!($part),)+)? $($($light),*)?];
             const REPEATS: bool = false $(|| $repeats)?;
 
-            fn needs() -> &'static crate::page::columns::Needs {
-                static NEEDS: std::sync::LazyLock<crate::page::columns::Needs> =
-                    std::sync::LazyLock::new(crate::page::columns::Needs::of::<$record>);
+            fn needs() -> &'static crate::page::stored::Needs {
+                static NEEDS: std::sync::LazyLock<crate::page::stored::Needs> =
+                    std::sync::LazyLock::new(crate::page::stored::Needs::of::<$record>);
                 &NEEDS
             }
 
@@ -278,3 +311,23 @@ macro_rules! target {
     }};
 }
 pub(crate) use target;
+
+#[cfg(test)]
+mod tests {
+    use super::Needs;
+    use crate::session::TreatmentSession;
+
+    #[test]
+    fn a_field_is_known_by_its_column() {
+        let Needs(needs) = Needs::of::<TreatmentSession>();
+        for (field, same) in [("plan", "planId"), ("practitioner", "practitionerId")] {
+            assert!(needs.contains_key(field) && needs.get(field) == needs.get(same), "{field}");
+        }
+        assert_eq!(needs.get("version"), Some(&0));
+        assert!(needs.get("skinPreparation").is_some_and(|bits| bits.count_ones() == 1));
+        assert_ne!(needs.get("skinPreparation"), needs.get("note"));
+        for field in ["skin_preparation", "skin", "notes", "plans"] {
+            assert!(!needs.contains_key(field), "{field}");
+        }
+    }
+}

@@ -77,7 +77,7 @@ impl AftercareNote {
     /// Adverse events proposed by its scores: a symptom scored 1 or more after the time in which it is usual (7 days
     /// from the session's end). A practitioner decides whether to report one.
     async fn proposed_adverse_events(&self, ctx: &Context<'_>) -> Result<Vec<ProposedAdverseEvent>> {
-        events::proposed(ctx, self).await
+        Box::pin(events::proposed(ctx, self)).await
     }
     /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     pub async fn version(&self) -> i32 {

@@ -201,16 +201,19 @@ impl TreatmentPlan {
         )]
         on: Option<Date>,
     ) -> Result<Progress> {
-        let version: ProtocolVersion = listing::required(ctx, self.protocol_version_id).await?;
-        let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", self.id)).await?;
-        let facts = facts(ctx, &sessions).await?;
-        let day = on.map_or_else(|| today(&facts), |day| day.0);
-        Ok(progress(self, &version.rules, &facts, day))
+        let progress = async {
+            let version: ProtocolVersion = listing::required(ctx, self.protocol_version_id).await?;
+            let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", self.id)).await?;
+            let facts = facts(ctx, &sessions).await?;
+            let day = on.map_or_else(|| today(&facts), |day| day.0);
+            Ok(progress(self, &version.rules, &facts, day))
+        };
+        Box::pin(progress).await
     }
     /// An estimate of when maintenance will be needed: from the patient's own results if there are three or more since
     /// the last session, else from the protocol. Null before the first completed session.
     async fn maintenance_estimate(&self, ctx: &Context<'_>) -> Option<Result<Estimate>> {
-        care::maintenance_of(ctx, self).await.transpose()
+        Box::pin(care::maintenance_of(ctx, self)).await.transpose()
     }
     /// Its sessions, newest first unless asked otherwise.
     #[allow(clippy::too_many_arguments)]

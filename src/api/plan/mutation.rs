@@ -5,6 +5,7 @@ use super::input::{
     TreatmentPlanPayload, UpdateTreatmentPlanInput, areas, check_start,
 };
 use crate::access::Scope;
+use crate::call_back::due;
 use crate::consultation::{Candidacy, store as consultations};
 use crate::error::{self, Error, Faults};
 use crate::ids;
@@ -13,7 +14,6 @@ use crate::page::{kept, listing};
 use crate::patient::store as patients;
 use crate::plan::{EarlierCourse, PlanArea, TreatmentPlan, TreatmentPlanStatus};
 use crate::protocol::{ProtocolVersion, VersionStatus};
-use crate::recall::due;
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, Object, Result};
