@@ -948,7 +948,6 @@ diesel::joinable!(protocol -> organisation (org_id));
 diesel::joinable!(protocol_version -> organisation (org_id));
 diesel::joinable!(recall -> organisation (org_id));
 diesel::joinable!(recovery_code -> account (account_id));
-diesel::joinable!(replaced_token -> sign_in (sign_in_id));
 diesel::joinable!(service_account -> organisation (org_id));
 diesel::joinable!(sign_in -> account (account_id));
 diesel::joinable!(staff -> account (account_id));
