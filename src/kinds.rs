@@ -71,7 +71,7 @@ pub const KINDS: &[Kind] = &[
     of(Photo,                   "photo",             ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &["photo_id", "compared_with_photo_id"]),
     of(OutcomeAssessment,       "outcome",           ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
     of(AdverseEvent,            "adverse_event",     ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &["adverse_event_id"]),
-    of(Recall,                  "recall",            ["rcu",   "rcu",  "ru",  "r" ], "",    PatientsRead,     false, &[]),
+    of(CallBack,                  "recall",            ["rcu",   "rcu",  "ru",  "r" ], "",    PatientsRead,     false, &[]),
     of(PatientMerge,            "merge",             ["rm",    "rm",   "",    "r" ], "m",   ClinicalRead,     false, &[]),
     of(LegalHold,               "hold",              ["rcu",   "r",    "",    "r" ], "u",   AuditRead,        false, &[]),
     of(PatientErasure,          "erasure",           ["re",    "",     "",    "r" ], "e",   AuditRead,        false, &[]),

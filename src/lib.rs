@@ -7,6 +7,7 @@ mod adverse_event; // adverse events, and what notes propose
 mod aftercare; // aftercare notes
 mod api; // the GraphQL face of every record, the schema's roots, node, sign-in
 mod backup; // everything in one file and back, and the canonical export
+mod call_back; // who is to be called back, and where a lot went
 mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
 mod characters; // what can't be seen: refused in names, told by its code on a terminal
@@ -43,7 +44,6 @@ mod photo; // photos: upload, consent, pairs
 mod plan; // treatment plans
 mod privacy; // restricted patients, emergency access, who looked
 mod protocol; // protocols: care rules as data
-mod recall; // who is to be called back, and where a lot went
 mod record; // what every record carries
 mod scalars; // Date, DateTime, Decimal, JSON
 pub mod server; // the service as a value

@@ -102,7 +102,8 @@ vocabulary! {
         /// An adverse event.
         AdverseEvent = "adverse_event",
         /// A recall.
-        Recall = "recall",
+        #[graphql(name = "RECALL")]
+        CallBack = "recall",
         /// A merge of two patients.
         PatientMerge = "patient_merge",
         /// A legal hold on a patient's record.

@@ -84,10 +84,10 @@ pub fn in_emergency(record: RecordKind) -> bool {
 
 /// Whether a record of this kind reveals something about a patient. If so, its count does too.
 pub fn tells_of_patients(record: RecordKind) -> bool {
-    use RecordKind::{EmergencyAccess, LegalHold, Patient, PatientErasure, PatientMerge, PatientRestriction, Recall};
+    use RecordKind::{CallBack, EmergencyAccess, LegalHold, Patient, PatientErasure, PatientMerge, PatientRestriction};
     let others = matches!(
         record,
-        Patient | Recall | PatientMerge | LegalHold | PatientErasure | PatientRestriction | EmergencyAccess
+        Patient | CallBack | PatientMerge | LegalHold | PatientErasure | PatientRestriction | EmergencyAccess
     );
     others || in_emergency(record)
 }

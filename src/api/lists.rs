@@ -2,6 +2,7 @@
 //! otherwise (the health history, records with parts) is in `patient` and `chart` themselves.
 
 use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
+use crate::call_back::{CallBack, CallBackFilter, CallBackOrder};
 use crate::chart::PatientChart;
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::ledger::{Entry, Record};
@@ -10,7 +11,6 @@ use crate::outcome::{OutcomeAssessment, OutcomeFilter, OutcomeOrder};
 use crate::page::{Connection, PageArguments, listing};
 use crate::photo::{Photo, PhotoFilter, PhotoOrder};
 use crate::plan::{PlanFilter, PlanOrder, TreatmentPlan};
-use crate::recall::{Recall, RecallFilter, RecallOrder};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
@@ -93,7 +93,7 @@ lists! {
     /// Adverse events, the newest change first.
     in charts;
     /// Recalls, the first due first unless asked otherwise.
-    recalls: Recall by RecallFilter, RecallOrder;
+    recalls: CallBack by CallBackFilter, CallBackOrder;
     /// Recalls, the newest change first.
     in charts;
     /// Photos, latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.

@@ -3,6 +3,7 @@
 mod addendum;
 pub mod adverse_event;
 pub mod aftercare;
+pub mod call_back;
 pub mod care;
 pub mod catalogue;
 pub mod chart;
@@ -23,7 +24,6 @@ pub mod photo;
 pub mod plan;
 pub mod privacy;
 pub mod protocol;
-pub mod recall;
 pub mod service_account;
 pub mod session;
 mod sign_in;
@@ -33,6 +33,7 @@ pub mod stamp;
 use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
 use aftercare::{AftercareQuery, mutation::AftercareMutation};
 use async_graphql::{EmptySubscription, MergedObject, extensions};
+use call_back::{CallBackQuery, lot_trace::LotTraceQuery, mutation::CallBackMutation};
 use care::{CareQuery, mutation::CareMutation};
 use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
 use chart::ChartQuery;
@@ -48,7 +49,6 @@ use photo::{PhotoQuery, mutation::PhotoMutation};
 use plan::{PlanQuery, mutation::PlanMutation};
 use privacy::{PrivacyQuery, access_log::AccessLogQuery, mutation::PrivacyMutation};
 use protocol::{ProtocolQuery, mutation::ProtocolMutation};
-use recall::{RecallQuery, mutation::RecallMutation, trace::LotTraceQuery};
 use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
 use signing::SigningQuery;
@@ -72,7 +72,7 @@ pub struct Query(
     ConsentQuery,
     OutcomeQuery,
     AdverseEventQuery,
-    RecallQuery,
+    CallBackQuery,
     LotTraceQuery,
     MergeQuery,
     ChartQuery,
@@ -102,7 +102,7 @@ pub struct Mutation(
     ConsentMutation,
     OutcomeMutation,
     AdverseEventMutation,
-    RecallMutation,
+    CallBackMutation,
     MergeMutation,
     CustodyMutation,
     PrivacyMutation,

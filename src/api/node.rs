@@ -2,6 +2,7 @@
 
 use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::call_back::CallBack;
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::Consultation;
@@ -20,7 +21,6 @@ use crate::photo::Photo;
 use crate::plan::TreatmentPlan;
 use crate::privacy::{EmergencyAccess, PatientRestriction};
 use crate::protocol::{Protocol, ProtocolVersion};
-use crate::recall::Recall;
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::service_account::{ApiKey, ServiceAccount};
@@ -114,7 +114,7 @@ nodes! {
     /// An adverse event.
     AdverseEvent,
     /// A recall.
-    Recall,
+    CallBack,
     /// A product.
     Product,
     /// A text that patients agree to.

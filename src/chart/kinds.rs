@@ -4,6 +4,7 @@
 use crate::access::Scope;
 use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::call_back::CallBack;
 use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::error::{Error, Result};
@@ -12,7 +13,6 @@ use crate::outcome::OutcomeAssessment;
 use crate::page::listing;
 use crate::photo::Photo;
 use crate::plan::TreatmentPlan;
-use crate::recall::Recall;
 use crate::session::TreatmentSession;
 use crate::signing::Addendum;
 use crate::vocabulary::RecordKind;
@@ -100,7 +100,7 @@ timeline! {
         /// An adverse event.
         AdverseEvent, "onset_at", NEVER, IN_ERROR, "concat_ws(', ', kind, severity, outcome)";
         /// A recall.
-        Recall, "created_at", NEVER, NEVER, "concat_ws(', ', reason, status)";
+        CallBack, "created_at", NEVER, NEVER, "concat_ws(', ', reason, status)";
     }
     not_on {
         Organisation, Location, Staff, Patient, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,

@@ -5,6 +5,7 @@ use super::names::Country;
 use super::shelf::Shelf;
 use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
+use crate::call_back::CallBack;
 use crate::catalogue::ProductLot;
 use crate::consent::{Consent, ConsentTemplateVersion};
 use crate::consultation::Consultation;
@@ -18,7 +19,6 @@ use crate::photo::Photo;
 use crate::photo::picture::Picture;
 use crate::plan::TreatmentPlan;
 use crate::protocol::ProtocolVersion;
-use crate::recall::Recall;
 use crate::record::Stamp;
 use crate::session::{Content, Parts, SessionStatus, TreatmentSession};
 use crate::signing::{self, Addendum};
@@ -84,7 +84,7 @@ pub(super) struct Chart {
     pub(super) photos: Vec<(Photo, Picture)>,
     pub(super) outcomes: Vec<OutcomeAssessment>,
     pub(super) events: Vec<AdverseEvent>,
-    pub(super) recalls: Vec<Recall>,
+    pub(super) recalls: Vec<CallBack>,
     /// Every version of every record.
     pub(super) entries: Vec<Entry>,
 }

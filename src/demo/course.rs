@@ -4,7 +4,7 @@ use super::chart::{Chart, Scribe, World};
 use super::complaint::{COMPLAINTS, Complaint};
 use super::dice::Dice;
 use super::treatment::{self, Treatment};
-use super::{aftercare, consents, history, person, photos, plans, protocols, recalls, result};
+use super::{aftercare, call_backs, consents, history, person, photos, plans, protocols, result};
 use crate::consent::ConsentKind;
 use crate::consultation::{Candidacy, Consultation, ConsultationMode, PatchTest, PatchTestResult};
 use crate::error::{Error, Result};
@@ -37,8 +37,8 @@ pub(super) fn chart(world: &World, index: u32, chart_number: String) -> Result<C
         }
     }
     consents::take_back(&mut scribe)?;
-    recalls::warn_of_lot(&mut scribe)?;
-    recalls::work_through(&mut scribe)?;
+    call_backs::warn_of_lot(&mut scribe)?;
+    call_backs::work_through(&mut scribe)?;
     let mut chart = scribe.chart;
     chart.entries.sort_by_key(|entry| entry.at);
     Ok(chart)
@@ -262,7 +262,7 @@ fn visit(
     scribe.add_session(session, parts, sign_at)?;
     if let Some(plan) = plan {
         let done = (status == SessionStatus::Completed).then_some(id);
-        recalls::refresh(scribe, plan, by, logged_at, done)?;
+        call_backs::refresh(scribe, plan, by, logged_at, done)?;
         if done.is_some() {
             look(scribe, plan, number, id, by, arrived_at)?;
         }

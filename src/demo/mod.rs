@@ -7,6 +7,7 @@
 
 mod aftercare;
 mod bulk;
+mod call_backs;
 mod chart;
 mod complaint;
 mod consents;
@@ -23,7 +24,6 @@ mod photos;
 mod plans;
 mod progress;
 mod protocols;
-mod recalls;
 mod result;
 mod seal;
 mod shelf;

@@ -1,9 +1,9 @@
 //! The plan of a course.
 
+use super::call_backs::refresh;
 use super::chart::Scribe;
 use super::complaint::Complaint;
 use super::protocols::protocol;
-use super::recalls::refresh;
 use super::treatment::Treatment;
 use crate::error::Result;
 use crate::plan::{PlanArea, TreatmentPlan, TreatmentPlanStatus};

@@ -2,7 +2,7 @@
 
 use super::chart::Scribe;
 use super::photos::{photographed, place_of, take_photos};
-use super::{plans, recalls};
+use super::{call_backs, plans};
 use crate::error::Result;
 use crate::outcome::{OutcomeAssessment, RaterRole};
 use crate::photo::{PhotoPhase, PhotoView};
@@ -106,7 +106,7 @@ pub(super) fn review(scribe: &mut Scribe<'_>, plan: usize, by: Uuid, last: Naive
         }
         assess(scribe, plan, session, by, at + TimeDelta::minutes(10), weeks)?;
         if weeks == 6 {
-            recalls::reviewed(scribe, plan, by, at + TimeDelta::minutes(30))?;
+            call_backs::reviewed(scribe, plan, by, at + TimeDelta::minutes(30))?;
             let done = TreatmentPlanStatus::Completed;
             let finished = changes_nothing(scribe, plan);
             if finished && scribe.more.chance(700) {

@@ -1,9 +1,9 @@
 use super::chart::{Chart, World};
 use super::founding::Guidance;
 use super::{course, founding, shelf};
+use crate::call_back::{CallBackReason, CallBackStatus, Change, due, reconcile};
 use crate::consent::{self, ConsentKind, ConsentTemplateVersion, ConsentTemplateVersionStatus};
 use crate::plan::{SessionFact, progress};
-use crate::recall::{Change, RecallReason, RecallStatus, due, reconcile};
 use crate::record::Stamp;
 use crate::session::{CheckVerdict, SessionStatus};
 use crate::{aftercare, consultation, photo, protocol, session};
@@ -230,14 +230,14 @@ fn the_first_forty_have_something_of_everything() {
         let today = noon().date_naive();
         assert!(events.len() > 1 && events.iter().any(|it| it.outcome.is_open()), "{events:?}");
         assert!(charts.iter().any(|it| !it.outcomes.is_empty()) && charts.iter().any(|it| !it.consents.is_empty()));
-        for status in [RecallStatus::Open, RecallStatus::Done, RecallStatus::Superseded] {
+        for status in [CallBackStatus::Open, CallBackStatus::Done, CallBackStatus::Superseded] {
             assert!(recalls.iter().any(|it| it.status == status), "{status:?}");
         }
         assert!(
             recalls.iter().any(|it| it.is_live() && it.due_until < today)
                 && recalls.iter().any(|it| !it.attempts.is_empty())
         );
-        assert!(recalls.iter().any(|it| it.reason == RecallReason::Maintenance));
+        assert!(recalls.iter().any(|it| it.reason == CallBackReason::Maintenance));
     }
 }
 

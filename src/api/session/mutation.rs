@@ -9,12 +9,12 @@ use super::request::{
 };
 use crate::access::Scope;
 use crate::api::signing::SignRecordInput;
+use crate::call_back::due;
 use crate::care::store as care;
 use crate::error::Error;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::patient::store as patients;
-use crate::recall::due;
 use crate::record::Stamp;
 use crate::session::{
     CheckVerdict, Content, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,

@@ -2,12 +2,12 @@
 
 use super::safety_notice::{CreateSafetyRecallInput, CreateSafetyRecallPayload, notify};
 use crate::access::Scope;
+use crate::call_back::{Attempt, CallBack, CallBackReason, CallBackStatus, ContactChannel, ContactOutcome};
 use crate::error::{self, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
 use crate::patient::store as patients;
-use crate::recall::{Attempt, ContactChannel, ContactOutcome, Recall, RecallReason, RecallStatus};
 use crate::record::Stamp;
 use crate::scalars::{Date, DateTime};
 use crate::session::{SessionStatus, store as sessions};
@@ -29,7 +29,7 @@ pub struct CreateRecallInput {
     /// `patient_…`
     patient_id: ID,
     /// The reason. For a SAFETY_NOTICE use `createSafetyRecall`, which covers everybody who received the lot.
-    reason: RecallReason,
+    reason: CallBackReason,
     /// The first due day; today (in UTC) when absent.
     due_from: Option<Date>,
     /// The last due day, within ten years.
@@ -94,7 +94,7 @@ pub struct DismissRecallInput {
 #[derive(SimpleObject)]
 pub struct RecallPayload {
     /// The recall after the change.
-    recall: Recall,
+    recall: CallBack,
 }
 
 fn today() -> NaiveDate {
@@ -109,8 +109,8 @@ fn near(inputs: &mut Inputs, path: &str, day: NaiveDate) -> NaiveDate {
     day
 }
 
-fn new_recall(id: Uuid, reason: RecallReason, basis: String, due_from: NaiveDate, due_until: NaiveDate) -> Recall {
-    Recall {
+fn new_recall(id: Uuid, reason: CallBackReason, basis: String, due_from: NaiveDate, due_until: NaiveDate) -> CallBack {
+    CallBack {
         id,
         patient_id: Uuid::nil(),
         reason,
@@ -119,7 +119,7 @@ fn new_recall(id: Uuid, reason: RecallReason, basis: String, due_from: NaiveDate
         lot_id: None,
         due_from,
         due_until,
-        status: RecallStatus::Open,
+        status: CallBackStatus::Open,
         snoozed_until: None,
         closed_reason: None,
         done_by_session_id: None,
@@ -130,19 +130,19 @@ fn new_recall(id: Uuid, reason: RecallReason, basis: String, due_from: NaiveDate
 }
 
 impl CreateRecallInput {
-    fn read(self) -> error::Result<Recall> {
+    fn read(self) -> error::Result<CallBack> {
         let mut inputs = Inputs::new();
         let due_from = self.due_from.map_or_else(today, |day| day.0);
         let due_until = near(&mut inputs, "dueUntil", self.due_until.0);
         if due_until < due_from {
             inputs.fault("dueUntil", "is before dueFrom");
         }
-        if self.reason == RecallReason::SafetyNotice {
+        if self.reason == CallBackReason::SafetyNotice {
             inputs.fault("reason", "can't be SAFETY_NOTICE: use createSafetyRecall with the lot");
         }
-        let id = inputs.new_id(RecordKind::Recall, self.id.as_ref());
+        let id = inputs.new_id(RecordKind::CallBack, self.id.as_ref());
         let basis = inputs.text("basis", &self.basis, 500);
-        let recall = Recall {
+        let recall = CallBack {
             patient_id: inputs.id("patientId", RecordKind::Patient, &self.patient_id),
             ..new_recall(id, self.reason, basis, due_from, due_until)
         };
@@ -151,8 +151,8 @@ impl CreateRecallInput {
     }
 }
 
-async fn create(scope: &mut Scope, mut recall: Recall) -> error::Result<Recall> {
-    scope.viewer().check(Action::Create, RecordKind::Recall)?;
+async fn create(scope: &mut Scope, mut recall: CallBack) -> error::Result<CallBack> {
+    scope.viewer().check(Action::Create, RecordKind::CallBack)?;
     patients::active_patient(scope, recall.patient_id, "input.patientId").await?;
     recall.stamp = Stamp::new(scope.viewer().staff, ids::now());
     kept::add(scope, &recall).await?;
@@ -160,9 +160,9 @@ async fn create(scope: &mut Scope, mut recall: Recall) -> error::Result<Recall> 
 }
 
 /// The recall to be changed, at the expected version and still live.
-async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Recall> {
-    scope.viewer().check(Action::Update, RecordKind::Recall)?;
-    let recall: Recall = listing::one(scope, id).await?;
+async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<CallBack> {
+    scope.viewer().check(Action::Update, RecordKind::CallBack)?;
+    let recall: CallBack = listing::one(scope, id).await?;
     error::at_version("recall", recall.stamp.version, expected)?;
     if !recall.is_live() {
         let why = format!("this recall is {} and takes no change: make a new one", recall.status.words());
@@ -171,13 +171,13 @@ async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Recal
     Ok(recall)
 }
 
-async fn save(scope: &mut Scope, mut recall: Recall, expected: i32) -> error::Result<Recall> {
+async fn save(scope: &mut Scope, mut recall: CallBack, expected: i32) -> error::Result<CallBack> {
     recall.stamp = recall.stamp.changed(scope.viewer().staff, ids::now());
     kept::save(scope, Action::Update, &recall, expected).await?;
     Ok(recall)
 }
 
-async fn log_attempt(scope: &mut Scope, id: Uuid, expected: i32, attempt: Attempt) -> error::Result<Recall> {
+async fn log_attempt(scope: &mut Scope, id: Uuid, expected: i32, attempt: Attempt) -> error::Result<CallBack> {
     let mut recall = live(scope, id, expected).await?;
     if recall.attempts.len() >= MOST_ATTEMPTS {
         return Err(Error::input("input.id", format!("has {MOST_ATTEMPTS} attempts, the most there can be")));
@@ -193,7 +193,7 @@ async fn complete(
     expected: i32,
     session: Option<Uuid>,
     reason: Option<String>,
-) -> error::Result<Recall> {
+) -> error::Result<CallBack> {
     let mut recall = live(scope, id, expected).await?;
     if let Some(session) = session {
         // Emergency access is for reading only.
@@ -207,7 +207,7 @@ async fn complete(
             return Err(Error::input("input.sessionId", why));
         }
     }
-    recall.status = RecallStatus::Done;
+    recall.status = CallBackStatus::Done;
     recall.snoozed_until = None;
     recall.done_by_session_id = session;
     recall.closed_reason = reason;
@@ -216,10 +216,10 @@ async fn complete(
 
 /// The mutations of this module.
 #[derive(Default)]
-pub struct RecallMutation;
+pub struct CallBackMutation;
 
 #[Object]
-impl RecallMutation {
+impl CallBackMutation {
     /// Creates a recall of one patient by hand.
     async fn create_recall(&self, ctx: &Context<'_>, input: CreateRecallInput) -> Result<RecallPayload> {
         let operation = ctx.operation()?;
@@ -246,7 +246,7 @@ impl RecallMutation {
         }
         inputs.finish()?;
         let operation = ctx.operation()?;
-        let pattern = new_recall(Uuid::nil(), RecallReason::SafetyNotice, reason, due_from, due_until);
+        let pattern = new_recall(Uuid::nil(), CallBackReason::SafetyNotice, reason, due_from, due_until);
         let work = transaction(move |scope| Box::pin(notify(scope, lot_id, pattern)));
         Ok(CreateSafetyRecallPayload { last: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
@@ -254,7 +254,7 @@ impl RecallMutation {
     /// Records an attempt to reach the patient.
     async fn log_recall_attempt(&self, ctx: &Context<'_>, input: LogRecallAttemptInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let id = inputs.id("id", RecordKind::CallBack, &input.id);
         let attempt = Attempt {
             id: ids::new_id(),
             at: input.at.map_or_else(ids::now, |time| inputs.past_time("at", time.0)),
@@ -272,7 +272,7 @@ impl RecallMutation {
     /// Postpones a recall until a day. From that day on it is open again by itself.
     async fn snooze_recall(&self, ctx: &Context<'_>, input: SnoozeRecallInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let id = inputs.id("id", RecordKind::CallBack, &input.id);
         let until = near(&mut inputs, "until", input.until.0);
         if until <= today() {
             inputs.fault("until", "must be after today");
@@ -283,7 +283,7 @@ impl RecallMutation {
         let work = transaction(move |scope| {
             Box::pin(async move {
                 let recall = live(scope, id, expected).await?;
-                let after = Recall { status: RecallStatus::Snoozed, snoozed_until: Some(until), ..recall };
+                let after = CallBack { status: CallBackStatus::Snoozed, snoozed_until: Some(until), ..recall };
                 save(scope, after, expected).await
             })
         });
@@ -293,7 +293,7 @@ impl RecallMutation {
     /// Completes a recall, by the session that answers it or with a reason.
     async fn complete_recall(&self, ctx: &Context<'_>, input: CompleteRecallInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let id = inputs.id("id", RecordKind::CallBack, &input.id);
         let session = inputs.opt_id("sessionId", RecordKind::TreatmentSession, input.session_id.as_ref());
         let reason = inputs.opt_text("reason", input.reason.as_deref(), 500);
         if session.is_none() && reason.is_none() {
@@ -309,7 +309,7 @@ impl RecallMutation {
     /// Dismisses a recall, with a reason.
     async fn dismiss_recall(&self, ctx: &Context<'_>, input: DismissRecallInput) -> Result<RecallPayload> {
         let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Recall, &input.id);
+        let id = inputs.id("id", RecordKind::CallBack, &input.id);
         let reason = inputs.text("reason", &input.reason, 500);
         inputs.finish()?;
         let operation = ctx.operation()?;
@@ -317,8 +317,8 @@ impl RecallMutation {
         let work = transaction(move |scope| {
             Box::pin(async move {
                 let recall = live(scope, id, expected).await?;
-                let status = RecallStatus::Dismissed;
-                let after = Recall { status, snoozed_until: None, closed_reason: Some(reason), ..recall };
+                let status = CallBackStatus::Dismissed;
+                let after = CallBack { status, snoozed_until: None, closed_reason: Some(reason), ..recall };
                 save(scope, after, expected).await
             })
         });

@@ -2,11 +2,11 @@
 
 use super::chart::Scribe;
 use super::protocols::version_of;
+use crate::call_back::{
+    Attempt, CallBack, CallBackReason, CallBackStatus, Change, ContactChannel, ContactOutcome, due, reconcile,
+};
 use crate::error::Result;
 use crate::plan::{SessionFact, progress};
-use crate::recall::{
-    Attempt, Change, ContactChannel, ContactOutcome, Recall, RecallReason, RecallStatus, due, reconcile,
-};
 use crate::record::Stamp;
 use crate::session::{Parts, SessionStatus, TreatmentSession};
 use crate::vocabulary::Action;
@@ -25,15 +25,15 @@ pub(super) fn refresh(
     for change in changes {
         match change {
             Change::Keep(_) => {}
-            Change::Done(id, session) => change_recall(scribe, id, by, at, |recall| {
-                (recall.status, recall.snoozed_until) = (RecallStatus::Done, None);
+            Change::Done(id, session) => change_call_back(scribe, id, by, at, |recall| {
+                (recall.status, recall.snoozed_until) = (CallBackStatus::Done, None);
                 recall.done_by_session_id = Some(session);
             })?,
-            Change::Supersede(id) => change_recall(scribe, id, by, at, |recall| {
-                (recall.status, recall.snoozed_until) = (RecallStatus::Superseded, None);
+            Change::Supersede(id) => change_call_back(scribe, id, by, at, |recall| {
+                (recall.status, recall.snoozed_until) = (CallBackStatus::Superseded, None);
             })?,
             Change::Open(wanted) => {
-                let recall = Recall {
+                let recall = CallBack {
                     id: scribe.new_id(at),
                     patient_id: scribe.chart.patient.id,
                     reason: wanted.reason,
@@ -42,7 +42,7 @@ pub(super) fn refresh(
                     lot_id: None,
                     due_from: wanted.due_from,
                     due_until: wanted.due_until,
-                    status: RecallStatus::Open,
+                    status: CallBackStatus::Open,
                     snoozed_until: None,
                     closed_reason: None,
                     done_by_session_id: None,
@@ -72,17 +72,17 @@ pub(super) fn changes(scribe: &Scribe<'_>, plan: usize, answered_by: Option<Uuid
         })
         .collect();
     let progress = progress(plan, &version.rules, &facts, plan.started_on);
-    let recalls: Vec<Recall> =
+    let recalls: Vec<CallBack> =
         scribe.chart.recalls.iter().filter(|recall| recall.plan_id == Some(plan.id)).cloned().collect();
     Some(reconcile(&recalls, &due::wanted(plan, &progress, version), answered_by))
 }
 
-fn change_recall(
+fn change_call_back(
     scribe: &mut Scribe<'_>,
     id: Uuid,
     by: Uuid,
     at: DateTime<Utc>,
-    change: impl FnOnce(&mut Recall),
+    change: impl FnOnce(&mut CallBack),
 ) -> Result<()> {
     let Some(place) = scribe.chart.recalls.iter().position(|recall| recall.id == id) else { return Ok(()) };
     let Some(mut after) = scribe.chart.recalls.get(place).cloned() else { return Ok(()) };
@@ -98,10 +98,10 @@ fn change_recall(
 /// Closes a plan's recall to look at the results, which was done at a moment.
 pub(super) fn reviewed(scribe: &mut Scribe<'_>, plan: usize, by: Uuid, at: DateTime<Utc>) -> Result<()> {
     let plan = scribe.chart.plans.get(plan).map(|plan| plan.id);
-    let open = |it: &&Recall| it.is_live() && it.reason == RecallReason::ResultsReview && it.plan_id == plan;
+    let open = |it: &&CallBack| it.is_live() && it.reason == CallBackReason::ResultsReview && it.plan_id == plan;
     let Some(id) = scribe.chart.recalls.iter().find(open).map(|recall| recall.id) else { return Ok(()) };
-    change_recall(scribe, id, by, at, |recall| {
-        recall.status = RecallStatus::Done;
+    change_call_back(scribe, id, by, at, |recall| {
+        recall.status = CallBackStatus::Done;
         recall.closed_reason = Some("Results looked at with the patient".to_owned());
     })
 }
@@ -126,14 +126,14 @@ pub(super) fn work_through(scribe: &mut Scribe<'_>) -> Result<()> {
             at += TimeDelta::hours(scribe.more.between(26, 150));
         }
         if scribe.has_come(at) && scribe.more.chance(60) {
-            change_recall(scribe, id, desk, at, |recall| {
-                recall.status = RecallStatus::Dismissed;
+            change_call_back(scribe, id, desk, at, |recall| {
+                recall.status = CallBackStatus::Dismissed;
                 recall.closed_reason = Some("Will call to come again".to_owned());
             })?;
         } else if scribe.has_come(at) && scribe.more.chance(120) {
             let until = today + TimeDelta::days(scribe.more.between(3, 40));
-            change_recall(scribe, id, desk, at, |recall| {
-                (recall.status, recall.snoozed_until) = (RecallStatus::Snoozed, Some(until));
+            change_call_back(scribe, id, desk, at, |recall| {
+                (recall.status, recall.snoozed_until) = (CallBackStatus::Snoozed, Some(until));
             })?;
         }
     }
@@ -150,7 +150,7 @@ fn try_to_reach(scribe: &mut Scribe<'_>, recall: Uuid, at: DateTime<Utc>) -> Res
     );
     let note = (outcome == ContactOutcome::Reached).then(|| "Looks at the calendar and calls back.".to_owned());
     let attempt = Attempt { id: scribe.new_id(at), at, by: desk, channel, outcome, note };
-    change_recall(scribe, recall, desk, at, |recall| recall.attempts.push(attempt))
+    change_call_back(scribe, recall, desk, at, |recall| recall.attempts.push(attempt))
 }
 
 /// Tells a patient who got the lot that its maker takes back.
@@ -167,16 +167,16 @@ pub(super) fn warn_of_lot(scribe: &mut Scribe<'_>) -> Result<()> {
     if !scribe.has_come(at) {
         return Ok(());
     }
-    let notice = Recall {
+    let notice = CallBack {
         id: scribe.new_id(at),
         patient_id: scribe.chart.patient.id,
-        reason: RecallReason::SafetyNotice,
+        reason: CallBackReason::SafetyNotice,
         plan_id: None,
         after_session_id: Some(session),
         lot_id: Some(lot.id),
         due_from: at.date_naive(),
         due_until: at.date_naive() + TimeDelta::days(14),
-        status: RecallStatus::Open,
+        status: CallBackStatus::Open,
         snoozed_until: None,
         closed_reason: None,
         done_by_session_id: None,

@@ -5,8 +5,8 @@ pub(super) fn day(day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 3, day).expect("a day")
 }
 
-pub(super) fn of(wanted: &Wanted) -> Recall {
-    Recall {
+pub(super) fn of(wanted: &Wanted) -> CallBack {
+    CallBack {
         id: ids::new_id(),
         patient_id: Uuid::nil(),
         reason: wanted.reason,
@@ -15,7 +15,7 @@ pub(super) fn of(wanted: &Wanted) -> Recall {
         lot_id: None,
         due_from: wanted.due_from,
         due_until: wanted.due_until,
-        status: RecallStatus::Open,
+        status: CallBackStatus::Open,
         snoozed_until: None,
         closed_reason: None,
         done_by_session_id: None,
@@ -25,7 +25,7 @@ pub(super) fn of(wanted: &Wanted) -> Recall {
     }
 }
 
-pub(super) fn wanted(reason: RecallReason, after: u128, from: u32) -> Wanted {
+pub(super) fn wanted(reason: CallBackReason, after: u128, from: u32) -> Wanted {
     Wanted {
         reason,
         plan_id: Uuid::from_u128(7),
@@ -36,29 +36,29 @@ pub(super) fn wanted(reason: RecallReason, after: u128, from: u32) -> Wanted {
     }
 }
 
-pub(super) fn with(status: RecallStatus, session: Option<u128>, recall: Recall) -> Recall {
-    Recall { status, done_by_session_id: session.map(Uuid::from_u128), ..recall }
+pub(super) fn with(status: CallBackStatus, session: Option<u128>, recall: CallBack) -> CallBack {
+    CallBack { status, done_by_session_id: session.map(Uuid::from_u128), ..recall }
 }
 
 #[test]
 fn a_snoozed_recall_is_open_again_from_its_day() {
-    let it = of(&wanted(RecallReason::NextSession, 1, 10));
-    let snoozed = Recall { status: RecallStatus::Snoozed, snoozed_until: Some(day(12)), ..it.clone() };
+    let it = of(&wanted(CallBackReason::NextSession, 1, 10));
+    let snoozed = CallBack { status: CallBackStatus::Snoozed, snoozed_until: Some(day(12)), ..it.clone() };
     let cases = [
-        (&it, 9, RecallState::Open),
-        (&it, 13, RecallState::Open),
-        (&it, 14, RecallState::Overdue),
-        (&snoozed, 11, RecallState::Snoozed),
-        (&snoozed, 12, RecallState::Open),
-        (&snoozed, 14, RecallState::Overdue),
+        (&it, 9, CallBackState::Open),
+        (&it, 13, CallBackState::Open),
+        (&it, 14, CallBackState::Overdue),
+        (&snoozed, 11, CallBackState::Snoozed),
+        (&snoozed, 12, CallBackState::Open),
+        (&snoozed, 14, CallBackState::Overdue),
     ];
     for (recall, today, state) in cases {
         assert_eq!(recall.state_on(day(today)), state, "{:?} {today}", recall.status);
     }
     for (status, state) in [
-        (RecallStatus::Done, RecallState::Done),
-        (RecallStatus::Dismissed, RecallState::Dismissed),
-        (RecallStatus::Superseded, RecallState::Superseded),
+        (CallBackStatus::Done, CallBackState::Done),
+        (CallBackStatus::Dismissed, CallBackState::Dismissed),
+        (CallBackStatus::Superseded, CallBackState::Superseded),
     ] {
         assert_eq!(with(status, None, it.clone()).state_on(day(30)), state);
     }

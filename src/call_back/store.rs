@@ -1,6 +1,6 @@
 //! The SQL of recalls, and of where a lot went.
 
-use super::{Change, Recall, RecallCondition, RecallOrder, RecallReason, RecallStatus};
+use super::{CallBack, CallBackCondition, CallBackOrder, CallBackReason, CallBackStatus, Change};
 use crate::access::Scope;
 use crate::catalogue::{Product, ProductLot};
 use crate::db::Sql;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub const MOST_USES: i64 = 10_000;
 
 stored! {
-    Recall = recall;
+    CallBack = recall;
     always: patient_id, plan_id, after_session_id, lot_id, reason, due_from, due_until, status;
     asked: snoozed_until, closed_reason, done_by_session_id, basis;
     json: attempts;
@@ -26,10 +26,10 @@ stored! {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
 }
-listing!(Recall, RecallCondition, RecallOrder, { "patient_id" => |it| Some(it.patient_id) });
+listing!(CallBack, CallBackCondition, CallBackOrder, { "patient_id" => |it| Some(it.patient_id) });
 
 /// All recalls of a plan, live and closed: what `reconcile` asks for.
-pub async fn of_plan(scope: &mut Scope, plan: Uuid) -> Result<Vec<Recall>> {
+pub async fn of_plan(scope: &mut Scope, plan: Uuid) -> Result<Vec<CallBack>> {
     listing::all_under(scope, "plan_id", &[plan]).await
 }
 
@@ -42,7 +42,7 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
             Change::Keep(_) | Change::Open(_) => None,
         })
         .collect();
-    let before: Vec<Recall> = match closed.is_empty() {
+    let before: Vec<CallBack> = match closed.is_empty() {
         true => Vec::new(),
         false => listing::by_ids(scope, &closed).await?,
     };
@@ -50,7 +50,7 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
         let (id, status, session) = match change {
             Change::Keep(_) => continue,
             Change::Open(wanted) => {
-                let new = Recall {
+                let new = CallBack {
                     id: ids::new_id(),
                     patient_id: patient,
                     reason: wanted.reason,
@@ -59,7 +59,7 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
                     lot_id: None,
                     due_from: wanted.due_from,
                     due_until: wanted.due_until,
-                    status: RecallStatus::Open,
+                    status: CallBackStatus::Open,
                     snoozed_until: None,
                     closed_reason: None,
                     done_by_session_id: None,
@@ -70,13 +70,13 @@ pub async fn apply(scope: &mut Scope, patient: Uuid, changes: Vec<Change>) -> Re
                 kept::add(scope, &new).await?;
                 continue;
             }
-            Change::Done(id, session) => (id, RecallStatus::Done, Some(session)),
-            Change::Supersede(id) => (id, RecallStatus::Superseded, None),
+            Change::Done(id, session) => (id, CallBackStatus::Done, Some(session)),
+            Change::Supersede(id) => (id, CallBackStatus::Superseded, None),
         };
         let Some(recall) = before.iter().find(|recall| recall.id == id) else {
             return Err(Error::Internal("a change of a recall that is not there".to_owned()));
         };
-        let after = Recall {
+        let after = CallBack {
             status,
             snoozed_until: None,
             done_by_session_id: session,
@@ -175,9 +175,9 @@ pub async fn lots_numbered(scope: &mut Scope, lot: &str, product: Option<&str>) 
 }
 
 /// The safety notices about lots, live and closed, newest first.
-pub async fn safety_notices(scope: &mut Scope, lots: &[Uuid]) -> Result<Vec<Recall>> {
-    let found: Vec<Recall> = listing::all_under(scope, "lot_id", lots).await?;
-    Ok(found.into_iter().filter(|recall| recall.reason == RecallReason::SafetyNotice).collect())
+pub async fn safety_notices(scope: &mut Scope, lots: &[Uuid]) -> Result<Vec<CallBack>> {
+    let found: Vec<CallBack> = listing::all_under(scope, "lot_id", lots).await?;
+    Ok(found.into_iter().filter(|recall| recall.reason == CallBackReason::SafetyNotice).collect())
 }
 
 /// Holds a lot until the transaction ends, so that two safety notices about it are made one after the other. False if

@@ -2,14 +2,14 @@
 
 use crate::access::Scope;
 use crate::adverse_event::AdverseEvent;
+use crate::call_back::store::{self, LotUse, MOST_USES, Trail};
+use crate::call_back::{Attempt, CallBack};
 use crate::catalogue::{Product, ProductLot};
 use crate::error::{Error, Faults};
 use crate::ids;
 use crate::operation::Running;
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, counter, listing};
 use crate::patient::{Patient, loader as patients};
-use crate::recall::store::{self, LotUse, MOST_USES, Trail};
-use crate::recall::{Attempt, Recall};
 use crate::session::TreatmentSession;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Object, Result};
@@ -29,7 +29,7 @@ pub struct LotTrace {
 struct Found {
     lots: Vec<Uuid>,
     uses: Vec<LotUse>,
-    notices: HashMap<Uuid, Vec<Recall>>,
+    notices: HashMap<Uuid, Vec<CallBack>>,
 }
 
 /// A patient who received a lot.
@@ -48,12 +48,12 @@ impl Listed for LotTracePatient {
 }
 
 impl Found {
-    fn notices_of(&self, patient: Uuid) -> &[Recall] {
+    fn notices_of(&self, patient: Uuid) -> &[CallBack] {
         self.notices.get(&patient).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn has_contact(&self, patient: Uuid) -> bool {
-        self.notices_of(patient).iter().any(Recall::has_contact)
+        self.notices_of(patient).iter().any(CallBack::has_contact)
     }
 
     /// Each patient once, by their latest use.
@@ -215,7 +215,7 @@ impl LotTracePatient {
         Ok(contacts)
     }
     /// The live safety notice about this lot.
-    async fn open_recall(&self) -> Option<&Recall> {
+    async fn open_recall(&self) -> Option<&CallBack> {
         self.found.notices_of(self.latest.patient_id).iter().find(|notice| notice.is_live())
     }
 }
@@ -276,7 +276,7 @@ async fn trace(
         _ => return Err(Error::Internal("a trace of nothing".to_owned())),
     };
     let uses = store::uses(&mut scope, &trail).await?;
-    let mut notices: HashMap<Uuid, Vec<Recall>> = HashMap::new();
+    let mut notices: HashMap<Uuid, Vec<CallBack>> = HashMap::new();
     for notice in store::safety_notices(&mut scope, &trail.lots).await? {
         notices.entry(notice.patient_id).or_default().push(notice);
     }

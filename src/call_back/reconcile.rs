@@ -1,6 +1,6 @@
 //! What brings the recalls of a plan in line with what it asks for.
 
-use super::{Recall, RecallReason, RecallStatus};
+use super::{CallBack, CallBackReason, CallBackStatus};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Why the patient is recalled.
-    pub reason: RecallReason,
+    pub reason: CallBackReason,
     /// The plan.
     pub plan_id: Uuid,
     /// The session that it follows.
@@ -39,16 +39,16 @@ pub enum Change {
 /// ones of the same plan and reason. `recalls` are those of the plan: live ones, and closed ones, which say what is
 /// settled: a recall that somebody dismissed or completed is not opened again after the same session. `answered_by` is
 /// the session that was just logged: it answers the next session or maintenance that is asked for no more.
-pub fn reconcile(recalls: &[Recall], wanted: &[Wanted], answered_by: Option<Uuid>) -> Vec<Change> {
+pub fn reconcile(recalls: &[CallBack], wanted: &[Wanted], answered_by: Option<Uuid>) -> Vec<Change> {
     let settled = |wanted: &Wanted| {
         recalls.iter().any(|recall| {
             let by_somebody = match recall.status {
-                RecallStatus::Dismissed => true,
+                CallBackStatus::Dismissed => true,
                 // What a session answered is asked for again only if that session no longer counts.
-                RecallStatus::Done => {
-                    recall.done_by_session_id.is_none() || recall.reason == RecallReason::ResultsReview
+                CallBackStatus::Done => {
+                    recall.done_by_session_id.is_none() || recall.reason == CallBackReason::ResultsReview
                 }
-                RecallStatus::Open | RecallStatus::Snoozed | RecallStatus::Superseded => false,
+                CallBackStatus::Open | CallBackStatus::Snoozed | CallBackStatus::Superseded => false,
             };
             by_somebody && recall.is_of(wanted) && recall.after_session_id == wanted.after_session_id
         })
@@ -64,7 +64,7 @@ pub fn reconcile(recalls: &[Recall], wanted: &[Wanted], answered_by: Option<Uuid
                 && recall.after_session_id == wanted.after_session_id
                 && (recall.due_from, recall.due_until) == (wanted.due_from, wanted.due_until)
         });
-        let answers = matches!(recall.reason, RecallReason::NextSession | RecallReason::Maintenance);
+        let answers = matches!(recall.reason, CallBackReason::NextSession | CallBackReason::Maintenance);
         changes.push(match (same, answered_by.filter(|_| answers)) {
             (Some(place), _) => {
                 wanted.remove(place);
@@ -78,7 +78,7 @@ pub fn reconcile(recalls: &[Recall], wanted: &[Wanted], answered_by: Option<Uuid
     changes
 }
 
-impl Recall {
+impl CallBack {
     fn is_of(&self, wanted: &Wanted) -> bool {
         self.plan_id == Some(wanted.plan_id) && self.reason == wanted.reason
     }
@@ -91,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// What the store makes of changes.
-    fn applied(mut recalls: Vec<Recall>, changes: Vec<Change>) -> Vec<Recall> {
+    fn applied(mut recalls: Vec<CallBack>, changes: Vec<Change>) -> Vec<CallBack> {
         for change in changes {
             let (id, status) = match &change {
                 Change::Keep(_) => continue,
@@ -99,8 +99,8 @@ mod tests {
                     recalls.push(of(wanted));
                     continue;
                 }
-                Change::Done(id, _) => (*id, RecallStatus::Done),
-                Change::Supersede(id) => (*id, RecallStatus::Superseded),
+                Change::Done(id, _) => (*id, CallBackStatus::Done),
+                Change::Supersede(id) => (*id, CallBackStatus::Superseded),
             };
             for recall in recalls.iter_mut().filter(|recall| recall.id == id) {
                 recall.status = status;
@@ -114,15 +114,15 @@ mod tests {
 
     #[test]
     fn recalls_follow_what_the_plan_asks_for() {
-        use RecallReason::{Maintenance, NextSession, ResultsReview};
-        use RecallStatus::{Dismissed, Done, Snoozed, Superseded};
+        use CallBackReason::{Maintenance, NextSession, ResultsReview};
+        use CallBackStatus::{Dismissed, Done, Snoozed, Superseded};
         let (next, later, second) = (wanted(NextSession, 1, 5), wanted(NextSession, 1, 9), wanted(NextSession, 2, 20));
         let (review, keep) = (wanted(ResultsReview, 1, 8), wanted(Maintenance, 1, 9));
         let open = of(&next);
         let new = Some(Uuid::from_u128(2));
-        let snoozed = Recall { status: Snoozed, snoozed_until: Some(day(9)), ..open.clone() };
+        let snoozed = CallBack { status: Snoozed, snoozed_until: Some(day(9)), ..open.clone() };
         let reviewed = of(&review);
-        type Case<'c> = (&'c str, Vec<Recall>, Vec<Wanted>, Option<Uuid>, Vec<Change>);
+        type Case<'c> = (&'c str, Vec<CallBack>, Vec<Wanted>, Option<Uuid>, Vec<Change>);
         let cases: Vec<Case<'_>> = vec![
             ("nothing", vec![], vec![], None, vec![]),
             ("the first", vec![], vec![next.clone()], None, vec![Change::Open(next.clone())]),
@@ -175,7 +175,7 @@ mod tests {
     fn any_wanted() -> impl Strategy<Value = Wanted> {
         (0_usize..3, 0_u128..3, 1_u32..5, 6_u128..8).prop_map(|(reason, after, from, plan)| Wanted {
             plan_id: Uuid::from_u128(plan),
-            ..wanted(RecallReason::ALL[reason], after, from)
+            ..wanted(CallBackReason::ALL[reason], after, from)
         })
     }
 
@@ -186,9 +186,9 @@ mod tests {
             asked in prop::collection::vec(any_wanted(), 0..6),
             answered_by in prop::option::of((1_u128..3).prop_map(Uuid::from_u128)),
         ) {
-            let before: Vec<Recall> = before
+            let before: Vec<CallBack> = before
                 .into_iter()
-                .map(|(wanted, status, session)| with(RecallStatus::ALL[status], session, of(&wanted)))
+                .map(|(wanted, status, session)| with(CallBackStatus::ALL[status], session, of(&wanted)))
                 .collect();
             let once = applied(before.clone(), reconcile(&before, &asked, answered_by));
             let again = reconcile(&once, &asked, answered_by);

@@ -1,6 +1,6 @@
 //! The recalls that a plan and its protocol ask for, brought in line with every change of the plan or its sessions.
 
-use super::{Recall, RecallReason, Wanted, reconcile, store};
+use super::{CallBack, CallBackReason, Wanted, reconcile, store};
 use crate::access::Scope;
 use crate::error::Result;
 use crate::organisation::store as places;
@@ -40,9 +40,9 @@ pub fn wanted(plan: &TreatmentPlan, progress: &Progress, version: &ProtocolVersi
     let months = rules.maintenance_from_months.zip(rules.maintenance_until_months);
     let upkeep = months.map(|(from, until)| format!("maintenance {from} to {until} months after the last session"));
     [
-        ask(RecallReason::NextSession, progress.next_session, last, next),
-        ask(RecallReason::ResultsReview, progress.results_review, progress.reviewed_session, review),
-        ask(RecallReason::Maintenance, progress.maintenance, last, upkeep.unwrap_or_default()),
+        ask(CallBackReason::NextSession, progress.next_session, last, next),
+        ask(CallBackReason::ResultsReview, progress.results_review, progress.reviewed_session, review),
+        ask(CallBackReason::Maintenance, progress.maintenance, last, upkeep.unwrap_or_default()),
     ]
     .into_iter()
     .flatten()
@@ -73,7 +73,7 @@ pub async fn refresh(scope: &mut Scope, plan: Uuid, answered_by: Option<Uuid>) -
         .collect();
     // What is wanted does not hang on today: only whether it is overdue does.
     let progress = progress(&plan, &version.rules, &facts, plan.started_on);
-    let recalls: Vec<Recall> = store::of_plan(scope, plan.id).await?;
+    let recalls: Vec<CallBack> = store::of_plan(scope, plan.id).await?;
     let changes = reconcile(&recalls, &wanted(&plan, &progress, &version), answered_by);
     store::apply(scope, plan.patient_id, changes).await
 }

@@ -1,11 +1,11 @@
-//! Recalls: whom the clinic asks back, why and by when; worked through as a list.
+//! Call-backs: whom the clinic asks back, why and by when; worked through as a list. The API calls them recalls.
 
 pub mod due;
 mod filter;
 mod reconcile;
 pub mod store;
 
-pub use filter::{RecallCondition, RecallFilter, RecallOrder};
+pub use filter::{CallBackCondition, CallBackFilter, CallBackOrder};
 pub use reconcile::{Change, Wanted, reconcile};
 
 use crate::ledger::Record;
@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 vocabulary! {
     /// Why a patient is recalled.
-    RecallReason {
+    #[graphql(name = "RecallReason")]
+    CallBackReason {
         /// The next session of a course.
         NextSession = "next_session",
         /// A review of the results.
@@ -31,7 +32,8 @@ vocabulary! {
 
 vocabulary! {
     /// The stored status of a recall.
-    RecallStatus {
+    #[graphql(name = "RecallStatus")]
+    CallBackStatus {
         /// Live: to be worked on.
         Open = "open",
         /// Postponed until a day; open again from that day on.
@@ -47,7 +49,8 @@ vocabulary! {
 
 vocabulary! {
     /// The state of a recall today.
-    RecallState {
+    #[graphql(name = "RecallState")]
+    CallBackState {
         /// Live, and its last due day has not passed.
         Open = "open",
         /// Live, and its last due day has passed.
@@ -121,13 +124,13 @@ pub struct Attempt {
 
 /// A recall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recall {
+pub struct CallBack {
     /// Its id.
     pub id: Uuid,
     /// The patient whom the record is about.
     pub patient_id: Uuid,
     /// Why the patient is recalled.
-    pub reason: RecallReason,
+    pub reason: CallBackReason,
     /// The plan that asks for it.
     pub plan_id: Option<Uuid>,
     /// The session that it follows.
@@ -139,7 +142,7 @@ pub struct Recall {
     /// The last due day.
     pub due_until: NaiveDate,
     /// The stored status.
-    pub status: RecallStatus,
+    pub status: CallBackStatus,
     /// Until when it is postponed.
     pub snoozed_until: Option<NaiveDate>,
     /// Why it was closed.
@@ -155,8 +158,8 @@ pub struct Recall {
     pub stamp: Stamp,
 }
 
-impl Record for Recall {
-    const KIND: RecordKind = RecordKind::Recall;
+impl Record for CallBack {
+    const KIND: RecordKind = RecordKind::CallBack;
     fn id(&self) -> Uuid {
         self.id
     }
@@ -168,21 +171,21 @@ impl Record for Recall {
     }
 }
 
-impl Recall {
+impl CallBack {
     /// Whether it is still worked on, now or after a pause.
     pub fn is_live(&self) -> bool {
-        matches!(self.status, RecallStatus::Open | RecallStatus::Snoozed)
+        matches!(self.status, CallBackStatus::Open | CallBackStatus::Snoozed)
     }
 
     /// How it stands on a day.
-    pub fn state_on(&self, today: NaiveDate) -> RecallState {
+    pub fn state_on(&self, today: NaiveDate) -> CallBackState {
         match self.status {
-            RecallStatus::Done => RecallState::Done,
-            RecallStatus::Dismissed => RecallState::Dismissed,
-            RecallStatus::Superseded => RecallState::Superseded,
-            RecallStatus::Snoozed if self.snoozed_until.is_some_and(|until| today < until) => RecallState::Snoozed,
-            RecallStatus::Open | RecallStatus::Snoozed if today > self.due_until => RecallState::Overdue,
-            RecallStatus::Open | RecallStatus::Snoozed => RecallState::Open,
+            CallBackStatus::Done => CallBackState::Done,
+            CallBackStatus::Dismissed => CallBackState::Dismissed,
+            CallBackStatus::Superseded => CallBackState::Superseded,
+            CallBackStatus::Snoozed if self.snoozed_until.is_some_and(|until| today < until) => CallBackState::Snoozed,
+            CallBackStatus::Open | CallBackStatus::Snoozed if today > self.due_until => CallBackState::Overdue,
+            CallBackStatus::Open | CallBackStatus::Snoozed => CallBackState::Open,
         }
     }
 

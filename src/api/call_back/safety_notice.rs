@@ -1,12 +1,12 @@
 //! Safety notices about a lot, for everybody who got it.
 
 use crate::access::Scope;
+use crate::call_back::store::{self, Trail};
+use crate::call_back::{CallBack, CallBackCondition};
 use crate::catalogue::{Product, ProductLot};
 use crate::error::{self, Error};
 use crate::ids;
 use crate::page::{Connection, PageArguments, kept, listing};
-use crate::recall::store::{self, Trail};
-use crate::recall::{Recall, RecallCondition};
 use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{Action, RecordKind};
@@ -27,14 +27,14 @@ pub struct CreateSafetyRecallInput {
 
 /// The safety notices that were made.
 pub struct CreateSafetyRecallPayload {
-    pub(super) last: Recall,
+    pub(super) last: CallBack,
 }
 
 /// The safety notices that were made.
 #[Object]
 impl CreateSafetyRecallPayload {
     /// The last of them.
-    async fn recall(&self) -> &Recall {
+    async fn recall(&self) -> &CallBack {
         &self.last
     }
     /// All of them: `totalCount` says how many.
@@ -43,16 +43,16 @@ impl CreateSafetyRecallPayload {
         ctx: &Context<'_>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
-    ) -> Option<Result<Connection<Recall>>> {
+    ) -> Option<Result<Connection<CallBack>>> {
         let window = PageArguments { first, after, last: None, before: None };
-        listing::root(ctx, Ok(RecallCondition::made_with(&self.last)), None, window).await
+        listing::root(ctx, Ok(CallBackCondition::made_with(&self.last)), None, window).await
     }
 }
 
 /// Makes a notice for everybody who received a lot and has no live notice about it, and returns the last one. All have
 /// the same moment.
-pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> error::Result<Recall> {
-    scope.viewer().check(Action::Create, RecordKind::Recall)?;
+pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: CallBack) -> error::Result<CallBack> {
+    scope.viewer().check(Action::Create, RecordKind::CallBack)?;
     scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
     // Two such calls at once run one after the other: the second sees what the first made.
     if !store::hold_lot(scope, lot_id).await? {
@@ -74,7 +74,7 @@ pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: Recall) -> 
     let stamp = Stamp::new(scope.viewer().staff, ids::now());
     let mut made = None;
     for patient_id in patients.difference(&told) {
-        let recall = Recall {
+        let recall = CallBack {
             id: ids::new_id(),
             patient_id: *patient_id,
             lot_id: Some(lot_id),

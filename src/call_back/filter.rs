@@ -1,6 +1,6 @@
 //! What lists of recalls can be filtered and sorted by.
 
-use super::{Recall, RecallReason, RecallState};
+use super::{CallBack, CallBackReason, CallBackState};
 use crate::db::Sql;
 use crate::ids;
 use crate::page::{self, Key};
@@ -9,15 +9,16 @@ use chrono::NaiveDate;
 
 page::list_filter! {
     /// Filter for a list of recalls.
-    RecallFilter => RecallCondition {
+    #[graphql(name = "RecallFilter")]
+    CallBackFilter => CallBackCondition {
         /// Of this patient.
         patient_id: id(Patient) "patient_id",
         /// About this lot.
         lot_id: id(ProductLot) "lot_id",
         /// For these reasons.
-        reason: any_of(RecallReason) "reason",
+        reason: any_of(CallBackReason) "reason",
         /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`.
-        state: others(RecallState) "status",
+        state: others(CallBackState) "status",
         /// Whose first due day is this day or later.
         due_from: from_day "due_from",
         /// Whose first due day is before this day.
@@ -31,20 +32,20 @@ page::list_filter! {
     also: push_states;
 }
 
-impl RecallCondition {
+impl CallBackCondition {
     /// Those that were made together with this one: about the same lot, at the same moment.
-    pub fn made_with(recall: &Recall) -> Self {
+    pub fn made_with(recall: &CallBack) -> Self {
         let made_at = Some(DateTime(recall.stamp.created_at));
-        let filter = RecallFilter { reason: Some(vec![recall.reason]), made_at, ..RecallFilter::default() };
+        let filter = CallBackFilter { reason: Some(vec![recall.reason]), made_at, ..CallBackFilter::default() };
         Self { filter, ids: recall.lot_id.map(|lot| ("lot_id", lot)).into_iter().collect() }
     }
 }
 
-fn push_states<R>(filter: &RecallFilter, sql: &mut Sql<R>) {
+fn push_states<R>(filter: &CallBackFilter, sql: &mut Sql<R>) {
     if let Some(states) = &filter.state {
         let today = ids::now().date_naive();
         sql.push(" AND (false");
-        for state in RecallState::ALL.iter().filter(|state| states.contains(state)) {
+        for state in CallBackState::ALL.iter().filter(|state| states.contains(state)) {
             sql.push(" OR ");
             push_state(sql, *state, today);
         }
@@ -52,25 +53,25 @@ fn push_states<R>(filter: &RecallFilter, sql: &mut Sql<R>) {
     }
 }
 
-fn push_state<R>(sql: &mut Sql<R>, state: RecallState, today: NaiveDate) {
+fn push_state<R>(sql: &mut Sql<R>, state: CallBackState, today: NaiveDate) {
     let live = |sql: &mut Sql<R>| {
         sql.push("((status = 'open' OR (status = 'snoozed' AND snoozed_until <= ")
             .push_bind(today)
             .push(")) AND due_until ");
     };
     match state {
-        RecallState::Open => {
+        CallBackState::Open => {
             live(sql);
             sql.push(">= ").push_bind(today).push(")");
         }
-        RecallState::Overdue => {
+        CallBackState::Overdue => {
             live(sql);
             sql.push("< ").push_bind(today).push(")");
         }
-        RecallState::Snoozed => {
+        CallBackState::Snoozed => {
             sql.push("(status = 'snoozed' AND snoozed_until > ").push_bind(today).push(")");
         }
-        RecallState::Done | RecallState::Dismissed | RecallState::Superseded => {
+        CallBackState::Done | CallBackState::Dismissed | CallBackState::Superseded => {
             sql.push("status = ").push_bind(state.as_str());
         }
     }
@@ -78,9 +79,11 @@ fn push_state<R>(sql: &mut Sql<R>, state: RecallState, today: NaiveDate) {
 
 page::list_order! {
     /// The order of a list of recalls.
-    RecallOrder /
+    #[graphql(name = "RecallOrder")]
+    CallBackOrder /
     /// What lists of recalls can be sorted by.
-    RecallOrderField of Recall, id "recall.id", first Asc {
+    #[graphql(name = "RecallOrderField")]
+    CallBackOrderField of CallBack, id "recall.id", first Asc {
         /// Their first due day.
         DueFrom "dueFrom" "recall.due_from" as Key::Date(NaiveDate::MIN) => |it| Key::Date(it.due_from),
         /// When they were made.

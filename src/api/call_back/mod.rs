@@ -1,25 +1,25 @@
-//! Recalls in the API: the record and the queries.
+//! Call-backs in the API, where they are called recalls: the record and the queries.
 
+pub mod lot_trace;
 pub mod mutation;
 pub mod safety_notice;
-pub mod trace;
 
 use super::stamp::RecordStamp;
+use crate::call_back::{
+    Attempt, CallBack, CallBackFilter, CallBackOrder, CallBackReason, CallBackState, ContactChannel, ContactOutcome,
+};
 use crate::catalogue::ProductLot;
 use crate::ids;
 use crate::operation::Running;
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
-use crate::recall::{
-    Attempt, ContactChannel, ContactOutcome, Recall, RecallFilter, RecallOrder, RecallReason, RecallState,
-};
 use crate::scalars::{Date, DateTime};
 use crate::session::{TreatmentSession, loader as sessions};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Object, Result};
 
-impl Listed for Recall {
+impl Listed for CallBack {
     const NAME: &'static str = "Recall";
     fn whose(&self) -> Option<uuid::Uuid> {
         crate::ledger::Record::patient_id(self)
@@ -52,18 +52,18 @@ impl Attempt {
 }
 
 /// A recall: a patient whom the clinic asks to come back.
-#[Object]
-impl Recall {
+#[Object(name = "Recall")]
+impl CallBack {
     /// Typed id, `recall_…`.
     pub async fn id(&self) -> ID {
-        global_id(RecordKind::Recall, self.id)
+        global_id(RecordKind::CallBack, self.id)
     }
     /// The patient whom the record is about.
     pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// Why the patient is recalled.
-    async fn reason(&self) -> RecallReason {
+    async fn reason(&self) -> CallBackReason {
         self.reason
     }
     /// The plan that requires it, `plan_…`; null for a recall made by hand.
@@ -87,7 +87,7 @@ impl Recall {
         Date(self.due_until)
     }
     /// Its state today. A day begins at midnight UTC here; the clinic's own day may differ by some hours.
-    async fn state(&self) -> RecallState {
+    async fn state(&self) -> CallBackState {
         self.state_on(ids::now().date_naive())
     }
     /// Until when it is postponed. From that day on it is open again.
@@ -123,12 +123,12 @@ impl Recall {
 
 /// The queries of this module.
 #[derive(Default)]
-pub struct RecallQuery;
+pub struct CallBackQuery;
 
 #[Object]
-impl RecallQuery {
+impl CallBackQuery {
     /// A recall; null with NOT_FOUND if there is none with this id.
-    async fn recall(&self, ctx: &Context<'_>, #[graphql(desc = "`recall_…`")] id: ID) -> Option<Result<Recall>> {
+    async fn recall(&self, ctx: &Context<'_>, #[graphql(desc = "`recall_…`")] id: ID) -> Option<Result<CallBack>> {
         listing::root_one(ctx, &id).await
     }
 
@@ -138,13 +138,13 @@ impl RecallQuery {
     async fn recalls(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<RecallFilter>>,
-        #[graphql(desc = "The sort order.")] order_by: Option<RecallOrder>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<CallBackFilter>>,
+        #[graphql(desc = "The sort order.")] order_by: Option<CallBackOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
         #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Recall>>> {
+    ) -> Option<Result<Connection<CallBack>>> {
         let condition = filter.unwrap_or_default().read();
         listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
     }
