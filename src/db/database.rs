@@ -149,7 +149,7 @@ impl Database {
     pub fn small_pool(&self) -> Result<Pool, String> {
         let settings = PoolSettings {
             size: 4,
-            threads: 1,
+            threads: 0,
             wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(600),
             lock_timeout: Duration::from_secs(10),

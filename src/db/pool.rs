@@ -3,7 +3,7 @@
 use super::Sql;
 use super::address::{self, Address};
 use crate::error::{Error, Result};
-use deadpool::managed::{PoolError, QueueMode, TimeoutType, Timeouts};
+use deadpool::managed::{PoolError, QueueMode, Timeouts};
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The number of connections, and the time limits.
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub struct PoolSettings {
     /// Connections at most.
     pub size: usize,
-    /// The number of threads that serve from it.
+    /// The number of threads that serve from it; 0 if the program itself does.
     pub threads: usize,
     /// How long a request waits for a free connection before it gets UNAVAILABLE.
     pub wait: Duration,
@@ -32,26 +32,29 @@ pub struct PoolSettings {
 }
 
 thread_local! {
-    /// The share of each pool that this thread takes its connections from.
-    static SHARE: Cell<usize> = const { Cell::new(0) };
+    /// The share of each pool that this thread takes its connections from; none for threads that don't serve.
+    static SHARE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Gives this thread a share of its own of each pool. Each thread that serves calls it once, when it starts.
+/// Gives this thread a share of its own of each pool. Each thread that serves calls it when it starts.
 pub fn take_a_share() {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    SHARE.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    if SHARE.get().is_none() {
+        SHARE.set(Some(NEXT.fetch_add(1, Ordering::Relaxed)));
+    }
 }
 
-/// The pool of connections of the application role, in one share for each thread that serves. A connection is driven by
-/// the thread that opened it, so a request on another thread would wake that thread and wait for it at each statement.
+/// The pool of connections of the application role, in one share for each thread that serves, and one for the program's
+/// own work. A connection is driven by the thread that opened it, so a request on another thread would wake that thread and
+/// wait for it at each statement.
 #[derive(Clone)]
 pub struct Pool {
     shares: Arc<[DeadPool<AsyncPgConnection>]>,
     wait: Duration,
 }
 
-/// How long a request waits for a connection of its thread before it looks for a free one of another.
-const BEFORE_BORROWING: Duration = Duration::from_millis(250);
+/// How often a request that waits for a connection of its own share looks for an idle one of another.
+const LOOK_AROUND: Duration = Duration::from_millis(10);
 
 impl Pool {
     /// Creates a pool. Connections are opened when first needed, so an unreachable database does not prevent the
@@ -70,8 +73,7 @@ impl Pool {
             (settings.statement_timeout * 2).as_millis(),
         ));
         config.application_name("clinic").connect_timeout(Duration::from_secs(5));
-        let shares = settings.threads.clamp(1, settings.size.max(1));
-        let sizes = (0..shares).map(|share| settings.size / shares + usize::from(share < settings.size % shares));
+        let sizes = sizes(settings);
         let share = |size| {
             DeadPool::builder(AsyncDieselConnectionManager::new_with_config("", manager(&address)))
                 .max_size(size)
@@ -82,42 +84,47 @@ impl Pool {
                 .build()
                 .map_err(|error| Error::Internal(format!("the pool can't be made: {error:?}")))
         };
-        Ok(Self { shares: sizes.map(share).collect::<Result<_>>()?, wait: settings.wait })
+        Ok(Self { shares: sizes.into_iter().map(share).collect::<Result<_>>()?, wait: settings.wait })
     }
 
-    /// A connection of this thread's share; of another, if this thread's are all in use and the other has one to spare.
+    /// A connection of this thread's share, in the order of asking. While none is free, or none can be opened, an idle
+    /// one of another share serves as well.
     async fn get(&self) -> Result<Object<AsyncPgConnection>> {
-        let until = Instant::now() + self.wait;
-        let count = self.shares.len();
-        let own = SHARE.get() % count;
+        let serving = self.shares.len().saturating_sub(1).max(1);
+        let own = SHARE.get().map_or(self.shares.len().saturating_sub(1), |share| share % serving);
+        let Some(share) = self.shares.get(own) else { return Err(Error::Internal("a pool of no share".to_owned())) };
+        let timeouts = Timeouts { wait: Some(self.wait), ..share.timeouts() };
+        let mut waiting = std::pin::pin!(share.timeout_get(&timeouts));
         loop {
-            for (place, share) in self.shares.iter().cycle().skip(own).take(count).enumerate() {
-                let left = until.saturating_duration_since(Instant::now());
-                let wait = if place > 0 {
-                    Duration::ZERO
-                } else if count == 1 {
-                    left
-                } else {
-                    left.min(BEFORE_BORROWING)
-                };
-                let timeouts = Timeouts { wait: Some(wait), ..share.timeouts() };
-                match share.timeout_get(&timeouts).await {
-                    Ok(connection) => return Ok(connection),
-                    Err(PoolError::Timeout(TimeoutType::Wait)) => {}
-                    Err(error) => return Err(none(&error)),
+            match tokio::time::timeout(LOOK_AROUND, waiting.as_mut()).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => {
+                    return match self.idle_elsewhere(own).await {
+                        Some(connection) => Ok(connection),
+                        None => Err(none(&error)),
+                    };
+                }
+                Err(_) => {
+                    if let Some(connection) = self.idle_elsewhere(own).await {
+                        return Ok(connection);
+                    }
                 }
             }
-            if Instant::now() >= until {
-                return Err(none(&PoolError::Timeout(TimeoutType::Wait)));
-            }
         }
     }
 
-    /// Closes the connections that nobody uses: those that were opened at the start, by another thread than will serve.
-    pub fn close_idle(&self) {
-        for share in self.shares.iter() {
-            share.retain(|_, _| false);
+    /// An idle connection of another share than this one.
+    async fn idle_elsewhere(&self, own: usize) -> Option<Object<AsyncPgConnection>> {
+        for (place, share) in self.shares.iter().enumerate() {
+            if place == own || share.status().available == 0 {
+                continue;
+            }
+            let timeouts = Timeouts { wait: Some(Duration::ZERO), ..share.timeouts() };
+            if let Ok(connection) = share.timeout_get(&timeouts).await {
+                return Some(connection);
+            }
         }
+        None
     }
 
     fn size(&self) -> usize {
@@ -185,6 +192,19 @@ impl Pool {
         let open = Sql::<diesel::sql_types::Text>::new("SELECT set_config('app.opened', 'all', true)");
         Ok(self.begin::<_, String>(true, org, &open).await?.0)
     }
+}
+
+/// The connections of each share: the last one is the program's own, if there are enough for that.
+fn sizes(settings: &PoolSettings) -> Vec<usize> {
+    if settings.threads == 0 || settings.size <= settings.threads {
+        return vec![settings.size];
+    }
+    let own = (settings.size / 8).max(1);
+    let (serving, threads) = (settings.size - own, settings.threads);
+    let mut sizes: Vec<usize> =
+        (0..threads).map(|share| serving / threads + usize::from(share < serving % threads)).collect();
+    sizes.push(own);
+    sizes
 }
 
 /// Why there is no connection, for the operator; clients get UNAVAILABLE.
@@ -260,6 +280,29 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             drop(Object::take(connection));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PoolSettings, sizes};
+    use std::time::Duration;
+
+    #[test]
+    fn the_shares_of_a_pool_are_all_of_it_and_none_is_empty() {
+        let of = |size, threads| {
+            let wait = Duration::ZERO;
+            sizes(&PoolSettings { size, threads, wait, statement_timeout: wait, lock_timeout: wait })
+        };
+        assert_eq!(of(16, 2), [7, 7, 2]);
+        assert_eq!(of(16, 0), [16]);
+        assert_eq!(of(3, 2), [1, 1, 1]);
+        // Too few for a share each: all threads take from one.
+        assert_eq!(of(2, 2), [2]);
+        for (size, threads) in (1..40).flat_map(|size| (0..20).map(move |threads| (size, threads))) {
+            let sizes = of(size, threads);
+            assert!(sizes.iter().sum::<usize>() == size && !sizes.contains(&0), "{size} of {threads}: {sizes:?}");
         }
     }
 }

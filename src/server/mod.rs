@@ -196,7 +196,6 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     database.refuse_too_mighty().await?;
     let links = Links::open(&settings.objects, objects.folder())?;
     equip::equip_all(&pool).await?;
-    pool.close_idle();
     let lifetimes = Lifetimes {
         idle: settings.sign_in_idle,
         absolute: settings.sign_in_lifetime,
@@ -206,7 +205,7 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     let rates = Arc::new(Rates::new(pool.clone(), settings.rate_limit_account, settings.rate_limit_address));
     // It has its own connections: a request that has written must not get UNAVAILABLE because others hold all of them.
     let log_pool =
-        PoolSettings { size: ACCESS_LOG_CONNECTIONS, threads: 1, wait: settings.statement_timeout, ..pool_settings };
+        PoolSettings { size: ACCESS_LOG_CONNECTIONS, threads: 0, wait: settings.statement_timeout, ..pool_settings };
     let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
     let service = Arc::new(Service {
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
