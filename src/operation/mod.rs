@@ -284,8 +284,8 @@ pub trait Running {
     ///
     /// `QUERY_TOO_LARGE` when the operation loads too many records (`Operation::lead_to`).
     fn batches(&self) -> Result<&Arc<Batches>>;
-    /// Loads one more record or list, batched with the siblings that load the same. It is boxed, as nearly every type
-    /// has a field that loads something, and the future of each of its fields is as large as the largest.
+    /// Loads one more record or list, batched with the siblings that load the same. Boxed, because the future of every
+    /// field of a type is as large as the largest among them.
     ///
     /// # Errors
     ///

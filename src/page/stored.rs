@@ -80,13 +80,16 @@ impl Needs {
                 *needs.entry(camel(name)).or_default() |= bits;
             }
         };
-        for name in T::ALWAYS.iter().chain(T::LIGHT).chain(&ALWAYS_LIGHT) {
+        for name in T::ALWAYS.iter().chain(T::LIGHT) {
             note(name, 0);
         }
         for (place, (name, columns)) in T::ASKED.iter().enumerate() {
             for name in columns.iter().chain([name]) {
                 note(name, 1 << place);
             }
+        }
+        for field in ALWAYS_LIGHT {
+            needs.entry(field.to_owned()).or_default();
         }
         Self(needs)
     }
@@ -323,7 +326,9 @@ mod tests {
         for (field, same) in [("plan", "planId"), ("practitioner", "practitionerId")] {
             assert!(needs.contains_key(field) && needs.get(field) == needs.get(same), "{field}");
         }
-        assert_eq!(needs.get("version"), Some(&0));
+        for light in ["id", "version", "createdAt", "__typename"] {
+            assert_eq!(needs.get(light), Some(&0), "{light}");
+        }
         assert!(needs.get("skinPreparation").is_some_and(|bits| bits.count_ones() == 1));
         assert_ne!(needs.get("skinPreparation"), needs.get("note"));
         for field in ["skin_preparation", "skin", "notes", "plans"] {
