@@ -159,8 +159,9 @@ impl TreatmentSession {
     async fn checks(&self, ctx: &Context<'_>) -> Result<Vec<SessionCheck>> {
         let checks = match &self.kept_parts {
             Some(parts) => parts.checks.clone(),
-            None => ctx.batches()?.load_one(loader::ChecksOf(self.id)).await?.unwrap_or_default(),
+            None => ctx.load(loader::ChecksOf(self.id)).await?.unwrap_or_default(),
         };
+        ctx.operation()?.lead_to(checks.len())?;
         Ok(SessionCheck::all(self.id, checks))
     }
     /// Its aftercare at a moment: instructions in force, instructions to come, check-ins due. Null before its end, and
