@@ -1,6 +1,7 @@
 //! Rows as Postgres copies them out, in its binary form: the fastest way to read a million of them.
 
 use crate::ledger::unpack;
+use crate::record::hex;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -60,17 +61,16 @@ pub(crate) fn lines_with_content(before: &str, after: &str, rows: &str) -> Strin
 }
 
 /// A row as a line of JSON, with the content as text however the ledger keeps it: the letters are those that Postgres'
-/// own `row_to_json` would write.
+/// own `row_to_json` would write. A content that can't be unpacked is null, with its bytes as `unreadable`.
 pub(crate) fn line_of<'r>(row: &Columns<'r>) -> Result<Cow<'r, [u8]>, String> {
     let (before, content, packed, after) = match row.as_slice() {
         [line] => return Ok(Cow::Borrowed(line.unwrap_or_default())),
         [Some(before), content, packed, Some(after)] => (*before, *content, *packed, *after),
         _ => return Err("a row of the database has another form than this program's".to_owned()),
     };
-    let unpacked = packed.map(unpack).transpose();
-    let unpacked = unpacked.map_err(|why| format!("{}; clinic audit verify names the entry", why.told()))?;
+    let unpacked = packed.map(unpack);
     let content = match (content, &unpacked) {
-        (_, Some(unpacked)) => Some(unpacked.as_str()),
+        (_, Some(unpacked)) => unpacked.as_deref().ok(),
         (Some(content), None) => Some(std::str::from_utf8(content).map_err(|_| "a content is not text")?),
         (None, None) => None,
     };
@@ -78,6 +78,10 @@ pub(crate) fn line_of<'r>(row: &Columns<'r>) -> Result<Cow<'r, [u8]>, String> {
     let after = after.strip_prefix(b"{").ok_or_else(cut)?;
     let mut line = [before, b",\"content\":"].concat();
     serde_json::to_writer(&mut line, &content).map_err(|error| error.to_string())?;
+    if let (Some(packed), Some(Err(_))) = (packed, &unpacked) {
+        // What is broken is given out as it is.
+        line.extend_from_slice(format!(",\"unreadable\":\"{}\"", hex::text(packed)).as_bytes());
+    }
     line.push(b',');
     line.extend_from_slice(after);
     Ok(Cow::Owned(line))

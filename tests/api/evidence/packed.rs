@@ -108,4 +108,16 @@ async fn the_evidence_is_the_same_however_contents_are_kept() {
         .await;
     let inner = line.trim_start_matches('{').trim_end_matches('}');
     assert!(packed.contains(inner), "{inner}");
+    // What is damaged is given out as it is, and said.
+    let north = clinic.north.uuid;
+    sql.run(&format!("UPDATE ledger SET content = NULL, packed = '\\x0102' WHERE org_id = '{north}' AND seq = 2"))
+        .await;
+    let tar = work.path().join("damaged.tar");
+    let output = tar.to_str().expect("text");
+    let said = audit(&clinic, &["export", "--organisation", "north", "--output", output]).await.ok();
+    assert!(said.contains("entry 2"), "{said}");
+    let folder = work.path().join("damaged");
+    unpacked(&tar, &folder);
+    let lines = std::fs::read_to_string(folder.join("ledger.ndjson")).expect("lines");
+    assert_eq!(lines.matches("\"content\":null,\"unreadable\":\"0102\"").count(), 1);
 }
