@@ -37,7 +37,7 @@ ALTER TABLE session_check ADD PRIMARY KEY (org_id, session_id, position);
 ALTER TABLE session_check ADD FOREIGN KEY (org_id, session_id) REFERENCES treatment_session (org_id, id);
 ALTER TABLE treatment_session FORCE ROW LEVEL SECURITY;
 -- A session's id is a UUIDv7, which sorts by the time at which the session was made: read backward, the newest come first.
--- A worklist says `verdict <> 'pass'` in its own words, as it is planned before the verdict that it asks for is known.
+-- A worklist must write `verdict <> 'pass'` itself: under a generic plan the planner does not see the verdict that is bound.
 CREATE INDEX session_check_answer ON session_check (org_id, rule, verdict, session_id) WHERE verdict <> 'pass';
 CREATE INDEX session_check_override ON session_check (org_id, override_at, session_id) WHERE override_at IS NOT NULL;
 

@@ -3,7 +3,7 @@
 //! their signatures. What was taken away is read from the catalogue, and compared with what is there in the end.
 //!
 //! If anything fails, or the program is cut off, Postgres rolls all of it back: nobody ever sees tables without policies,
-//! references or indexes. Other programs wait for the tables until the end.
+//! references or indexes. The tables are locked until the end: a service beside it refuses requests until then.
 
 use super::chart::World;
 use super::copy::Rows;
@@ -173,7 +173,7 @@ struct Made {
 
 fn make(world: &World, chunk: &Chunk) -> Result<Made, String> {
     let (rows, entries, pictures) = write::make(world, chunk)?;
-    // In the order of the keys, whose neighbours share a page then.
+    // Sorted, so that the rows of a patient share pages.
     let tables = rows.by_table().into_iter().map(|(table, rows)| (table, rows.in_order())).collect();
     Ok(Made { tables, entries, pictures, after: chunk.after })
 }

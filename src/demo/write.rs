@@ -57,7 +57,7 @@ pub(super) fn plain(error: tokio_postgres::Error) -> String {
 pub(super) async fn begin<'c>(client: &'c mut Client, world: &World) -> Result<Transaction<'c>, String> {
     let transaction = client.transaction().await.map_err(plain)?;
     // Durable within the second: a chunk that a power cut takes is made again.
-    // Long values, such as a session's checks, are compressed with lz4 where the server has it, at a fifth of pglz' cost.
+    // Long values are compressed with lz4 where the server has it, at a fifth of pglz' cost.
     let tenant = format!(
         "SET LOCAL app.org_id = '{}'; SET LOCAL synchronous_commit = off; \
          SELECT set_config(name, 'lz4', true) FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)",

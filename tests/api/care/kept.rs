@@ -56,6 +56,7 @@ fn replaced(text: &str, after: &str, before: &str, new: &str) -> (String, String
 
 /// A signed session's content, with its checks as the rows have them, has the hash that was signed.
 async fn verifies(sql: &Sql, session: Uuid) {
+    sql.plain_ledger("true").await;
     let signed = format!("SELECT content FROM ledger WHERE record_id = '{session}' AND action = 'sign'");
     let content = sql.one(&signed).await;
     let rows = as_content(sql, session).await;
@@ -125,6 +126,7 @@ async fn checks_are_read_when_they_are_asked_for_and_in_their_order() {
     assert_eq!(about(ran), 1, "one statement for all sessions");
     // The ledger has them as the rules gave them.
     let sql = clinic.database.superuser().await;
+    sql.plain_ledger("true").await;
     let sessions = data["sessions"]["nodes"].as_array().expect("sessions");
     assert_eq!(sessions.len(), 3);
     for session in sessions {
@@ -212,6 +214,7 @@ async fn what_was_signed_before_checks_were_rows_verifies_after() {
     assert_eq!(newest["session"]["history"]["nodes"][0]["changes"], json!([{"field": "note"}]));
 
     // Nothing is lost on the way back either.
+    sql.plain_ledger("true").await;
     revert_down_to(&clinic.database, MOVED).await;
     assert_eq!(sql.column(column).await, old);
     clinic::db::migrate(&clinic.database.address()).await.expect("up again");

@@ -128,10 +128,11 @@ async fn tables_of(sql: &Sql) -> String {
             JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = k.attnum WHERE indisprimary AND indrelid = '{table}'::regclass ORDER BY place")).await;
         text += &format!("diesel::table! {{\n    {table} ({}) {{\n{}    }}\n}}\n\n", keys.join(", "), columns.concat());
     }
-    // A join needs no word if one column, and one alone, leads to the other table's key.
+    // One column, and one alone, that leads to the whole primary key of another table.
     let joins = sql.rows("
         SELECT f.relname, t.relname, min(attname) FROM pg_constraint o JOIN pg_class f ON f.oid = conrelid AND NOT f.relispartition
         JOIN pg_class t ON t.oid = confrelid JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+        JOIN pg_index ON indrelid = confrelid AND indisprimary AND indnkeyatts = 1 AND indkey[0] = confkey[1]
         WHERE contype = 'f' AND cardinality(conkey) = 1 AND conrelid <> confrelid
         GROUP BY f.relname, t.relname HAVING count(*) = 1 ORDER BY f.relname, t.relname").await;
     for join in joins {

@@ -41,7 +41,10 @@ pub struct PlainKind {
 }
 
 /// Every plain kind.
-pub const PLAIN: &[PlainKind] = &[PlainKind {
+pub const PLAIN: &[PlainKind] = &[OUTCOME];
+
+/// Outcome assessments, the model.
+const OUTCOME: PlainKind = PlainKind {
     table: "outcome_assessment",
     ty: "OutcomeAssessment",
     key: "outcome",
@@ -63,7 +66,7 @@ pub const PLAIN: &[PlainKind] = &[PlainKind {
         ("updateOutcome", |_| json!({"patch": {"score": "2"}})),
         ("markOutcomeEnteredInError", |_| json!({})),
     ],
-}];
+};
 
 impl PlainKind {
     /// Makes one of a patient.
