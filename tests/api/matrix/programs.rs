@@ -35,7 +35,9 @@ fn the_documented_scopes_are_those_of_the_kinds() {
         documented.iter().flat_map(|(scope, kinds)| kinds.iter().map(move |kind| format!("{scope} {kind}")));
     let kinds = clinic::kinds::KINDS.iter().map(|row| {
         let scope = row.scope.as_str().replace(':', "_").to_uppercase();
-        format!("{scope} {:?}", row.kind)
+        let initial = |word: &str| word[..1].to_uppercase() + &word[1..];
+        let ty: String = row.kind.as_str().split('_').map(initial).collect();
+        format!("{scope} {ty}")
     });
     let advice = "docs/service-accounts.md, table of scopes, against src/kinds.rs:";
     let wrong = difference(kinds, documented, advice);

@@ -37,8 +37,11 @@ pub struct PlainKind {
     /// What that is sent: by whom, of which patient, after which session if there is one, with this text.
     pub input: fn(&SignedIn, &str, Option<&str>, &str) -> Value,
     /// The mutations that change one, each with what it is sent beside id and version, by whom.
-    pub changed_with: &'static [(&'static str, fn(&SignedIn) -> Value)],
+    pub changed_with: &'static [(&'static str, MakesInput)],
 }
+
+/// Makes what a mutation takes beside the id and the version.
+type MakesInput = fn(&SignedIn) -> Value;
 
 /// Every plain kind.
 pub const PLAIN: &[PlainKind] = &[OUTCOME];
