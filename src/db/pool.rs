@@ -199,7 +199,7 @@ fn sizes(settings: &PoolSettings) -> Vec<usize> {
     if settings.threads == 0 || settings.size <= settings.threads {
         return vec![settings.size];
     }
-    let own = (settings.size / 8).max(1);
+    let own = (settings.size / 8).clamp(1, settings.size - settings.threads);
     let (serving, threads) = (settings.size - own, settings.threads);
     let mut sizes: Vec<usize> =
         (0..threads).map(|share| serving / threads + usize::from(share < serving % threads)).collect();

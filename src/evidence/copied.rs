@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(told, "{\"action\":1,\"content\":\"{\\\"a\\\":\\\"ë \\\\\\\" \u{7f}\\\"}\\n\\u0001\",\"seq\":2}");
         assert_eq!(line(None, Some(&packed)), Ok(told));
         assert_eq!(line(None, None).as_deref(), Ok("{\"action\":1,\"content\":null,\"seq\":2}"));
-        assert!(line(None, Some(&packed[..9])).is_err() && line_of(&vec![None, None]).is_err());
+        let cut: String = packed[..9].iter().map(|byte| format!("{byte:02x}")).collect();
+        let told = format!("{{\"action\":1,\"content\":null,\"unreadable\":\"{cut}\",\"seq\":2}}");
+        assert_eq!(line(None, Some(&packed[..9])), Ok(told));
+        assert!(line_of(&vec![None, None]).is_err());
         assert_eq!(line_of(&vec![Some(&b"{}"[..])]).as_deref(), Ok(&b"{}"[..]));
     }
 }
