@@ -30,6 +30,5 @@ impl Loader<SignatureOf> for Batch {
 
 /// The drawn signature of a consent as a `data:` URL, batched with its siblings.
 pub async fn signature(ctx: &Context<'_>, consent: Uuid) -> Option<Result<String>> {
-    let found = async { Ok(ctx.load(SignatureOf(consent)).await?) };
-    found.await.transpose()
+    ctx.load(SignatureOf(consent)).await.map_err(Into::into).transpose()
 }

@@ -41,11 +41,8 @@ impl TimelineEntry {
     }
     /// The record. `node(id: recordId)` returns it too.
     async fn record(&self, ctx: &Context<'_>) -> Option<Result<TimelineRecord>> {
-        let found = async {
-            let key = RecordOf { kind: self.kind, id: self.record_id };
-            Ok(ctx.load(key).await?)
-        };
-        found.await.transpose()
+        let key = RecordOf { kind: self.kind, id: self.record_id };
+        ctx.load(key).await.map_err(Into::into).transpose()
     }
     /// Whether the record is signed.
     async fn signed(&self) -> bool {
