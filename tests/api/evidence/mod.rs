@@ -35,11 +35,12 @@ async fn busy(clinic: &Clinic) {
     }
 }
 
-/// The checkpoints of an organisation, as they lie in the folder.
+/// The checkpoints of an organisation, as they lie in the folder. One that is being written has another name beside its
+/// own for a moment.
 fn checkpoint_files(clinic: &Clinic, org: Uuid) -> Vec<PathBuf> {
     let folder = clinic.evidence().join(org.to_string());
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).into_iter().flatten().map(|it| it.unwrap().path()).collect();
+    let files = std::fs::read_dir(folder).into_iter().flatten().map(|it| it.unwrap().path());
+    let mut files: Vec<PathBuf> = files.filter(|it| it.extension().is_some_and(|it| it == "json")).collect();
     files.sort();
     files
 }
