@@ -69,7 +69,16 @@ pub async fn restore(
             0 => String::new(),
             left => format!("; {left} files could not be taken out of their folders again"),
         };
-        return Err(format!("{why}; nothing was restored{left}"));
+        let empty = match db::connect(targets.owner).await {
+            Ok(client) => db::is_empty(&client).await,
+            Err(error) => Err(error),
+        };
+        let came = match empty {
+            Ok(true) => "nothing was restored".to_owned(),
+            Ok(false) => "the database is no longer empty: empty it before the next try".to_owned(),
+            Err(error) => format!("whether the database is still empty can't be told ({error})"),
+        };
+        return Err(format!("{why}; {came}{left}"));
     }
     drop(coming);
     let verified = verify(targets, &manifest, &told).await;
@@ -134,7 +143,7 @@ impl<'t> Coming<'t> {
         drop(entries);
         let read = reading.await.map_err(|error| error.to_string()).and_then(|read| read);
         let ready = outcome.and(read).and_then(|()| self.settle());
-        // pg_restore commits when its input ends: only what was read whole, and is in its place, may come to that.
+        // pg_restore commits once it has all of its input: only what was read whole, and is in its place, may come to that.
         match (ready, std::mem::take(&mut self.database).under_way()) {
             (Ok(()), Ok(restoring)) => restoring.end().await,
             (Err(why), Ok(restoring)) => Err(restoring.give_up(why).await),

@@ -35,14 +35,14 @@ impl Arriving {
     /// Takes the next part in.
     pub(super) async fn take_in(&mut self, program: &Path, owner: &Address, part: Vec<u8>) -> Result<(), String> {
         if let Some(restoring) = &mut self.restoring {
-            return restoring.feed(&part).await;
+            return restoring.feed(part).await;
         }
         self.held.push(part);
         match list(program, &self.held).await {
             Ok(list) => {
                 let restoring = self.restoring.insert(Restoring::start(program, owner, &list)?);
                 for part in std::mem::take(&mut self.held) {
-                    restoring.feed(&part).await?;
+                    restoring.feed(part).await?;
                 }
                 Ok(())
             }
@@ -93,11 +93,14 @@ fn kept(list: &str) -> String {
     list.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// pg_restore. It works in one transaction.
+/// pg_restore. It works in one transaction, and commits once it has read the last table of the dump, whether or not its
+/// input has ended. So the last part of the dump is kept back until everything else is in its place.
 pub(super) struct Restoring {
     child: tokio::process::Child,
     input: tokio::process::ChildStdin,
     said: tokio::task::JoinHandle<Vec<u8>>,
+    /// The last part that came.
+    last: Vec<u8>,
     /// What it restores; the file goes when this does.
     _list: tempfile::TempPath,
 }
@@ -126,22 +129,25 @@ impl Restoring {
             }
             said
         });
-        Ok(Self { child, input, said, _list: list })
+        Ok(Self { child, input, said, last: Vec::new(), _list: list })
     }
 
-    async fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.input.write_all(bytes).await.map_err(|error| format!("pg_restore stopped ({error})"))
+    async fn feed(&mut self, part: Vec<u8>) -> Result<(), String> {
+        let before = std::mem::replace(&mut self.last, part);
+        self.input.write_all(&before).await.map_err(|error| format!("pg_restore stopped ({error})"))
     }
 
-    /// Its input ends; it commits.
+    /// Gives it the last part; it commits.
     pub(super) async fn end(mut self) -> Result<(), String> {
+        // Where this fails it has stopped, and says why itself.
+        let _ = self.input.write_all(&self.last).await;
         drop(self.input);
         let ended = self.child.wait().await.map_err(|error| format!("pg_restore: {error}"))?;
         let said = self.said.await.unwrap_or_default();
         if ended.success() { Ok(()) } else { Err(format!("pg_restore failed: {}", last_words(&said))) }
     }
 
-    /// Ends it before its input does, so that it does not commit; why it went wrong, in its own words if it has any.
+    /// Ends it before it has the last part, so that it does not commit; why it went wrong, in its own words if it has any.
     pub(super) async fn give_up(mut self, why: String) -> String {
         let ended = tokio::time::timeout(std::time::Duration::from_millis(200), self.child.wait()).await;
         let _ = self.child.kill().await;
