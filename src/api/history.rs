@@ -2,7 +2,7 @@
 
 use crate::error::SharedError;
 use crate::ledger::{Change, RecordVersion, versions};
-use crate::operation::{Batch, Running};
+use crate::operation::{AtOnce, Batch, Running, plain};
 use crate::organisation::{Staff, loader};
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, batch_counter};
 use crate::scalars::{DateTime, Json};
@@ -31,7 +31,7 @@ impl RecordVersion {
         DateTime(self.at)
     }
     /// Who made this version; null for the program itself (the command line).
-    async fn by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         loader::opt_staff(ctx, self.actor).await
     }
     /// What was done.
@@ -47,6 +47,8 @@ impl RecordVersion {
         &self.changes
     }
 }
+
+plain!(RecordVersion: version, at, action, ledger_sequence);
 
 /// A field that differs between two versions of a record.
 #[Object]

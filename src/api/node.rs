@@ -12,7 +12,7 @@ use crate::health::HealthEntry;
 use crate::ids;
 use crate::ledger::{self, RecordVersion};
 use crate::merge::PatientMerge;
-use crate::operation::{Reader, Running};
+use crate::operation::{AtOnce, Reader, Running};
 use crate::organisation::{self, Location, Organisation, Staff};
 use crate::outcome::OutcomeAssessment;
 use crate::page::{Connection, listing, parse_any_id};
@@ -140,7 +140,7 @@ nodes! {
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "Typed id."),
-    field(name = "patient", ty = "Result<Patient>", desc = "Whose."),
+    field(name = "patient", ty = "Result<AtOnce<Patient>>", desc = "Whose."),
     field(name = "version", ty = "i32", desc = "The version number: 1 at first, increased by 1 with each change."),
     field(name = "created_at", ty = "DateTime", desc = "When the record was created."),
     field(name = "updated_at", ty = "DateTime", desc = "When the record was last changed."),

@@ -2,6 +2,7 @@
 
 use crate::api::history::history;
 use crate::ledger::{Record, RecordVersion};
+use crate::operation::AtOnce;
 use crate::organisation::{Staff, loader as people};
 use crate::page::Connection;
 use crate::record::Stamp;
@@ -36,7 +37,7 @@ impl RecordStamp {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record; null for the program itself.
-    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When the record was last changed.
@@ -44,7 +45,7 @@ impl RecordStamp {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record; null for the program itself.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// Every version of this record, newest first.

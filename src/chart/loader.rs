@@ -3,13 +3,15 @@
 use super::filter::{TimelineCondition, order};
 use super::{TimelineEntry, TimelineFilter, TimelineRecord, kinds, store};
 use crate::error::SharedError;
-use crate::operation::{Batch, Running};
+use crate::operation::{Batch, Plain, Running};
 use crate::page::{Connection, Key, Listed, PageArguments, Window, batch_counter};
 use crate::vocabulary::RecordKind;
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Result};
 use std::collections::HashMap;
 use uuid::Uuid;
+
+impl Plain for TimelineEntry {}
 
 impl Listed for TimelineEntry {
     const NAME: &'static str = "TimelineEntry";

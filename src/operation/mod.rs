@@ -1,5 +1,6 @@
 //! One GraphQL operation: its viewer, the single snapshot it reads from, and the transaction of each of its mutations.
 
+mod at_once;
 mod batch;
 mod cursors;
 mod input;
@@ -9,6 +10,8 @@ mod seen;
 mod service;
 mod standing;
 
+pub use at_once::{AtOnce, Plain};
+pub(crate) use at_once::{camel, camel_case, camel_length, plain, plain_value};
 pub use batch::{Batch, Batches, batches};
 pub use cursors::{CursorOf, Cursors};
 pub use input::{Inputs, patched};

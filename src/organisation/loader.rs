@@ -4,7 +4,7 @@ use super::filter::{PlaceFilter, PlaceOrder};
 use super::{Location, Organisation, Staff, store};
 use crate::access::sign_in::{self, SignInEntry};
 use crate::error::{Error, SharedError};
-use crate::operation::{Batch, Running};
+use crate::operation::{AtOnce, Batch, Running};
 use crate::page::Columns;
 use crate::page::{Page, Window, listing};
 use crate::vocabulary::{Action, RecordKind};
@@ -133,23 +133,23 @@ pub async fn has_second_factor(ctx: &Context<'_>, staff: Uuid) -> Result<bool> {
 }
 
 /// The staff member of a record, for the field that returns them: only what the field selects is read.
-pub async fn staff_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Staff> {
-    listing::needed(ctx, id).await
+pub async fn staff_of_record(ctx: &Context<'_>, id: Uuid) -> Result<AtOnce<Staff>> {
+    listing::needed(ctx, id).await.map(AtOnce)
 }
 
 /// The staff member a record may have; the program itself made some. Its failure nulls this field only.
-pub async fn opt_staff(ctx: &Context<'_>, id: Option<Uuid>) -> Option<Result<Staff>> {
-    listing::given(ctx, id).await
+pub async fn opt_staff(ctx: &Context<'_>, id: Option<Uuid>) -> Option<Result<AtOnce<Staff>>> {
+    listing::given(ctx, id).await.map(|found| found.map(AtOnce))
 }
 
 /// The location with an id, batched with its siblings.
-pub async fn location(ctx: &Context<'_>, id: Uuid) -> Option<Result<Location>> {
-    listing::given(ctx, Some(id)).await
+pub async fn location(ctx: &Context<'_>, id: Uuid) -> Option<Result<AtOnce<Location>>> {
+    listing::given(ctx, Some(id)).await.map(|found| found.map(AtOnce))
 }
 
 /// The location of a record, for the field that returns it: only what the field selects is read.
-pub async fn location_of_record(ctx: &Context<'_>, id: Uuid) -> Result<Location> {
-    listing::needed(ctx, id).await
+pub async fn location_of_record(ctx: &Context<'_>, id: Uuid) -> Result<AtOnce<Location>> {
+    listing::needed(ctx, id).await.map(AtOnce)
 }
 
 /// The whole location of a record, for rules that compute with it.

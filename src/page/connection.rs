@@ -3,9 +3,9 @@
 
 use super::{Key, Order, Page, Place};
 use crate::error::{Result, SharedError};
-use crate::operation::{Batch, CursorOf, Operation, Running};
+use crate::operation::{AtOnce, Batch, CursorOf, Operation, Plain, Running};
 use async_graphql::dataloader::Loader;
-use async_graphql::{Context, OutputType, TypeName};
+use async_graphql::{Context, TypeName};
 use futures::future::BoxFuture;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Marks {
 }
 
 /// A type that can be the node of a connection.
-pub trait Listed: OutputType {
+pub trait Listed: Plain {
     /// The name of its GraphQL type.
     const NAME: &'static str;
 
@@ -173,18 +173,20 @@ impl<T: Listed> TypeName for Edge<T> {
     }
 }
 
+impl<T: Listed> Plain for Edge<T> {}
+
 /// A page of a list.
 #[async_graphql::Object(name_type)]
 impl<T: Listed> Connection<T> {
     /// The records with their cursors.
-    async fn edges(&self) -> Vec<Edge<T>> {
+    async fn edges(&self) -> Vec<AtOnce<Edge<T>>> {
         let edges = self.nodes.iter().cloned().zip(self.places.iter().cloned());
-        edges.map(|(node, place)| Edge { node, place, marks: self.marks.clone() }).collect()
+        edges.map(|(node, place)| AtOnce(Edge { node, place, marks: self.marks.clone() })).collect()
     }
 
     /// The records alone.
-    async fn nodes(&self) -> Vec<Arc<T>> {
-        self.nodes.clone()
+    async fn nodes(&self) -> Vec<AtOnce<Arc<T>>> {
+        self.nodes.iter().cloned().map(AtOnce).collect()
     }
 
     /// The position of this page in the list.
@@ -210,8 +212,8 @@ impl<T: Listed> Connection<T> {
 #[async_graphql::Object(name_type)]
 impl<T: Listed> Edge<T> {
     /// The record.
-    async fn node(&self) -> &T {
-        &self.node
+    async fn node(&self) -> AtOnce<&T> {
+        AtOnce(&self.node)
     }
 
     /// Its place, for `after` and `before`.

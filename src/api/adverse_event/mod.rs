@@ -11,7 +11,7 @@ use crate::adverse_event::{
 };
 use crate::aftercare::{AftercareNote, loader as notes};
 use crate::catalogue::ProductLot;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -35,7 +35,7 @@ impl FollowUp {
         DateTime(self.at)
     }
     /// Who wrote it.
-    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn author(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.author_id).await
     }
     /// The state of the event at that moment.
@@ -73,7 +73,7 @@ impl AdverseEvent {
         global_id(RecordKind::AdverseEvent, self.id)
     }
     /// The patient whom the record is about.
-    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The session it followed.
@@ -159,6 +159,8 @@ impl AdverseEvent {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(AdverseEvent: id, kind, description, onset_at, area, severity, serious, expectedness, suspected_cause, causality, action_taken, outcome, resolved_at, entered_in_error);
 
 /// An adverse event proposed by an aftercare note: a symptom that lasts longer than usual.
 #[Object]

@@ -6,6 +6,7 @@ use crate::adverse_event::{loader as events, proposal::ProposedAdverseEvent};
 use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, Filter, OrderBy};
 use crate::api::history::history;
 use crate::ledger::RecordVersion;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -31,7 +32,7 @@ impl AftercareNote {
         global_id(RecordKind::AftercareNote, self.id)
     }
     /// The patient whom the record is about.
-    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The session it followed.
@@ -39,7 +40,7 @@ impl AftercareNote {
         sessions::session_of_record(ctx, self.session_id).await
     }
     /// Who wrote it.
-    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn author(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.author_id).await
     }
     /// Its kind.
@@ -88,7 +89,7 @@ impl AftercareNote {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record.
-    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When it was last changed.
@@ -96,7 +97,7 @@ impl AftercareNote {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// The signature; null while it is a draft.
@@ -122,6 +123,8 @@ impl AftercareNote {
         history(ctx, RecordKind::AftercareNote, self.id, first, after).await
     }
 }
+
+plain!(AftercareNote: id, kind, noted_at, text, redness, swelling, pain, adherence, escalate, version, created_at, updated_at);
 
 /// The queries of this module.
 #[derive(Default)]

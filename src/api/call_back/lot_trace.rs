@@ -7,7 +7,7 @@ use crate::call_back::{Attempt, CallBack};
 use crate::catalogue::{Product, ProductLot};
 use crate::error::{Error, Faults};
 use crate::ids;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, counter, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::session::TreatmentSession;
@@ -180,7 +180,7 @@ impl LotTrace {
 #[Object]
 impl LotTracePatient {
     /// The patient.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.latest.patient_id).await
     }
     /// The sessions in which they received it, the latest first.
@@ -219,6 +219,8 @@ impl LotTracePatient {
         self.found.notices_of(self.latest.patient_id).iter().find(|notice| notice.is_live())
     }
 }
+
+plain!(LotTracePatient: contacted);
 
 /// What is traced: the lot in the catalogue, if it is there, the names, and the trail of its uses.
 struct Wanted {

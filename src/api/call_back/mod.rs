@@ -10,7 +10,7 @@ use crate::call_back::{
 };
 use crate::catalogue::ProductLot;
 use crate::ids;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -34,7 +34,7 @@ impl Attempt {
         DateTime(self.at)
     }
     /// The staff member who made the attempt.
-    async fn by(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn by(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.by).await
     }
     /// How the patient was contacted.
@@ -59,7 +59,7 @@ impl CallBack {
         global_id(RecordKind::CallBack, self.id)
     }
     /// The patient whom the record is about.
-    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// Why the patient is recalled.
@@ -120,6 +120,8 @@ impl CallBack {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(CallBack: id, reason, plan_id, due_from, due_until, state, snoozed_until, closed_reason, basis, contacted);
 
 /// The queries of this module.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use crate::care::{Basis, CheckInState, Estimate, InForce, store};
 use crate::consultation::{self, Consultation};
 use crate::error::{Error, Fault};
 use crate::ids;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{global_id, listing};
 use crate::protocol::ProtocolVersion;
@@ -28,11 +28,11 @@ impl Override {
         &self.reason
     }
     /// Who overrode the check.
-    async fn by(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn by(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.by).await
     }
     /// The supervising prescriber who signed off a BLOCK.
-    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.supervisor_id).await
     }
     /// When the check was overridden.
@@ -84,6 +84,8 @@ impl SessionCheck {
         self.kept.is_settled()
     }
 }
+
+plain!(SessionCheck: id, rule, verdict, cause, record_id, record_kind, settled);
 
 /// The answers of the care rules about a session that is not logged yet.
 #[derive(SimpleObject)]

@@ -12,6 +12,7 @@ use crate::catalogue::{
     Device, DeviceFilter, DeviceOrder, LotFilter, LotOrder, MakerRecall, Product, ProductFilter, ProductLot,
     ProductOrder,
 };
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Location, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::scalars::{Date, DateTime, Decimal};
@@ -90,7 +91,7 @@ impl Device {
         self.depth_step_mm.map(Decimal)
     }
     /// The location where it is kept.
-    async fn location(&self, ctx: &Context<'_>) -> Option<Result<Location>> {
+    async fn location(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Location>>> {
         Some(people::location_of_record(ctx, self.location_id?).await)
     }
     /// Whether it is in use.
@@ -110,6 +111,8 @@ impl Device {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(Device: id, model, manufacturer, serial, kind, depth_min_mm, depth_max_mm, depth_step_mm, active, note);
 
 /// A product of the catalogue.
 #[Object]
@@ -168,6 +171,8 @@ impl Product {
     }
 }
 
+plain!(Product: id, name, manufacturer, role, intradermal_use, strength, active, note);
+
 /// A lot of a product.
 #[Object]
 impl ProductLot {
@@ -204,6 +209,8 @@ impl ProductLot {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(ProductLot: id, lot, expires_on, received_on, note);
 
 /// The queries of this module.
 #[derive(Default)]

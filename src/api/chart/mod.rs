@@ -7,7 +7,7 @@ use crate::consultation::Consultation;
 use crate::health::HealthEntry;
 use crate::ids;
 use crate::ledger::{Entry, shown_content};
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running};
 use crate::organisation::{Staff, loader as people};
 use crate::page::global_id;
 use crate::patient::Patient;
@@ -79,7 +79,7 @@ impl ChartRecord {
         DateTime(self.0.at)
     }
     /// Who made that version; null for the program itself.
-    async fn by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.0.actor).await
     }
     /// What was done to make that version.

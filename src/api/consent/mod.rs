@@ -12,6 +12,7 @@ use crate::consent::{
     TemplateOrder, VersionFilter, VersionOrder, loader,
 };
 use crate::ids;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -100,6 +101,8 @@ impl ConsentTemplate {
     }
 }
 
+plain!(ConsentTemplate: id, name, kind, active);
+
 /// A version of a text that patients agree to. A published version takes no changes.
 #[Object]
 impl ConsentTemplateVersion {
@@ -144,7 +147,7 @@ impl ConsentTemplateVersion {
         self.published_at.map(DateTime)
     }
     /// Who published it; null for the program itself.
-    async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.published_by).await
     }
     #[graphql(flatten)]
@@ -152,6 +155,8 @@ impl ConsentTemplateVersion {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(ConsentTemplateVersion: id, number, status, text, text_hash, language, valid_days, published_at);
 
 /// The signature on a consent.
 pub struct ConsentSignature {
@@ -194,7 +199,7 @@ impl ConsentSignature {
         }
     }
     /// The staff member who witnessed the signature.
-    async fn witness(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn witness(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.given.witness_id).await
     }
     /// Another person who witnessed the signature.
@@ -211,7 +216,7 @@ impl Consent {
         global_id(RecordKind::Consent, self.id)
     }
     /// The patient whom the record is about.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The version of the text that was agreed to.
@@ -267,6 +272,8 @@ impl Consent {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(Consent: id, kind, text_hash, status, state, in_force, expires_at, ended_at, ended_reason, note);
 
 /// The queries of this module.
 #[derive(Default)]

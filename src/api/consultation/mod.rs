@@ -8,6 +8,7 @@ use crate::consultation::{
     Candidacy, Consultation, ConsultationMode, Filter, OrderBy, PatchTest, PatchTestResult, ScarType,
 };
 use crate::ledger::RecordVersion;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Location, Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -57,15 +58,15 @@ impl Consultation {
         global_id(RecordKind::Consultation, self.id)
     }
     /// The patient whom the record is about.
-    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The practitioner who held it.
-    async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn practitioner(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.practitioner_id).await
     }
     /// Where it took place.
-    async fn location(&self, ctx: &Context<'_>) -> Option<Result<Location>> {
+    async fn location(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Location>>> {
         people::location(ctx, self.location_id?).await
     }
     /// When it was held.
@@ -130,7 +131,7 @@ impl Consultation {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record.
-    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When it was last changed.
@@ -138,7 +139,7 @@ impl Consultation {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// The signature; null while it is a draft.
@@ -164,6 +165,8 @@ impl Consultation {
         history(ctx, RecordKind::Consultation, self.id, first, after).await
     }
 }
+
+plain!(Consultation: id, held_at, mode, goals, findings, prior_procedures, expectations_discussed, candidacy, candidacy_reasons, recommended_plan, valid_until, version, created_at, updated_at);
 
 /// The queries of this module.
 #[derive(Default)]

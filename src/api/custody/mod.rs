@@ -4,7 +4,7 @@ pub mod mutation;
 
 use super::stamp::RecordStamp;
 use crate::custody::{EXPORT_FORMAT, ErasureCondition, ErasureOrder, Export, LegalHold, PatientErasure, StoredObject};
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -34,7 +34,7 @@ impl LegalHold {
         global_id(RecordKind::LegalHold, self.id)
     }
     /// The patient whose record is on hold.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// Why it was placed.
@@ -46,7 +46,7 @@ impl LegalHold {
         DateTime(self.placed_at)
     }
     /// Who placed it.
-    async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.placed_by).await
     }
     /// When it was lifted; null while it is in force.
@@ -54,7 +54,7 @@ impl LegalHold {
         self.lifted_at.map(DateTime)
     }
     /// Who lifted it.
-    async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.lifted_by).await
     }
     /// Why it was lifted.
@@ -66,6 +66,8 @@ impl LegalHold {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(LegalHold: id, reason, placed_at, lifted_at, lift_reason);
 
 /// The number of rows of a table that were erased.
 #[derive(SimpleObject)]
@@ -110,7 +112,7 @@ impl PatientErasure {
         DateTime(self.erased_at)
     }
     /// Who erased the record.
-    async fn erased_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn erased_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.erased_by).await
     }
     /// Why the record was erased.
@@ -141,6 +143,8 @@ impl PatientErasure {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(PatientErasure: id, patient_id, erased_at, reason, authority, objects_deleted_at);
 
 /// Everything about one person as one JSON document: records and their history, the access log, photos and drawn
 /// signatures.

@@ -5,6 +5,7 @@ pub mod mutation;
 use crate::api::history::history;
 use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy};
 use crate::ledger::RecordVersion;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -27,7 +28,7 @@ impl HealthEntry {
         global_id(RecordKind::HealthEntry, self.id)
     }
     /// The patient whom the record is about.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// Its kind.
@@ -63,7 +64,7 @@ impl HealthEntry {
         self.source.as_deref()
     }
     /// The practitioner who verified it.
-    async fn verified_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn verified_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.verified_by).await
     }
     /// When it was verified.
@@ -83,7 +84,7 @@ impl HealthEntry {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record.
-    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When it was last changed.
@@ -91,7 +92,7 @@ impl HealthEntry {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// Every version of this record, newest first.
@@ -104,6 +105,8 @@ impl HealthEntry {
         history(ctx, RecordKind::HealthEntry, self.id, first, after).await
     }
 }
+
+plain!(HealthEntry: id, kind, code, text, severity, onset_on, ended_on, last_dose_on, source, verified_at, entered_in_error, version, created_at, updated_at);
 
 /// The queries of this module.
 #[derive(Default)]

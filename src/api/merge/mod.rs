@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::ids;
 use crate::ledger::shown_content;
 use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge, likeness, store};
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Listed, global_id};
 use crate::patient::{Patient, loader as patients, store as patient_store};
@@ -75,11 +75,11 @@ impl PatientMerge {
         global_id(RecordKind::PatientMerge, self.id)
     }
     /// The patient who was merged away.
-    async fn from(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn from(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.from_id).await
     }
     /// The patient who stayed.
-    async fn into(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn into(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.into_id).await
     }
     /// When the patients were merged.
@@ -87,7 +87,7 @@ impl PatientMerge {
         DateTime(self.merged_at)
     }
     /// Who merged the patients.
-    async fn merged_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn merged_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.merged_by).await
     }
     /// Why the patients were merged.
@@ -107,7 +107,7 @@ impl PatientMerge {
         self.undone_at.map(DateTime)
     }
     /// Who took the merge back.
-    async fn undone_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn undone_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.undone_by).await
     }
     /// Why the merge was taken back.
@@ -124,6 +124,8 @@ impl PatientMerge {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(PatientMerge: id, merged_at, reason, undone_at, undo_reason);
 
 /// Evidence that two charts belong to one person.
 #[derive(SimpleObject)]

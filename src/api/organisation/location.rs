@@ -2,7 +2,7 @@
 
 use crate::api::history::history;
 use crate::ledger::RecordVersion;
-use crate::operation::Running;
+use crate::operation::{Running, plain};
 use crate::organisation::filter::PlaceOrder;
 use crate::organisation::{Location, loader};
 use crate::page::{Connection, ListOrder, Listed, PageArguments, batch_counter, global_id};
@@ -67,6 +67,8 @@ impl Location {
         history(ctx, RecordKind::Location, self.id, first, after).await
     }
 }
+
+plain!(Location: id, name, time_zone, phone, active, version, created_at, updated_at);
 
 /// A page of locations, for the root field and for the organisation's field.
 pub(super) async fn locations(

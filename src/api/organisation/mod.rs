@@ -12,7 +12,7 @@ use crate::api::history::history;
 use crate::error::Error;
 use crate::ids;
 use crate::ledger::RecordVersion;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running};
 use crate::organisation::filter::{PlaceFilter, PlaceOrder};
 use crate::organisation::{Location, Organisation, Staff, loader, store};
 use crate::page::{Connection, PageArguments, global_id, listing};
@@ -80,10 +80,10 @@ pub struct OrganisationQuery;
 #[Object]
 impl OrganisationQuery {
     /// The person who is signed in. FORBIDDEN for a program; `viewer` works for both.
-    async fn me(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn me(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         let mut scope = ctx.operation()?.reader().await?;
         let id = scope.viewer().author()?;
-        Ok(store::staff_member(&mut scope, id).await?)
+        Ok(AtOnce(store::staff_member(&mut scope, id).await?))
     }
 
     /// The organisation you are signed in to.
@@ -93,22 +93,28 @@ impl OrganisationQuery {
 
     /// A location; null with NOT_FOUND if there is none with this id.
     async fn location(
-        &self, ctx: &Context<'_>, #[graphql(desc = "`location_…`")] id: ID
-    ) -> Option<Result<Location>> {
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`location_…`")] id: ID,
+    ) -> Option<Result<AtOnce<Location>>> {
         let found = async {
             let id = ids::argument("id", RecordKind::Location, &id)?;
             Ok(store::location(&mut *ctx.operation()?.reader().await?, id).await?)
         };
-        Some(found.await)
+        Some(found.await.map(AtOnce))
     }
 
     /// A staff member; null with NOT_FOUND if there is none with this id.
-    async fn staff_member(&self, ctx: &Context<'_>, #[graphql(desc = "`staff_…`")] id: ID) -> Option<Result<Staff>> {
+    async fn staff_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`staff_…`")] id: ID,
+    ) -> Option<Result<AtOnce<Staff>>> {
         let found = async {
             let id = ids::argument("id", RecordKind::Staff, &id)?;
             Ok(store::staff_member(&mut *ctx.operation()?.reader().await?, id).await?)
         };
-        Some(found.await)
+        Some(found.await.map(AtOnce))
     }
 
     /// The clinics, by name unless asked otherwise.

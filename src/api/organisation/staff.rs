@@ -4,7 +4,7 @@ use crate::access::sign_in::SignInEntry;
 use crate::api::history::history;
 use crate::ids;
 use crate::ledger::RecordVersion;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Organisation, Staff, loader};
 use crate::page::{Connection, Listed, global_id, listing};
 use crate::privacy::{EmergencyAccess, EmergencyCondition};
@@ -94,7 +94,7 @@ impl Staff {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record; null for the program itself.
-    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         loader::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When their entry was last changed.
@@ -111,6 +111,8 @@ impl Staff {
         history(ctx, RecordKind::Staff, self.id, first, after).await
     }
 }
+
+plain!(Staff: id, display_name, email, role, licence_number, active, invited_at, joined_at, version, created_at, updated_at);
 
 /// A sign-in of a person, as shown to them.
 pub struct SignIn(SignInEntry);

@@ -4,7 +4,7 @@ pub mod mutation;
 
 use super::stamp::RecordStamp;
 use crate::error::Error;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{
     BestPair, Better, OutcomeAssessment, OutcomeFilter, OutcomeOrder, OutcomeScale, OutcomeSeries, RaterRole,
@@ -90,7 +90,7 @@ impl OutcomeAssessment {
         global_id(RecordKind::OutcomeAssessment, self.id)
     }
     /// The patient whom the record is about.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The treatment plan it belongs to, `plan_…`.
@@ -118,7 +118,7 @@ impl OutcomeAssessment {
         self.rater_role
     }
     /// The staff member who scored; null for the patient.
-    async fn rater(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn rater(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.rater_id).await
     }
     /// When it was scored.
@@ -146,6 +146,8 @@ impl OutcomeAssessment {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(OutcomeAssessment: id, plan_id, area, score, rater_role, assessed_at, compared_with_photo_id, photo_id, note, entered_in_error);
 
 /// The two assessments of a series with the greatest improvement between them: the pair to show.
 #[Object(name = "OutcomePair")]

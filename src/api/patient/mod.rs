@@ -18,6 +18,7 @@ use crate::health::{self, HealthEntry};
 use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::merge::PatientMerge;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -110,7 +111,7 @@ impl Patient {
         self.status_reason.as_deref()
     }
     /// The patient into whom this one was merged.
-    async fn merged_into(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
+    async fn merged_into(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Patient>>> {
         loader::patient(ctx, self.merged_into?).await
     }
     /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
@@ -122,7 +123,7 @@ impl Patient {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record.
-    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When this entry was last changed.
@@ -130,7 +131,7 @@ impl Patient {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// The whole health history, newest first. Null with FORBIDDEN for roles that see no clinical record.
@@ -294,3 +295,5 @@ impl Patient {
         Box::pin(history(ctx, RecordKind::Patient, self.id, first, after)).await
     }
 }
+
+plain!(Patient: id, chart_number, display_name, preferred_name, birth_date, sex_at_birth, gender, pronouns, email, phone, fitzpatrick_type, status, status_reason, version, created_at, updated_at);

@@ -1,5 +1,6 @@
 //! A patient's name, whom to call in an emergency, and the skin type.
 
+use crate::operation::AtOnce;
 use crate::organisation::{Staff, loader as people};
 use crate::patient::{EmergencyContact, PersonName, SkinType};
 use crate::scalars::Date;
@@ -52,7 +53,7 @@ impl SkinType {
         self.assessed_on.map(Date)
     }
     /// Who assessed the skin type.
-    async fn assessed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn assessed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.assessed_by).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::ids;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running};
 use crate::page::columns;
 use crate::page::{Connection, Direction, PageArguments, counter, listing};
 use crate::patient::{Patient, PatientStatus, search, store};
@@ -40,13 +40,17 @@ pub struct PatientQuery;
 #[Object]
 impl PatientQuery {
     /// A patient; null with NOT_FOUND if there is none with this id.
-    async fn patient(&self, ctx: &Context<'_>, #[graphql(desc = "`patient_…`")] id: ID) -> Option<Result<Patient>> {
+    async fn patient(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`patient_…`")] id: ID,
+    ) -> Option<Result<AtOnce<Patient>>> {
         let found = async {
             let id = ids::argument("id", RecordKind::Patient, &id)?;
             let columns = columns::of_record::<Patient>(ctx);
             Ok(listing::columns_of_one::<Patient>(&mut *ctx.operation()?.reader().await?, id, columns).await?)
         };
-        Some(found.await)
+        Some(found.await.map(AtOnce))
     }
 
     /// The patients: by name unless asked otherwise, or by relevance for a search.

@@ -5,7 +5,7 @@ pub mod mutation;
 use super::stamp::RecordStamp;
 use crate::ids;
 use crate::objects::{Pass, Reading, Use};
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
 use crate::photo::{
@@ -109,7 +109,7 @@ impl Photo {
         global_id(RecordKind::Photo, self.id)
     }
     /// The patient in the photo.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The session it belongs to.
@@ -235,6 +235,8 @@ impl Photo {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(Photo: id, aftercare_note_id, adverse_event_id, status, status_reason, taken_at, phase, view, area, side, lighting, distance_cm, make_up_free, note, upload_expires_at, stored_at, content_hash, media_type, byte_size, width, height);
 
 /// The queries of this module.
 #[derive(Default)]

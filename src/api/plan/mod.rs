@@ -6,7 +6,7 @@ pub mod mutation;
 use super::stamp::RecordStamp;
 use crate::care::{Estimate, loader as care};
 use crate::consultation::Consultation;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -66,7 +66,7 @@ impl EarlierCourse {
         &self.reason
     }
     /// Who changed it.
-    async fn changed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn changed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.changed_by).await
     }
 }
@@ -148,7 +148,7 @@ impl TreatmentPlan {
         global_id(RecordKind::TreatmentPlan, self.id)
     }
     /// The patient whom the record is about.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The consultation it comes from.
@@ -236,6 +236,8 @@ impl TreatmentPlan {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(TreatmentPlan: id, planned_sessions, status, status_reason, note, started_on);
 
 /// The queries of this module.
 #[derive(Default)]

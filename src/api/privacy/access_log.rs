@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::ledger::Event;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::listing;
 use crate::page::{Connection, Direction, FilterIds, Key, Listed, Order, PageArguments, Window, counter, global_id};
@@ -49,7 +49,7 @@ impl AccessEntry {
     /// The staff member or service account behind the entry; null where nobody is known.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<AccessActor>> {
         if let Some(staff) = people::opt_staff(ctx, self.actor).await {
-            return Some(staff.map(|staff| AccessActor::Staff(Box::new(staff))));
+            return Some(staff.map(|AtOnce(staff)| AccessActor::Staff(Box::new(staff))));
         }
         let program = listing::linked::<ServiceAccount>(ctx, self.actor).await?;
         Some(program.map(|program| AccessActor::ServiceAccount(Box::new(program))))
@@ -76,6 +76,8 @@ impl AccessEntry {
         self.patients.iter().map(|id| global_id(RecordKind::Patient, *id)).collect()
     }
 }
+
+plain!(AccessEntry: sequence, at, event, operation, request_id, from_address, reason);
 
 /// Who may be behind an entry.
 const ACTORS: [RecordKind; 2] = [RecordKind::Staff, RecordKind::ServiceAccount];

@@ -4,7 +4,7 @@ pub mod access_log;
 pub mod mutation;
 
 use super::stamp::RecordStamp;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -39,7 +39,7 @@ impl PatientRestriction {
     }
     /// The patient whose record is restricted; null with REASON_REQUIRED while the restriction is in force, unless a
     /// reason was stated.
-    async fn patient(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
+    async fn patient(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Patient>>> {
         Some(patients::patient_of_record(ctx, self.patient_id).await)
     }
     /// Why it was placed.
@@ -51,7 +51,7 @@ impl PatientRestriction {
         DateTime(self.placed_at)
     }
     /// Who placed it.
-    async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn placed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.placed_by).await
     }
     /// When it was lifted; null while it is in force.
@@ -59,7 +59,7 @@ impl PatientRestriction {
         self.lifted_at.map(DateTime)
     }
     /// Who lifted it.
-    async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn lifted_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.lifted_by).await
     }
     /// Why it was lifted.
@@ -71,6 +71,8 @@ impl PatientRestriction {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(PatientRestriction: id, patient_id, reason, placed_at, lifted_at, lift_reason);
 
 /// FORBIDDEN unless the viewer may read emergency access. Mutations return the access to whoever begins or ends their
 /// own, but they may not read its review.
@@ -93,11 +95,11 @@ impl EmergencyAccess {
     }
     /// The patient whose record it opens; null with REASON_REQUIRED for a viewer who may not see a restricted patient
     /// now.
-    async fn patient(&self, ctx: &Context<'_>) -> Option<Result<Patient>> {
+    async fn patient(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Patient>>> {
         Some(patients::patient_of_record(ctx, self.patient_id).await)
     }
     /// The staff member who has the access.
-    async fn staff(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn staff(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, Some(self.staff_id)).await
     }
     /// Why the access was needed.
@@ -129,7 +131,7 @@ impl EmergencyAccess {
         self.reviewed_at.map(DateTime)
     }
     /// Who reviewed it. Null with FORBIDDEN for all but admins and auditors.
-    async fn reviewed_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn reviewed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         match reads_reviews(ctx).await {
             Ok(()) => people::opt_staff(ctx, self.reviewed_by).await,
             Err(error) => Some(Err(error)),
@@ -147,6 +149,8 @@ impl EmergencyAccess {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(EmergencyAccess: id, patient_id, reason, begun_at, ends_at, ended_at, open, alerted_at, reviewed_at);
 
 /// The queries of this module.
 #[derive(Default)]

@@ -4,6 +4,7 @@ pub mod input;
 pub mod mutation;
 
 use super::stamp::RecordStamp;
+use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::protocol::{
@@ -76,6 +77,8 @@ impl Protocol {
     }
 }
 
+plain!(Protocol: id, name, active);
+
 impl Protocol {
     async fn version_that_is(&self, ctx: &Context<'_>, status: VersionStatus) -> Option<Result<ProtocolVersion>> {
         match listing::whole::<ProtocolVersion>(ctx, ("protocol_id", self.id)).await {
@@ -121,7 +124,7 @@ impl ProtocolVersion {
         self.published_at.map(DateTime)
     }
     /// Who published it; null for the program itself.
-    async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.published_by).await
     }
     /// What changed since the version before.
@@ -133,6 +136,8 @@ impl ProtocolVersion {
         RecordStamp::of(self, &self.stamp)
     }
 }
+
+plain!(ProtocolVersion: id, number, status, modality, published_at, change_note);
 
 /// The queries of this module.
 #[derive(Default)]

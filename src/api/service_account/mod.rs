@@ -4,7 +4,7 @@ pub mod mutation;
 
 use super::stamp::RecordStamp;
 use crate::ids;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::scalars::DateTime;
@@ -63,6 +63,8 @@ impl ServiceAccount {
     }
 }
 
+plain!(ServiceAccount: id, name, active);
+
 /// A key of a service account. The key itself is shown once, when it is made; only its SHA-256 is kept.
 #[Object]
 impl ApiKey {
@@ -108,6 +110,8 @@ impl ApiKey {
     }
 }
 
+plain!(ApiKey: id, prefix, expires_at, revoked_at, holds);
+
 /// The kind of viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum ViewerKind {
@@ -131,7 +135,7 @@ impl Asking {
         if self.service.is_some() { ViewerKind::ServiceAccount } else { ViewerKind::Staff }
     }
     /// The person; null for a program.
-    async fn staff(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn staff(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.staff).await
     }
     /// `service_account_…` of the program; null for a person.

@@ -14,7 +14,7 @@ use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::Device;
 use crate::consent::{self, Consent, ConsentKind, ConsentUse};
 use crate::ledger::RecordVersion;
-use crate::operation::Running;
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Location, Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -29,6 +29,7 @@ use crate::session::{
 };
 use crate::signing::{Addendum, loader::addenda};
 use crate::vocabulary::{Modality, RecordKind};
+
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 impl Listed for TreatmentSession {
@@ -61,19 +62,19 @@ impl TreatmentSession {
         global_id(RecordKind::TreatmentSession, self.id)
     }
     /// The patient whom the record is about.
-    pub async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    pub async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The practitioner who treated.
-    async fn practitioner(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn practitioner(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.practitioner_id).await
     }
     /// The staff member who supervised.
-    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn supervisor(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.supervisor_id).await
     }
     /// Where it took place.
-    async fn location(&self, ctx: &Context<'_>) -> Result<Location> {
+    async fn location(&self, ctx: &Context<'_>) -> Result<AtOnce<Location>> {
         people::location_of_record(ctx, self.location_id).await
     }
     /// Its status.
@@ -113,22 +114,22 @@ impl TreatmentSession {
         self.anaesthetic.as_ref()
     }
     /// The treated areas, in the order they were given.
-    async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<SessionArea>> {
+    async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<AtOnce<SessionArea>>> {
         let areas = match &self.kept_parts {
             Some(parts) => parts.areas.clone(),
             None => ctx.load(loader::AreasOf(self.id)).await?.unwrap_or_default(),
         };
         ctx.operation()?.lead_to(areas.len())?;
-        Ok(areas)
+        Ok(areas.into_iter().map(AtOnce).collect())
     }
     /// The products that were used, in the order they were given.
-    async fn products(&self, ctx: &Context<'_>) -> Result<Vec<ProductUse>> {
+    async fn products(&self, ctx: &Context<'_>) -> Result<Vec<AtOnce<ProductUse>>> {
         let products = match &self.kept_parts {
             Some(parts) => parts.products.clone(),
             None => ctx.load(loader::ProductsOf(self.id)).await?.unwrap_or_default(),
         };
         ctx.operation()?.lead_to(products.len())?;
-        Ok(products)
+        Ok(products.into_iter().map(AtOnce).collect())
     }
     /// Pain as rated by the patient, 0 (none) to 10.
     async fn pain_score(&self) -> Option<i16> {
@@ -247,7 +248,7 @@ impl TreatmentSession {
         DateTime(self.stamp.created_at)
     }
     /// Who created the record.
-    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
     /// When it was last changed.
@@ -255,7 +256,7 @@ impl TreatmentSession {
         DateTime(self.stamp.updated_at)
     }
     /// Who last changed the record.
-    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<Staff>> {
+    async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
     /// The signature; null while it is a draft.
@@ -281,6 +282,8 @@ impl TreatmentSession {
         Box::pin(history(ctx, RecordKind::TreatmentSession, self.id, first, after)).await
     }
 }
+
+plain!(TreatmentSession: id, status, started_at, ended_at, modality, skin_preparation, glide, pain_score, immediate_reaction, note, stop_reason, version, created_at, updated_at);
 
 /// The queries of this module.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! The parts of a session: device, anaesthetic, areas, products.
 
 use crate::catalogue::ProductLot;
+use crate::operation::plain;
 use crate::page::listing;
 use crate::scalars::{Date, DateTime, Decimal};
 use crate::session::{DeviceUse, Endpoint, ProductUse, SessionArea, TopicalAnaesthetic};
@@ -23,6 +24,8 @@ impl DeviceUse {
         self.kind
     }
 }
+
+plain!(DeviceUse: model, serial, kind);
 
 /// The numbing cream.
 #[Object]
@@ -52,6 +55,8 @@ impl TopicalAnaesthetic {
         self.area_cm2.map(Decimal)
     }
 }
+
+plain!(TopicalAnaesthetic: product, strength, lot, applied_at, removed_at, area_cm2);
 
 /// A treated area.
 #[Object]
@@ -93,6 +98,8 @@ impl SessionArea {
         self.note.as_deref()
     }
 }
+
+plain!(SessionArea: area, side, needle_depth_mm, passes, speed_rpm, rf_energy_mj, rf_pulse_width_ms, endpoint, note);
 
 /// A product that was used.
 #[Object]
@@ -138,3 +145,5 @@ impl ProductUse {
         listing::linked(ctx, self.lot_id).await
     }
 }
+
+plain!(ProductUse: role, product, manufacturer, lot, expires_on, quantity, unit, area, intradermal_use);

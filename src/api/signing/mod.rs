@@ -4,7 +4,7 @@ use crate::api::history::history;
 use crate::error::Faults;
 use crate::ids;
 use crate::ledger::RecordVersion;
-use crate::operation::Inputs;
+use crate::operation::{AtOnce, Inputs, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Direction, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -26,7 +26,7 @@ impl Listed for Addendum {
 #[Object]
 impl Signature {
     /// The staff member who signed.
-    async fn signed_by(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn signed_by(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.signed_by).await
     }
     /// The signer's name at the time of signing.
@@ -59,7 +59,7 @@ impl Addendum {
         global_id(RecordKind::Addendum, self.id)
     }
     /// The patient whose record it is about.
-    async fn patient(&self, ctx: &Context<'_>) -> Result<Patient> {
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
     /// The id of the signed record; `node(id:)` returns it.
@@ -71,7 +71,7 @@ impl Addendum {
         self.record_kind
     }
     /// Who added it.
-    async fn author(&self, ctx: &Context<'_>) -> Result<Staff> {
+    async fn author(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.author_id).await
     }
     /// When the addendum was added.
@@ -96,6 +96,8 @@ impl Addendum {
         history(ctx, RecordKind::Addendum, self.id, first, after).await
     }
 }
+
+plain!(Addendum: id, record_id, record_kind, added_at, reason, text);
 
 /// Filter for a list of addenda.
 #[derive(Debug, Clone, Default, InputObject)]
