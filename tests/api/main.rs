@@ -12,6 +12,7 @@ mod carriers;
 mod catalogue;
 mod charts;
 mod conflicts;
+mod connections;
 mod consents;
 mod consultations;
 mod corpora;
