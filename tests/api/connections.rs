@@ -9,7 +9,7 @@ async fn a_connection_that_is_handed_on_shows_nothing_of_before() {
     let look = "query ($id: ID!) { patient(id: $id) { displayName chartNumber } me { id } }";
     let reading_and_writing = |place: usize| {
         // Of two organisations in turn.
-        let caller = if place % 2 == 0 { clinic.practitioner() } else { clinic.stranger() };
+        let caller = if place.is_multiple_of(2) { clinic.practitioner() } else { clinic.stranger() };
         async move {
             let mut known: Vec<(String, String)> = Vec::new();
             for round in 0..6 {
