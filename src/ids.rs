@@ -74,11 +74,11 @@ pub fn parse(kind: RecordKind, text: &str) -> Result<Uuid, String> {
     match parse_any(text) {
         Some((found, id)) if found == kind => Ok(id),
         Some((found, _)) => {
-            Err(format!("is the id of a {}; a {} id starts with {}_", found.words(), kind.words(), prefix(kind)))
+            Err(format!("is the id of {}; that of {} starts with {}_", found.one(), kind.one(), prefix(kind)))
         }
         None => Err(format!(
-            "is not an id of this service; a {} id starts with {}_ and has 26 characters after it",
-            kind.words(),
+            "is not an id of this service; that of {} starts with {}_ and has 26 characters after it",
+            kind.one(),
             prefix(kind)
         )),
     }

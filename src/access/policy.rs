@@ -32,17 +32,17 @@ impl FromIterator<ServiceScope> for Scopes {
 
 /// `Ok`, or FORBIDDEN with the missing scope: a service account may read what its scopes allow, and can write nothing.
 pub fn check_service(scopes: Scopes, action: Action, record: RecordKind) -> Result<()> {
-    let what = record.words();
+    let what = record.one();
     if action != Action::Read {
-        return Err(Error::Forbidden(format!("a service account may not {} a {what}: it only reads", action.words())));
+        return Err(Error::Forbidden(format!("a service account may not {} {what}: it only reads", action.words())));
     }
     match Kind::of(record) {
         Some(row) if scopes.has(row.scope) => Ok(()),
         Some(row) => Err(Error::Forbidden(format!(
-            "this service account may not read a {what}: it lacks the scope {}",
+            "this service account may not read {what}: it lacks the scope {}",
             row.scope.as_str()
         ))),
-        None => Err(Error::Forbidden(format!("a service account may not read a {what}"))),
+        None => Err(Error::Forbidden(format!("a service account may not read {what}"))),
     }
 }
 
@@ -123,7 +123,7 @@ pub fn check(role: StaffRole, action: Action, record: RecordKind) -> Result<()> 
     if allows(role, action, record) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!("the role {} may not {} a {}", role.words(), action.words(), record.words())))
+    Err(Error::Forbidden(format!("the role {} may not {} {}", role.words(), action.words(), record.one())))
 }
 
 #[cfg(test)]

@@ -32,9 +32,9 @@ impl EmergencyOnly {
             return Ok(());
         }
         Err(Error::Forbidden(format!(
-            "emergency access shows the record of its own patient and of nobody else: ask for a {} by that patient, or \
+            "emergency access shows the record of its own patient and of nobody else: ask for {} by that patient, or \
              begin emergency access for the one you need (beginEmergencyAccess)",
-            record.words()
+            record.one()
         )))
     }
 }

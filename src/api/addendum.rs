@@ -37,7 +37,7 @@ async fn add(scope: &mut Scope, new: NewAddendum) -> Result<Addendum> {
             let record = aftercare::store::note(scope, new.record_id).await?;
             (record.patient_id, record.signature.is_some())
         }
-        other => return Err(Error::input("input.recordId", format!("a {} takes no addendum", other.words()))),
+        other => return Err(Error::input("input.recordId", format!("{} takes no addendum", other.one()))),
     };
     if !signed {
         return Err(Error::input(

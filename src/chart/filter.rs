@@ -31,7 +31,7 @@ impl TimelineFilter {
         let mut faults = Faults::default();
         for kind in self.kinds.iter().flatten() {
             if !KINDS.iter().any(|known| known.kind == *kind) {
-                faults.add("filter.kinds", format!("a {} is not on a timeline", kind.words()));
+                faults.add("filter.kinds", format!("{} is not on a timeline", kind.one()));
             }
         }
         if self.from.zip(self.before).is_some_and(|(from, before)| from.0 >= before.0) {

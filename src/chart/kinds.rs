@@ -65,7 +65,7 @@ macro_rules! timeline {
                     found.into_iter().map(|record| (record.id, TimelineRecord::$kind(record))).collect()
                 })+
                 $(RecordKind::$other)|+ => {
-                    return Err(Error::Internal(format!("a {} on a timeline", kind.words())));
+                    return Err(Error::Internal(format!("{} on a timeline", kind.one())));
                 }
             })
         }

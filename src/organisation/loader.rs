@@ -112,8 +112,9 @@ impl Loader<SecondFactorOf> for Batch {
 /// Refuses what only somebody themself and who manages staff may see, before it is batched with what others may.
 async fn own_or_managed(ctx: &Context<'_>, staff: Uuid) -> Result<()> {
     let viewer = ctx.operation()?.reader().await?.viewer();
-    if viewer.staff != Some(staff) {
-        viewer.check(Action::Update, RecordKind::Staff)?;
+    if viewer.staff != Some(staff) && viewer.check(Action::Update, RecordKind::Staff).is_err() {
+        let why = "this is shown to the staff member themselves and to admins";
+        return Err(Error::Forbidden(why.to_owned()).into());
     }
     Ok(())
 }
