@@ -1,5 +1,9 @@
 //! Closed lists of words: what the database stores, what GraphQL shows and what a person reads, in one place each.
 
+mod article;
+
+pub use article::with_article;
+
 /// Declares a list of words as an enum: a GraphQL enum (SCREAMING_CASE), a text in the database and in the ledger
 /// (the string given), and `words()` for messages.
 macro_rules! vocabulary {
@@ -55,24 +59,6 @@ macro_rules! vocabulary {
     };
 }
 pub(crate) use vocabulary;
-
-/// Words with their article, as a sentence needs them: `a patient`, `an aftercare note`.
-pub fn with_article(words: &str) -> String {
-    // By the sound: `a unit`, `an SMS`. No word of this service's sounds like that.
-    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-    format!("{article} {words}")
-}
-
-impl RecordKind {
-    /// One of the kind, as a sentence needs it: `a staff member`, `an aftercare note`.
-    pub fn one(self) -> String {
-        match self {
-            Self::Staff => "a staff member".to_owned(),
-            Self::ApiKey => "an API key".to_owned(),
-            other => with_article(&other.words()),
-        }
-    }
-}
 
 vocabulary! {
     /// The kind of a record.
@@ -382,21 +368,6 @@ mod tests {
             assert_eq!(FitzpatrickType::of(kind.number()), Some(*kind));
         }
         assert_eq!(FitzpatrickType::of(7), None);
-    }
-
-    #[test]
-    fn a_kind_has_its_article() {
-        let an: Vec<String> =
-            RecordKind::ALL.iter().map(|kind| kind.one()).filter(|it| it.starts_with("an ")).collect();
-        let names = ["organisation", "aftercare note", "addendum", "outcome assessment", "adverse event", "API key"];
-        let names = names
-            .iter()
-            .chain(&["emergency access"])
-            .map(|it| format!("an {it}"))
-            .collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(an.into_iter().collect::<std::collections::BTreeSet<_>>(), names);
-        assert_eq!(RecordKind::Staff.one(), "a staff member");
-        assert_eq!(with_article("absolute contraindication"), "an absolute contraindication");
     }
 }
 
