@@ -1,5 +1,6 @@
 //! The health history: conditions, medications, allergies, pregnancy or nursing, prior procedures.
 
+pub mod codes;
 mod filter;
 pub mod loader;
 pub mod store;

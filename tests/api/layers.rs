@@ -52,6 +52,7 @@ const FLOORS: &[&[&str]] = &[
         "care::checks::consultation",
         "care::checks::skin_type",
         "care::checks::anaesthetic",
+        "health::codes",
         "care::aftercare",
         "care::estimate",
     ],

@@ -3,9 +3,10 @@
 pub mod mutation;
 
 use crate::api::history::history;
+use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
 use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy};
 use crate::ledger::RecordVersion;
-use crate::operation::{AtOnce, plain};
+use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
@@ -46,6 +47,13 @@ impl HealthEntry {
     /// How strongly it contraindicates a treatment.
     async fn severity(&self) -> Option<ContraindicationSeverity> {
         self.severity
+    }
+    /// What the code list recognises in its code, its kind and its words, the surest first. Empty: no rule judges the
+    /// entry by itself.
+    async fn matched(&self, ctx: &Context<'_>) -> Result<Vec<MatchedHealthCode>> {
+        let found = matched(self);
+        ctx.operation()?.lead_to(found.len())?;
+        Ok(found.into_iter().map(MatchedHealthCode).collect())
     }
     /// The day it began.
     async fn onset_on(&self) -> Option<Date> {
@@ -107,6 +115,38 @@ impl HealthEntry {
 }
 
 plain!(HealthEntry: id, kind, code, text, severity, onset_on, ended_on, last_dose_on, source, verified_at, entered_in_error, version, created_at, updated_at);
+
+/// A match, as the API shows it.
+pub struct MatchedHealthCode(MatchedCode);
+
+/// Something of the code list that a health entry is about.
+#[Object]
+impl MatchedHealthCode {
+    /// The code that rules look for, such as `isotretinoin`.
+    async fn code(&self) -> &str {
+        &self.0.code.code
+    }
+    /// Its name.
+    async fn label(&self) -> &str {
+        &self.0.code.label
+    }
+    /// Where in the entry it was found. Words alone never block: they may deny what they name.
+    async fn found_in(&self) -> FoundIn {
+        self.0.found_in
+    }
+    /// How long it counts.
+    async fn course(&self) -> HealthCourse {
+        self.0.code.course
+    }
+    /// The source.
+    async fn source(&self) -> &str {
+        &self.0.code.source
+    }
+    /// The version of the code list.
+    async fn list_version(&self) -> &str {
+        &code_list().version
+    }
+}
 
 /// The queries of this module.
 #[derive(Default)]

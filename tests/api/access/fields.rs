@@ -48,7 +48,8 @@ const OTHER_FIELDS: &[Row] = &[
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
     ("Address", "patient/address", ALL, "lines city region postalCode country"),
     ("HealthEntry", "patient/healthHistory/0", CLINICAL, "id patient kind code text severity onsetOn endedOn lastDoseOn source verifiedBy \
-        verifiedAt enteredInError version createdAt createdBy updatedAt updatedBy history"),
+        matched verifiedAt enteredInError version createdAt createdBy updatedAt updatedBy history"),
+    ("MatchedHealthCode", "patient/healthHistory/0/matched/0", CLINICAL, "code label foundIn course source listVersion"),
     ("Consultation", "consultation", CLINICAL, "id patient practitioner location heldAt mode concerns goals findings scarTypes \
         priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
         updatedAt updatedBy signature addenda history"),

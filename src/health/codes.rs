@@ -1,0 +1,277 @@
+//! The code list: what an entry of a health history is about, by its code or by its words. The list is data
+//! (`codes.json`), with a version: names, brands and other codes in several languages, each with its source.
+
+use super::{HealthEntry, HealthEntryKind};
+use crate::patient::search::fold;
+use crate::vocabulary::{Modality, vocabulary};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+vocabulary! {
+    /// Where in an entry a code of the list was found. Words can deny what they name ("no reaction to lidocaine"); a code
+    /// can't.
+    #[graphql(name = "HealthCodeFoundIn")]
+    FoundIn {
+        /// In its words.
+        Text = "text",
+        /// In its kind.
+        Kind = "kind",
+        /// In its code.
+        Code = "code",
+    }
+}
+
+vocabulary! {
+    /// How long something of the health history counts.
+    HealthCourse {
+        /// Until its end; without an end, it lasts.
+        State = "state",
+        /// For good: it has no end, whatever the entry says.
+        Tendency = "tendency",
+        /// From the day it happened.
+        Event = "event",
+    }
+}
+
+/// Why something is to be weighed before a treatment where no protocol has a rule about it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HealthConcern {
+    /// The kinds of treatment.
+    pub modalities: Vec<Modality>,
+    /// For so many days after its end.
+    pub look_back_days: i32,
+    /// The source.
+    pub source: String,
+}
+
+/// A code of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HealthCode {
+    /// The code, such as `isotretinoin`.
+    pub code: String,
+    /// Its name.
+    pub label: String,
+    /// The kinds of entry in whose words it is looked for.
+    pub kinds: Vec<HealthEntryKind>,
+    /// Other codes for the same.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// Codes of rules that it meets beside its own.
+    #[serde(default)]
+    pub meets: Vec<String>,
+    /// How long it counts.
+    #[serde(default = "state")]
+    pub course: HealthCourse,
+    /// Its names by language, and `brand` names. A `*` stands for the rest of a word.
+    names: BTreeMap<String, Vec<String>>,
+    /// Why it is to be weighed where no protocol has a rule about it.
+    #[serde(default)]
+    pub concerns: Vec<HealthConcern>,
+    /// Where it is from.
+    pub source: String,
+    /// The names, cut into folded words.
+    #[serde(skip)]
+    phrases: Vec<Vec<Word>>,
+    /// The code and the other codes, folded.
+    #[serde(skip)]
+    folded: Vec<String>,
+}
+
+fn state() -> HealthCourse {
+    HealthCourse::State
+}
+
+/// A word of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Word {
+    text: String,
+    /// Whether anything may follow.
+    open: bool,
+}
+
+/// The list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct CodeList {
+    /// Its version, a day.
+    pub version: String,
+    /// For so many days after its end a medicine counts that nobody can place.
+    pub unknown_look_back_days: i32,
+    /// Where that number is from.
+    pub unknown_source: String,
+    codes: Vec<HealthCode>,
+}
+
+static LIST: LazyLock<CodeList> = LazyLock::new(|| {
+    // A list that can't be read is empty: then nothing is known, and every rule says so. A test holds it to be whole.
+    let mut list: CodeList = serde_json::from_str(include_str!("codes.json")).unwrap_or_default();
+    for code in &mut list.codes {
+        code.phrases = code.names.values().flatten().map(|name| phrase(name)).filter(|it| !it.is_empty()).collect();
+        code.folded = code.codes.iter().chain([&code.code]).map(|it| fold(it)).collect();
+    }
+    list
+});
+
+/// The list that is in force.
+pub fn code_list() -> &'static CodeList {
+    &LIST
+}
+
+/// A code of the list that an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MatchedCode {
+    /// The code.
+    pub code: &'static HealthCode,
+    /// Where it was found; the surest place if there are several.
+    pub found_in: FoundIn,
+}
+
+fn phrase(name: &str) -> Vec<Word> {
+    let words = name.split_whitespace();
+    let words = words.map(|it| Word { text: fold(it.trim_end_matches('*')), open: it.ends_with('*') });
+    words.filter(|it| !it.text.is_empty()).collect()
+}
+
+fn is_word(word: &Word, text: &str) -> bool {
+    if word.open { text.starts_with(&word.text) } else { text == word.text }
+}
+
+/// Whether a phrase stands somewhere in these words.
+fn stands_in(phrase: &[Word], words: &[&str]) -> bool {
+    words.windows(phrase.len().max(1)).any(|some| is_all_of(phrase, some))
+}
+
+/// Whether a phrase is all of these words.
+fn is_all_of(phrase: &[Word], words: &[&str]) -> bool {
+    phrase.len() == words.len() && phrase.iter().zip(words).all(|(word, text)| is_word(word, text))
+}
+
+impl HealthCode {
+    /// Whether a rule about this code is about it.
+    pub fn meets(&self, code: &str) -> bool {
+        self.code.eq_ignore_ascii_case(code) || self.meets.iter().any(|it| it.eq_ignore_ascii_case(code))
+    }
+
+    fn found_in(&self, entry: Read<'_>) -> Option<FoundIn> {
+        let coded = entry.code.is_some_and(|code| {
+            let words: Vec<&str> = code.split(' ').collect();
+            self.folded.iter().any(|it| it == code) || self.phrases.iter().any(|it| is_all_of(it, &words))
+        });
+        if coded {
+            return Some(FoundIn::Code);
+        }
+        if entry.kind == HealthEntryKind::PregnancyOrNursing && self.code == "pregnancy_or_nursing" {
+            return Some(FoundIn::Kind);
+        }
+        let read = self.kinds.contains(&entry.kind) && self.phrases.iter().any(|it| stands_in(it, entry.words));
+        read.then_some(FoundIn::Text)
+    }
+}
+
+/// An entry, folded.
+#[derive(Clone, Copy)]
+struct Read<'e> {
+    kind: HealthEntryKind,
+    code: Option<&'e str>,
+    words: &'e [&'e str],
+}
+
+/// What an entry is about, by its code, its kind and its words: the surest first.
+pub fn matched(entry: &HealthEntry) -> Vec<MatchedCode> {
+    let (code, text) = (entry.code.as_deref().map(fold), fold(&entry.text));
+    let words: Vec<&str> = text.split(' ').collect();
+    let read = Read { kind: entry.kind, code: code.as_deref().filter(|it| !it.is_empty()), words: &words };
+    let all = LIST.codes.iter().filter_map(|code| Some(MatchedCode { found_in: code.found_in(read)?, code }));
+    let mut found: Vec<MatchedCode> = all.collect();
+    found.sort_by_key(|it| std::cmp::Reverse(it.found_in));
+    found
+}
+
+/// Whether a text, such as the name of a product, has a name of this code in it.
+pub fn names(code: &str, text: &str) -> bool {
+    let text = fold(text);
+    let words: Vec<&str> = text.split(' ').collect();
+    let known = LIST.codes.iter().find(|it| it.code == code);
+    known.is_some_and(|code| code.phrases.iter().any(|it| stands_in(it, &words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids;
+    use crate::record::Stamp;
+    use HealthEntryKind::{Allergy, Condition, Medication, PregnancyOrNursing, PriorProcedure};
+
+    fn entry(kind: HealthEntryKind, code: Option<&str>, text: &str) -> HealthEntry {
+        HealthEntry {
+            id: ids::new_id(),
+            patient_id: ids::new_id(),
+            kind,
+            code: code.map(str::to_owned),
+            text: text.to_owned(),
+            severity: None,
+            onset_on: None,
+            ended_on: None,
+            last_dose_on: None,
+            source: None,
+            verified_by: None,
+            verified_at: None,
+            entered_in_error: false,
+            stamp: Stamp::new(None, ids::now()),
+        }
+    }
+
+    #[test]
+    fn the_list_is_whole() {
+        let list: CodeList = serde_json::from_str(include_str!("codes.json")).expect("codes.json");
+        assert!(list.codes.len() > 60 && list.version.len() == 10 && list.unknown_look_back_days > 0);
+        let mut seen = std::collections::BTreeSet::new();
+        for code in &code_list().codes {
+            assert!(!code.source.is_empty() && !code.phrases.is_empty() && !code.kinds.is_empty(), "{}", code.code);
+            assert!(code.concerns.iter().all(|it| !it.source.is_empty() && !it.modalities.is_empty()), "{}", code.code);
+            for name in &code.folded {
+                assert!(seen.insert(name.clone()), "{name} stands for two codes");
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_matched_by_its_code_its_kind_and_its_words() {
+        let table = [
+            ("Roaccutane 40 mg daily, taking now", Medication, None, "isotretinoin", FoundIn::Text),
+            ("Roaccutane 40 mg daily", Medication, Some("Roaccutane"), "isotretinoin", FoundIn::Code),
+            ("Lidocaine: anaphylaxis 2019", Allergy, None, "lidocaine", FoundIn::Text),
+            ("Lidocainallergie", Allergy, None, "lidocaine", FoundIn::Text),
+            ("Lignocaine", Allergy, Some("lignocaine"), "lidocaine", FoundIn::Code),
+            ("Implanted defibrillator", Condition, Some("icd"), "pacemaker", FoundIn::Code),
+            ("Type 1", Condition, Some("diabetes_type_1"), "diabetes_type_1", FoundIn::Code),
+            ("Type 1", Condition, Some("Diabetes type 1"), "diabetes_type_1", FoundIn::Code),
+            ("Méthotrexate 15 mg", Medication, None, "immunosuppression", FoundIn::Text),
+            ("Chéloïde à l'oreille", Condition, None, "keloid_tendency", FoundIn::Text),
+            ("Blutverdünner", Medication, None, "anticoagulant", FoundIn::Text),
+            ("12 weeks", PregnancyOrNursing, None, "pregnancy_or_nursing", FoundIn::Kind),
+        ];
+        for (text, kind, code, expected, found_in) in table {
+            let found = matched(&entry(kind, code, text));
+            let found: Vec<_> = found.iter().map(|it| (it.code.code.as_str(), it.found_in)).collect();
+            assert_eq!(found.first(), Some(&(expected, found_in)), "{text}: {found:?}");
+        }
+        assert!(matched(&entry(Condition, Some("diabetes_type_1"), "x"))[0].code.meets("diabetes_type_2"));
+    }
+
+    #[test]
+    fn words_are_looked_for_where_they_mean_it() {
+        for (text, kind, code) in [
+            ("Lidocaine plaster for the back", Medication, None),
+            ("Melasma after pregnancy", Condition, Some("melasma")),
+            ("ICD-10 L40", Condition, None),
+            ("Nichts", Allergy, None),
+        ] {
+            let found = matched(&entry(kind, code, text));
+            assert!(found.iter().all(|it| it.found_in == FoundIn::Code), "{text}: {found:?}");
+        }
+        assert!(names("lidocaine", "EMLA 5 %") && names("lidocaine", "LMX4") && !names("lidocaine", "Vitamin C 20 %"));
+        let filler = matched(&entry(PriorProcedure, Some("filler"), "Filler, cheeks"));
+        assert_eq!(filler[0].code.course, HealthCourse::Event);
+    }
+}
