@@ -176,7 +176,8 @@ pub struct AdverseEvent {
     pub area: Option<BodyArea>,
     /// How severe it is.
     pub severity: AdverseEventSeverity,
-    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, required a stay in hospital, or required an
+    /// intervention to prevent permanent impairment (21 CFR 803.3).
     pub serious: bool,
     /// Whether it is a known effect of the treatment.
     pub expectedness: Expectedness,
@@ -218,14 +219,11 @@ impl Record for AdverseEvent {
 pub const USUAL_FOR: TimeDelta = TimeDelta::hours(168);
 
 /// Whether an event is one that the treatment is known for, where nobody said so: a usual kind that began within 7 days
-/// of the session's end. Without a session nothing is expected.
-pub fn expectedness(
-    kind: AdverseEventKind,
-    onset_at: DateTime<Utc>,
-    session_end: Option<DateTime<Utc>>,
-) -> Expectedness {
+/// of the session's end, and was neither severe nor serious. Without a session nothing is expected.
+pub fn expectedness(event: &AdverseEvent, session_end: Option<DateTime<Utc>>) -> Expectedness {
+    let usual = event.kind.is_usual() && event.severity != AdverseEventSeverity::Severe && !event.serious;
     match session_end {
-        Some(end) if kind.is_usual() && onset_at <= end + USUAL_FOR => Expectedness::Expected,
+        Some(end) if usual && event.onset_at <= end + USUAL_FOR => Expectedness::Expected,
         _ => Expectedness::Unexpected,
     }
 }
@@ -324,9 +322,15 @@ pub(crate) mod tests {
             (Granuloma, Some(1), false),
             (Burn, Some(1), false),
         ];
+        let airway = AdverseEvent { onset_at: end, severity: AdverseEventSeverity::Severe, ..event(Oedema) };
+        let hospital = AdverseEvent { onset_at: end, serious: true, ..event(Oedema) };
+        for it in [airway, hospital] {
+            assert_eq!(expectedness(&it, Some(end)), Expectedness::Unexpected, "a severe or serious swelling");
+        }
         for (kind, hours, expected) in cases {
             let session_end = hours.map(|hours| end - TimeDelta::hours(hours));
-            let found = expectedness(kind, end, session_end) == Expectedness::Expected;
+            let it = AdverseEvent { onset_at: end, severity: AdverseEventSeverity::Mild, ..event(kind) };
+            let found = expectedness(&it, session_end) == Expectedness::Expected;
             assert_eq!(found, expected, "{kind:?} {hours:?}");
         }
     }

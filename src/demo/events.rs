@@ -2,8 +2,8 @@
 
 use super::chart::Scribe;
 use crate::adverse_event::{
-    AdverseEvent, AdverseEventKind, AdverseEventOutcome, AdverseEventSeverity, AuthorityReport, Causality, FollowUp,
-    expectedness, follow,
+    AdverseEvent, AdverseEventKind, AdverseEventOutcome, AdverseEventSeverity, AuthorityReport, Causality,
+    Expectedness, FollowUp, expectedness, follow,
 };
 use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind};
 use crate::error::Result;
@@ -125,7 +125,7 @@ fn event(
         area,
         severity,
         serious,
-        expectedness: expectedness(kind, onset_at, Some(ended_at)),
+        expectedness: Expectedness::Expected,
         suspected_cause: Some("The needling itself".to_owned()),
         causality: Some(if lot_id.is_some() { Causality::Possible } else { Causality::Probable }),
         action_taken: Some(action.to_owned()),
@@ -140,6 +140,7 @@ fn event(
         entered_in_error: false,
         stamp: Stamp::new(Some(by), reported_at),
     };
+    event.expectedness = expectedness(&event, Some(ended_at));
     scribe.note(Action::Create, &event, by, reported_at)?;
     look_again(scribe, &mut event, by, reported_at)?;
     scribe.chart.events.push(event);

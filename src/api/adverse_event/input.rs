@@ -37,7 +37,8 @@ pub struct ReportAdverseEventInput {
     pub(super) area: Option<BodyArea>,
     /// How severe it is.
     pub(super) severity: AdverseEventSeverity,
-    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, required a stay in hospital, or required an
+    /// intervention to prevent permanent impairment (21 CFR 803.3).
     #[graphql(default)]
     pub(super) serious: bool,
     /// Whether it is a known effect of the treatment. When absent: EXPECTED for erythema, oedema, pain, dryness and
@@ -72,7 +73,8 @@ pub struct AdverseEventPatch {
     pub(super) area: MaybeUndefined<BodyArea>,
     /// How severe it is.
     pub(super) severity: Option<AdverseEventSeverity>,
-    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, required a stay in hospital, or required an
+    /// intervention to prevent permanent impairment (21 CFR 803.3).
     pub(super) serious: Option<bool>,
     /// Whether it is a known effect of the treatment.
     pub(super) expectedness: Option<Expectedness>,

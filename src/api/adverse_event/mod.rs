@@ -108,7 +108,8 @@ impl AdverseEvent {
     async fn severity(&self) -> AdverseEventSeverity {
         self.severity
     }
-    /// Whether it caused death, threatened life, disabled the patient, or required a stay in hospital.
+    /// Whether it caused death, threatened life, disabled the patient, required a stay in hospital, or required an
+    /// intervention to prevent permanent impairment (21 CFR 803.3).
     async fn serious(&self) -> bool {
         self.serious
     }

@@ -68,7 +68,7 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
     faults.into_result()?;
     let path = if session.is_some() { "input.sessionId" } else { "input.patientId" };
     event.patient_id = patients::active_patient(scope, patient_id.unwrap_or_default(), path).await?.id;
-    event.expectedness = said.unwrap_or_else(|| expectedness(event.kind, event.onset_at, session.as_ref().map(end_of)));
+    event.expectedness = said.unwrap_or_else(|| expectedness(&event, session.as_ref().map(end_of)));
     event.stamp = Stamp::new(scope.viewer().staff, ids::now());
     kept::add(scope, &event).await?;
     Ok(event)
