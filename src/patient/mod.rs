@@ -137,6 +137,15 @@ impl Patient {
         format!("{given} {}", self.legal_name.family)
     }
 
+    /// Refuses a day before the birth. The day may be that of another time zone, so the day before is let through.
+    pub fn born_by(&self, day: NaiveDate, path: &str) -> crate::error::Result<()> {
+        if day.succ_opt().is_some_and(|next| next < self.birth_date) {
+            let message = format!("is {day}, before the patient was born ({})", self.birth_date);
+            return Err(crate::error::Error::input(path, message));
+        }
+        Ok(())
+    }
+
     /// What patients are sorted by: family name, then given name, folded.
     pub fn name_key(&self) -> String {
         self.legal_name.key()

@@ -10,6 +10,7 @@ use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{Action, ContraindicationSeverity, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use chrono::NaiveDate;
 
 /// Adds an entry to a patient's health history.
 #[derive(InputObject)]
@@ -123,7 +124,11 @@ impl HealthMutation {
                     (entry.verified_by, entry.verified_at) = (Some(author), Some(entry.stamp.created_at));
                 }
                 scope.viewer().check(Action::Create, RecordKind::HealthEntry)?;
-                patient_store::active_patient(scope, entry.patient_id, "input.patientId").await?;
+                let patient = patient_store::active_patient(scope, entry.patient_id, "input.patientId").await?;
+                for (day, path) in days(&entry).into_iter().zip(["input.onsetOn", "input.endedOn", "input.lastDoseOn"])
+                {
+                    day.map_or(Ok(()), |day| patient.born_by(day, path))?;
+                }
                 kept::add(scope, &entry).await?;
                 Ok(entry)
             })
@@ -179,9 +184,12 @@ impl HealthMutation {
                     stamp: before.stamp.changed(Some(author), now),
                     ..before.clone()
                 };
-                let mut inputs = Inputs::new();
-                check_days(&mut inputs, &after, "patch.");
-                inputs.finish()?;
+                // Days that were taken before they were compared stay until they are changed.
+                if days(&before) != days(&after) {
+                    let mut inputs = Inputs::new();
+                    check_days(&mut inputs, &after, "patch.");
+                    inputs.finish()?;
+                }
                 kept::save(scope, Action::Update, &after, before.stamp.version).await?;
                 Ok(after)
             })
@@ -191,9 +199,17 @@ impl HealthMutation {
     }
 }
 
+/// When it began, when it ended, the last dose.
+fn days(entry: &HealthEntry) -> [Option<NaiveDate>; 3] {
+    [entry.onset_on, entry.ended_on, entry.last_dose_on]
+}
+
 fn check_days(inputs: &mut Inputs, entry: &HealthEntry, prefix: &str) {
     if entry.onset_on.zip(entry.ended_on).is_some_and(|(onset, end)| end < onset) {
         inputs.fault(&format!("{prefix}endedOn"), "is before onsetOn");
+    }
+    if entry.onset_on.zip(entry.last_dose_on).is_some_and(|(onset, dose)| dose < onset) {
+        inputs.fault(&format!("{prefix}lastDoseOn"), "is before onsetOn");
     }
     if entry.last_dose_on.is_some() && entry.kind != HealthEntryKind::Medication {
         inputs.fault(&format!("{prefix}lastDoseOn"), "may only be sent for a MEDICATION");

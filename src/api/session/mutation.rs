@@ -36,7 +36,8 @@ pub(crate) async fn complete(
     if session.practitioner_id.is_nil() {
         session.practitioner_id = scope.viewer().author()?;
     }
-    patients::active_patient(scope, session.patient_id, "input.patientId").await?;
+    let patient = patients::active_patient(scope, session.patient_id, "input.patientId").await?;
+    patient.born_by(session.started_at.date_naive(), "input.startedAt")?;
     check_links(scope, session, "").await?;
     follow_plan(scope, session).await?;
     fill_from_catalogue(scope, session, Some(parts), "").await
