@@ -157,6 +157,11 @@ pub fn answers_changed() -> crate::error::Error {
         message:
             "the care rules do not give this answer any more: ask them again (chartCompleteness, sessionChecks) and \
                   settle what they say now"
+/// What is wrong with one reason for several answers.
+pub fn one_reason_each(answers: usize) -> String {
+    format!("is needed: {answers} answers of this rule are meant, and each has its own reason; name one by its id")
+}
+
                 .to_owned(),
         current_version: None,
     }

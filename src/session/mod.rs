@@ -9,8 +9,8 @@ mod parts;
 pub mod store;
 
 pub use checks::{
-    CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, answers_changed, blocked, refuse_blocked,
-    refuse_own_sign_off,
+    CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, answers_changed, blocked, one_reason_each,
+    refuse_blocked, refuse_own_sign_off,
 };
 pub use content::Content;
 pub use filter::{Filter, OrderBy};

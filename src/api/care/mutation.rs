@@ -10,6 +10,7 @@ use crate::organisation::store as people;
 use crate::page::listing;
 use crate::session::{
     CheckRule, CheckVerdict, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, answers_changed,
+    one_reason_each,
     store::{self as sessions, Replaced},
 };
 use crate::signing;
@@ -29,7 +30,8 @@ pub struct OverrideSessionCheckInput {
     expected_version: i32,
     /// The rule.
     rule: CheckRule,
-    /// Override only the answers triggered by this record; when absent, all answers of the rule.
+    /// Override only the answer triggered by this record. A reason settles one answer: if several are meant, name one by
+    /// `checkId`.
     record_id: Option<ID>,
     /// Override only the answer with this `id`, as you saw it. CONFLICT if it is no longer the same.
     check_id: Option<ID>,
@@ -134,12 +136,19 @@ async fn settle(
         return Err(Error::input("input.rule", message));
     }
     let was_seen = |it: &&mut KeptCheck| it.verdict == verdict && seen.iter().any(|old| old.is_same(it));
-    let mut settled = false;
-    for check in now.iter_mut().filter(was_seen) {
-        check.overridden = Some(done.clone());
-        settled = true;
+    let mut meant: Vec<&mut KeptCheck> = now.iter_mut().filter(was_seen).collect();
+    // Those that have their reason already are not meant, unless there is nothing else.
+    if meant.iter().any(|it| !it.is_settled()) {
+        meant.retain(|it| !it.is_settled());
     }
-    if settled { Ok(now) } else { Err(answers_changed()) }
+    if meant.len() > 1 {
+        return Err(Error::input("input.checkId", one_reason_each(meant.len())));
+    }
+    match meant.pop() {
+        Some(check) => check.overridden = Some(done),
+        None => return Err(answers_changed()),
+    }
+    Ok(now)
 }
 
 /// The prescriber who may sign off a block: a practitioner with a licence number who is not the one treating.

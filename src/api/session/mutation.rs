@@ -18,7 +18,7 @@ use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::session::{
     CheckVerdict, Content, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, blocked, missing,
-    refuse_blocked, refuse_own_sign_off,
+    one_reason_each, refuse_blocked, refuse_own_sign_off,
     store::{self, Replaced},
 };
 use crate::signing;
@@ -50,20 +50,24 @@ async fn refresh_recalls(scope: &mut Scope, session: &TreatmentSession) -> crate
     due::refresh(scope, plan, done).await
 }
 
-/// Records the reasons for continuing at those checks of a session that warn. CONFLICT for a reason whose answer does not
-/// exist.
+/// Records the reasons for continuing at those checks of a session that warn, each at one. CONFLICT for a reason whose
+/// answer does not exist.
 fn note_overrides(id: Uuid, checks: &mut [KeptCheck], overrides: Overrides, by: Uuid) -> crate::error::Result<()> {
-    for given in overrides {
+    for (i, given) in overrides.into_iter().enumerate() {
         let seen = |it: &KeptCheck| given.check.as_ref().is_none_or(|check| it.id(id) == *check);
-        let warned = |it: &&mut KeptCheck| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it);
-        let mut noted = false;
-        for check in checks.iter_mut().filter(warned) {
-            let reason = given.reason.clone();
-            check.overridden = Some(Override { reason, by, supervisor_id: None, at: ids::now() });
-            noted = true;
+        let warned = checks.iter_mut();
+        let warned = warned.filter(|it| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it));
+        let mut warned: Vec<&mut KeptCheck> = warned.collect();
+        if warned.len() > 1 {
+            return Err(Error::input(format!("input.overrides.{i}.checkId"), one_reason_each(warned.len())));
         }
-        if given.check.is_some() && !noted {
-            return Err(crate::session::answers_changed());
+        match warned.pop() {
+            Some(check) => {
+                let reason = given.reason;
+                check.overridden = Some(Override { reason, by, supervisor_id: None, at: ids::now() });
+            }
+            None if given.check.is_some() => return Err(crate::session::answers_changed()),
+            None => {}
         }
     }
     Ok(())

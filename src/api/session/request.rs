@@ -31,8 +31,8 @@ pub(crate) type Overrides = Vec<GivenReason>;
 pub struct CheckOverrideInput {
     /// The rule.
     pub(super) rule: CheckRule,
-    /// Only this answer, by the `id` from `sessionChecks` for a session of the same `id`; when absent, all warnings of
-    /// the rule. CONFLICT if the answer is no longer the same.
+    /// The answer, by the `id` from `sessionChecks` for a session of the same `id`. It may be absent where the rule has
+    /// one warning. CONFLICT if the answer is no longer the same.
     pub(super) check_id: Option<ID>,
     /// The reason, at most 2,000 characters.
     pub(super) reason: String,
