@@ -5,14 +5,20 @@ mod answers;
 mod consent;
 mod consultation;
 mod contraindication;
+mod course;
 mod depth;
 mod device;
 mod facts;
 mod interval;
 mod lot;
+mod product;
+mod protocol;
 mod skin_type;
 
-pub use facts::{AreaFact, ConsentFact, ConsultationFact, CreamFact, EarlierSession, Facts, LotFact};
+pub use facts::{
+    AreaFact, ConsentDoubt, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact,
+    Tissue,
+};
 
 use crate::session::{CheckVerdict, KeptCheck, Override};
 use anaesthetic::cream;
@@ -20,14 +26,18 @@ use answers::Answers;
 use consent::consent;
 use consultation::consultation;
 use contraindication::contraindications;
+use course::course;
 use depth::depth;
 use device::device;
 use interval::interval;
 use lot::lots;
+use product::products;
+use protocol::protocol;
 use skin_type::skin_type;
 use uuid::Uuid;
 
-/// What every rule says of a session: one answer at least for each, PASS where nothing speaks against it.
+/// What every rule says of a session: one answer at least for each, PASS where nothing speaks against it. Without a protocol
+/// the rules that only a protocol can judge say nothing, and PROTOCOL warns of it.
 pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     let mut answers = Answers { facts, found: Vec::new() };
     interval(&mut answers);
@@ -39,6 +49,10 @@ pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     consultation(&mut answers);
     skin_type(&mut answers);
     cream(&mut answers);
+    // Those that came later come last: an answer keeps its place.
+    course(&mut answers);
+    products(&mut answers);
+    protocol(&mut answers);
     answers.found
 }
 

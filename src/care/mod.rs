@@ -3,12 +3,17 @@
 
 mod aftercare;
 mod checks;
+mod consents;
 mod estimate;
 pub mod loader;
 pub mod store;
+mod uses;
 
 pub use aftercare::{CheckInState, InForce, Situation, situation};
 pub use checks::{
-    AreaFact, ConsentFact, ConsultationFact, CreamFact, EarlierSession, Facts, LotFact, checks, keep_overrides,
+    AreaFact, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact, checks,
+    keep_overrides,
 };
+pub use consents::{Days, consent_at, consultation_before};
 pub use estimate::{Basis, Estimate, Point, Scale, estimate};
+pub use uses::uses;

@@ -1,40 +1,42 @@
 //! Gathering what the care rules look at.
 
 use super::{
-    AreaFact, ConsentFact, ConsultationFact, CreamFact, EarlierSession, Facts, LotFact, checks, keep_overrides,
+    AreaFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, checks,
+    consent_at, consultation_before, keep_overrides, uses,
 };
 use crate::access::Scope;
-use crate::catalogue::{Device, ProductLot};
-use crate::consent::{Consent, ConsentKind, ConsentStatus};
+use crate::catalogue::{Device, ProductLot, plain, store as catalogue};
+use crate::consent::Consent;
 use crate::consultation::Consultation;
-use crate::error::Result;
-use crate::health::{HealthEntry, store as health};
+use crate::error::{Error, Result};
+use crate::health::{HealthEntry, codes, store as health};
 use crate::organisation::{store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
-use crate::protocol::ProtocolVersion;
-use crate::session::{KeptCheck, Parts, TreatmentSession, store as sessions};
-use crate::vocabulary::{Action, FitzpatrickType, Modality, RecordKind, StaffRole};
-use chrono::{DateTime, Utc};
+use crate::plan::TreatmentPlan;
+use crate::protocol::{ProtocolVersion, ProtocolVersionFilter, VersionStatus};
+use crate::session::{KeptCheck, Parts, SessionStatus, TreatmentSession, store as sessions};
+use crate::vocabulary::{Action, FitzpatrickType, IntradermalUse, Modality, ProductRole, RecordKind, StaffRole};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 use uuid::Uuid;
 
 /// What was gathered for a session.
 struct Gathered {
-    version: ProtocolVersion,
     zone: Tz,
     device: Option<Device>,
     lots: Vec<LotFact>,
     health: Vec<HealthEntry>,
-    sessions: Vec<EarlierSession>,
-    consent: ConsentFact,
+    sessions: Vec<OtherSession>,
+    plan: Option<PlanFact>,
+    consents: Vec<(Modality, ConsentFact)>,
     consultation: Option<ConsultationFact>,
     skin_type: Option<FitzpatrickType>,
 }
 
 /// The kinds of record that the rules look at.
-const LOOKED_AT: [RecordKind; 9] = [
+const LOOKED_AT: [RecordKind; 11] = [
     RecordKind::Patient,
     RecordKind::HealthEntry,
     RecordKind::Consultation,
@@ -42,7 +44,9 @@ const LOOKED_AT: [RecordKind; 9] = [
     RecordKind::TreatmentSession,
     RecordKind::ProtocolVersion,
     RecordKind::Device,
+    RecordKind::Product,
     RecordKind::ProductLot,
+    RecordKind::TreatmentPlan,
     RecordKind::Location,
 ];
 
@@ -71,88 +75,187 @@ pub async fn drop_lapsed(scope: &mut Scope, checks: &mut [KeptCheck]) -> Result<
     Ok(())
 }
 
-/// What every rule of its protocol says of a session; nothing for a session that names none. What was overridden in the
-/// checks among its parts stays so where the answer is the same. The number of statements does not depend on the length
-/// of the chart.
+/// What every rule says of a session. Its protocol is the one it names, else the only published one of its kind; without
+/// any, what needs no protocol is asked all the same. What was overridden in the checks among its parts stays so where the
+/// answer is the same. The number of statements does not depend on the length of the chart.
 pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<Vec<KeptCheck>> {
-    let Some(version) = session.protocol_version_id else { return Ok(Vec::new()) };
-    let found = gather(scope, session, parts, version).await?;
+    let uses = uses(session, parts);
+    let protocols = protocols(scope, session, &uses).await?;
+    let took_place = !matches!(session.status, SessionStatus::NotDone | SessionStatus::EnteredInError);
+    if protocols.own.is_none() && !took_place {
+        return Ok(Vec::new());
+    }
+    let found = gather(scope, session, parts, &uses).await?;
     let areas: Vec<AreaFact> =
         parts.areas.iter().map(|it| AreaFact { area: it.area, side: it.side, depth_mm: it.needle_depth_mm }).collect();
-    let cream = session
-        .anaesthetic
-        .as_ref()
-        .map(|it| CreamFact { minutes: it.applied_at.zip(it.removed_at).map(|(on, off)| (off - on).num_minutes()) });
+    let others = protocols.others();
     let now = checks(&Facts {
-        rules: &found.version.rules,
-        protocol_version: found.version.id,
-        protocol_modality: found.version.modality,
+        own: protocols.own.as_ref().map(|it| held(it, true)),
+        others: &others,
         modality: session.modality,
+        uses: &uses,
         started_at: session.started_at,
         day: session.started_at.with_timezone(&found.zone).date_naive(),
         areas: &areas,
         device: found.device.as_ref(),
         lots: &found.lots,
-        cream,
+        cream: cream(session, &found.lots),
         skin_type: found.skin_type,
         patient: session.patient_id,
         health: &found.health,
         sessions: &found.sessions,
-        consent: found.consent,
-        consultation: found.consultation,
+        plan: found.plan.as_ref(),
+        consents: &found.consents,
+        consultation: found.consultation.as_ref(),
     });
     Ok(keep_overrides(&parts.checks, now, session.practitioner_id))
 }
 
-async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, version: Uuid) -> Result<Gathered> {
-    let version: ProtocolVersion = listing::one(scope, version).await?;
+fn held(version: &ProtocolVersion, only: bool) -> Held<'_> {
+    Held { version: version.id, modality: version.modality, rules: &version.rules, only }
+}
+
+/// The numbing cream: of the session itself, or a product that is one by its role or by its name.
+fn cream(session: &TreatmentSession, lots: &[LotFact]) -> Option<CreamFact> {
+    let minutes = session.anaesthetic.as_ref().map(|it| it.applied_at.zip(it.removed_at).map(|(on, off)| off - on));
+    if let Some(minutes) = minutes {
+        return Some(CreamFact { minutes: minutes.map(|it| it.num_minutes()) });
+    }
+    let numbs = |it: &LotFact| it.role == Some(ProductRole::Anaesthetic) || codes::names("lidocaine", &it.product);
+    lots.iter().any(numbs).then_some(CreamFact { minutes: None })
+}
+
+/// The protocols that a session is held to.
+struct Protocols {
+    own: Option<ProtocolVersion>,
+    /// Those that are published for the kinds of treatment that its own is not for.
+    published: Vec<ProtocolVersion>,
+}
+
+impl Protocols {
+    fn others(&self) -> Vec<Held<'_>> {
+        let of = |modality| self.published.iter().filter(|it| it.modality == modality).count();
+        self.published.iter().map(|it| held(it, of(it.modality) == 1)).collect()
+    }
+}
+
+async fn protocols(scope: &mut Scope, session: &TreatmentSession, uses: &[Modality]) -> Result<Protocols> {
+    let mut own: Option<ProtocolVersion> = match session.protocol_version_id {
+        Some(id) => Some(listing::one(scope, id).await?),
+        None => None,
+    };
+    let covered = own.as_ref().map(|it| it.modality);
+    let wanted: Vec<Modality> = uses.iter().copied().filter(|it| Some(*it) != covered).collect();
+    let mut published = if wanted.is_empty() { Vec::new() } else { published(scope, wanted).await? };
+    if own.is_none() {
+        let (of_kind, rest): (Vec<_>, Vec<_>) = published.into_iter().partition(|it| it.modality == session.modality);
+        match <[ProtocolVersion; 1]>::try_from(of_kind) {
+            Ok([only]) => (own, published) = (Some(only), rest),
+            Err(several) => published = several.into_iter().chain(rest).collect(),
+        }
+    }
+    Ok(Protocols { own, published })
+}
+
+async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, uses: &[Modality]) -> Result<Gathered> {
     let patient = patients::patient(scope, session.patient_id).await?;
     let other: Vec<TreatmentSession> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
     let other: Vec<TreatmentSession> = other.into_iter().filter(|it| it.id != session.id).collect();
-    let zones = zones(scope, other.iter().map(|it| it.location_id).chain([session.location_id])).await?;
-    let zone_of = |location: Uuid| zones.get(&location).copied().unwrap_or(Tz::UTC);
-    let ids: Vec<Uuid> = other.iter().map(|it| it.id).collect();
-    let mut areas = sessions::areas_of(scope, &ids).await?;
-    let sessions = other
-        .into_iter()
-        .map(|it| EarlierSession {
-            day: it.started_at.with_timezone(&zone_of(it.location_id)).date_naive(),
-            areas: areas.remove(&it.id).unwrap_or_default().iter().map(|it| (it.area, it.side)).collect(),
-            id: it.id,
-            started_at: it.started_at,
-            status: it.status,
-            modality: it.modality,
-        })
-        .collect();
-    let wanted: Vec<Uuid> = parts.products.iter().filter_map(|it| it.lot_id).collect();
-    let known: Vec<ProductLot> = if wanted.is_empty() { Vec::new() } else { listing::by_ids(scope, &wanted).await? };
-    let lots = parts
-        .products
-        .iter()
-        .map(|it| LotFact {
-            product: it.product.clone(),
-            lot: it.lot.clone(),
-            expires_on: it.expires_on,
-            known: known.iter().find(|lot| Some(lot.id) == it.lot_id).cloned(),
-        })
-        .collect();
+    let consents: Vec<Consent> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    let consultations: Vec<Consultation> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    let held_at = consultations.iter().filter_map(|it| it.location_id);
+    let zones = zones(scope, other.iter().map(|it| it.location_id).chain(held_at).chain([session.location_id])).await?;
+    let zone = zones.get(&session.location_id).copied().unwrap_or(Tz::UTC);
+    let day_of = |at: DateTime<Utc>, location: Option<Uuid>| {
+        let of = location.and_then(|it| zones.get(&it)).copied().unwrap_or(zone);
+        at.with_timezone(&of).date_naive()
+    };
     let device = match session.device_id {
         Some(id) => listing::by_ids::<Device>(scope, &[id]).await?.pop(),
         None => None,
     };
-    let consents: Vec<Consent> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
-    let consultations: Vec<Consultation> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    let plan = match session.plan_id {
+        Some(id) => listing::by_ids::<TreatmentPlan>(scope, &[id]).await?.pop(),
+        None => None,
+    };
+    let days = Days { born: patient.birth_date, session: session.started_at.with_timezone(&zone).date_naive() };
     Ok(Gathered {
         health: health::of_patients(scope, &[session.patient_id], false).await?,
         skin_type: patient.skin_type.map(|skin| skin.fitzpatrick),
-        zone: zone_of(session.location_id),
-        consent: consent_at(&consents, session.modality, session.started_at),
-        consultation: consultation_before(&consultations, session.started_at),
-        version,
+        consents: uses.iter().map(|it| (*it, consent_at(&consents, *it, session.started_at, days))).collect(),
+        consultation: consultation_before(&consultations, session.started_at, day_of),
+        plan: plan.map(|it| PlanFact { id: it.id, planned_sessions: it.planned_sessions, areas: it.areas }),
+        lots: lots(scope, session, parts).await?,
+        sessions: others(scope, other, day_of).await?,
+        zone,
         device,
-        lots,
-        sessions,
     })
+}
+
+/// The other sessions, with their areas and the interval that their own protocols ask for.
+async fn others(
+    scope: &mut Scope,
+    other: Vec<TreatmentSession>,
+    day_of: impl Fn(DateTime<Utc>, Option<Uuid>) -> NaiveDate,
+) -> Result<Vec<OtherSession>> {
+    let ids: Vec<Uuid> = other.iter().map(|it| it.id).collect();
+    let mut areas = sessions::areas_of(scope, &ids).await?;
+    let mut wanted: Vec<Uuid> = other.iter().filter_map(|it| it.protocol_version_id).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let versions: Vec<ProtocolVersion> =
+        if wanted.is_empty() { Vec::new() } else { listing::by_ids(scope, &wanted).await? };
+    let least = |id: Uuid| versions.iter().find(|it| it.id == id).map(|it| it.rules.interval_min_days);
+    let each = other.into_iter().map(|it| OtherSession {
+        day: day_of(it.started_at, Some(it.location_id)),
+        areas: areas.remove(&it.id).unwrap_or_default().iter().map(|it| (it.area, it.side)).collect(),
+        interval_min_days: it.protocol_version_id.and_then(least),
+        id: it.id,
+        started_at: it.started_at,
+        status: it.status,
+        modality: it.modality,
+        plan: it.plan_id,
+        signed: it.signature.is_some(),
+    });
+    Ok(each.collect())
+}
+
+/// The products and the numbing cream of a session with what the catalogue knows of them: by the lot that was named, or by
+/// what was typed, name and lot.
+async fn lots(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<Vec<LotFact>> {
+    let mut used: Vec<LotFact> = parts
+        .products
+        .iter()
+        .map(|it| LotFact {
+            role: Some(it.role),
+            product: it.product.clone(),
+            intradermal_use: it.intradermal_use,
+            lot: it.lot.clone(),
+            expires_on: it.expires_on,
+            known: None,
+        })
+        .collect();
+    used.extend(session.anaesthetic.as_ref().map(|it| LotFact {
+        role: None,
+        product: it.product.clone(),
+        intradermal_use: IntradermalUse::Unknown,
+        lot: it.lot.clone(),
+        expires_on: None,
+        known: None,
+    }));
+    let wanted: Vec<Uuid> = parts.products.iter().filter_map(|it| it.lot_id).collect();
+    let named: Vec<ProductLot> = if wanted.is_empty() { Vec::new() } else { listing::by_ids(scope, &wanted).await? };
+    for (fact, product) in used.iter_mut().zip(&parts.products) {
+        fact.known = named.iter().find(|lot| Some(lot.id) == product.lot_id).cloned();
+    }
+    if used.iter().any(|it| it.known.is_none()) {
+        let typed = || used.iter().filter(|it| it.known.is_none());
+        let names = typed().map(|it| plain(&it.product)).filter(|it| !it.is_empty()).collect();
+        let numbers = typed().filter_map(|it| it.lot.as_deref()).map(plain);
+        let found = catalogue::named(scope, names, numbers.filter(|it| !it.is_empty()).collect()).await?;
+        used.iter_mut().filter(|it| it.known.is_none()).for_each(|it| it.look_up(&found.0, &found.1));
+    }
+    Ok(used)
 }
 
 async fn zones(scope: &mut Scope, locations: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, Tz>> {
@@ -163,64 +266,31 @@ async fn zones(scope: &mut Scope, locations: impl Iterator<Item = Uuid>) -> Resu
     Ok(found.into_iter().map(|it| (it.id, it.time_zone.parse().unwrap_or(Tz::UTC))).collect())
 }
 
-/// How the consent to a kind of treatment stands at a moment: the best there is.
-pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>) -> ConsentFact {
-    let about = |it: &&Consent| {
-        it.kind == ConsentKind::Treatment && (it.modalities.is_empty() || it.modalities.contains(&modality))
-    };
-    let covers = |it: &&Consent| {
-        about(it) && it.given.as_ref().is_some_and(|given| given.at <= at) && it.status != ConsentStatus::EnteredInError
-    };
-    let mut found = ConsentFact::Missing;
-    // Newest first: the newest that holds is the one, else the newest that did.
-    for it in consents.iter().filter(covers) {
-        let ended = it.status != ConsentStatus::Active && it.ended_at.is_none_or(|ended| ended <= at);
-        if !ended && it.expires_at.is_none_or(|until| at < until) {
-            return ConsentFact::InForce(it.id);
-        }
-        if found == ConsentFact::Missing {
-            let day = |at: Option<DateTime<Utc>>| at.map(|at| at.date_naive());
-            found = match ended {
-                true => ConsentFact::Ended(it.id, day(it.ended_at)),
-                false => ConsentFact::Expired(it.id, day(it.expires_at)),
-            };
-        }
-    }
-    let refused = consents.iter().filter(about).find(|it| it.status == ConsentStatus::Rejected);
-    match refused {
-        Some(refused) if found == ConsentFact::Missing => ConsentFact::Refused(refused.id),
-        _ => found,
-    }
-}
-
-/// The latest consultation before a moment that came to a finding; without such a one, the latest of all.
-pub fn consultation_before(consultations: &[Consultation], at: DateTime<Utc>) -> Option<ConsultationFact> {
-    let before = consultations.iter().filter(|it| it.held_at <= at);
-    before.max_by_key(|it| (it.candidacy.is_some(), it.held_at)).map(|it| ConsultationFact {
-        id: it.id,
-        held_on: it.held_at.date_naive(),
-        valid_until: it.valid_until,
-        candidacy: it.candidacy,
-    })
-}
-
-/// The one published protocol of a kind of treatment; a fault that names the choice where there is none or more.
-pub async fn only_published(scope: &mut Scope, modality: Modality) -> Result<ProtocolVersion> {
-    let filter = crate::protocol::ProtocolVersionFilter {
-        status: Some(vec![crate::protocol::VersionStatus::Published]),
-        modality: Some(vec![modality]),
+/// The published protocols of these kinds of treatment.
+async fn published(scope: &mut Scope, modalities: Vec<Modality>) -> Result<Vec<ProtocolVersion>> {
+    let filter = ProtocolVersionFilter {
+        status: Some(vec![VersionStatus::Published]),
+        modality: Some(modalities),
         protocol_id: None,
     };
-    let mut found: Vec<ProtocolVersion> = listing::all(scope, &filter.read()?, Default::default()).await?;
-    match (found.pop(), found.len()) {
-        (Some(version), 0) => Ok(version),
-        (_, others) => {
-            let message = format!(
-                "is needed: there are {} published protocols for {}; `protocols` lists them",
-                if others == 0 { 0 } else { others + 1 },
-                modality.words()
-            );
-            Err(crate::error::Error::input("input.protocolVersionId", message))
-        }
-    }
+    listing::all(scope, &filter.read()?, Default::default()).await
+}
+
+/// The published protocol of a kind of treatment, if there is exactly one; else how many there are.
+pub async fn only_published(
+    scope: &mut Scope,
+    modality: Modality,
+) -> Result<std::result::Result<ProtocolVersion, usize>> {
+    let found = published(scope, vec![modality]).await?;
+    let count = found.len();
+    Ok(<[ProtocolVersion; 1]>::try_from(found).map(|[only]| only).map_err(|_| count))
+}
+
+/// The fault of an input that names no protocol where it must.
+pub fn protocol_needed(modality: Modality, published: usize) -> Error {
+    let message = format!(
+        "is needed: there are {published} published protocols for {}; `protocols` lists them",
+        modality.words()
+    );
+    Error::input("input.protocolVersionId", message)
 }

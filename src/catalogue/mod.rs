@@ -125,6 +125,11 @@ record!(Device, Device);
 record!(Product, Product);
 record!(ProductLot, ProductLot);
 
+/// A name or a number of a lot without what people write differently: ASCII letters and digits, in lower case.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect()
+}
+
 impl ProductLot {
     /// Whether the lot may not be used on a day any more. Its last day is still a day to use it.
     pub fn is_expired_on(&self, day: NaiveDate) -> bool {

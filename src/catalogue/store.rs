@@ -4,9 +4,12 @@ use super::{
     Device, DeviceCondition, DeviceOrder, LotCondition, LotOrder, MakerRecall, Product, ProductCondition, ProductLot,
     ProductOrder,
 };
+use crate::access::Scope;
+use crate::db::Sql;
 use crate::error::Result;
-use crate::page::{listing, stored};
+use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
+use crate::vocabulary::RecordKind;
 use chrono::{DateTime, Utc};
 
 stored! {
@@ -65,4 +68,29 @@ type RecallColumns = (Option<DateTime<Utc>>, Option<String>, Option<String>);
 fn lot_recall_columns(recall: &Option<MakerRecall>) -> Result<RecallColumns> {
     let recall = recall.as_ref();
     Ok((recall.map(|it| it.at), recall.map(|it| it.reason.clone()), recall.and_then(|it| it.reference.clone())))
+}
+
+/// What the catalogue has by name: the lots with one of these numbers, and the products of those lots or with one of these
+/// names. Names and numbers are compared as `plain` gives them.
+pub async fn named(
+    scope: &mut Scope,
+    names: Vec<String>,
+    numbers: Vec<String>,
+) -> Result<(Vec<Product>, Vec<ProductLot>)> {
+    let lots: Vec<ProductLot> = if numbers.is_empty() {
+        Vec::new()
+    } else {
+        let door = scope.read(RecordKind::ProductLot)?;
+        let columns = ProductLot::all_columns();
+        let mut sql = Sql::new(format!("SELECT {columns} FROM product_lot WHERE org_id = ")).bind(door.org);
+        sql.push(" AND lower(regexp_replace(lot, '[^a-zA-Z0-9]', '', 'g')) = ANY (").push_bind(numbers).push(")");
+        listing::load(sql, door.connection).await?
+    };
+    let door = scope.read(RecordKind::Product)?;
+    let columns = Product::all_columns();
+    let mut sql = Sql::new(format!("SELECT {columns} FROM product WHERE org_id = ")).bind(door.org);
+    sql.push(" AND (id = ANY (").push_bind(lots.iter().map(|it| it.product_id).collect::<Vec<_>>());
+    sql.push(") OR lower(regexp_replace(name, '[^a-zA-Z0-9]', '', 'g')) = ANY (").push_bind(names).push("))");
+    let products: Vec<Product> = listing::load(sql, door.connection).await?;
+    Ok((products, lots))
 }

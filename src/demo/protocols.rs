@@ -1,8 +1,9 @@
 //! What the protocol says of a course and of its sessions.
 
 use super::chart::Scribe;
-use crate::care::store::{consent_at, consultation_before};
-use crate::care::{AreaFact, CreamFact, EarlierSession, Facts, LotFact, checks};
+use crate::care::{
+    AreaFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, checks, consent_at, consultation_before,
+};
 use crate::protocol::ProtocolVersion;
 use crate::session::{CheckRule, CheckVerdict, KeptCheck, Override, Parts, TreatmentSession};
 use crate::vocabulary::{Concern, Modality};
@@ -56,11 +57,18 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
     let mut newest_first = chart.consents.clone();
     newest_first.reverse();
     let cream = session.anaesthetic.as_ref();
+    let days = Days { born: chart.patient.birth_date, session: at.with_timezone(&zone).date_naive() };
+    let held = consultation_before(&chart.consultations, at, |at, _| at.with_timezone(&zone).date_naive());
+    let plan = chart.plans.iter().find(|it| Some(it.id) == session.plan_id).map(|it| PlanFact {
+        id: it.id,
+        planned_sessions: it.planned_sessions,
+        areas: it.areas.clone(),
+    });
     let mut found = checks(&Facts {
-        rules: &version.rules,
-        protocol_version: version.id,
-        protocol_modality: version.modality,
+        own: Some(Held { version: version.id, modality: version.modality, rules: &version.rules, only: true }),
+        others: &[],
         modality: session.modality,
+        uses: &[session.modality],
         started_at: at,
         day: at.with_timezone(&zone).date_naive(),
         areas: &areas,
@@ -73,8 +81,9 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         patient: session.patient_id,
         health: &chart.health,
         sessions: &sessions,
-        consent: consent_at(&newest_first, session.modality, at),
-        consultation: consultation_before(&chart.consultations, at),
+        plan: plan.as_ref(),
+        consents: &[(session.modality, consent_at(&newest_first, session.modality, at, days))],
+        consultation: held.as_ref(),
     });
     for check in found.iter_mut().filter(|check| check.verdict == CheckVerdict::Warn) {
         check.overridden = Some(Override {
@@ -91,6 +100,8 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
 fn lots_of(scribe: &Scribe<'_>, parts: &Parts, at: DateTime<Utc>) -> Vec<LotFact> {
     let world = scribe.world;
     let each = parts.products.iter().map(|it| LotFact {
+        role: Some(it.role),
+        intradermal_use: it.intradermal_use,
         product: it.product.clone(),
         lot: it.lot.clone(),
         expires_on: it.expires_on,
@@ -100,15 +111,21 @@ fn lots_of(scribe: &Scribe<'_>, parts: &Parts, at: DateTime<Utc>) -> Vec<LotFact
 }
 
 /// The patient's sessions up to now.
-fn earlier(scribe: &Scribe<'_>) -> Vec<EarlierSession> {
+fn earlier(scribe: &Scribe<'_>) -> Vec<OtherSession> {
     let zone = scribe.place.zone;
-    let each = scribe.chart.sessions.iter().map(|(it, parts)| EarlierSession {
+    let each = scribe.chart.sessions.iter().map(|(it, parts)| OtherSession {
         id: it.id,
         started_at: it.started_at,
         day: it.started_at.with_timezone(&zone).date_naive(),
         status: it.status,
         modality: it.modality,
         areas: parts.areas.iter().map(|it| (it.area, it.side)).collect(),
+        interval_min_days: it
+            .protocol_version_id
+            .and_then(|id| version_of(scribe, id))
+            .map(|version| version.rules.interval_min_days),
+        plan: it.plan_id,
+        signed: it.signature.is_some(),
     });
     each.collect()
 }
@@ -116,6 +133,9 @@ fn earlier(scribe: &Scribe<'_>) -> Vec<EarlierSession> {
 fn reason(rule: CheckRule) -> &'static str {
     match rule {
         CheckRule::Interval => "Skin fully healed, looked at under the lamp; patient flies abroad next week.",
+        CheckRule::Course => "Half of the scars answered well; one more agreed with the patient.",
+        CheckRule::Protocol => "Follows the clinic's own scheme, on paper.",
+        CheckRule::Product => "Put on after the needles, on closed skin.",
         CheckRule::Depth => "Deep rolling scars, test spot well tolerated; one pass only at this depth.",
         CheckRule::Contraindication => {
             "Discussed with the patient, stable for a year; prophylaxis and shallow start agreed."

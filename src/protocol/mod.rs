@@ -9,7 +9,7 @@ pub use filter::{
     ProtocolCondition, ProtocolFilter, ProtocolOrder, ProtocolVersionCondition, ProtocolVersionFilter,
     ProtocolVersionOrder,
 };
-pub use rules::{Contraindication, ContraindicationScope, Rules, SymptomWindowHours};
+pub use rules::{Contraindication, ContraindicationScope, Rules, SymptomWindowHours, Verdicts};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

@@ -23,8 +23,12 @@ vocabulary! {
 vocabulary! {
     /// A care rule.
     CheckRule {
-        /// Time since the last session of the same area.
+        /// Whether there is a protocol to check the session against.
+        Protocol = "protocol",
+        /// Time since the last session of the same area, and until the next.
         Interval = "interval",
+        /// The number of sessions of the plan, and its areas.
+        Course = "course",
         /// Needle depth: the device's range and the protocol's limit for the area.
         Depth = "depth",
         /// Contraindications in the health history.
@@ -33,9 +37,11 @@ vocabulary! {
         Consent = "consent",
         /// Lots that are expired or recalled.
         Lot = "lot",
+        /// Products that are not approved for use within the skin, under needles.
+        Product = "product",
         /// The device: recalled or out of use.
         Device = "device",
-        /// A consultation that is still valid.
+        /// A consultation that is signed, about the same part of the body and still valid.
         Consultation = "consultation",
         /// The patient's skin type against the protocol's.
         SkinType = "skin_type",
@@ -151,17 +157,17 @@ pub fn blocked(
     }
 }
 
+/// What is wrong with one reason for several answers.
+pub fn one_reason_each(answers: usize) -> String {
+    format!("is needed: {answers} answers of this rule are meant, and each has its own reason; name one by its id")
+}
+
 /// CONFLICT: the care rules no longer give the answer that was to be settled.
 pub fn answers_changed() -> crate::error::Error {
     crate::error::Error::Conflict {
         message:
             "the care rules do not give this answer any more: ask them again (chartCompleteness, sessionChecks) and \
                   settle what they say now"
-/// What is wrong with one reason for several answers.
-pub fn one_reason_each(answers: usize) -> String {
-    format!("is needed: {answers} answers of this rule are meant, and each has its own reason; name one by its id")
-}
-
                 .to_owned(),
         current_version: None,
     }

@@ -337,11 +337,12 @@ impl CareQuery {
             let mut scope = ctx.operation()?.reader().await?;
             scope.viewer().check(crate::vocabulary::Action::Create, RecordKind::TreatmentSession)?;
             super::session::mutation::complete(&mut scope, &mut session, &mut parts).await?;
-            if session.protocol_version_id.is_none() {
-                session.protocol_version_id = Some(store::only_published(&mut scope, session.modality).await?.id);
-            }
+            let Some(version) = session.protocol_version_id else {
+                let published = store::only_published(&mut scope, session.modality).await?;
+                return Err(store::protocol_needed(session.modality, published.err().unwrap_or(1)).into());
+            };
             let checks = store::evaluate(&mut scope, &session, &parts).await?;
-            let version = listing::one(&mut scope, session.protocol_version_id.unwrap_or_default()).await?;
+            let version = listing::one(&mut scope, version).await?;
             let verdict = checks.iter().map(|it| it.verdict).max().unwrap_or(CheckVerdict::Pass);
             Ok(SessionChecks { verdict, protocol_version: version, checks: SessionCheck::all(session.id, checks) })
         };

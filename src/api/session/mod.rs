@@ -155,8 +155,7 @@ impl TreatmentSession {
     async fn protocol_version(&self, ctx: &Context<'_>) -> Option<Result<ProtocolVersion>> {
         listing::linked(ctx, self.protocol_version_id).await
     }
-    /// The answers of the care rules of its protocol when it was last changed, with any overrides and their reasons;
-    /// empty for a session without a protocol.
+    /// The answers of the care rules when it was last changed, with any overrides and their reasons.
     async fn checks(&self, ctx: &Context<'_>) -> Result<Vec<SessionCheck>> {
         let checks = match &self.kept_parts {
             Some(parts) => parts.checks.clone(),

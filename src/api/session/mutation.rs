@@ -40,6 +40,11 @@ pub(crate) async fn complete(
     patient.born_by(session.started_at.date_naive(), "input.startedAt")?;
     check_links(scope, session, "").await?;
     follow_plan(scope, session).await?;
+    if session.protocol_version_id.is_none()
+        && let Ok(only) = care::only_published(scope, session.modality).await?
+    {
+        session.protocol_version_id = Some(only.id);
+    }
     fill_from_catalogue(scope, session, Some(parts), "").await
 }
 

@@ -1,7 +1,7 @@
 //! The numbing cream: what speaks against it, and its minutes.
 
 use super::answers::Answers;
-use super::contraindication::{met_cause, severity_verdict, strictest};
+use super::contraindication::{Entry, met_cause, severity_verdict, strictest};
 use crate::protocol::ContraindicationScope;
 use crate::session::{CheckRule, CheckVerdict};
 use crate::vocabulary::RecordKind;
@@ -11,14 +11,16 @@ pub(super) fn cream(answers: &mut Answers<'_>) {
     let Some(cream) = facts.cream else {
         return answers.pass(CheckRule::Anaesthetic, "no numbing cream is used");
     };
-    for entry in facts.health {
-        if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Anaesthetic) {
-            let cause = format!("numbing cream: {}", met_cause(met, entry, facts.day));
-            let record = Some((RecordKind::HealthEntry, entry.id));
-            answers.add(CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
+    for kept in facts.health {
+        let entry = Entry::read(kept);
+        if let Some(met) = strictest(facts, &entry, ContraindicationScope::Anaesthetic) {
+            let cause = format!("numbing cream: {}", met_cause(&met, &entry, facts.day));
+            let record = Some((RecordKind::HealthEntry, kept.id));
+            answers.add_of(met.version, CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
         }
     }
-    let (least, most) = (facts.rules.anaesthetic_min_minutes, facts.rules.anaesthetic_max_minutes);
+    let least = facts.figures().filter_map(|it| it.rules.anaesthetic_min_minutes).max();
+    let most = facts.figures().filter_map(|it| it.rules.anaesthetic_max_minutes).min();
     let outside = |minutes: &i64| {
         least.is_some_and(|least| *minutes < i64::from(least)) || most.is_some_and(|most| *minutes > i64::from(most))
     };
@@ -51,6 +53,8 @@ mod tests {
         assert!(liver.against().is_empty(), "without the cream it does not matter");
         let with_cream = Case { cream: Some(CreamFact { minutes: None }), ..liver };
         assert_eq!(with_cream.against(), [(CheckRule::Anaesthetic, Warn)]);
+        let coded = Case { health: vec![entry("methemoglobinemia")], ..with_cream.clone() };
+        assert_eq!(coded.against(), [(CheckRule::Anaesthetic, Block)], "another code for it");
         let blood = Case {
             health: vec![entry("methaemoglobinaemia")],
             cream: Some(CreamFact { minutes: None }),

@@ -13,8 +13,33 @@ pub(super) struct Answers<'f> {
 }
 
 impl Answers<'_> {
+    /// An answer by the session's own protocol, or by none.
     pub(super) fn add(
         &mut self,
+        rule: CheckRule,
+        verdict: CheckVerdict,
+        cause: String,
+        record: Option<(RecordKind, Uuid)>,
+    ) {
+        let version = self.facts.own.as_ref().map(|it| it.version);
+        self.put(version, rule, verdict, cause, record);
+    }
+
+    /// An answer by one of the protocols that the session is held to.
+    pub(super) fn add_of(
+        &mut self,
+        version: Uuid,
+        rule: CheckRule,
+        verdict: CheckVerdict,
+        cause: String,
+        record: Option<(RecordKind, Uuid)>,
+    ) {
+        self.put(Some(version), rule, verdict, cause, record);
+    }
+
+    fn put(
+        &mut self,
+        version: Option<Uuid>,
         rule: CheckRule,
         verdict: CheckVerdict,
         cause: String,
@@ -26,7 +51,7 @@ impl Answers<'_> {
             cause,
             record_kind: record.map(|(kind, _)| kind),
             record_id: record.map(|(_, id)| id),
-            protocol_version_id: Some(self.facts.protocol_version),
+            protocol_version_id: version,
             overridden: None,
         };
         if !self.found.iter().any(|it| it.is_same(&answer)) {
@@ -38,6 +63,13 @@ impl Answers<'_> {
     pub(super) fn pass(&mut self, rule: CheckRule, cause: &str) {
         if !self.found.iter().any(|check| check.rule == rule) {
             self.add(rule, CheckVerdict::Pass, cause.to_owned(), None);
+        }
+    }
+
+    /// A pass of a rule that only a protocol can judge: without one it says nothing.
+    pub(super) fn pass_by_protocol(&mut self, rule: CheckRule, cause: &str) {
+        if self.facts.own.is_some() {
+            self.pass(rule, cause);
         }
     }
 }

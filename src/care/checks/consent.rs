@@ -1,32 +1,42 @@
-//! The consent that the session needs.
+//! The consents that the session needs: to every kind of treatment that it uses.
 
 use super::answers::{Answers, before, verdict};
-use super::facts::ConsentFact;
+use super::facts::{ConsentDoubt, ConsentFact};
 use crate::session::CheckRule;
-use crate::vocabulary::RecordKind;
+use crate::vocabulary::{Modality, RecordKind};
 
 pub(super) fn consent(answers: &mut Answers<'_>) {
+    for (modality, found) in answers.facts.consents {
+        consent_to(answers, *modality, *found);
+    }
+    answers.pass(CheckRule::Consent, "the consent to this treatment is there");
+}
+
+fn consent_to(answers: &mut Answers<'_>, modality: Modality, found: ConsentFact) {
     let facts = answers.facts;
-    let (what, on, record) = match facts.consent {
-        ConsentFact::InForce(_) => {
-            answers.pass(CheckRule::Consent, "the consent to this treatment is there");
-            return;
-        }
-        ConsentFact::Missing => {
-            ("there is no consent to this kind of treatment", None, (RecordKind::Patient, facts.patient))
-        }
-        ConsentFact::Refused(id) => {
-            ("the patient refused consent to this kind of treatment", None, (RecordKind::Consent, id))
-        }
-        ConsentFact::Ended(id, on) => {
-            ("the consent to this kind of treatment was withdrawn", on, (RecordKind::Consent, id))
-        }
-        ConsentFact::Expired(id, on) => {
-            ("the consent to this kind of treatment expired", on, (RecordKind::Consent, id))
-        }
+    let what = match modality == facts.modality {
+        true => "this kind of treatment".to_owned(),
+        false => format!("{}, which this session uses", modality.words()),
+    };
+    if let ConsentFact::Doubtful(id, doubt) = found {
+        let blocks = doubt != ConsentDoubt::Adult && facts.blocks(|it| it.consent);
+        let cause = match doubt {
+            ConsentDoubt::GrownUp => format!("a guardian gave the consent to {what}, and the patient is of age now"),
+            ConsentDoubt::Adult => format!("a guardian gave the consent to {what} for a patient who was of age"),
+            ConsentDoubt::Minor => format!("the patient gave the consent to {what} under age: a guardian gives it"),
+        };
+        return answers.add(CheckRule::Consent, verdict(blocks), cause, Some((RecordKind::Consent, id)));
+    }
+    let (cause, on, record) = match found {
+        ConsentFact::InForce(_) | ConsentFact::Doubtful(..) => return,
+        ConsentFact::Missing => (format!("there is no consent to {what}"), None, (RecordKind::Patient, facts.patient)),
+        ConsentFact::Refused(id) => (format!("the patient refused consent to {what}"), None, (RecordKind::Consent, id)),
+        ConsentFact::Ended(id, on) => (format!("the consent to {what} was withdrawn"), on, (RecordKind::Consent, id)),
+        ConsentFact::Expired(id, on) => (format!("the consent to {what} expired"), on, (RecordKind::Consent, id)),
     };
     let when = on.map(|on| format!(" on {on}{}", before(facts.day, on))).unwrap_or_default();
-    answers.add(CheckRule::Consent, verdict(facts.rules.blocks.consent), format!("{what}{when}"), Some(record));
+    let verdict = verdict(facts.blocks(|it| it.consent));
+    answers.add(CheckRule::Consent, verdict, format!("{cause}{when}"), Some(record));
 }
 
 #[cfg(test)]
@@ -37,8 +47,12 @@ mod tests {
     use crate::session::CheckVerdict;
 
     #[test]
-    fn a_session_needs_its_consent() {
+    fn a_session_needs_the_consent_to_every_kind_of_treatment_it_uses() {
         let id = ids::new_id();
+        let there = (Modality::Microneedling, ConsentFact::InForce(id));
+        let blocks = [(CheckRule::Consent, CheckVerdict::Block)];
+        let both = Case { consents: vec![there, (Modality::Prp, ConsentFact::Missing)], ..Case::fine() };
+        assert_eq!(both.against(), blocks, "platelet-rich plasma is used too");
         for (consent, against) in [
             (ConsentFact::InForce(id), false),
             (ConsentFact::Missing, true),
@@ -46,12 +60,22 @@ mod tests {
             (ConsentFact::Ended(id, Some(day(6, 1))), true),
             (ConsentFact::Expired(id, None), true),
         ] {
-            let found = Case { consent, ..Case::fine() }.against();
-            let expected: &[_] = if against { &[(CheckRule::Consent, CheckVerdict::Block)] } else { &[] };
+            let found = Case { consents: vec![(Modality::Microneedling, consent)], ..Case::fine() }.against();
+            let expected: &[_] = if against { &blocks } else { &[] };
             assert_eq!(found, expected, "{consent:?}");
         }
-        let mut lenient = Case { consent: ConsentFact::Missing, ..Case::fine() };
+        use CheckVerdict::{Block, Warn};
+        for (doubt, verdict) in
+            [(ConsentDoubt::GrownUp, Block), (ConsentDoubt::Minor, Block), (ConsentDoubt::Adult, Warn)]
+        {
+            let consents = vec![(Modality::Microneedling, ConsentFact::Doubtful(id, doubt))];
+            assert_eq!(Case { consents, ..Case::fine() }.against(), [(CheckRule::Consent, verdict)], "{doubt:?}");
+        }
+        let missing = vec![(Modality::Microneedling, ConsentFact::Missing)];
+        let mut lenient = Case { consents: missing.clone(), ..Case::fine() };
         lenient.rules.blocks.consent = false;
         assert_eq!(lenient.against(), [(CheckRule::Consent, CheckVerdict::Warn)]);
+        let none = Case { consents: missing, named: false, ..Case::fine() }.against();
+        assert!(none.contains(&(CheckRule::Consent, CheckVerdict::Warn)), "without a protocol it warns: {none:?}");
     }
 }

@@ -1,164 +1,215 @@
 //! Contraindications in the health history.
 
 use super::answers::{Answers, before, verdict};
+use super::facts::Facts;
+use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
 use crate::health::{HealthEntry, HealthEntryKind};
-use crate::protocol::{Contraindication, ContraindicationScope, Rules};
+use crate::protocol::{Contraindication, ContraindicationScope};
 use crate::session::{CheckRule, CheckVerdict};
 use crate::vocabulary::{ContraindicationSeverity, RecordKind};
 use chrono::{Days, NaiveDate};
+use uuid::Uuid;
 
-/// The last day on which an entry held: none while it lasts.
-fn last_day(entry: &HealthEntry) -> Option<NaiveDate> {
-    entry.last_dose_on.or(entry.ended_on)
+/// An entry with what it is about.
+pub(super) struct Entry<'e> {
+    pub(super) kept: &'e HealthEntry,
+    about: Vec<MatchedCode>,
 }
 
-/// Whether an entry still speaks against a treatment on a day, so many days after its end.
-fn holds_on(entry: &HealthEntry, day: NaiveDate, look_back_days: i32) -> bool {
-    let begun = entry.onset_on.is_none_or(|onset| onset <= day);
-    let back = Days::new(u64::try_from(look_back_days).unwrap_or(0));
-    let reaches = last_day(entry).is_none_or(|last| last.checked_add_days(back).is_none_or(|until| day <= until));
-    begun && reaches && !entry.entered_in_error
-}
+impl<'e> Entry<'e> {
+    pub(super) fn read(kept: &'e HealthEntry) -> Self {
+        Self { kept, about: matched(kept) }
+    }
 
-fn is_about(entry: &HealthEntry, code: &str) -> bool {
-    let nursing = entry.kind == HealthEntryKind::PregnancyOrNursing && code == "pregnancy_or_nursing";
-    nursing || entry.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code))
+    /// Whether a rule about this code is about the entry: how surely, and how long it counts.
+    fn meets(&self, code: &str) -> Option<(FoundIn, HealthCourse)> {
+        let course = |it: &MatchedCode| (it.found_in, it.code.course);
+        let known = self.about.iter().find(|it| it.code.meets(code)).map(course);
+        let own = self.kept.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code));
+        let lasting = if self.kept.kind == HealthEntryKind::Allergy {
+            HealthCourse::Tendency
+        } else {
+            known.map_or(HealthCourse::State, |it| it.1)
+        };
+        let found_in = if own { Some(FoundIn::Code) } else { known.map(|it| it.0) };
+        found_in.map(|found_in| (found_in, lasting))
+    }
+
+    /// The last day on which it held: none while it lasts. Something under way has no last day, whatever dose is noted.
+    fn last_day(&self, course: HealthCourse) -> Option<NaiveDate> {
+        match course {
+            HealthCourse::Tendency => None,
+            HealthCourse::Event => self.kept.ended_on.or(self.kept.onset_on),
+            HealthCourse::State => {
+                self.kept.ended_on.map(|end| self.kept.last_dose_on.map_or(end, |dose| dose.max(end)))
+            }
+        }
+    }
+
+    /// Whether it still counts on a day, so many days after its end.
+    fn holds_on(&self, day: NaiveDate, look_back_days: i32, course: HealthCourse) -> bool {
+        let begun = self.kept.onset_on.is_none_or(|onset| onset <= day);
+        let back = Days::new(u64::try_from(look_back_days).unwrap_or(0));
+        let last = self.last_day(course);
+        let reaches = last.is_none_or(|last| last.checked_add_days(back).is_none_or(|until| day <= until));
+        begun && reaches && !self.kept.entered_in_error
+    }
 }
 
 pub(super) fn severity_verdict(severity: ContraindicationSeverity) -> CheckVerdict {
     verdict(severity == ContraindicationSeverity::Absolute)
 }
 
-/// The strictest of the protocol's entries that a history entry meets.
-pub(super) fn strictest<'r>(
-    rules: &'r Rules,
-    entry: &HealthEntry,
-    day: NaiveDate,
-    scope: ContraindicationScope,
-) -> Option<&'r Contraindication> {
-    let met = rules
-        .contraindications
-        .iter()
-        .filter(|it| it.applies_to == scope && is_about(entry, &it.code) && holds_on(entry, day, it.look_back_days));
+/// A rule that an entry meets.
+pub(super) struct Met<'r> {
+    rule: &'r Contraindication,
+    pub(super) version: Uuid,
+    found_in: FoundIn,
+    course: HealthCourse,
+    /// The severity that counts: the stricter of the rule's and the entry's own. Words alone warn at most, as they may deny
+    /// what they name.
+    pub(super) severity: ContraindicationSeverity,
+}
+
+/// The strictest of the rules that an entry meets, of all protocols that the session is held to.
+pub(super) fn strictest<'r>(facts: &'r Facts<'_>, entry: &Entry<'_>, scope: ContraindicationScope) -> Option<Met<'r>> {
+    let rules = facts.held().flat_map(|held| held.rules.contraindications.iter().map(move |it| (held.version, it)));
+    let met = rules.filter(|(_, rule)| rule.applies_to == scope).filter_map(|(version, rule)| {
+        let (found_in, course) = entry.meets(&rule.code)?;
+        let weak = found_in == FoundIn::Text && rule.severity == ContraindicationSeverity::Absolute;
+        let told = if weak { ContraindicationSeverity::Relative } else { rule.severity };
+        let severity = entry.kept.severity.map_or(told, |own| own.min(told));
+        let holds = entry.holds_on(facts.day, rule.look_back_days, course);
+        holds.then_some(Met { rule, version, found_in, course, severity })
+    });
     met.min_by_key(|it| it.severity)
 }
 
+/// A severity with its article.
+fn named(severity: ContraindicationSeverity) -> String {
+    let article = if severity == ContraindicationSeverity::Absolute { "an" } else { "a" };
+    format!("{article} {}", severity.words())
+}
+
 /// What a history entry meets, in a sentence with all that decides.
-pub(super) fn met_cause(met: &Contraindication, entry: &HealthEntry, day: NaiveDate) -> String {
-    let last = last_day(entry).map(|last| format!(", last on {last}{}", before(day, last))).unwrap_or_default();
-    let back = match met.look_back_days {
-        0 => String::new(),
-        days => format!("; it counts for {days} days after its end"),
+pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> String {
+    let Met { rule, found_in, course, severity, .. } = met;
+    let last = entry.last_day(*course);
+    let last = last.map(|last| format!(", last on {last}{}", before(day, last))).unwrap_or_default();
+    let back = match (rule.look_back_days, course) {
+        (0, _) | (_, HealthCourse::Tendency) => String::new(),
+        (days, HealthCourse::State) => format!("; it counts for {days} days after its end"),
+        (days, HealthCourse::Event) => format!("; it counts for {days} days from that day"),
     };
-    format!("{} ({}{last}) is a {} contraindication{back}", met.label, entry.text, met.severity.words())
+    let own = if *severity < rule.severity { "; the entry itself says so" } else { "" };
+    let words =
+        if *found_in == FoundIn::Text { "; read from the words of the entry, which has no such code" } else { "" };
+    format!("{} ({}{last}) is {} contraindication{back}{own}{words}", rule.label, entry.kept.text, named(*severity))
 }
 
 pub(super) fn contraindications(answers: &mut Answers<'_>) {
     let facts = answers.facts;
-    for entry in facts.health {
-        let record = Some((RecordKind::HealthEntry, entry.id));
-        if let Some(met) = strictest(facts.rules, entry, facts.day, ContraindicationScope::Treatment) {
-            let cause = met_cause(met, entry, facts.day);
-            answers.add(CheckRule::Contraindication, severity_verdict(met.severity), cause, record);
-        } else if let Some(severity) = entry.severity.filter(|_| holds_on(entry, facts.day, 0)) {
-            let known = facts.rules.contraindications.iter().any(|it| is_about(entry, &it.code));
-            // What the protocol knows and finds no longer in force is not brought back by the entry's own word.
-            if !known {
-                let cause = format!("{}: noted in the health history as {}", entry.text, severity.words());
-                answers.add(CheckRule::Contraindication, severity_verdict(severity), cause, record);
-            }
+    let mut unread = 0;
+    for kept in facts.health {
+        let entry = Entry::read(kept);
+        let record = Some((RecordKind::HealthEntry, kept.id));
+        if let Some(met) = strictest(facts, &entry, ContraindicationScope::Treatment) {
+            let cause = met_cause(&met, &entry, facts.day);
+            answers.add_of(met.version, CheckRule::Contraindication, severity_verdict(met.severity), cause, record);
+            continue;
+        }
+        match unmet(facts, &entry) {
+            Unmet::Speaks(verdict, cause) => answers.add(CheckRule::Contraindication, verdict, cause, record),
+            Unmet::Judged => {}
+            Unmet::Unread => unread += 1,
         }
     }
-    answers.pass(CheckRule::Contraindication, "nothing in the health history speaks against it");
+    let pass = match unread {
+        0 => "nothing in the health history speaks against it".to_owned(),
+        1 => "nothing in the health history speaks against it; 1 entry without a code was not judged".to_owned(),
+        some => {
+            format!("nothing in the health history speaks against it; {some} entries without a code were not judged")
+        }
+    };
+    answers.pass(CheckRule::Contraindication, &pass);
+}
+
+/// What an entry says that meets no rule now.
+enum Unmet {
+    Speaks(CheckVerdict, String),
+    /// The list or a protocol knows it and has nothing against it.
+    Judged,
+    /// Words that nobody can place.
+    Unread,
+}
+
+fn unmet(facts: &Facts<'_>, entry: &Entry<'_>) -> Unmet {
+    let (kept, day) = (entry.kept, facts.day);
+    let coded = entry.about.iter().any(|it| it.found_in != FoundIn::Text);
+    let rule = |scope: Option<ContraindicationScope>| {
+        facts.held().flat_map(|it| &it.rules.contraindications).any(|it| {
+            scope.is_none_or(|scope| it.applies_to == scope)
+                && entry.meets(&it.code).is_some_and(|(found_in, _)| found_in != FoundIn::Text)
+        })
+    };
+    // What the protocol knows and finds no longer in force is not brought back by the entry's own word.
+    let over = rule(Some(ContraindicationScope::Treatment));
+    if let Some(severity) = kept.severity.filter(|_| !over && entry.holds_on(day, 0, own_course(entry))) {
+        let cause = format!("{}: noted in the health history as {}", kept.text, severity.words());
+        return Unmet::Speaks(severity_verdict(severity), cause);
+    }
+    if !over && let Some(cause) = concern(facts, entry) {
+        return Unmet::Speaks(CheckVerdict::Warn, cause);
+    }
+    if coded || over || rule(None) {
+        return Unmet::Judged;
+    }
+    let list = code_list();
+    let told = kept.code.is_some() || matches!(kept.kind, HealthEntryKind::Allergy | HealthEntryKind::Medication);
+    if !told {
+        return Unmet::Unread;
+    }
+    if !entry.holds_on(day, list.unknown_look_back_days, own_course(entry)) {
+        return Unmet::Judged;
+    }
+    let what = match &kept.code {
+        Some(code) => format!("no rule and no entry of the code list knows the code {code}"),
+        None if kept.kind == HealthEntryKind::Allergy => "it is an allergy without a code".to_owned(),
+        None => "it is a medicine without a code".to_owned(),
+    };
+    Unmet::Speaks(
+        CheckVerdict::Warn,
+        format!("{} was not judged: {what}. Weigh it, or give it a known code", kept.text),
+    )
+}
+
+/// How long an entry counts that no rule is about: an allergy for good, a procedure from its day.
+fn own_course(entry: &Entry<'_>) -> HealthCourse {
+    match (entry.kept.kind, entry.about.first()) {
+        (HealthEntryKind::Allergy, _) => HealthCourse::Tendency,
+        (_, Some(known)) => known.code.course,
+        (HealthEntryKind::PriorProcedure, None) => HealthCourse::Event,
+        (_, None) => HealthCourse::State,
+    }
+}
+
+/// What the code list itself has against a treatment, where no protocol has a rule about it.
+fn concern(facts: &Facts<'_>, entry: &Entry<'_>) -> Option<String> {
+    let found = entry.about.iter().find_map(|it| {
+        let concern = it.code.concerns.iter().filter(|concern| {
+            concern.modalities.iter().any(|of| facts.uses.contains(of))
+                && entry.holds_on(facts.day, concern.look_back_days, it.code.course)
+        });
+        Some((it, concern.max_by_key(|concern| concern.look_back_days)?))
+    });
+    let (known, concern) = found?;
+    let last = entry.last_day(known.code.course);
+    let last = last.map(|last| format!(", last on {last}{}", before(facts.day, last))).unwrap_or_default();
+    Some(format!(
+        "{} ({}{last}) is to be weighed, and no protocol of this session has a rule about it ({})",
+        known.code.label, entry.kept.text, concern.source
+    ))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{Case, day, entry};
-    use super::*;
-
-    fn hold(table: Vec<(&str, HealthEntry, Option<CheckVerdict>)>) {
-        for (name, entry, expected) in table {
-            let id = entry.id;
-            let case = Case { health: vec![entry], ..Case::fine() };
-            let found = case.checks().into_iter().find(|it| it.verdict != CheckVerdict::Pass);
-            assert_eq!(found.as_ref().map(|it| it.verdict), expected, "{name}");
-            if let Some(found) = found {
-                assert_eq!((found.rule, found.record_id), (CheckRule::Contraindication, Some(id)), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn contraindications_look_back_as_far_as_the_protocol_says() {
-        use CheckVerdict::{Block, Warn};
-        let dose = |last: Option<NaiveDate>| HealthEntry {
-            kind: HealthEntryKind::Medication,
-            last_dose_on: last,
-            ..entry("isotretinoin")
-        };
-        let table: Vec<(&str, HealthEntry, Option<CheckVerdict>)> = vec![
-            ("isotretinoin, under way", dose(None), Some(Block)),
-            ("the last dose today", dose(Some(day(6, 15))), Some(Block)),
-            ("a day ago", dose(Some(day(6, 14))), Some(Warn)),
-            ("183 days ago", dose(day(6, 15).checked_sub_days(Days::new(183))), Some(Warn)),
-            ("184 days ago", dose(day(6, 15).checked_sub_days(Days::new(184))), None),
-            ("keloids", entry("keloid_tendency"), Some(Warn)),
-            ("in capitals", entry("KELOID_Tendency"), Some(Warn)),
-            (
-                "a scar of 11 months",
-                HealthEntry {
-                    ended_on: Some(NaiveDate::from_ymd_opt(2025, 7, 10).expect("a day")),
-                    ..entry("recent_scar")
-                },
-                Some(Warn),
-            ),
-            (
-                "a scar of 13 months",
-                HealthEntry {
-                    ended_on: Some(NaiveDate::from_ymd_opt(2025, 5, 10).expect("a day")),
-                    ..entry("recent_scar")
-                },
-                None,
-            ),
-            ("begins tomorrow", HealthEntry { onset_on: Some(day(6, 16)), ..entry("keloid_tendency") }, None),
-            ("made in error", HealthEntry { entered_in_error: true, ..entry("bleeding_disorder") }, None),
-        ];
-        hold(table);
-    }
-
-    #[test]
-    fn what_the_protocol_does_not_know_counts_as_the_entry_says() {
-        use CheckVerdict::{Block, Warn};
-        let table: Vec<(&str, HealthEntry, Option<CheckVerdict>)> = vec![
-            ("unknown code", entry("hay_fever"), None),
-            (
-                "unknown code, said to be absolute",
-                HealthEntry { severity: Some(ContraindicationSeverity::Absolute), ..entry("hay_fever") },
-                Some(Block),
-            ),
-            (
-                "no code, to be weighed",
-                HealthEntry { code: None, severity: Some(ContraindicationSeverity::Relative), ..entry("x") },
-                Some(Warn),
-            ),
-            (
-                "pregnant, without a code",
-                HealthEntry { code: None, kind: HealthEntryKind::PregnancyOrNursing, ..entry("x") },
-                Some(Block),
-            ),
-            (
-                "pregnant until May",
-                HealthEntry {
-                    code: None,
-                    kind: HealthEntryKind::PregnancyOrNursing,
-                    ended_on: Some(day(5, 20)),
-                    severity: Some(ContraindicationSeverity::Absolute),
-                    ..entry("x")
-                },
-                None,
-            ),
-        ];
-        hold(table);
-    }
-}
+mod tests;

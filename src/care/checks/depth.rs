@@ -9,21 +9,22 @@ pub(super) fn depth(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     for area in facts.areas {
         let Some(depth) = area.depth_mm else { continue };
-        let place = place(area);
+        let place = place(area.area, area.side);
         if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1)
         {
             let cause = format!("{place}: {depth} mm is deeper than {} can be set to, {most} mm", device.model);
             let record = Some((RecordKind::Device, device.id));
-            answers.add(CheckRule::Depth, verdict(facts.rules.blocks.device_range), cause, record);
+            answers.add(CheckRule::Depth, verdict(facts.blocks(|it| it.device_range)), cause, record);
         }
-        let limit = facts.rules.depth_limits.iter().find(|it| it.area == area.area && depth > it.max_mm.0);
-        if let Some(limit) = limit {
+        let limits = facts.figures().flat_map(|held| held.rules.depth_limits.iter().map(|it| (held.version, it)));
+        let exceeded = limits.filter(|(_, it)| it.area == area.area && depth > it.max_mm.0);
+        if let Some((version, limit)) = exceeded.min_by_key(|(_, it)| it.max_mm.0) {
             let source = limit.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
             let cause = format!("{place}: {depth} mm is deeper than the protocol's {} mm{source}", limit.max_mm.0);
-            answers.add(CheckRule::Depth, verdict(facts.rules.blocks.depth_limit), cause, None);
+            answers.add_of(version, CheckRule::Depth, verdict(facts.blocks(|it| it.depth_limit)), cause, None);
         }
     }
-    answers.pass(CheckRule::Depth, "no depth goes beyond the device or the protocol");
+    answers.pass_by_protocol(CheckRule::Depth, "no depth goes beyond the device or the protocol");
 }
 
 #[cfg(test)]

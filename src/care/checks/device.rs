@@ -10,18 +10,14 @@ pub(super) fn device(answers: &mut Answers<'_>) {
         let record = Some((RecordKind::Device, device.id));
         if let Some(recall) = &device.recalled {
             let cause = format!("{} is recalled by its maker: {}", device.model, recall.reason);
-            answers.add(CheckRule::Device, verdict(facts.rules.blocks.lot_recalled), cause, record);
+            answers.add(CheckRule::Device, verdict(facts.blocks(|it| it.lot_recalled)), cause, record);
         }
         if !device.active {
             answers.add(CheckRule::Device, CheckVerdict::Warn, format!("{} is out of use", device.model), record);
         }
     }
-    if facts.modality != facts.protocol_modality {
-        let cause = format!(
-            "the protocol is for {}, the session is {}",
-            facts.protocol_modality.words(),
-            facts.modality.words()
-        );
+    if let Some(own) = facts.own.filter(|own| own.modality != facts.modality) {
+        let cause = format!("the protocol is for {}, the session is {}", own.modality.words(), facts.modality.words());
         answers.add(CheckRule::Device, CheckVerdict::Warn, cause, None);
     }
     answers.pass(CheckRule::Device, "nothing speaks against the device");

@@ -1,11 +1,12 @@
 //! Everything that the checks look at.
 
-use crate::catalogue::{Device, ProductLot};
+use crate::catalogue::{Device, Product, ProductLot, plain};
 use crate::consultation::Candidacy;
 use crate::health::HealthEntry;
-use crate::protocol::Rules;
+use crate::plan::PlanArea;
+use crate::protocol::{Rules, Verdicts};
 use crate::session::SessionStatus;
-use crate::vocabulary::{BodyArea, FitzpatrickType, Modality, Side};
+use crate::vocabulary::{BodyArea, FitzpatrickType, IntradermalUse, Modality, ProductRole, Side};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -21,9 +22,9 @@ pub struct AreaFact {
     pub depth_mm: Option<Decimal>,
 }
 
-/// An earlier session of the patient.
+/// Another session of the patient, before or after.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EarlierSession {
+pub struct OtherSession {
     /// Its id.
     pub id: Uuid,
     /// When it began.
@@ -36,13 +37,34 @@ pub struct EarlierSession {
     pub modality: Modality,
     /// Its areas.
     pub areas: Vec<(BodyArea, Side)>,
+    /// Days between two sessions that its own protocol asks for, at least.
+    pub interval_min_days: Option<i32>,
+    /// The plan it belongs to.
+    pub plan: Option<Uuid>,
+    /// Whether it is signed.
+    pub signed: bool,
+}
+
+/// The plan that the session belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanFact {
+    /// Its id.
+    pub id: Uuid,
+    /// The number of sessions planned.
+    pub planned_sessions: i16,
+    /// The areas.
+    pub areas: Vec<PlanArea>,
 }
 
 /// A product of the session, with what is known of its lot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LotFact {
+    /// What it was used as; none for the cream of the session itself.
+    pub role: Option<ProductRole>,
     /// The product's name.
     pub product: String,
+    /// Whether it is approved for intradermal use, by the session or by the catalogue: NO where either says so.
+    pub intradermal_use: IntradermalUse,
     /// The lot's number, as written.
     pub lot: Option<String>,
     /// The last day, as written.
@@ -51,11 +73,41 @@ pub struct LotFact {
     pub known: Option<ProductLot>,
 }
 
+impl LotFact {
+    /// Takes what the catalogue knows of what was typed: its lot by name and number; and the product by its name, for what
+    /// it is and whether it may be used within the skin.
+    pub fn look_up(&mut self, products: &[Product], lots: &[ProductLot]) {
+        let name = plain(&self.product);
+        let Some(product) = products.iter().find(|it| plain(&it.name) == name) else { return };
+        let number = self.lot.as_deref().map(plain);
+        self.known = lots.iter().find(|it| it.product_id == product.id && Some(plain(&it.lot)) == number).cloned();
+        if product.intradermal_use == IntradermalUse::No {
+            self.intradermal_use = IntradermalUse::No;
+        }
+        if product.role == ProductRole::Anaesthetic {
+            self.role = self.role.map(|_| ProductRole::Anaesthetic);
+        }
+    }
+}
+
+/// Why a consent that is there does not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentDoubt {
+    /// A guardian gave it, and the patient is of age now.
+    GrownUp,
+    /// A guardian gave it for a patient who was of age already.
+    Adult,
+    /// The patient gave it under age, by the birth date that is recorded now.
+    Minor,
+}
+
 /// How the consent that the session needs stands when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsentFact {
     /// There.
     InForce(Uuid),
+    /// There, and given by somebody who does not give it.
+    Doubtful(Uuid, ConsentDoubt),
     /// There never was one for this kind of treatment.
     Missing,
     /// The patient was asked, and said no.
@@ -66,8 +118,17 @@ pub enum ConsentFact {
     Expired(Uuid, Option<NaiveDate>),
 }
 
+/// The part of the body that a treatment or a consultation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tissue {
+    /// The scalp and its hair.
+    Hair,
+    /// The skin elsewhere.
+    Skin,
+}
+
 /// The consultation that the session rests on: the latest before it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ConsultationFact {
     /// Its id.
     pub id: Uuid,
@@ -77,6 +138,10 @@ pub struct ConsultationFact {
     pub valid_until: Option<NaiveDate>,
     /// What it found.
     pub candidacy: Option<Candidacy>,
+    /// Whether it is signed.
+    pub signed: bool,
+    /// What it was about; empty where it does not say.
+    pub about: Vec<Tissue>,
 }
 
 /// The numbing cream.
@@ -86,17 +151,32 @@ pub struct CreamFact {
     pub minutes: Option<i64>,
 }
 
+/// A protocol that the session is held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// Its version.
+    pub version: Uuid,
+    /// Its kind of treatment.
+    pub modality: Modality,
+    /// Its rules.
+    pub rules: &'a Rules,
+    /// Whether it is the only one for its kind of treatment. Of several that are published, none is the session's: their
+    /// contraindications count, and no figure of theirs does.
+    pub only: bool,
+}
+
 /// Everything that the checks look at.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
-    /// The rules.
-    pub rules: &'a Rules,
-    /// The version of the protocol they are of.
-    pub protocol_version: Uuid,
-    /// The protocol's kind of treatment.
-    pub protocol_modality: Modality,
+    /// The session's own protocol: named, its plan's, or the only published one of its kind.
+    pub own: Option<Held<'a>>,
+    /// Those of the other kinds of treatment that it uses; without a protocol of its own, all that are published for its
+    /// kind.
+    pub others: &'a [Held<'a>],
     /// The session's kind of treatment.
     pub modality: Modality,
+    /// Every kind of treatment that it uses, its own first.
+    pub uses: &'a [Modality],
     /// When it begins.
     pub started_at: DateTime<Utc>,
     /// The day of that, in the location's zone.
@@ -116,17 +196,46 @@ pub struct Facts<'a> {
     /// The health history, without what was entered in error.
     pub health: &'a [HealthEntry],
     /// Other sessions of the patient.
-    pub sessions: &'a [EarlierSession],
-    /// The consent to this treatment.
-    pub consent: ConsentFact,
+    pub sessions: &'a [OtherSession],
+    /// The plan.
+    pub plan: Option<&'a PlanFact>,
+    /// The consent to each kind of treatment that needs one, the session's own first.
+    pub consents: &'a [(Modality, ConsentFact)],
     /// The consultation.
-    pub consultation: Option<ConsultationFact>,
+    pub consultation: Option<&'a ConsultationFact>,
+}
+
+impl<'a> Facts<'a> {
+    /// Every protocol that the session is held to, its own first.
+    pub fn held(&self) -> impl Iterator<Item = &Held<'a>> {
+        self.own.iter().chain(self.others)
+    }
+
+    /// Those whose figures count.
+    pub fn figures(&self) -> impl Iterator<Item = &Held<'a>> {
+        self.held().filter(|it| it.only)
+    }
+
+    /// Whether one of the protocols lets a rule block. Without any protocol, what a device can't do blocks, and nothing else
+    /// that a protocol decides.
+    pub fn blocks(&self, rule: impl Fn(&Verdicts) -> bool) -> bool {
+        let mut held = self.figures().peekable();
+        if held.peek().is_none() {
+            return rule(&Verdicts { consent: false, ..Verdicts::default() });
+        }
+        held.any(|it| rule(&it.rules.blocks))
+    }
+}
+
+/// What an area is part of.
+pub fn tissue(area: BodyArea) -> Tissue {
+    if area == BodyArea::Scalp { Tissue::Hair } else { Tissue::Skin }
 }
 
 /// An area in words, with its side where that is one of two.
-pub(super) fn place(area: &AreaFact) -> String {
-    match area.side {
-        Side::Left | Side::Right => format!("{} {}", area.side.words(), area.area.words()),
-        Side::Midline | Side::Bilateral => area.area.words(),
+pub(super) fn place(area: BodyArea, side: Side) -> String {
+    match side {
+        Side::Left | Side::Right => format!("{} {}", side.words(), area.words()),
+        Side::Midline | Side::Bilateral => area.words(),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn lots(answers: &mut Answers<'_>) {
         let record = used.known.as_ref().map(|lot| (RecordKind::ProductLot, lot.id));
         if let Some(recall) = used.known.as_ref().and_then(|lot| lot.recalled.as_ref()) {
             let cause = format!("{}, lot {number}, is recalled by its maker: {}", used.product, recall.reason);
-            answers.add(CheckRule::Lot, verdict(facts.rules.blocks.lot_recalled), cause, record);
+            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_recalled)), cause, record);
         }
         let expired = match &used.known {
             Some(lot) if lot.expires_on.is_some() => lot.is_expired_on(facts.day),
@@ -21,7 +21,7 @@ pub(super) fn lots(answers: &mut Answers<'_>) {
             let last = used.known.as_ref().and_then(|lot| lot.expires_on).or(used.expires_on);
             let last = last.map(|last| format!(" on {last}{}", before(facts.day, last))).unwrap_or_default();
             let cause = format!("{}, lot {number}, expired{last}", used.product);
-            answers.add(CheckRule::Lot, verdict(facts.rules.blocks.lot_expired), cause, record);
+            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_expired)), cause, record);
         }
     }
     answers.pass(CheckRule::Lot, "no lot is expired or recalled");
@@ -36,6 +36,7 @@ mod tests {
     use crate::ids;
     use crate::record::Stamp;
     use crate::session::CheckVerdict;
+    use crate::vocabulary::{IntradermalUse, ProductRole};
 
     #[test]
     fn lots_that_are_expired_or_recalled_warn() {
@@ -53,8 +54,14 @@ mod tests {
             note: None,
             stamp: Stamp::new(None, ids::now()),
         };
-        let used =
-            |expires_on, known| LotFact { product: "Serum".to_owned(), lot: Some("A1".to_owned()), expires_on, known };
+        let used = |expires_on, known| LotFact {
+            role: Some(ProductRole::Serum),
+            product: "Serum".to_owned(),
+            intradermal_use: IntradermalUse::Unknown,
+            lot: Some("A1".to_owned()),
+            expires_on,
+            known,
+        };
         let table = [
             ("nothing known", used(None, None), 0),
             ("written, its last day", used(Some(day(6, 15)), None), 0),

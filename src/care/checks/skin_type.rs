@@ -6,22 +6,24 @@ use crate::vocabulary::RecordKind;
 
 pub(super) fn skin_type(answers: &mut Answers<'_>) {
     let facts = answers.facts;
-    let allowed = &facts.rules.skin_types;
     let record = Some((RecordKind::Patient, facts.patient));
-    match facts.skin_type {
-        _ if allowed.is_empty() => answers.pass(CheckRule::SkinType, "the protocol is for every skin type"),
-        Some(found) if allowed.contains(&found) => {
-            answers.pass(CheckRule::SkinType, "the protocol is for this skin type")
-        }
-        Some(found) => {
-            let cause = format!("the protocol is not for Fitzpatrick type {}", found.number());
-            answers.add(CheckRule::SkinType, verdict(facts.rules.blocks.skin_type), cause, record);
-        }
-        None => {
-            let cause = "the skin type is not assessed, and the protocol is not for every one".to_owned();
-            answers.add(CheckRule::SkinType, CheckVerdict::Warn, cause, record);
+    for held in facts.figures().filter(|it| !it.rules.skin_types.is_empty()) {
+        match facts.skin_type {
+            Some(found) if held.rules.skin_types.contains(&found) => {}
+            Some(found) => {
+                let cause = format!("the protocol is not for Fitzpatrick type {}", found.number());
+                let verdict = verdict(facts.blocks(|it| it.skin_type));
+                answers.add_of(held.version, CheckRule::SkinType, verdict, cause, record);
+            }
+            None => {
+                let cause = "the skin type is not assessed, and the protocol is not for every one".to_owned();
+                answers.add_of(held.version, CheckRule::SkinType, CheckVerdict::Warn, cause, record);
+            }
         }
     }
+    let every = facts.figures().all(|it| it.rules.skin_types.is_empty());
+    let which = if every { "every skin type" } else { "this skin type" };
+    answers.pass_by_protocol(CheckRule::SkinType, &format!("the protocol is for {which}"));
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::protocol::{Rules, defaults};
 use crate::record::Stamp;
 use crate::scalars;
 use crate::session::{CheckRule, SessionStatus};
-use crate::vocabulary::{BodyArea, FitzpatrickType, Modality, Side};
+use crate::vocabulary::{BodyArea, FitzpatrickType, IntradermalUse, Modality, ProductRole, Side};
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -34,10 +34,17 @@ pub(super) struct Case {
     pub(super) cream: Option<CreamFact>,
     pub(super) skin_type: Option<FitzpatrickType>,
     pub(super) health: Vec<HealthEntry>,
-    pub(super) sessions: Vec<EarlierSession>,
-    pub(super) consent: ConsentFact,
+    pub(super) sessions: Vec<OtherSession>,
+    pub(super) plan: Option<PlanFact>,
+    pub(super) consents: Vec<(Modality, ConsentFact)>,
     pub(super) consultation: Option<ConsultationFact>,
     pub(super) modality: Modality,
+    /// Every kind of treatment that the session uses.
+    pub(super) uses: Vec<Modality>,
+    /// The protocols of the others that it uses.
+    pub(super) others: Vec<(Modality, Rules)>,
+    /// Whether the session has a protocol; the same rules are one of several published ones where it has none.
+    pub(super) named: bool,
 }
 
 impl Case {
@@ -51,23 +58,39 @@ impl Case {
             skin_type: Some(FitzpatrickType::Iii),
             health: Vec::new(),
             sessions: Vec::new(),
-            consent: ConsentFact::InForce(ids::new_id()),
+            plan: None,
+            consents: vec![(Modality::Microneedling, ConsentFact::InForce(ids::new_id()))],
             consultation: Some(ConsultationFact {
                 id: ids::new_id(),
                 held_on: day(5, 1),
                 valid_until: None,
                 candidacy: Some(Candidacy::Suitable),
+                signed: true,
+                about: vec![Tissue::Skin],
             }),
             modality: Modality::Microneedling,
+            uses: vec![Modality::Microneedling],
+            others: Vec::new(),
+            named: true,
         }
     }
 
     pub(super) fn checks(&self) -> Vec<KeptCheck> {
+        let (version, modality) = (Uuid::from_u128(1), Modality::Microneedling);
+        let own = Held { version, modality, rules: &self.rules, only: self.named };
+        let others = self.others.iter().zip(3_u128..);
+        let others = others.map(|((modality, rules), i)| Held {
+            version: Uuid::from_u128(i),
+            modality: *modality,
+            rules,
+            only: true,
+        });
+        let others: Vec<Held<'_>> = others.chain((!self.named).then_some(own)).collect();
         checks(&Facts {
-            rules: &self.rules,
-            protocol_version: Uuid::from_u128(1),
-            protocol_modality: Modality::Microneedling,
+            own: self.named.then_some(own),
+            others: &others,
             modality: self.modality,
+            uses: &self.uses,
             started_at: noon(day(6, 15)),
             day: day(6, 15),
             areas: &self.areas,
@@ -78,8 +101,9 @@ impl Case {
             patient: Uuid::from_u128(2),
             health: &self.health,
             sessions: &self.sessions,
-            consent: self.consent,
-            consultation: self.consultation,
+            plan: self.plan.as_ref(),
+            consents: &self.consents,
+            consultation: self.consultation.as_ref(),
         })
     }
 
@@ -91,14 +115,17 @@ impl Case {
     }
 }
 
-pub(super) fn session(on: NaiveDate, area: BodyArea, side: Side) -> EarlierSession {
-    EarlierSession {
+pub(super) fn session(on: NaiveDate, area: BodyArea, side: Side) -> OtherSession {
+    OtherSession {
         id: ids::new_id(),
         started_at: noon(on),
         day: on,
         status: SessionStatus::Completed,
         modality: Modality::Microneedling,
         areas: vec![(area, side)],
+        interval_min_days: None,
+        plan: None,
+        signed: false,
     }
 }
 
@@ -173,7 +200,7 @@ fn an_override_settles_the_cause_that_was_seen_and_nothing_else() {
     let soon = Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() };
     assert!(stays(&soon, &soon));
     let moved = but(&soon, |it| {
-        it.sessions = it.sessions.iter().cloned().map(|one| EarlierSession { day: day(6, 12), ..one }).collect();
+        it.sessions = it.sessions.iter().cloned().map(|one| OtherSession { day: day(6, 12), ..one }).collect();
     });
     let second_area = but(&soon, |it| {
         let both = vec![(BodyArea::Cheek, Side::Left), (BodyArea::Nose, Side::Midline)];
@@ -210,17 +237,24 @@ fn an_override_settles_the_cause_that_was_seen_and_nothing_else() {
 #[test]
 fn what_depends_on_the_days_since_is_settled_for_those_days() {
     let pill = |code: &str, on| HealthEntry { last_dose_on: Some(on), ..entry(code) };
-    let taken = pill("isotretinoin", day(5, 1));
+    let taken = HealthEntry { ended_on: Some(day(5, 1)), ..pill("isotretinoin", day(5, 1)) };
     let first = Case { health: vec![taken.clone()], ..Case::fine() };
     let later = but(&first, |it| it.health = vec![HealthEntry { last_dose_on: Some(day(6, 10)), ..taken.clone() }]);
     assert!(stays(&first, &first) && !stays(&first, &later));
     let expired = |on| {
-        let lot =
-            LotFact { product: "Serum".to_owned(), lot: Some("S-1".to_owned()), expires_on: Some(on), known: None };
+        let lot = LotFact {
+            role: Some(ProductRole::Serum),
+            product: "Serum".to_owned(),
+            intradermal_use: IntradermalUse::Unknown,
+            lot: Some("S-1".to_owned()),
+            expires_on: Some(on),
+            known: None,
+        };
         Case { lots: vec![lot], ..Case::fine() }
     };
     assert!(stays(&expired(day(6, 1)), &expired(day(6, 1))) && !stays(&expired(day(6, 1)), &expired(day(3, 1))));
-    let withdrawn = |on| Case { consent: ConsentFact::Ended(Uuid::from_u128(9), Some(on)), ..Case::fine() };
+    let ended = |on| (Modality::Microneedling, ConsentFact::Ended(Uuid::from_u128(9), Some(on)));
+    let withdrawn = |on| Case { consents: vec![ended(on)], ..Case::fine() };
     assert!(!stays(&withdrawn(day(6, 1)), &withdrawn(day(6, 2))));
 }
 
@@ -240,6 +274,44 @@ fn who_becomes_the_practitioner_loses_what_they_signed_off() {
 }
 
 #[test]
+fn a_session_is_held_to_every_kind_of_treatment_that_it_uses() {
+    let of = |modality| {
+        defaults::defaults()
+            .expect("defaults")
+            .into_iter()
+            .find(|it| it.modality == modality)
+            .expect("a protocol")
+            .rules
+    };
+    let with = |modality: Modality, change: &dyn Fn(&mut Case)| {
+        let mut case = Case {
+            uses: vec![Modality::Microneedling, modality],
+            others: vec![(modality, of(modality))],
+            skin_type: Some(FitzpatrickType::Ii),
+            ..Case::fine()
+        };
+        change(&mut case);
+        case
+    };
+    let (rf, prp) = (Modality::RfMicroneedling, Modality::Prp);
+    let block = [(CheckRule::Contraindication, CheckVerdict::Block)];
+    // The pen's protocol has nothing against either.
+    let pacemaker = with(rf, &|it| it.health = vec![entry("pacemaker")]);
+    assert_eq!(pacemaker.against(), block, "radiofrequency under a pen's protocol");
+    assert_eq!(
+        with(prp, &|it| it.health = vec![entry("thrombocytopenia")]).against(),
+        block,
+        "platelets under needles"
+    );
+    let found = pacemaker.checks().into_iter().find(|it| it.verdict == CheckVerdict::Block).expect("a block");
+    assert_eq!(found.protocol_version_id, Some(Uuid::from_u128(3)), "by the other protocol");
+    let soon = with(rf, &|it| it.sessions = vec![session(day(5, 24), BodyArea::Cheek, Side::Left)]);
+    assert_eq!(soon.against(), [(CheckRule::Interval, CheckVerdict::Warn)], "22 days; radiofrequency asks for 28");
+    let dark = with(rf, &|it| it.skin_type = Some(FitzpatrickType::Vi));
+    assert_eq!(dark.against(), [(CheckRule::SkinType, CheckVerdict::Warn)]);
+}
+
+#[test]
 fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
     let area = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(36, 1)) };
     let found = Case { areas: vec![area, area], ..Case::fine() }.checks();
@@ -249,7 +321,46 @@ fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
     assert!(found.iter().all(|it| it.id(session) == it.clone().id(session) && it.id(session) != it.id(Uuid::nil())));
 }
 
+/// Something that speaks against a session.
+fn against() -> impl Strategy<Value = fn(&mut Case)> {
+    proptest::sample::select(vec![
+        (|it| it.health.push(entry("keloid_tendency"))) as fn(&mut Case),
+        |it| it.health.push(entry("rosacea")),
+        |it| it.health.push(HealthEntry { kind: HealthEntryKind::Allergy, code: None, ..entry("zzyzx") }),
+        |it| it.sessions.push(session(day(6, 10), BodyArea::Cheek, Side::Left)),
+        |it| it.sessions.push(session(day(6, 20), BodyArea::Cheek, Side::Left)),
+        |it| it.consultation = None,
+        |it| it.cream = Some(CreamFact { minutes: Some(90) }),
+        |it| it.modality = Modality::Prp,
+        |it| {
+            let depth_mm = Some(Decimal::new(20, 1));
+            it.areas.push(AreaFact { area: BodyArea::Nose, side: Side::Midline, depth_mm });
+        },
+    ])
+}
+
 proptest! {
+    #[test]
+    fn an_override_of_one_answer_never_settles_another(
+        facts in proptest::collection::vec(against(), 1..5),
+        more in against(),
+        which in 0_usize..10,
+    ) {
+        let mut case = Case::fine();
+        facts.iter().for_each(|put| put(&mut case));
+        let mut seen = case.checks();
+        let open: Vec<usize> =
+            seen.iter().enumerate().filter(|(_, it)| it.verdict != CheckVerdict::Pass).map(|(i, _)| i).collect();
+        let chosen = open[which % open.len()];
+        let done = Override { reason: "Wanted".to_owned(), by: ids::new_id(), supervisor_id: None, at: ids::now() };
+        seen[chosen].overridden = Some(done);
+        more(&mut case);
+        let now = keep_overrides(&seen, case.checks(), ids::new_id());
+        for check in now.iter().filter(|it| it.overridden.is_some()) {
+            prop_assert!(check.is_same(&seen[chosen]), "{:?} was settled by {:?}", check, seen[chosen]);
+        }
+    }
+
     #[test]
     fn the_interval_warns_exactly_when_a_naive_calendar_says_so(days in 0_i64..120, least in 0_i32..90, same: bool) {
         let side = if same { Side::Left } else { Side::Right };

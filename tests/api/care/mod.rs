@@ -1,6 +1,7 @@
 //! Care rules at work: checks before and after, overrides, sign-off, completeness, aftercare.
 
 mod kept;
+mod never_silent;
 mod sign_offs;
 
 use crate::staff::colleague;
@@ -24,7 +25,7 @@ fn row(rule: &str, verdict: &str, settled: bool) -> (String, String, bool) {
 /// A patient with a consultation and the consent to be treated, ready for a plan.
 pub async fn ready(by: &SignedIn) -> (Made, Made) {
     let patient = by.patient("Ada", "Lovelace").await;
-    let consultation = by.consultation(&patient).await;
+    let consultation = by.signed_consultation(&patient).await;
     let text = by.consent_text("TREATMENT", json!({})).await;
     by.consent(&patient, &text, json!({"givenAt": hours_ago(60)})).await;
     (patient, consultation)
@@ -133,6 +134,7 @@ async fn what_blocks_stops_a_treatment_that_has_not_begun_until_a_prescriber_sig
     // What was done is written down whatever the rules say, and can't be signed without the sign-off.
     let mut done = session_to_sign(&patient, &anna.location);
     done["planId"] = json!(plan.id);
+    done["overrides"] = json!([{"rule": "INTERVAL", "reason": "The one that was begun is this one"}]);
     let done = Made::of(&anna.does("logSession", done, CHECKS).await.ok()["logSession"]["session"]);
     assert_eq!(anna.does("signSession", done.edit(), "__typename").await.code(), "PROTOCOL_BLOCKED");
 }
@@ -142,7 +144,7 @@ async fn consents_lots_devices_and_depth_are_looked_at() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
-    anna.consultation(&patient).await;
+    anna.signed_consultation(&patient).await;
     let rules = anna.protocol().await;
     let device = json!({"model": "Short pen", "kind": "MOTORISED_PEN", "depthMaxMm": "1"});
     let device = anna.make("addDevice", "device", device).await;

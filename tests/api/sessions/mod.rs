@@ -216,7 +216,12 @@ async fn the_list_is_filtered() {
     let place =
         clinic.admin().make("addLocation", "location", json!({"name": "Annex", "timeZone": "Europe/Lisbon"})).await;
     let first = anna.session_with(&ada, json!({"startedAt": hours_ago(72), "endedAt": hours_ago(71)})).await;
-    let second = bob.session_with(&eve, json!({"startedAt": hours_ago(48), "endedAt": null, "modality": "PRP"})).await;
+    let second = bob
+        .session_with(
+            &eve,
+            json!({"startedAt": hours_ago(48), "endedAt": null, "modality": "TOPICAL_GROWTH_SERUM", "device": null}),
+        )
+        .await;
     let third = anna
         .session_with(&eve, json!({"startedAt": hours_ago(24), "endedAt": hours_ago(23), "locationId": place.id}))
         .await;
@@ -229,7 +234,7 @@ async fn the_list_is_filtered() {
         (json!({"locationId": place.id}), &[2]),
         (json!({"status": ["IN_PROGRESS", "STOPPED"]}), &[1]),
         (json!({"status": []}), &[]),
-        (json!({"modality": ["PRP"]}), &[1]),
+        (json!({"modality": ["TOPICAL_GROWTH_SERUM"]}), &[1]),
         (json!({"startedFrom": hours_ago(49), "startedBefore": hours_ago(25)}), &[1]),
         (json!({"signed": true}), &[0]),
         (json!({"signed": false}), &[2, 1]),

@@ -16,9 +16,17 @@ async fn signing_tells_all_that_is_missing() {
             json!({"areas": [{"area": "CHIN", "passes": 1}, {"area": "NOSE", "needleDepthMm": "1"}]}),
             vec!["areas.0.needleDepthMm", "areas.1.passes"],
         ),
-        (json!({"modality": "RF_MICRONEEDLING"}), vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj"]),
+        (
+            json!({"modality": "RF_MICRONEEDLING", "overrides": [
+                {"rule": "INTERVAL", "reason": "Well"}, {"rule": "SKIN_TYPE", "reason": "Well"}, {"rule": "CONSULTATION", "reason": "Well"},
+            ]}),
+            vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj"],
+        ),
         (json!({"modality": "OTHER", "note": null, "device": null, "areas": []}), vec!["note"]),
-        (json!({"modality": "LED_LIGHT_THERAPY", "note": null, "device": null, "areas": [], "products": []}), vec![]),
+        (
+            json!({"modality": "TOPICAL_GROWTH_SERUM", "note": null, "device": null, "areas": [], "products": []}),
+            vec![],
+        ),
     ];
     for (more, missing) in cases {
         let session = anna.session_with(&patient, more.clone()).await;
@@ -26,7 +34,7 @@ async fn signing_tells_all_that_is_missing() {
         assert_eq!(answer.faults(), missing, "{more}");
         assert_eq!(answer.outcome(), if missing.is_empty() { "ok" } else { "BAD_USER_INPUT" });
     }
-    let mut reopened = anna.session(&patient).await;
+    let mut reopened = anna.session(&anna.patient("Grace", "Hopper").await).await;
     update(&anna, &reopened, json!({"device": null})).await.ok();
     reopened.version = 2;
     let answer = anna.does("signSession", reopened.edit_with(json!({"meaning": "SUPERVISOR"})), WHOLE).await;

@@ -1,0 +1,76 @@
+//! The number of sessions of a plan and its areas. Treatments that are too many scar (the clinic's own guidance).
+
+use super::answers::Answers;
+use super::facts::{OtherSession, place};
+use super::interval::same_skin;
+use crate::session::{CheckRule, CheckVerdict, SessionStatus};
+use crate::vocabulary::RecordKind;
+
+pub(super) fn course(answers: &mut Answers<'_>) {
+    let facts = answers.facts;
+    let Some(plan) = facts.plan else {
+        return answers.pass(CheckRule::Course, "the session is of no plan");
+    };
+    let record = Some((RecordKind::TreatmentPlan, plan.id));
+    // Those before it; and those after it that are signed, which can't be told any more.
+    let counts = |it: &&OtherSession| {
+        it.plan == Some(plan.id)
+            && matches!(it.status, SessionStatus::Completed | SessionStatus::Stopped)
+            && (it.started_at <= facts.started_at || it.signed)
+    };
+    let number = facts.sessions.iter().filter(counts).count() + 1;
+    let planned = usize::try_from(plan.planned_sessions).unwrap_or(0);
+    if number > planned {
+        let cause = format!("it is session {number} of a plan of {planned}: treatments that are too many scar");
+        answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
+    }
+    for area in facts.areas.iter().filter(|_| !plan.areas.is_empty()) {
+        let planned = plan.areas.iter().any(|it| same_skin((it.area, it.side), (area.area, area.side)));
+        if !planned {
+            let cause = format!("{} is not an area of the plan", place(area.area, area.side));
+            answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
+        }
+    }
+    answers.pass(CheckRule::Course, "the plan has this session and its areas");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Case, day, session};
+    use super::*;
+    use crate::care::checks::facts::PlanFact;
+    use crate::ids;
+    use crate::plan::PlanArea;
+    use crate::vocabulary::{BodyArea, Side};
+
+    #[test]
+    fn a_course_has_as_many_sessions_as_the_plan_and_no_other_areas() {
+        let id = ids::new_id();
+        let done = |month, signed| OtherSession {
+            plan: Some(id),
+            signed,
+            ..session(day(month, 1), BodyArea::Cheek, Side::Left)
+        };
+        let stopped = |it: OtherSession| OtherSession { status: SessionStatus::Stopped, ..it };
+        let not_done = |it: OtherSession| OtherSession { status: SessionStatus::NotDone, ..it };
+        let strange = OtherSession { plan: None, ..done(1, true) };
+        let three = vec![done(1, true), done(2, true), done(3, true)];
+        let table = [
+            ("the fourth of three", three.clone(), 1),
+            ("the third of three", three[..2].to_vec(), 0),
+            ("one was stopped", vec![done(1, true), done(2, true), stopped(done(3, false))], 1),
+            ("one did not take place", vec![done(1, true), done(2, true), not_done(done(3, true))], 0),
+            ("one was of no plan", vec![done(1, true), done(2, true), strange], 0),
+            ("logged late, before a draft", vec![done(1, true), done(2, true), done(9, false)], 0),
+            ("logged late, before one that is signed", vec![done(1, true), done(2, true), done(9, true)], 1),
+        ];
+        for (name, sessions, expected) in table {
+            let areas = vec![PlanArea { area: BodyArea::Cheek, side: Side::Bilateral }];
+            let case = Case { sessions, plan: Some(PlanFact { id, planned_sessions: 3, areas }), ..Case::fine() };
+            assert_eq!(case.against(), vec![(CheckRule::Course, CheckVerdict::Warn); expected], "{name}");
+        }
+        let other = vec![PlanArea { area: BodyArea::Nose, side: Side::Midline }];
+        let case = Case { plan: Some(PlanFact { id, planned_sessions: 3, areas: other }), ..Case::fine() };
+        assert_eq!(case.against(), [(CheckRule::Course, CheckVerdict::Warn)], "an area that is not the plan's");
+    }
+}
