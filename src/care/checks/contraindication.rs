@@ -6,7 +6,7 @@ use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matche
 use crate::health::{HealthEntry, HealthEntryKind};
 use crate::protocol::{Contraindication, ContraindicationScope};
 use crate::session::{CheckRule, CheckVerdict};
-use crate::vocabulary::{ContraindicationSeverity, RecordKind};
+use crate::vocabulary::{ContraindicationSeverity, RecordKind, with_article};
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
 
@@ -85,12 +85,6 @@ pub(super) fn strictest<'r>(facts: &'r Facts<'_>, entry: &Entry<'_>, scope: Cont
     met.min_by_key(|it| it.severity)
 }
 
-/// A severity with its article.
-fn named(severity: ContraindicationSeverity) -> String {
-    let article = if severity == ContraindicationSeverity::Absolute { "an" } else { "a" };
-    format!("{article} {}", severity.words())
-}
-
 /// What a history entry meets, in a sentence with all that decides.
 pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> String {
     let Met { rule, found_in, course, severity, .. } = met;
@@ -104,7 +98,12 @@ pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> Str
     let own = if *severity < rule.severity { "; the entry itself says so" } else { "" };
     let words =
         if *found_in == FoundIn::Text { "; read from the words of the entry, which has no such code" } else { "" };
-    format!("{} ({}{last}) is {} contraindication{back}{own}{words}", rule.label, entry.kept.text, named(*severity))
+    format!(
+        "{} ({}{last}) is {} contraindication{back}{own}{words}",
+        rule.label,
+        entry.kept.text,
+        with_article(&severity.words())
+    )
 }
 
 pub(super) fn contraindications(answers: &mut Answers<'_>) {
