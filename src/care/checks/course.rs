@@ -1,10 +1,11 @@
 //! The number of sessions of a plan and its areas. Treatments that are too many scar (the clinic's own guidance).
 
 use super::answers::Answers;
-use super::facts::{OtherSession, place};
+use super::facts::{Facts, OtherSession, place};
 use super::interval::same_skin;
 use crate::session::{CheckRule, CheckVerdict, SessionStatus};
 use crate::vocabulary::RecordKind;
+use chrono::{Months, NaiveDate};
 
 pub(super) fn course(answers: &mut Answers<'_>) {
     let facts = answers.facts;
@@ -12,15 +13,17 @@ pub(super) fn course(answers: &mut Answers<'_>) {
         return answers.pass(CheckRule::Course, "the session is of no plan");
     };
     let record = Some((RecordKind::TreatmentPlan, plan.id));
-    // Those before it; and those after it that are signed, which can't be told any more.
+    // Completed ones, as the plan's own progress counts them: those before it, and those after it that are signed, which
+    // can't be told any more.
     let counts = |it: &&OtherSession| {
         it.plan == Some(plan.id)
-            && matches!(it.status, SessionStatus::Completed | SessionStatus::Stopped)
+            && it.status == SessionStatus::Completed
             && (it.started_at <= facts.started_at || it.signed)
     };
     let number = facts.sessions.iter().filter(counts).count() + 1;
     let planned = usize::try_from(plan.planned_sessions).unwrap_or(0);
-    if number > planned {
+    let last = facts.sessions.iter().filter(counts).map(|it| it.day).max();
+    if number > planned && !is_maintenance(facts, last) {
         let cause = format!("it is session {number} of a plan of {planned}: treatments that are too many scar");
         answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
     }
@@ -32,6 +35,13 @@ pub(super) fn course(answers: &mut Answers<'_>) {
         }
     }
     answers.pass(CheckRule::Course, "the plan has this session and its areas");
+}
+
+/// Whether the session comes when the protocol wants the result maintained: so many months after the last one.
+fn is_maintenance(facts: &Facts<'_>, last: Option<NaiveDate>) -> bool {
+    let months = facts.own.and_then(|own| u32::try_from(own.rules.maintenance_from_months?).ok());
+    let due = last.zip(months).and_then(|(last, months)| last.checked_add_months(Months::new(months)));
+    due.is_some_and(|due| facts.day >= due)
 }
 
 #[cfg(test)]
@@ -58,7 +68,7 @@ mod tests {
         let table = [
             ("the fourth of three", three.clone(), 1),
             ("the third of three", three[..2].to_vec(), 0),
-            ("one was stopped", vec![done(1, true), done(2, true), stopped(done(3, false))], 1),
+            ("one was stopped and is made up for", vec![done(1, true), done(2, true), stopped(done(3, false))], 0),
             ("one did not take place", vec![done(1, true), done(2, true), not_done(done(3, true))], 0),
             ("one was of no plan", vec![done(1, true), done(2, true), strange], 0),
             ("logged late, before a draft", vec![done(1, true), done(2, true), done(9, false)], 0),
@@ -69,6 +79,14 @@ mod tests {
             let case = Case { sessions, plan: Some(PlanFact { id, planned_sessions: 3, areas }), ..Case::fine() };
             assert_eq!(case.against(), vec![(CheckRule::Course, CheckVerdict::Warn); expected], "{name}");
         }
+        let year_ago = |it: OtherSession| OtherSession { day: it.day - Months::new(12), ..it };
+        let areas = vec![PlanArea { area: BodyArea::Cheek, side: Side::Bilateral }];
+        let maintained = Case {
+            sessions: three.into_iter().map(year_ago).collect(),
+            plan: Some(PlanFact { id, planned_sessions: 3, areas }),
+            ..Case::fine()
+        };
+        assert!(maintained.against().is_empty(), "more than 6 months after the last one it is maintenance");
         let other = vec![PlanArea { area: BodyArea::Nose, side: Side::Midline }];
         let case = Case { plan: Some(PlanFact { id, planned_sessions: 3, areas: other }), ..Case::fine() };
         assert_eq!(case.against(), [(CheckRule::Course, CheckVerdict::Warn)], "an area that is not the plan's");
