@@ -81,7 +81,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let session = anna.signed_session(&patient).await;
     let text = anna.consent_text("DATA", json!({})).await;
     let product = anna.product("Sold in lots").await;
-    let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "PRP"});
+    let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "TOPICAL_GROWTH_SERUM"});
     let staff = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
     let cases = [
         (&anna, "registerPatient", "patient", "patient", self::anna()),

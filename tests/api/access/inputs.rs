@@ -245,10 +245,10 @@ impl<'c> Around<'c> {
                 anna.photo_with(patient, json!({})).await.edit_with(json!({"reason": "Another patient"}))
             }
             "logSession" => self.with(json!({
-                "startedAt": hours_ago(1), "modality": "LED_LIGHT_THERAPY", "device": {"deviceId": ids["device"]},
+                "startedAt": hours_ago(1), "modality": "TOPICAL_GROWTH_SERUM", "device": {"deviceId": ids["device"]},
                 "products": [{"role": "SERUM", "lotId": ids["lot"]}],
             })),
-            "startSession" => self.with(json!({"modality": "LED_LIGHT_THERAPY"})),
+            "startSession" => self.with(json!({"modality": "TOPICAL_GROWTH_SERUM"})),
             "updateSession" => {
                 let patch = json!({"practitionerId": anna.id(), "locationId": anna.location, "supervisorId": ids["supervisor"], "note": "Calm",
                     "device": {"deviceId": ids["device"]}, "products": [{"role": "SERUM", "lotId": ids["lot"]}]});
@@ -256,7 +256,7 @@ impl<'c> Around<'c> {
             }
             "completeSession" => anna.started_session(patient).await.edit(),
             "stopSession" => anna.started_session(patient).await.edit_with(json!({"reason": "Unwell"})),
-            "signSession" => anna.session(patient).await.edit(),
+            "signSession" => anna.session(&anna.patient("Sign", "Session").await).await.edit(),
             "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
             "updateAftercareNote" => anna.note(session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
             "signAftercareNote" => anna.note(session).await.edit(),
@@ -293,7 +293,12 @@ impl<'c> Around<'c> {
             "changeTreatmentPlanStatus" => plan().await.edit_with(json!({"status": "ON_HOLD", "reason": "Travels"})),
             "overrideSessionCheck" => {
                 let soon = anna.session_with(patient, json!({"planId": ids["plan"]})).await;
-                json!({"sessionId": soon.id, "expectedVersion": soon.version, "rule": "INTERVAL", "reason": "Wanted"})
+                let query = "query ($id: ID!) { session(id: $id) { checks { id rule verdict } } }";
+                let shown = anna.graphql(query, json!({"id": soon.id})).await.ok();
+                let mut checks = shown["session"]["checks"].as_array().expect("checks").iter();
+                let warned = checks.find(|it| it["rule"] == "INTERVAL" && it["verdict"] == "WARN").expect("a warning");
+                json!({"sessionId": soon.id, "expectedVersion": soon.version, "rule": "INTERVAL", "checkId": warned["id"],
+                    "reason": "Wanted"})
             }
             "signOffSessionCheck" => {
                 let me = Made::of(&anna.ask("{ me { id version } }").await["me"]);

@@ -49,7 +49,7 @@ async fn rows_without_a_maker(sql: &Sql, org: Uuid, [patient, consultation, sess
     for statement in [
         format!(
             "INSERT INTO session_check (org_id, session_id, position, rule, verdict, cause, protocol_version_id, override_reason, \
-            override_by, override_at) VALUES ('{org}', '{session}', 0, 'lot', 'warn', '{marker}', '{protocol_version}', '{marker}', \
+            override_by, override_at) VALUES ('{org}', '{session}', 30000, 'lot', 'warn', '{marker}', '{protocol_version}', '{marker}', \
             '{protocol}', now())"
         ),
         format!(

@@ -23,7 +23,7 @@ pub(super) async fn before_the_first_session(story: &mut Story) {
     );
 
     let taken = json!({"patientId": story.patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin, two courses",
-        "lastDoseOn": story.day(800).to_string(), "source": "The patient", "verified": true});
+        "endedOn": story.day(800).to_string(), "lastDoseOn": story.day(800).to_string(), "source": "The patient", "verified": true});
     story.make("addHealthEntry", "healthEntry", "HEALTH_ENTRY", taken).await;
     let held = json!({"patientId": story.patient.id, "locationId": story.anna.location, "heldAt": iso(story.at(CONSULTED, 10)), "mode": "IN_PERSON",
         "concerns": ["ACNE_SCARS"], "goals": "Smoother cheeks", "findings": "Rolling scars on both cheeks", "scarTypes": ["ROLLING"]});
