@@ -6,6 +6,8 @@ BEGIN
     IF EXISTS (SELECT FROM public.session_check WHERE rule IN ('course', 'product', 'protocol')) THEN
         CREATE TABLE public.session_check_later AS
             SELECT * FROM public.session_check WHERE rule IN ('course', 'product', 'protocol');
+        -- Without a policy: nobody but the owner reads what is put aside.
+        ALTER TABLE public.session_check_later ENABLE ROW LEVEL SECURITY;
         DELETE FROM public.session_check WHERE rule IN ('course', 'product', 'protocol');
     END IF;
 END $$;
