@@ -267,6 +267,7 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("AftercareNote", "proposedAdverseEvents", false),
     ("ChartCompleteness", "items", false),
     ("EarlierCourse", "areas", false),
+    ("HealthEntry", "matched", true),
     ("LotTracePatient", "sessions", true),
     ("LotTracePatient", "adverseEvents", true),
     ("LotTracePatient", "contacts", true),

@@ -110,6 +110,8 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
     let numbers =
         |org| format!("SELECT string_agg(encode(hash, 'hex'), ' ' ORDER BY seq) FROM ledger WHERE org_id = '{org}'");
     let before = sql.one(&numbers(north)).await;
+    let checks = async || sql.one("SELECT count(*) FROM session_check").await.parse::<i64>().expect("a number");
+    let checks_before = checks().await;
 
     let erasure = "erasure { id version reason authority erasedBy { id } counts { table count } objectsToDelete { photoId contentHash mediaType } }";
     let done =
@@ -119,9 +121,12 @@ async fn erased_means_gone_everywhere_and_the_chain_still_verifies() {
         done["counts"].as_array().expect("counts").iter().find(|it| it["table"] == table).map(|it| it["count"].clone())
     };
     assert_eq!(
-        (count("patient"), count("treatment_session"), count("session_area"), count("session_check")),
-        (Some(json!(2)), Some(json!(4)), Some(json!(8)), Some(json!(2)))
+        (count("patient"), count("treatment_session"), count("session_area")),
+        (Some(json!(2)), Some(json!(4)), Some(json!(8)))
     );
+    // Each session has the answers of the care rules.
+    let gone = checks_before - checks().await;
+    assert!(gone >= 4 * 5 && count("session_check") == Some(json!(gone)), "{gone} checks are gone: {done}");
     assert_eq!(
         (count("consent_signature"), count("photo"), count("patient_merge")),
         (Some(json!(2)), Some(json!(2)), Some(json!(2)))
