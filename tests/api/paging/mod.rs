@@ -308,6 +308,7 @@ async fn rows_that_come_in_meanwhile_neither_hide_nor_repeat_any() {
                     // As many as at first, for the next walk.
                     let sql = clinic.database.superuser().await;
                     sql.run("DELETE FROM session_area WHERE session_id IN (SELECT id FROM treatment_session WHERE ended_at IS NULL); \
+                        DELETE FROM session_check WHERE session_id IN (SELECT id FROM treatment_session WHERE ended_at IS NULL); \
                         DELETE FROM treatment_session WHERE ended_at IS NULL; \
                         DELETE FROM patient_search WHERE patient_id IN (SELECT id FROM patient WHERE chart_number LIKE 'P-%' AND chart_number > (SELECT min(chart_number) FROM patient WHERE chart_number LIKE 'P-%')); \
                         DELETE FROM patient WHERE chart_number LIKE 'P-%' AND chart_number > (SELECT min(chart_number) FROM patient WHERE chart_number LIKE 'P-%')").await;
