@@ -10,14 +10,15 @@ async fn what_an_error_tells_of_a_patient_is_a_look() {
     let clinic = Clinic::start().await;
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let (patient, other) = (anna.patient("Ada", "Lovelace").await, anna.patient("Eve", "Lovelace").await);
+    // The medicine blocks every session of the patient.
+    let signed = anna.signed_session(&other).await;
+    let begun = anna.started_session(&other).await;
     let medicine = json!({"patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "20 mg"});
     anna.make("addHealthEntry", "healthEntry", medicine).await;
     let protocol = anna.protocol().await.version;
     let blocked = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING",
         "protocolVersionId": protocol.clone()});
     let session = anna.session_with(&patient, json!({"protocolVersionId": protocol})).await;
-    let signed = anna.signed_session(&patient).await;
-    let begun = anna.started_session(&patient).await;
     let mut input = blocked.clone();
     input["status"] = json!("PREPARATION");
     let prepared = anna.make("startSession", "session", input).await;
@@ -32,8 +33,8 @@ async fn what_an_error_tells_of_a_patient_is_a_look() {
             &both[..1],
         ),
         (&anna, "signSession", session.edit(), "PROTOCOL_BLOCKED", &both[..1]),
-        (&anna, "signSession", begun.edit(), "BAD_USER_INPUT", &both[..1]),
-        (&anna, "updateSession", signed.edit_with(json!({"patch": {"note": "x"}})), "RECORD_SIGNED", &both[..1]),
+        (&anna, "signSession", begun.edit(), "BAD_USER_INPUT", &both[1..]),
+        (&anna, "updateSession", signed.edit_with(json!({"patch": {"note": "x"}})), "RECORD_SIGNED", &both[1..]),
         (
             &anna,
             "updatePatient",
