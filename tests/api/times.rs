@@ -51,5 +51,7 @@ async fn a_leap_second_is_refused_wherever_a_moment_is_read() {
 }
 
 fn with_start(patient: &Made, location: &str, started: &str) -> Value {
-    json!({"patientId": patient.id, "locationId": location, "startedAt": started, "modality": "LED_LIGHT_THERAPY"})
+    // It is over: no rule refuses it.
+    json!({"patientId": patient.id, "locationId": location, "startedAt": started, "endedAt": "2017-01-01T01:00:00Z",
+        "modality": "LED_LIGHT_THERAPY"})
 }

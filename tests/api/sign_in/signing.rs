@@ -13,7 +13,8 @@ async fn signing_asks_for_a_proof_that_is_ten_minutes_old() {
     let age = async |minutes: &str| {
         sql.run(&format!("UPDATE sign_in SET proved_at = now() - interval '{minutes} min'")).await;
     };
-    let (session, consultation) = (anna.session(&patient).await, anna.consultation(&patient).await);
+    // In this order: a consultation that comes later is a new answer of the rules.
+    let (consultation, session) = (anna.consultation(&patient).await, anna.session(&patient).await);
     let noted = anna.session(&patient).await;
     let note = anna.note(&noted).await;
     age("10.1").await;
