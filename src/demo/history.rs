@@ -109,22 +109,8 @@ fn entry(
     severity: Option<ContraindicationSeverity>,
     at: DateTime<Utc>,
 ) -> HealthEntry {
-    HealthEntry {
-        id: Uuid::nil(),
-        patient_id: scribe.chart.patient.id,
-        kind,
-        code: Some(code.to_owned()),
-        text: text.to_owned(),
-        severity,
-        onset_on: None,
-        ended_on: None,
-        last_dose_on: None,
-        source: None,
-        verified_by: None,
-        verified_at: None,
-        entered_in_error: false,
-        stamp: Stamp::new(None, at),
-    }
+    let said = HealthEntry::saying(scribe.chart.patient.id, kind, Some(code), text, Stamp::new(None, at));
+    HealthEntry { severity, ..said }
 }
 
 fn dates(scribe: &mut Scribe<'_>, course: Course, day: NaiveDate) -> (Option<NaiveDate>, Option<NaiveDate>) {

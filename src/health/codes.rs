@@ -203,22 +203,7 @@ mod tests {
     use HealthEntryKind::{Allergy, Condition, Medication, PregnancyOrNursing, PriorProcedure};
 
     fn entry(kind: HealthEntryKind, code: Option<&str>, text: &str) -> HealthEntry {
-        HealthEntry {
-            id: ids::new_id(),
-            patient_id: ids::new_id(),
-            kind,
-            code: code.map(str::to_owned),
-            text: text.to_owned(),
-            severity: None,
-            onset_on: None,
-            ended_on: None,
-            last_dose_on: None,
-            source: None,
-            verified_by: None,
-            verified_at: None,
-            entered_in_error: false,
-            stamp: Stamp::new(None, ids::now()),
-        }
+        HealthEntry::saying(ids::new_id(), kind, code, text, Stamp::new(None, ids::now()))
     }
 
     #[test]

@@ -64,6 +64,28 @@ pub struct HealthEntry {
     pub stamp: Stamp,
 }
 
+impl HealthEntry {
+    /// An entry of which nothing is known but what it says.
+    pub fn saying(patient_id: Uuid, kind: HealthEntryKind, code: Option<&str>, text: &str, stamp: Stamp) -> Self {
+        Self {
+            id: Uuid::nil(),
+            patient_id,
+            kind,
+            code: code.map(str::to_owned),
+            text: text.to_owned(),
+            severity: None,
+            onset_on: None,
+            ended_on: None,
+            last_dose_on: None,
+            source: None,
+            verified_by: None,
+            verified_at: None,
+            entered_in_error: false,
+            stamp,
+        }
+    }
+}
+
 impl Record for HealthEntry {
     const KIND: RecordKind = RecordKind::HealthEntry;
     fn id(&self) -> Uuid {

@@ -130,22 +130,9 @@ pub(super) fn session(on: NaiveDate, area: BodyArea, side: Side) -> OtherSession
 }
 
 pub(super) fn entry(code: &str) -> HealthEntry {
-    HealthEntry {
-        id: ids::new_id(),
-        patient_id: ids::new_id(),
-        kind: HealthEntryKind::Condition,
-        code: Some(code.to_owned()),
-        text: code.to_owned(),
-        severity: None,
-        onset_on: None,
-        ended_on: None,
-        last_dose_on: None,
-        source: None,
-        verified_by: None,
-        verified_at: None,
-        entered_in_error: false,
-        stamp: Stamp::new(None, ids::now()),
-    }
+    let stamp = Stamp::new(None, ids::now());
+    let said = HealthEntry::saying(ids::new_id(), HealthEntryKind::Condition, Some(code), code, stamp);
+    HealthEntry { id: ids::new_id(), ..said }
 }
 
 #[test]
