@@ -234,6 +234,8 @@ mod tests {
             ("Méthotrexate 15 mg", Medication, None, "immunosuppression", FoundIn::Text),
             ("Chéloïde à l'oreille", Condition, None, "keloid_tendency", FoundIn::Text),
             ("Blutverdünner", Medication, None, "anticoagulant", FoundIn::Text),
+            ("Morpheus8, cheeks", PriorProcedure, None, "energy_device", FoundIn::Text),
+            ("Tatuaż na szyi", Condition, None, "tattoo", FoundIn::Text),
             ("12 weeks", PregnancyOrNursing, None, "pregnancy_or_nursing", FoundIn::Kind),
         ];
         for (text, kind, code, expected, found_in) in table {
