@@ -123,14 +123,17 @@ mod tests {
         let ended = Utc.with_ymd_and_hms(2026, 1, 15, 10, 0, 0).single().expect("a time");
         let at = |hours| situation(&rules(), ended, ended + TimeDelta::hours(hours), &[]);
         assert_eq!(at(-1), Situation::default());
-        assert_eq!(at(0).in_force.len(), 5);
-        assert_eq!(
-            codes(&at(23).in_force),
-            ["no_direct_sun", "no_make_up", "no_exfoliants_retinoids_vitamin_c", "gentle_moisturiser", "do_not_pick"]
-        );
-        assert_eq!(codes(&at(24).in_force), ["no_exfoliants_retinoids_vitamin_c", "gentle_moisturiser", "do_not_pick"]);
-        assert_eq!(codes(&at(72).in_force), ["gentle_moisturiser", "do_not_pick"]);
-        assert!(at(168).in_force.is_empty());
+        assert_eq!(at(0).in_force.len(), 9);
+        let day = ["no_direct_sun", "no_make_up"];
+        let three = ["no_exfoliants_retinoids_vitamin_c", "no_exercise", "no_sauna", "no_swimming"];
+        let week = ["gentle_moisturiser", "do_not_pick"];
+        let fortnight = ["sunscreen", "danger_signs"];
+        assert_eq!(codes(&at(23).in_force), [&day[..], &three, &week, &fortnight[1..]].concat());
+        assert_eq!(codes(&at(23).upcoming), ["sunscreen"]);
+        assert_eq!(codes(&at(24).in_force), [&three[..], &week, &fortnight].concat());
+        assert_eq!(codes(&at(72).in_force), [&week[..], &fortnight].concat());
+        assert_eq!(codes(&at(168).in_force), fortnight);
+        assert!(at(336).in_force.is_empty());
     }
 
     #[test]

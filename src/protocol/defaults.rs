@@ -65,6 +65,7 @@ pub async fn install(scope: &mut Scope) -> Result<()> {
 mod tests {
     use super::*;
     use crate::operation::Inputs;
+    use crate::vocabulary::ContraindicationSeverity;
 
     #[test]
     fn every_default_is_whole_and_passes_its_own_checks() {
@@ -75,6 +76,37 @@ mod tests {
             default.rules.check(&mut inputs, "rules");
             assert!(inputs.finish().is_ok(), "{}", default.name);
             assert!(!default.indications.is_empty() && !default.rules.aftercare.is_empty(), "{}", default.name);
+        }
+    }
+
+    #[test]
+    fn every_line_names_its_source_and_a_weak_one_never_blocks() {
+        for default in defaults().expect("defaults.json") {
+            let rules = &default.rules;
+            for limit in &rules.depth_limits {
+                assert!(limit.source.is_some(), "{}: {:?}", default.name, limit.area);
+            }
+            for rule in &rules.contraindications {
+                let source = rule.source.as_deref().unwrap_or_default();
+                assert!(!source.is_empty(), "{}: {}", default.name, rule.code);
+                let weak =
+                    ["weak", "Weak", "differ", "Disputed", "no strong source"].iter().any(|it| source.contains(it));
+                let blocks = rule.severity == ContraindicationSeverity::Absolute;
+                assert!(!(weak && blocks), "{}: {}: {source}", default.name, rule.code);
+            }
+        }
+    }
+
+    #[test]
+    fn aftercare_tells_of_sport_water_sun_and_whom_to_call() {
+        for default in defaults().expect("defaults.json") {
+            let told: String = default.rules.aftercare.iter().map(|it| it.text.to_lowercase() + " ").collect();
+            let needles = ["exercise", "sport", "sauna", "swimming"]
+                .iter()
+                .filter(|_| default.modality != Modality::LedLightTherapy);
+            for word in needles.chain(&["sunscreen|spf 50", "call the clinic", "emergency number"]) {
+                assert!(word.split('|').any(|it| told.contains(it)), "{}: {word}", default.name);
+            }
         }
     }
 

@@ -218,7 +218,10 @@ async fn aftercare_is_what_holds_at_that_moment_by_the_location_s_clock() {
     let codes = |list: &Value| {
         list.as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(codes(&second["inForce"]), "no_exfoliants_retinoids_vitamin_c gentle_moisturiser do_not_pick");
+    assert_eq!(
+        codes(&second["inForce"]),
+        "no_exfoliants_retinoids_vitamin_c no_exercise no_sauna no_swimming gentle_moisturiser do_not_pick sunscreen danger_signs"
+    );
     assert_eq!(
         (codes(&second["checkInsDue"]).as_str(), codes(&second["checkInsUpcoming"]).as_str()),
         ("day_1", "day_7")

@@ -36,7 +36,8 @@ pub(super) async fn two_sessions(story: &mut Story) {
     let soon = story.aftercare(&first, ended + TimeDelta::hours(20)).await;
     assert_eq!(
         codes(&soon["inForce"]),
-        "no_direct_sun no_make_up no_exfoliants_retinoids_vitamin_c gentle_moisturiser do_not_pick"
+        "no_direct_sun no_make_up no_exfoliants_retinoids_vitamin_c no_exercise no_sauna no_swimming gentle_moisturiser \
+         do_not_pick danger_signs"
     );
     assert_eq!(
         (&soon["inForce"][0]["endsAt"], &soon["timeZone"]),
@@ -49,7 +50,7 @@ pub(super) async fn two_sessions(story: &mut Story) {
     let later = story.aftercare(&first, ended + TimeDelta::hours(80)).await;
     assert_eq!(
         (codes(&later["inForce"]), codes(&later["checkInsOverdue"])),
-        ("gentle_moisturiser do_not_pick".to_owned(), "day_1".to_owned())
+        ("gentle_moisturiser do_not_pick sunscreen danger_signs".to_owned(), "day_1".to_owned())
     );
     let call = json!({"sessionId": first.id, "kind": "CHECK_IN", "notedAt": iso(ended + TimeDelta::hours(22)), "redness": 3, "swelling": 1, "pain": 1, "adherence": "FULL"});
     let note = story.make("addAftercareNote", "aftercareNote", "AFTERCARE_NOTE", call).await;
