@@ -81,4 +81,24 @@ mod tests {
             assert!(text.valid_days.is_none_or(|days| (1..=36_500).contains(&days)), "{}", text.name);
         }
     }
+
+    #[test]
+    fn the_texts_name_what_a_patient_must_hear_of() {
+        let texts = texts().expect("defaults.json");
+        let words = |name: &str| {
+            let text = texts.iter().find(|text| text.name == name).expect("a text");
+            text.paragraphs.join("\n\n")
+        };
+        for text in texts.iter().filter(|text| text.kind == ConsentKind::Treatment) {
+            let words = words(&text.name);
+            assert!(words.contains("alternatives") && words.contains("do nothing"), "{}", text.name);
+        }
+        for name in ["Microneedling", "RF microneedling", "Platelet-rich plasma (PRP)"] {
+            let words = words(name);
+            for risk in ["bleeding", "faint", "numb lips", "emergency number"] {
+                assert!(words.contains(risk), "{name}: {risk}");
+            }
+        }
+        assert!(words("Personal data").contains("Article 9(2)(h)"), "the record does not rest on consent");
+    }
 }
