@@ -85,13 +85,26 @@ impl ScalarType for Decimal {
             Value::Number(number) => number.to_string(),
             _ => return Err(InputValueError::expected_type(value)),
         };
-        rust_decimal::Decimal::from_str_exact(&text)
-            .map(Self)
-            .map_err(|_| InputValueError::custom("must be a decimal number of at most 28 digits, as in 1.25"))
+        let refused = || InputValueError::custom("must be a decimal number of at most 28 digits, as in 1.25");
+        if !is_plain_decimal(&text) {
+            return Err(refused());
+        }
+        rust_decimal::Decimal::from_str_exact(&text).map(Self).map_err(|_| refused())
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.normalize().to_string())
+    }
+}
+
+/// Whether a text is a number as it is written down: a minus sign if need be, digits, and digits after a point. What else the
+/// library reads (`1_0`, `+1`, `.5`) is nothing that a person means by a dose or a depth.
+fn is_plain_decimal(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        Some((whole, part)) => digits(whole) && digits(part),
+        None => digits(unsigned),
     }
 }
 
@@ -226,5 +239,11 @@ mod tests {
         let read = Decimal::parse("0.10".into()).map(|decimal| decimal.to_value());
         assert_eq!(read.ok(), Some(Value::from("0.1")));
         assert!(Decimal::parse("1e400".into()).is_err());
+        for number in ["1_0", "2_0.5", "_1", "+1", ".5", "5.", "-", "", " 1", "1 ", "1,5", "١", "0x1", "1e2", "--1"] {
+            assert!(Decimal::parse(number.into()).is_err(), "{number:?}");
+        }
+        for number in ["0", "-1.25", "007", "20", "0.000"] {
+            assert!(Decimal::parse(number.into()).is_ok(), "{number:?}");
+        }
     }
 }
