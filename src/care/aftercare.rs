@@ -1,7 +1,7 @@
 //! What holds after a session at a moment: instructions, check-ins. Windows are hours after the session's end, so a
 //! change of the clocks moves neither their length nor their end.
 
-use crate::protocol::Rules;
+use crate::protocol::{CheckInDue, Rules};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// An instruction with the time it is in force, from its start until just before its end.
@@ -52,8 +52,34 @@ fn hours_after(moment: DateTime<Utc>, hours: i32) -> DateTime<Utc> {
     moment.checked_add_signed(TimeDelta::hours(i64::from(hours))).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
+/// A contact may come so many hours before a check-in falls due and still answer it: the call in the evening of the treatment
+/// is the one that was due next morning. A call on day 4 is not the one of day 7.
+const EARLY_HOURS: i32 = 12;
+
+/// When each check-in was done. A contact answers the last check-in that had fallen due by then; if that is done already, or
+/// none had, it answers the next one where it comes a little early: within `EARLY_HOURS`, and past half of the way to it.
+fn answered(due: &[&CheckInDue], ended_at: DateTime<Utc>, contacts: &[DateTime<Utc>]) -> Vec<Option<DateTime<Utc>>> {
+    let mut done: Vec<Option<DateTime<Utc>>> = vec![None; due.len()];
+    let mut contacts: Vec<DateTime<Utc>> = contacts.to_vec();
+    contacts.sort_unstable();
+    for contact in contacts {
+        let begun = due.iter().take_while(|it| hours_after(ended_at, it.from_hours) <= contact).count();
+        if let Some(last) = done[..begun].last_mut().filter(|it| it.is_none()) {
+            *last = Some(contact);
+            continue;
+        }
+        let since = due[..begun].last().map_or(0, |it| it.from_hours);
+        let Some(next) = due.get(begun).filter(|_| done[begun].is_none()) else { continue };
+        let early = EARLY_HOURS.min((next.from_hours - since) / 2);
+        if contact >= hours_after(ended_at, next.from_hours - early) {
+            done[begun] = Some(contact);
+        }
+    }
+    done
+}
+
 /// What holds at a moment after a session that ended then. `contacts` are the times of check-ins and follow-up calls:
-/// each answers the check-in whose time it falls in, or that it comes late for.
+/// each answers the check-in whose time it falls in, that it comes late for, or that it comes a little early for.
 pub fn situation(rules: &Rules, ended_at: DateTime<Utc>, at: DateTime<Utc>, contacts: &[DateTime<Utc>]) -> Situation {
     let mut found = Situation::default();
     if at < ended_at {
@@ -76,16 +102,14 @@ pub fn situation(rules: &Rules, ended_at: DateTime<Utc>, at: DateTime<Utc>, cont
     found.upcoming.sort_by_key(|it| it.starts_at);
     let mut due: Vec<_> = rules.check_ins.iter().collect();
     due.sort_by_key(|it| it.from_hours);
-    for (i, check_in) in due.iter().enumerate() {
-        let from = hours_after(ended_at, check_in.from_hours);
-        let next = due.get(i + 1).map(|next| hours_after(ended_at, next.from_hours));
-        let answers = |contact: &&DateTime<Utc>| **contact >= from && next.is_none_or(|next| **contact < next);
+    let known: Vec<DateTime<Utc>> = contacts.iter().filter(|it| **it <= at).copied().collect();
+    for (check_in, done_at) in due.iter().zip(answered(&due, ended_at, &known)) {
         let state = CheckInState {
             code: check_in.code.clone(),
             label: check_in.label.clone(),
-            due_from: from,
+            due_from: hours_after(ended_at, check_in.from_hours),
             due_until: hours_after(ended_at, check_in.until_hours),
-            done_at: contacts.iter().filter(|it| **it <= at).filter(answers).min().copied(),
+            done_at,
         };
         if state.done_at.is_some() {
             continue;
@@ -156,6 +180,13 @@ mod tests {
         assert_eq!(at(400, &[15]), words("", "day_7", ""));
         assert_eq!(at(400, &[15, 300]), words("", "", ""));
         assert_eq!(at(20, &[30]), words("day_1", "", "day_7"), "what comes later is not known yet");
+        assert_eq!(at(60, &[10]), words("", "", "day_7"), "rung in the evening: that was the call of day 1");
+        assert_eq!(at(60, &[5]), words("", "day_1", "day_7"), "on the way home");
+        assert_eq!(at(400, &[10, 20]), words("", "day_7", ""), "two calls on day 1 are not the one of day 7");
+        assert_eq!(at(400, &[100]), words("", "day_7", ""), "late for day 1");
+        assert_eq!(at(400, &[15, 100]), words("", "day_7", ""), "day 4");
+        assert_eq!(at(400, &[15, 135]), words("", "", ""), "the evening before");
+        assert_eq!(at(400, &[300]), words("", "day_1", ""), "it can't be day 1 any more");
     }
 
     #[test]

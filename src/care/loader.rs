@@ -15,7 +15,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use std::collections::BTreeMap;
 
-/// For so many days after a session its aftercare is part of the patient's: the longest window of the defaults is 28.
+/// For so many days after a session its aftercare is part of the patient's, whatever it holds; after that as long as an
+/// instruction of it is in force or yet to come.
 const LOOKED_BACK_DAYS: i64 = 60;
 
 /// The aftercare of a session at a moment.
@@ -53,20 +54,25 @@ pub async fn aftercare_of(
     }))
 }
 
-/// The aftercare of a patient's sessions of the last weeks at a moment, the latest session first.
+/// The aftercare of a patient's sessions at a moment, the latest session first: of the last weeks, and of any session whose
+/// instructions last longer.
 pub async fn aftercare_of_patient(ctx: &Context<'_>, patient: uuid::Uuid, at: DateTime<Utc>) -> Result<Vec<Aftercare>> {
     let mut sessions = listing::whole::<TreatmentSession>(ctx, ("patient_id", patient)).await?;
-    sessions.retain(|it| it.ended_at.is_some_and(|end| end <= at && at - end <= TimeDelta::days(LOOKED_BACK_DAYS)));
+    sessions.retain(|it| it.ended_at.is_some_and(|end| end <= at));
     sessions.sort_by_key(|it| std::cmp::Reverse(it.started_at));
     let found = futures::future::try_join_all(sessions.iter().map(|it| aftercare_of(ctx, it, at))).await?;
-    Ok(found.into_iter().flatten().collect())
+    let recent = |it: &Aftercare| it.session.ended_at.is_some_and(|end| at - end <= TimeDelta::days(LOOKED_BACK_DAYS));
+    let holds = |it: &Aftercare| !it.situation.in_force.is_empty() || !it.situation.upcoming.is_empty();
+    Ok(found.into_iter().flatten().filter(|it| recent(it) || holds(it)).collect())
 }
 
 /// When maintenance of a plan will be wanted; none before its first completed session.
 pub async fn maintenance_of(ctx: &Context<'_>, plan: &TreatmentPlan) -> Result<Option<Estimate>> {
     let version: ProtocolVersion = listing::required(ctx, plan.protocol_version_id).await?;
     let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", plan.id)).await?;
-    let done = sessions.iter().filter(|it| it.status == SessionStatus::Completed);
+    let done = sessions
+        .iter()
+        .filter(|it| it.status == SessionStatus::Completed && it.kinds().any(|kind| kind == version.modality));
     let Some(last) = done.max_by_key(|it| it.started_at) else { return Ok(None) };
     let location = people::whole_location(ctx, last.location_id).await?;
     let zone: Tz = location.time_zone.parse().unwrap_or(Tz::UTC);
