@@ -1,6 +1,7 @@
 //! What each command of the command line does.
 
 mod audit;
+mod defaults;
 mod progress;
 mod safekeeping;
 mod staff;
@@ -40,6 +41,7 @@ pub fn run(line: CommandLine) -> ExitCode {
             Command::Staff(arguments) => staff::run(arguments).await,
             Command::Demo(settings) => fill_demo(settings).await,
             Command::Documents(arguments) => check_documents(arguments).await,
+            Command::Defaults(arguments) => defaults::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,
             Command::Backup(settings) => safekeeping::backup(*settings).await,
             Command::Restore(settings) => safekeeping::restore(*settings).await,

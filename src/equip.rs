@@ -1,5 +1,7 @@
 //! What every organisation starts with: the default protocols and the default texts of consents.
 
+pub mod update;
+
 use crate::access::{Scope, account};
 use crate::db::Pool;
 use crate::error::{Error, Result};

@@ -2,6 +2,7 @@
 
 mod audit;
 mod database;
+mod defaults;
 mod demo;
 mod documents;
 mod network;
@@ -15,6 +16,7 @@ mod value;
 pub use audit::{AuditArguments, AuditCommand, EvidenceSettings, VerifySettings};
 use clap::{Parser, Subcommand};
 pub use database::{DatabaseSettings, ReaderSettings};
+pub use defaults::{DefaultsArguments, DefaultsCommand};
 pub use demo::DemoSettings;
 pub use documents::{DocumentsArguments, DocumentsCommand};
 pub use network::{MailSettings, TlsSettings};
@@ -47,6 +49,8 @@ pub enum Command {
     Staff(StaffArguments),
     /// Fill a demo organisation with believable patients
     Demo(DemoSettings),
+    /// Bring later default protocols and consent texts to an organisation
+    Defaults(DefaultsArguments),
     /// Check the evidence
     Audit(AuditArguments),
     /// Check a front end's persisted documents against this schema

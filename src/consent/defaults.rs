@@ -8,20 +8,54 @@ use crate::page::listing;
 use crate::record::Stamp;
 use crate::vocabulary::Modality;
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// A text, as `defaults.json` has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct DefaultText {
-    name: String,
-    kind: ConsentKind,
-    language: String,
-    modalities: Vec<Modality>,
-    valid_days: Option<i32>,
-    paragraphs: Vec<String>,
+pub struct DefaultText {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub kind: ConsentKind,
+    /// BCP 47 tag of its language.
+    pub language: String,
+    /// The treatments it covers; all when there is none.
+    pub modalities: Vec<Modality>,
+    /// For how many days a consent to it is valid; no limit when absent.
+    pub valid_days: Option<i32>,
+    /// Its wording, in Markdown.
+    pub paragraphs: Vec<String>,
 }
 
-fn texts() -> Result<Vec<DefaultText>> {
+impl DefaultText {
+    /// The whole wording.
+    pub fn words(&self) -> String {
+        self.paragraphs.join("\n\n")
+    }
+
+    /// It as a published version of a text.
+    pub fn version(self, template: Uuid, number: i32, stamp: Stamp) -> ConsentTemplateVersion {
+        let words = self.words();
+        ConsentTemplateVersion {
+            id: ids::new_id(),
+            template_id: template,
+            number,
+            status: ConsentTemplateVersionStatus::Published,
+            text_hash: hash_of(words.as_bytes()),
+            text: words,
+            language: self.language,
+            modalities: self.modalities,
+            valid_days: self.valid_days,
+            published_at: Some(stamp.created_at),
+            published_by: stamp.created_by,
+            stamp,
+        }
+    }
+}
+
+/// The texts of the file.
+pub fn texts() -> Result<Vec<DefaultText>> {
     Ok(serde_json::from_str(include_str!("defaults.json"))?)
 }
 
@@ -31,28 +65,23 @@ pub async fn install_defaults(scope: &mut Scope) -> Result<()> {
         return Ok(());
     }
     for text in texts()? {
-        let (by, now) = (scope.viewer().staff, ids::now());
-        let stamp = Stamp::new(by, now);
-        let template =
-            ConsentTemplate { id: ids::new_id(), name: text.name, kind: text.kind, active: true, stamp: stamp.clone() };
-        let words = text.paragraphs.join("\n\n");
-        let version = ConsentTemplateVersion {
-            id: ids::new_id(),
-            template_id: template.id,
-            number: 1,
-            status: ConsentTemplateVersionStatus::Published,
-            text_hash: hash_of(words.as_bytes()),
-            text: words,
-            language: text.language,
-            modalities: text.modalities,
-            valid_days: text.valid_days,
-            published_at: Some(now),
-            published_by: by,
-            stamp,
-        };
-        store::add_template(scope, &template, &version).await?;
+        add(scope, text).await?;
     }
     Ok(())
+}
+
+/// Adds a default text, published.
+pub async fn add(scope: &mut Scope, text: DefaultText) -> Result<()> {
+    let stamp = Stamp::new(scope.viewer().staff, ids::now());
+    let template = ConsentTemplate {
+        id: ids::new_id(),
+        name: text.name.clone(),
+        kind: text.kind,
+        active: true,
+        stamp: stamp.clone(),
+    };
+    let version = text.version(template.id, 1, stamp);
+    store::add_template(scope, &template, &version).await
 }
 
 #[cfg(test)]

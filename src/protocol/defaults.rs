@@ -8,6 +8,7 @@ use crate::page::kept;
 use crate::record::Stamp;
 use crate::vocabulary::{Action, Concern, Modality, RecordKind};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// A protocol of the file.
 #[derive(Debug, Deserialize)]
@@ -32,33 +33,46 @@ pub async fn install(scope: &mut Scope) -> Result<()> {
     if store::any(scope).await? {
         return Ok(());
     }
-    scope.viewer().check(Action::Create, RecordKind::Protocol)?;
     for default in defaults()? {
-        let (now, by) = (ids::now(), scope.viewer().staff);
-        let protocol = Protocol {
+        add(scope, default).await?;
+    }
+    Ok(())
+}
+
+/// Adds a default, published, with its ledger entries.
+pub async fn add(scope: &mut Scope, default: Default) -> Result<()> {
+    scope.viewer().check(Action::Create, RecordKind::Protocol)?;
+    let by = scope.viewer().staff;
+    let protocol = Protocol {
+        id: ids::new_id(),
+        name: default.name.clone(),
+        copied_from: None,
+        active: true,
+        stamp: Stamp::new(by, ids::now()),
+    };
+    let version = default.version(protocol.id, 1, by);
+    kept::add(scope, &protocol).await?;
+    kept::add(scope, &version).await
+}
+
+impl Default {
+    /// It as a published version of a protocol.
+    pub fn version(self, protocol: Uuid, number: i32, by: Option<Uuid>) -> ProtocolVersion {
+        let now = ids::now();
+        ProtocolVersion {
             id: ids::new_id(),
-            name: default.name,
-            copied_from: None,
-            active: true,
-            stamp: Stamp::new(by, now),
-        };
-        let version = ProtocolVersion {
-            id: ids::new_id(),
-            protocol_id: protocol.id,
-            number: 1,
+            protocol_id: protocol,
+            number,
             status: VersionStatus::Published,
-            modality: default.modality,
-            indications: default.indications,
-            rules: default.rules,
+            modality: self.modality,
+            indications: self.indications,
+            rules: self.rules,
             published_at: Some(now),
             published_by: by,
             change_note: None,
             stamp: Stamp::new(by, now),
-        };
-        kept::add(scope, &protocol).await?;
-        kept::add(scope, &version).await?;
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The built program, as its owner runs it: started, killed, started again, stopped, and its command line.
 
 mod commands;
+mod defaults;
 mod running;
 
 use crate::support::*;
