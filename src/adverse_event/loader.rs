@@ -1,7 +1,7 @@
 //! What aftercare notes propose: batched.
 
 use super::AdverseEvent;
-use super::proposal::{ProposedAdverseEvent, SymptomWindows, already, proposals};
+use super::proposal::{ProposedAdverseEvent, SymptomWindows, already, proposals, usual_thresholds};
 use crate::aftercare::AftercareNote;
 use crate::page::listing;
 use crate::protocol::ProtocolVersion;
@@ -20,7 +20,12 @@ pub async fn proposed(ctx: &Context<'_>, note: &AftercareNote) -> Result<Vec<Pro
         None => None,
     };
     let windows = version.as_ref().and_then(|it| it.rules.symptom_windows.as_ref());
-    let found = proposals(note, end, windows.map_or_else(SymptomWindows::default, SymptomWindows::by_protocol));
+    let windows = windows.map_or_else(SymptomWindows::default, SymptomWindows::by_protocol);
+    let thresholds = match version.as_ref().map(|it| &it.rules.symptom_thresholds).filter(|it| !it.is_empty()) {
+        Some(own) => own.clone(),
+        None => usual_thresholds(),
+    };
+    let found = proposals(note, end, windows, &thresholds);
     if found.is_empty() {
         return Ok(Vec::new());
     }

@@ -2,38 +2,23 @@
 
 use super::{AdverseEvent, AdverseEventKind, AdverseEventSeverity, USUAL_FOR};
 use crate::aftercare::{AftercareNote, AftercareNoteKind};
-use crate::protocol::SymptomWindowHours;
-use crate::vocabulary::vocabulary;
+use crate::protocol::{Symptom, SymptomThreshold, SymptomWindowHours};
 use chrono::{DateTime, TimeDelta, Utc};
 
-vocabulary! {
-    /// A symptom that aftercare notes score.
-    Symptom {
-        /// Redness.
-        Redness = "redness",
-        /// Swelling.
-        Swelling = "swelling",
-        /// Pain.
-        Pain = "pain",
+/// The kind of adverse event that a symptom is.
+pub fn kind_of(symptom: Symptom) -> AdverseEventKind {
+    match symptom {
+        Symptom::Redness => AdverseEventKind::Erythema,
+        Symptom::Swelling => AdverseEventKind::Oedema,
+        Symptom::Pain => AdverseEventKind::Pain,
     }
 }
 
-impl Symptom {
-    /// The kind of adverse event that it is.
-    pub fn kind(self) -> AdverseEventKind {
-        match self {
-            Self::Redness => AdverseEventKind::Erythema,
-            Self::Swelling => AdverseEventKind::Oedema,
-            Self::Pain => AdverseEventKind::Pain,
-        }
-    }
-
-    fn score(self, note: &AftercareNote) -> Option<i16> {
-        match self {
-            Self::Redness => note.redness,
-            Self::Swelling => note.swelling,
-            Self::Pain => note.pain,
-        }
+fn score_of(symptom: Symptom, note: &AftercareNote) -> Option<i16> {
+    match symptom {
+        Symptom::Redness => note.redness,
+        Symptom::Swelling => note.swelling,
+        Symptom::Pain => note.pain,
     }
 }
 
@@ -105,32 +90,57 @@ pub fn severity(score: i16) -> AdverseEventSeverity {
     }
 }
 
-/// What a note proposes: each symptom that it scores 1 or more after the time in which the symptom is usual.
-pub fn proposals(note: &AftercareNote, session_end: DateTime<Utc>, windows: SymptomWindows) -> Vec<Proposal> {
-    if note.kind == AftercareNoteKind::InstructionsGiven {
+/// The scores that are unusual where no protocol says which: any that is severe from a day after the session on, and before
+/// that only the highest two. The clinic's own guidance; there is no stronger source.
+pub fn usual_thresholds() -> Vec<SymptomThreshold> {
+    let by = |symptom: &Symptom, from_hours, until_hours, score| SymptomThreshold {
+        symptom: *symptom,
+        from_hours,
+        until_hours,
+        score,
+        source: None,
+    };
+    Symptom::ALL.iter().flat_map(|it| [by(it, 0, 24, 9), by(it, 24, 24 * 366, 7)]).collect()
+}
+
+/// What a note proposes: each symptom that it scores 1 or more after the time in which the symptom is usual, and each that it
+/// scores higher than is usual by then.
+pub fn proposals(
+    note: &AftercareNote,
+    session_end: DateTime<Utc>,
+    windows: SymptomWindows,
+    thresholds: &[SymptomThreshold],
+) -> Vec<Proposal> {
+    if note.kind == AftercareNoteKind::InstructionsGiven || note.noted_at < session_end {
         return Vec::new();
     }
+    let hours_since_session = (note.noted_at - session_end).num_hours();
     let proposal = |symptom: &Symptom| {
-        let score = symptom.score(note).filter(|score| *score >= 1)?;
+        let score = score_of(*symptom, note).filter(|score| *score >= 1)?;
         let window = windows.of(*symptom);
         let expected_until = session_end.checked_add_signed(window)?;
-        (note.noted_at > expected_until).then(|| {
-            let hours_since_session = (note.noted_at - session_end).num_hours();
-            let reason = format!(
-                "{} of {score} was noted {hours_since_session} hours after the session; it is usual for {} hours",
-                symptom.words(),
-                window.num_hours()
-            );
-            let severity = severity(score);
-            Proposal { symptom: *symptom, score, expected_until, hours_since_session, severity, reason }
-        })
+        let late = note.noted_at > expected_until;
+        let by_now = thresholds.iter().filter(|it| {
+            it.symptom == *symptom
+                && (i64::from(it.from_hours)..i64::from(it.until_hours)).contains(&hours_since_session)
+        });
+        let strictest = by_now.map(|it| it.score).min().filter(|least| i32::from(score) >= *least);
+        let usual = match (late, strictest) {
+            (true, _) => format!("it is usual for {} hours", window.num_hours()),
+            (false, Some(least)) => format!("from {least} on it is unusual by then"),
+            (false, None) => return None,
+        };
+        let reason =
+            format!("{} of {score} was noted {hours_since_session} hours after the session; {usual}", symptom.words());
+        let severity = severity(score);
+        Some(Proposal { symptom: *symptom, score, expected_until, hours_since_session, severity, reason })
     };
     Symptom::ALL.iter().filter_map(proposal).collect()
 }
 
 /// The event, of those of a session, that says already what a note proposes: one from this note, or one of this kind.
 pub fn already<'e>(note: &AftercareNote, proposal: &Proposal, events: &'e [AdverseEvent]) -> Option<&'e AdverseEvent> {
-    let same = |event: &&AdverseEvent| !event.entered_in_error && event.kind == proposal.symptom.kind();
+    let same = |event: &&AdverseEvent| !event.entered_in_error && event.kind == kind_of(proposal.symptom);
     let from_note = events.iter().filter(same).find(|event| event.aftercare_note_id == Some(note.id));
     from_note.or_else(|| events.iter().filter(same).find(|event| event.session_id == Some(note.session_id)))
 }
@@ -183,7 +193,7 @@ mod tests {
         ];
         for (kind, hours, scores, expected) in cases {
             let (note, end) = note(*kind, *hours, *scores);
-            let found: Vec<_> = proposals(&note, end, SymptomWindows::default())
+            let found: Vec<_> = proposals(&note, end, SymptomWindows::default(), &[])
                 .into_iter()
                 .map(|it| (it.symptom, it.severity))
                 .collect();
@@ -195,16 +205,44 @@ mod tests {
     fn a_protocols_windows_are_its_own_and_the_reason_says_them() {
         let (note, end) = note(AftercareNoteKind::CheckIn, 80, [Some(2), Some(2), None]);
         let windows = SymptomWindows { redness: TimeDelta::hours(72), ..SymptomWindows::default() };
-        let found = proposals(&note, end, windows);
+        let found = proposals(&note, end, windows, &[]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].reason, "redness of 2 was noted 80 hours after the session; it is usual for 72 hours");
         assert_eq!(found[0].expected_until, end + TimeDelta::hours(72));
     }
 
     #[test]
+    fn what_is_too_much_for_its_hour_is_proposed_within_the_window() {
+        let by = |symptom, from_hours, until_hours, score| SymptomThreshold {
+            symptom,
+            from_hours,
+            until_hours,
+            score,
+            source: None,
+        };
+        let thresholds =
+            [by(Symptom::Swelling, 0, 48, 8), by(Symptom::Swelling, 48, 168, 5), by(Symptom::Pain, 24, 168, 6)];
+        for (hours, swelling, pain, expected) in [
+            (24, 9, 0, vec![Symptom::Swelling]),
+            (24, 7, 5, vec![]),
+            (47, 7, 0, vec![]),
+            (48, 5, 6, vec![Symptom::Swelling, Symptom::Pain]),
+            (2, 0, 10, vec![]),
+        ] {
+            let (note, end) = note(AftercareNoteKind::CheckIn, hours, [None, Some(swelling), Some(pain)]);
+            let found = proposals(&note, end, SymptomWindows::default(), &thresholds);
+            assert_eq!(found.iter().map(|it| it.symptom).collect::<Vec<_>>(), expected, "{hours} {swelling} {pain}");
+            assert!(found.iter().all(|it| it.reason.contains("unusual by then")), "{found:?}");
+        }
+        let (note, end) = note(AftercareNoteKind::CheckIn, 200, [None, Some(9), None]);
+        let late = proposals(&note, end, SymptomWindows::default(), &thresholds).remove(0);
+        assert!(late.reason.ends_with("it is usual for 168 hours"), "{}", late.reason);
+    }
+
+    #[test]
     fn an_event_of_the_note_or_of_the_sessions_kind_is_found() {
         let (note, end) = note(AftercareNoteKind::CheckIn, 200, [Some(2), None, None]);
-        let proposal = proposals(&note, end, SymptomWindows::default()).remove(0);
+        let proposal = proposals(&note, end, SymptomWindows::default(), &[]).remove(0);
         let of = |kind, session, from, error| {
             let mut it = event(kind);
             (it.session_id, it.aftercare_note_id, it.entered_in_error) = (session, from, error);
@@ -228,7 +266,7 @@ mod tests {
             let (note, end) = note(AftercareNoteKind::CheckIn, hours, scores);
             let all = TimeDelta::hours(window);
             let windows = SymptomWindows { redness: all, swelling: all, pain: all };
-            let found = proposals(&note, end, windows);
+            let found = proposals(&note, end, windows, &[]);
             let late = if hours > window { scores.iter().flatten().filter(|score| **score > 0).count() } else { 0 };
             prop_assert_eq!(found.len(), late);
             for it in &found {
@@ -236,7 +274,7 @@ mod tests {
             }
             // A longer window never proposes more.
             let longer = SymptomWindows { redness: all * 2, ..windows };
-            prop_assert!(proposals(&note, end, longer).len() <= found.len());
+            prop_assert!(proposals(&note, end, longer, &[]).len() <= found.len());
         }
     }
 }

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 stored! {
     AdverseEvent = adverse_event;
     always: patient_id, session_id, aftercare_note_id, lot_id, kind, onset_at, severity, serious, expectedness, outcome, entered_in_error;
-    asked: description, area, suspected_cause, causality, action_taken, resolved_at;
-    json: follow_ups;
+    asked: description, area, suspected_cause, causality, action_taken, resolved_at, device_id, device_model, device_serial;
+    json: follow_ups, reports;
     parts {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }

@@ -100,6 +100,10 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+        device_id -> Nullable<Uuid>,
+        device_model -> Nullable<Text>,
+        device_serial -> Nullable<Text>,
+        reports -> Jsonb,
     }
 }
 
@@ -500,6 +504,7 @@ diesel::table! {
         created_by -> Uuid,
         updated_at -> Timestamptz,
         updated_by -> Uuid,
+        deceased_on -> Nullable<Date>,
     }
 }
 

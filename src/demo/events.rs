@@ -111,6 +111,12 @@ fn event(
     let lot_id = treated
         .and_then(|(_, parts)| parts.products.iter().find_map(|it| it.lot_id))
         .filter(|_| kind == AdverseEventKind::Infection);
+    let used = treated.and_then(|(it, _)| it.device.clone().map(|device| (it.device_id, device)));
+    let report = serious.then(|| AuthorityReport {
+        to: "The health authority".to_owned(),
+        at: reported_at,
+        reference: Some("AE-0117".to_owned()),
+    });
     let (description, action) = told(kind, serious);
     let onset_at = at - TimeDelta::hours(scribe.more.between(2, 20));
     let mut event = AdverseEvent {
@@ -131,11 +137,11 @@ fn event(
         action_taken: Some(action.to_owned()),
         outcome: AdverseEventOutcome::Ongoing,
         resolved_at: None,
-        report: serious.then(|| AuthorityReport {
-            to: "The health authority".to_owned(),
-            at: reported_at,
-            reference: Some("AE-0117".to_owned()),
-        }),
+        reports: report.clone().into_iter().collect(),
+        report,
+        device_id: used.as_ref().and_then(|(id, _)| *id),
+        device_model: used.as_ref().map(|(_, device)| device.model.clone()),
+        device_serial: used.and_then(|(_, device)| device.serial),
         follow_ups: Vec::new(),
         entered_in_error: false,
         stamp: Stamp::new(Some(by), reported_at),

@@ -106,7 +106,8 @@ table!(
     "adverse_event",
     "org_id, id, patient_id, session_id, aftercare_note_id, lot_id, kind, description, onset_at, area, severity, serious, \
      expectedness, suspected_cause, causality, action_taken, outcome, resolved_at, reported_to, reported_at, \
-     report_reference, follow_ups, entered_in_error, version, created_at, created_by, updated_at, updated_by"
+     report_reference, reports, device_id, device_model, device_serial, follow_ups, entered_in_error, version, created_at, \
+     created_by, updated_at, updated_by"
 );
 table!(
     RECALL,
@@ -280,7 +281,9 @@ impl ChartRows {
             rows.put(it.severity.as_str()).put(it.serious).put(it.expectedness.as_str());
             rows.put(it.suspected_cause.as_ref()).put(it.causality.map(|it| it.as_str())).put(it.action_taken.as_ref());
             rows.put(it.outcome.as_str()).put(it.resolved_at).put(report.map(|it| &it.to)).put(report.map(|it| it.at));
-            rows.put(report.and_then(|it| it.reference.as_ref())).json(Some(&it.follow_ups))?;
+            rows.put(report.and_then(|it| it.reference.as_ref())).json(Some(&it.reports))?;
+            rows.put(it.device_id).put(it.device_model.as_ref()).put(it.device_serial.as_ref());
+            rows.json(Some(&it.follow_ups))?;
             rows.put(it.entered_in_error).stamp(&it.stamp)?.end();
         }
         Ok(())

@@ -205,7 +205,11 @@ async fn a_check_in_whose_symptom_outlasts_its_time_proposes_an_event() {
         (&found[0], &found[1]["symptom"], &found[1]["severity"], found.as_array().unwrap().len()),
         (&redness, &json!("PAIN"), &json!("SEVERE"), 2)
     );
-    assert_eq!((proposed(&early).await, proposed(&fresh).await), (json!([]), json!([])));
+    // Within its time, and too much for its hour; in the first hours after needles it is not.
+    let found = proposed(&early).await;
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["symptom"]), (1, &json!("PAIN")), "{found}");
+    assert!(found[0]["reason"].as_str().unwrap().contains("unusual by then"), "{found}");
+    assert_eq!(proposed(&fresh).await, json!([]));
     // Once it is reported the proposal says so; one entered in error does not count.
     let input =
         json!({"aftercareNoteId": late.id, "kind": "ERYTHEMA", "severity": "MODERATE", "onsetAt": hours_ago(20)});
@@ -264,4 +268,48 @@ async fn the_list_is_filtered() {
     assert_eq!(anna.graphql(query, wrong).await.faults(), ["filter.patientId", "filter.sessionId", "filter.lotId"]);
     let nested = anna.graphql("query ($id: ID!) { session(id: $id) { adverseEvents(filter: {serious: true}, orderBy: {field: ONSET_AT, direction: ASC}) { nodes { id } } } }", json!({"id": of_eve.id})).await.ok();
     assert_eq!(nested["session"]["adverseEvents"]["nodes"], json!([{"id": second.id}]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_report_is_kept_and_the_device_is_named() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let used = json!({"device": {"model": "Derma Pen 4", "kind": "MOTORISED_PEN", "serial": "DP-77"}});
+    let session = anna.session_with(&patient, used).await;
+    let fields = "adverseEvent { id version kind expectedness deviceModel deviceSerial device { id } report { to } \
+        reports { to reference } }";
+    let reported = async |more: Value| {
+        let mut input = json!({"kind": "VASOVAGAL_REACTION", "severity": "MILD", "onsetAt": hours_ago(1)});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        anna.does("reportAdverseEvent", input, fields).await
+    };
+    let event = reported(json!({"sessionId": session.id})).await.ok()["reportAdverseEvent"]["adverseEvent"].clone();
+    assert_eq!(
+        (&event["deviceModel"], &event["deviceSerial"], &event["expectedness"]),
+        (&json!("Derma Pen 4"), &json!("DP-77"), &json!("UNEXPECTED"))
+    );
+    let mut made = Made::of(&event);
+    for (to, reference) in [("The agency", json!("AE-1")), ("The maker", Value::Null)] {
+        let input = made.edit_with(json!({"reportedTo": to, "reportedAt": hours_ago(0), "reference": reference}));
+        let told = anna.does("reportAdverseEventToAuthority", input, fields).await.ok();
+        let told = &told["reportAdverseEventToAuthority"]["adverseEvent"];
+        assert_eq!(told["report"]["to"], to);
+        made = Made::of(told);
+    }
+    let found = "query ($id: ID!) { adverseEvent(id: $id) { reports { to reference } } }";
+    let found = anna.graphql(found, json!({"id": made.id})).await.ok();
+    let both = json!([{"to": "The agency", "reference": "AE-1"}, {"to": "The maker", "reference": null}]);
+    assert_eq!(found["adverseEvent"]["reports"], both);
+    let wrong = json!({"patientId": patient.id, "deviceId": new_id("device")});
+    assert_eq!(reported(wrong).await.faults(), ["input.deviceId"]);
+    let twice = json!({"patientId": patient.id, "deviceId": new_id("device"), "deviceModel": "Pen"});
+    assert_eq!(reported(twice).await.faults(), ["input.deviceModel", "input.deviceId"]);
+    for kind in ["ANAPHYLAXIS", "LOCAL_ANAESTHETIC_TOXICITY"] {
+        let alone = reported(json!({"patientId": patient.id, "kind": kind, "deviceModel": "Pen"})).await.ok();
+        let alone = &alone["reportAdverseEvent"]["adverseEvent"];
+        assert_eq!((&alone["kind"], &alone["deviceModel"]), (&json!(kind), &json!("Pen")));
+    }
+    let unborn = reported(json!({"patientId": patient.id, "onsetAt": "1980-01-01T00:00:00Z"})).await;
+    assert_eq!(unborn.faults(), ["input.onsetAt"], "{}", unborn.text);
 }

@@ -50,6 +50,12 @@ pub struct ReportAdverseEventInput {
     pub(super) causality: Option<Causality>,
     /// The suspected lot of the catalogue, `lot_…`.
     pub(super) lot_id: Option<ID>,
+    /// The device of the catalogue that was in use, `device_…`; when neither it nor `deviceModel` is sent, the session's.
+    pub(super) device_id: Option<ID>,
+    /// Manufacturer and model of the device, at most 200 characters; comes from the catalogue with `deviceId`.
+    pub(super) device_model: Option<String>,
+    /// Its serial number, at most 100 characters; comes from the catalogue with `deviceId`.
+    pub(super) device_serial: Option<String>,
     /// What was done.
     pub(super) action_taken: Option<String>,
     /// The present state of the event.
@@ -115,8 +121,7 @@ pub struct AddAdverseEventFollowUpInput {
     pub(super) text: String,
 }
 
-/// Records that an adverse event was reported to an authority or a manufacturer. A second report replaces the first;
-/// `history` shows both.
+/// Records that an adverse event was reported to an authority or a manufacturer, at most 50 times: each report is kept.
 #[derive(InputObject)]
 pub struct ReportAdverseEventToAuthorityInput {
     /// `adverse_event_…`
@@ -203,6 +208,10 @@ impl ReportAdverseEventInput {
             outcome: self.outcome,
             resolved_at: self.outcome.is_resolved().then_some(resolved_at.unwrap_or(now)),
             report: None,
+            reports: Vec::new(),
+            device_id: inputs.opt_id("deviceId", RecordKind::Device, self.device_id.as_ref()),
+            device_model: inputs.opt_text("deviceModel", self.device_model.as_deref(), 200),
+            device_serial: inputs.opt_text("deviceSerial", self.device_serial.as_deref(), 100),
             follow_ups: Vec::new(),
             entered_in_error: false,
             stamp: Stamp::new(None, now),

@@ -4,17 +4,18 @@ pub mod input;
 pub mod mutation;
 
 use super::stamp::RecordStamp;
-use crate::adverse_event::proposal::{ProposedAdverseEvent, Symptom};
+use crate::adverse_event::proposal::{ProposedAdverseEvent, kind_of};
 use crate::adverse_event::{
     AdverseEvent, AdverseEventFilter, AdverseEventKind, AdverseEventOrder, AdverseEventOutcome, AdverseEventSeverity,
     AuthorityReport, Causality, Expectedness, FollowUp, missing,
 };
 use crate::aftercare::{AftercareNote, loader as notes};
-use crate::catalogue::ProductLot;
+use crate::catalogue::{Device, ProductLot};
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
+use crate::protocol::Symptom;
 use crate::scalars::DateTime;
 use crate::session::{TreatmentSession, loader as sessions};
 use crate::vocabulary::{BodyArea, RecordKind};
@@ -137,9 +138,26 @@ impl AdverseEvent {
     async fn resolved_at(&self) -> Option<DateTime> {
         self.resolved_at.map(DateTime)
     }
-    /// The report to an authority or the manufacturer.
+    /// The last report to an authority or a manufacturer.
     async fn report(&self) -> Option<&AuthorityReport> {
         self.report.as_ref()
+    }
+    /// Every report to an authority or a manufacturer, in the order in which they were recorded; at most 50.
+    async fn reports(&self, ctx: &Context<'_>) -> Result<&[AuthorityReport]> {
+        ctx.operation()?.lead_to(self.reports.len())?;
+        Ok(&self.reports)
+    }
+    /// The device of the catalogue that was in use.
+    async fn device(&self, ctx: &Context<'_>) -> Option<Result<Device>> {
+        listing::linked(ctx, self.device_id).await
+    }
+    /// Manufacturer and model of the device, as they were when the event was reported.
+    async fn device_model(&self) -> Option<&str> {
+        self.device_model.as_deref()
+    }
+    /// The serial number of the device.
+    async fn device_serial(&self) -> Option<&str> {
+        self.device_serial.as_deref()
     }
     /// The follow-ups, oldest first; at most 200.
     async fn follow_ups(&self, ctx: &Context<'_>) -> Result<&[FollowUp]> {
@@ -168,7 +186,7 @@ plain!(AdverseEvent: id, kind, description, onset_at, area, severity, serious, e
 impl ProposedAdverseEvent {
     /// The kind to report.
     async fn kind(&self) -> AdverseEventKind {
-        self.proposal.symptom.kind()
+        kind_of(self.proposal.symptom)
     }
     /// The symptom.
     async fn symptom(&self) -> Symptom {

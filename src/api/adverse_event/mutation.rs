@@ -8,7 +8,7 @@ use super::input::{
 use crate::access::Scope;
 use crate::adverse_event::{AdverseEvent, AuthorityReport, FollowUp, expectedness, follow};
 use crate::aftercare::store as notes;
-use crate::catalogue::ProductLot;
+use crate::catalogue::{Device, ProductLot};
 use crate::error::{self, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
@@ -23,6 +23,9 @@ use uuid::Uuid;
 /// The maximum number of follow-ups of an event.
 const MOST_FOLLOW_UPS: usize = 200;
 
+/// The maximum number of reports of an event.
+const MOST_REPORTS: usize = 50;
+
 /// When a session ended, or when it began if it has not ended.
 fn end_of(session: &TreatmentSession) -> chrono::DateTime<chrono::Utc> {
     session.ended_at.unwrap_or(session.started_at)
@@ -32,6 +35,33 @@ async fn check_lot(scope: &mut Scope, lot: Option<Uuid>, faults: &mut Faults, pa
     let Some(lot) = lot else { return Ok(()) };
     if listing::by_ids::<ProductLot>(scope, &[lot]).await?.is_empty() {
         faults.add(path, "is not a lot of this organisation");
+    }
+    Ok(())
+}
+
+/// Fills in the device that was in use: from the catalogue by its id, else the session's where none was told.
+async fn name_device(
+    scope: &mut Scope,
+    event: &mut AdverseEvent,
+    session: Option<&TreatmentSession>,
+    faults: &mut Faults,
+) -> error::Result<()> {
+    if let Some(id) = event.device_id {
+        for (field, given) in [("deviceModel", &event.device_model), ("deviceSerial", &event.device_serial)] {
+            if given.is_some() {
+                faults.add(format!("input.{field}"), "comes from the catalogue: leave it out, or leave deviceId out");
+            }
+        }
+        match listing::by_ids::<Device>(scope, &[id]).await?.pop() {
+            Some(device) => (event.device_model, event.device_serial) = (Some(device.model), device.serial),
+            None => faults.add("input.deviceId", "is not a device of this organisation"),
+        }
+    } else if event.device_model.is_none()
+        && let Some((session, used)) = session.and_then(|it| Some((it, it.device.as_ref()?)))
+    {
+        let serial = event.device_serial.take().or_else(|| used.serial.clone());
+        (event.device_id, event.device_model, event.device_serial) =
+            (session.device_id, Some(used.model.clone()), serial);
     }
     Ok(())
 }
@@ -65,9 +95,12 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
         }
     }
     check_lot(scope, event.lot_id, &mut faults, "input.lotId").await?;
+    name_device(scope, &mut event, session.as_ref(), &mut faults).await?;
     faults.into_result()?;
     let path = if session.is_some() { "input.sessionId" } else { "input.patientId" };
-    event.patient_id = patients::active_patient(scope, patient_id.unwrap_or_default(), path).await?.id;
+    let patient = patients::active_patient(scope, patient_id.unwrap_or_default(), path).await?;
+    patient.lived_on(event.onset_at.date_naive(), "input.onsetAt")?;
+    event.patient_id = patient.id;
     event.expectedness = said.unwrap_or_else(|| expectedness(&event, session.as_ref().map(end_of)));
     event.stamp = Stamp::new(scope.viewer().staff, ids::now());
     kept::add(scope, &event).await?;
@@ -122,6 +155,10 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: AdverseEventP
     check(&mut inputs, "patch.", &after);
     inputs.finish()?;
     let mut faults = Faults::default();
+    if after.onset_at != before.onset_at {
+        let patient = patients::patient(scope, after.patient_id).await?;
+        patient.lived_on(after.onset_at.date_naive(), "input.patch.onsetAt")?;
+    }
     if let Some(session) = after.session_id.filter(|_| after.onset_at != before.onset_at) {
         let session = sessions::session(scope, session).await?;
         if after.onset_at < session.started_at {
@@ -150,6 +187,10 @@ async fn reported(scope: &mut Scope, id: Uuid, expected: i32, report: AuthorityR
     if report.at < event.onset_at {
         return Err(Error::input("input.reportedAt", "is before the event began"));
     }
+    if event.reports.len() >= MOST_REPORTS {
+        return Err(Error::input("input.id", format!("has {MOST_REPORTS} reports, the most there can be")));
+    }
+    event.reports.push(report.clone());
     event.report = Some(report);
     save(scope, event, expected).await
 }
