@@ -17,7 +17,9 @@ page::list_filter! {
         lot_id: id(ProductLot) "lot_id",
         /// For these reasons.
         reason: any_of(CallBackReason) "reason",
-        /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`.
+        /// In these states today (in UTC). The list to work through is `[OPEN, OVERDUE]`. What waits to be done (OPEN, OVERDUE,
+        /// SNOOZED) for a patient who is archived or has died is in none of them, but for a SAFETY_NOTICE: a patient's own list without
+        /// this filter has it, and it is back when the patient is.
         state: others(CallBackState) "status",
         /// Whose first due day is this day or later.
         due_from: from_day "due_from",
@@ -53,6 +55,11 @@ fn push_states<R>(filter: &CallBackFilter, sql: &mut Sql<R>) {
     }
 }
 
+/// Nobody calls back whom the clinic does not treat any more, but for their safety.
+const WORKED_THROUGH: &str = " AND (recall.reason = 'safety_notice' OR EXISTS (SELECT 1 FROM patient AS treated \
+    WHERE treated.org_id = recall.org_id AND treated.id = recall.patient_id AND treated.status <> 'archived' \
+    AND treated.deceased_on IS NULL))";
+
 fn push_state<R>(sql: &mut Sql<R>, state: CallBackState, today: NaiveDate) {
     let live = |sql: &mut Sql<R>| {
         sql.push("((status = 'open' OR (status = 'snoozed' AND snoozed_until <= ")
@@ -62,14 +69,14 @@ fn push_state<R>(sql: &mut Sql<R>, state: CallBackState, today: NaiveDate) {
     match state {
         CallBackState::Open => {
             live(sql);
-            sql.push(">= ").push_bind(today).push(")");
+            sql.push(">= ").push_bind(today).push(WORKED_THROUGH).push(")");
         }
         CallBackState::Overdue => {
             live(sql);
-            sql.push("< ").push_bind(today).push(")");
+            sql.push("< ").push_bind(today).push(WORKED_THROUGH).push(")");
         }
         CallBackState::Snoozed => {
-            sql.push("(status = 'snoozed' AND snoozed_until > ").push_bind(today).push(")");
+            sql.push("(status = 'snoozed' AND snoozed_until > ").push_bind(today).push(WORKED_THROUGH).push(")");
         }
         CallBackState::Done | CallBackState::Dismissed | CallBackState::Superseded => {
             sql.push("status = ").push_bind(state.as_str());

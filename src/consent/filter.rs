@@ -1,11 +1,13 @@
 //! What lists of consents and of their texts can be filtered and sorted by.
 
+use super::rules::AGE_OF_MAJORITY;
 use super::{
     Consent, ConsentKind, ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus,
 };
 use crate::db::Sql;
+use crate::ids;
 use crate::page::{self, Key};
-use crate::scalars::DateTime;
+use crate::scalars::{Date, DateTime};
 
 page::list_filter! {
     /// Filter for a list of consent templates.
@@ -76,19 +78,51 @@ page::list_filter! {
         status: any_of(ConsentStatus) "status",
         /// In force at this moment.
         in_force_at: other(DateTime) "given_at",
+        /// In force now, and no more on this day: those to renew by then. A guardian's ends when the patient is of age.
+        to_renew_by: other(Date) "expires_at",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
     }
     also: push_in_force;
 }
 
-/// `Consent::in_force_at`, in SQL.
 fn push_in_force<R>(filter: &ConsentFilter, sql: &mut Sql<R>) {
     if let Some(DateTime(at)) = filter.in_force_at {
-        sql.push(" AND status IN ('active', 'inactive') AND given_at <= ").push_bind(at);
-        sql.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at);
-        sql.push(") AND (ended_at IS NULL OR ended_at > ").push_bind(at).push(")");
+        push_in_force_at(sql, at);
     }
+    push_to_renew(filter, sql);
+}
+
+/// `Consent::in_force_at`, in SQL.
+fn push_in_force_at<R>(sql: &mut Sql<R>, at: chrono::DateTime<chrono::Utc>) {
+    sql.push(" AND status IN ('active', 'inactive') AND given_at <= ").push_bind(at);
+    sql.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at);
+    sql.push(") AND (ended_at IS NULL OR ended_at > ").push_bind(at).push(")");
+    push_not_outgrown(sql, at);
+}
+
+/// `Consent::holds_until`, in SQL: those that hold now and end before the day begins (in UTC).
+fn push_to_renew<R>(filter: &ConsentFilter, sql: &mut Sql<R>) {
+    if let Some(Date(day)) = filter.to_renew_by {
+        push_in_force_at(sql, ids::now());
+        let until = day.and_time(chrono::NaiveTime::MIN).and_utc();
+        sql.push(" AND NOT ((expires_at IS NULL OR expires_at > ").push_bind(until).push(")");
+        push_not_outgrown(sql, until);
+        sql.push(")");
+    }
+}
+
+/// `Given::outgrown_at`, in SQL: leaves out what a guardian gave for a child who is of age at this moment.
+pub fn push_not_outgrown<R>(sql: &mut Sql<R>, at: chrono::DateTime<chrono::Utc>) {
+    let age = AGE_OF_MAJORITY;
+    sql.push(
+        " AND (signer IS DISTINCT FROM 'guardian' OR NOT EXISTS (SELECT 1 FROM patient AS child \
+        WHERE child.org_id = consent.org_id AND child.id = consent.patient_id AND child.birth_date <= ",
+    )
+    .push_bind(at.date_naive())
+    .push(format!(
+        " - interval '{age} years' AND child.birth_date > (consent.given_at AT TIME ZONE 'UTC')::date - interval '{age} years'))"
+    ));
 }
 
 page::list_order! {

@@ -2,16 +2,17 @@
 
 pub mod defaults;
 mod filter;
+mod image;
 pub mod loader;
 mod rules;
 pub mod store;
 
 pub use filter::{
     ConsentCondition, ConsentFilter, ConsentOrder, TemplateCondition, TemplateFilter, TemplateOrder, VersionCondition,
-    VersionFilter, VersionOrder,
+    VersionFilter, VersionOrder, push_not_outgrown,
 };
-#[allow(unused_imports)] // photos and care rules stand on them
-pub use rules::{ConsentStep, Standing, image_type, in_force, is_minor_on, needed_for, standing};
+pub use image::image_type;
+pub use rules::{ConsentStep, in_force, is_minor_on, standing};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

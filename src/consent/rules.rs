@@ -1,6 +1,6 @@
 //! The rules of consents: what may follow on what, what is in force when, what is needed for what.
 
-use super::{Consent, ConsentKind, ConsentState, ConsentStatus, ConsentUse};
+use super::{Consent, ConsentKind, ConsentSigner, ConsentState, ConsentStatus, ConsentUse, Given};
 use crate::vocabulary::Modality;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -51,24 +51,50 @@ pub fn needed_for(purpose: ConsentUse) -> ConsentKind {
 
 /// Whether somebody is under 18 on a day. Who was born on 29 February is 18 on 1 March of a common year.
 pub fn is_minor_on(birth_date: NaiveDate, day: NaiveDate) -> bool {
-    day.years_since(birth_date).is_none_or(|years| years < 18)
+    day.years_since(birth_date).is_none_or(|years| years < AGE_OF_MAJORITY)
+}
+
+/// The age from which somebody decides alone, in years: 18 in every country that the defaults are for (Convention on the
+/// Rights of the Child, Art. 1).
+pub const AGE_OF_MAJORITY: u32 = 18;
+
+impl Given {
+    /// When a guardian's word ends: as the day begins (in UTC) on which the patient is of age. None for the patient's own,
+    /// and for one that a guardian gave for an adult.
+    pub fn outgrown_at(&self, born: NaiveDate) -> Option<DateTime<Utc>> {
+        if self.signer != ConsentSigner::Guardian || !is_minor_on(born, self.at.date_naive()) {
+            return None;
+        }
+        let months = chrono::Months::new(AGE_OF_MAJORITY * 12);
+        let day = born.checked_add_months(months)?;
+        // Who was born on 29 February is of age on 1 March.
+        let day = if is_minor_on(born, day) { day.succ_opt()? } else { day };
+        Some(day.and_time(chrono::NaiveTime::MIN).and_utc())
+    }
 }
 
 impl Consent {
-    /// Whether it holds at a moment. One that was withdrawn held until then.
-    pub fn in_force_at(&self, at: DateTime<Utc>) -> bool {
+    /// Until when it holds by itself: its text's time, and a guardian's not beyond the day on which the patient, born on
+    /// this day, is of age.
+    pub fn holds_until(&self, born: NaiveDate) -> Option<DateTime<Utc>> {
+        let outgrown = self.given.as_ref().and_then(|given| given.outgrown_at(born));
+        [self.expires_at, outgrown].into_iter().flatten().min()
+    }
+
+    /// Whether it holds at a moment, for a patient born on this day. One that was withdrawn held until then.
+    pub fn in_force_at(&self, at: DateTime<Utc>, born: NaiveDate) -> bool {
         matches!(self.status, ConsentStatus::Active | ConsentStatus::Inactive)
             && self.given.as_ref().is_some_and(|given| given.at <= at)
-            && self.expires_at.is_none_or(|end| at < end)
+            && self.holds_until(born).is_none_or(|end| at < end)
             && self.ended_at.is_none_or(|end| at < end)
     }
 
-    /// How it stands at a moment.
-    pub fn state_at(&self, at: DateTime<Utc>) -> ConsentState {
+    /// How it stands at a moment, for a patient born on this day.
+    pub fn state_at(&self, at: DateTime<Utc>, born: NaiveDate) -> ConsentState {
         match self.status {
             ConsentStatus::Draft => ConsentState::Draft,
             ConsentStatus::Proposed => ConsentState::Proposed,
-            ConsentStatus::Active if self.expires_at.is_some_and(|end| at >= end) => ConsentState::Expired,
+            ConsentStatus::Active if self.holds_until(born).is_some_and(|end| at >= end) => ConsentState::Expired,
             ConsentStatus::Active => ConsentState::Active,
             ConsentStatus::Rejected => ConsentState::Rejected,
             ConsentStatus::Inactive => ConsentState::Withdrawn,
@@ -83,8 +109,8 @@ impl Consent {
     }
 
     /// Why it does not hold at a moment, with how near it is to holding (more is nearer); none if it does.
-    fn why_not_at(&self, at: DateTime<Utc>) -> Option<(u8, String)> {
-        if self.in_force_at(at) {
+    fn why_not_at(&self, at: DateTime<Utc>, born: NaiveDate) -> Option<(u8, String)> {
+        if self.in_force_at(at, born) {
             return None;
         }
         let when = |time: Option<DateTime<Utc>>| match time {
@@ -99,21 +125,25 @@ impl Consent {
             ConsentStatus::Proposed => (3, "is proposed and not signed yet".to_owned()),
             _ if given.is_none_or(|given| given > at) => (4, format!("was given later, on {}", when(given))),
             _ if self.ended_at.is_some_and(|end| end <= at) => (6, format!("was withdrawn on {}", when(self.ended_at))),
+            _ if self.expires_at.is_none_or(|end| end > at) => {
+                (5, format!("was a guardian's and ended on {}: the patient is of age", when(self.holds_until(born))))
+            }
             _ => (5, format!("expired on {}", when(self.expires_at))),
         })
     }
 }
 
-/// Of the consents of one patient, the one that holds at a moment and covers this: the newest, if there are several.
+/// Of the consents of one patient, born on this day, the one that holds at a moment and covers this: the newest, if there are several.
 pub fn in_force(
     consents: &[Consent],
     kind: ConsentKind,
     modality: Option<Modality>,
     at: DateTime<Utc>,
+    born: NaiveDate,
 ) -> Option<&Consent> {
     consents
         .iter()
-        .filter(|consent| consent.covers(kind, modality) && consent.in_force_at(at))
+        .filter(|consent| consent.covers(kind, modality) && consent.in_force_at(at, born))
         .max_by_key(|consent| (consent.given.as_ref().map(|given| given.at), consent.id))
 }
 
@@ -128,49 +158,37 @@ pub struct Standing<'a> {
     pub lacking: Option<String>,
 }
 
-/// Looks among the consents of one patient for what a use needs, at a moment.
+/// Looks among the consents of one patient, born on this day, for what a use needs, at a moment.
 pub fn standing(
     consents: &[Consent],
     purpose: ConsentUse,
     modality: Option<Modality>,
     at: DateTime<Utc>,
+    born: NaiveDate,
 ) -> Standing<'_> {
     let kind = needed_for(purpose);
     // Photos are of no treatment.
     let modality = modality.filter(|_| purpose == ConsentUse::Session);
-    if let Some(consent) = in_force(consents, kind, modality, at) {
+    if let Some(consent) = in_force(consents, kind, modality, at, born) {
         return Standing { kind, consent: Some(consent), lacking: None };
     }
     let nearest = consents
         .iter()
         .filter(|consent| consent.covers(kind, modality))
-        .filter_map(|consent| consent.why_not_at(at).map(|(near, why)| (near, consent, why)))
+        .filter_map(|consent| consent.why_not_at(at, born).map(|(near, why)| (near, consent, why)))
         .max_by_key(|(near, consent, _)| (*near, consent.stamp.created_at, consent.id));
     if let Some((_, consent, why)) = nearest.filter(|(near, ..)| *near > 0) {
         return Standing { kind, consent: Some(consent), lacking: Some(why) };
     }
     let other = consents
         .iter()
-        .filter(|consent| consent.covers(kind, None) && consent.in_force_at(at))
+        .filter(|consent| consent.covers(kind, None) && consent.in_force_at(at, born))
         .max_by_key(|consent| (consent.stamp.created_at, consent.id));
     let lacking = match (other, modality) {
         (Some(_), Some(modality)) => format!("does not cover {}", modality.words()),
         _ => "is missing: none was proposed or signed".to_owned(),
     };
     Standing { kind, consent: other, lacking: Some(lacking) }
-}
-
-/// The media type of an image, told by its content: a whole PNG or JPEG file.
-pub fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
-    const PNG_END: &[u8] = b"\0\0\0\0IEND\xaeB`\x82";
-    if bytes.starts_with(PNG) && bytes.ends_with(PNG_END) && bytes.len() > 45 {
-        Some("image/png")
-    } else if bytes.starts_with(b"\xff\xd8\xff") && bytes.ends_with(b"\xff\xd9") && bytes.len() > 100 {
-        Some("image/jpeg")
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -181,6 +199,8 @@ mod tests {
     use crate::record::Stamp;
     use chrono::TimeZone;
     use proptest::prelude::*;
+
+    const BORN: NaiveDate = NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day");
 
     fn day(day: i64) -> DateTime<Utc> {
         Utc.timestamp_opt(1_760_000_000 + day * 86_400, 0).single().expect("a time")
@@ -260,11 +280,41 @@ mod tests {
             (EnteredInError, Some(10), None, Some(30), vec![]),
         ] {
             let it = consent(status, given, expires, ended);
-            let found: Vec<i64> = [9, 10, 20, 30].into_iter().filter(|at| it.in_force_at(day(*at))).collect();
+            let found: Vec<i64> = [9, 10, 20, 30].into_iter().filter(|at| it.in_force_at(day(*at), BORN)).collect();
             assert_eq!(found, held, "{it:?}");
         }
         let it = consent(Active, Some(10), Some(20), None);
-        assert_eq!((it.state_at(day(19)), it.state_at(day(20))), (ConsentState::Active, ConsentState::Expired));
+        assert_eq!(
+            (it.state_at(day(19), BORN), it.state_at(day(20), BORN)),
+            (ConsentState::Active, ConsentState::Expired)
+        );
+    }
+
+    #[test]
+    fn a_guardian_s_consent_ends_with_the_childhood() {
+        let date = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).expect("a day");
+        let noon = |on: NaiveDate| on.and_hms_opt(12, 0, 0).expect("noon").and_utc();
+        let mut it = consent(ConsentStatus::Active, Some(0), None, None);
+        let given = noon(date(2026, 1, 10));
+        let signed = |it: &mut Consent, signer| {
+            let given_at = it.given.as_mut().expect("it is given");
+            (given_at.at, given_at.signer) = (given, signer);
+        };
+        signed(&mut it, ConsentSigner::Guardian);
+        for (born, last, first_without) in [
+            (date(2008, 6, 15), date(2026, 6, 14), date(2026, 6, 15)),
+            (date(2008, 2, 29), date(2026, 2, 28), date(2026, 3, 1)),
+        ] {
+            assert!(it.in_force_at(noon(last), born) && !it.in_force_at(noon(first_without), born), "{born}");
+            assert_eq!(it.state_at(noon(first_without), born), ConsentState::Expired);
+            let (at, one) = (noon(first_without), std::slice::from_ref(&it));
+            let lacking = standing(one, ConsentUse::Session, None, at, born).lacking.expect("it holds no more");
+            assert!(lacking.contains("of age") && lacking.contains(&first_without.to_string()), "{lacking}");
+        }
+        let later = noon(date(2027, 1, 1));
+        assert!(it.in_force_at(later, date(1990, 1, 1)), "given for an adult: the care rules warn of it");
+        signed(&mut it, ConsentSigner::Patient);
+        assert!(it.in_force_at(later, date(2008, 6, 15)), "the patient's own");
     }
 
     #[test]
@@ -272,7 +322,7 @@ mod tests {
         use ConsentStatus::{Active, EnteredInError, Inactive, Proposed, Rejected};
         let at = day(15);
         let session = |consents: &[Consent]| {
-            let found = standing(consents, ConsentUse::Session, Some(Modality::Prp), at);
+            let found = standing(consents, ConsentUse::Session, Some(Modality::Prp), at, BORN);
             (found.consent.map(|it| it.id), found.lacking.unwrap_or_default())
         };
         let (held, expired) = (consent(Active, Some(10), None, None), consent(Active, Some(1), Some(14), None));
@@ -299,18 +349,8 @@ mod tests {
             assert!(if why.is_empty() { lacking.is_empty() } else { lacking.starts_with(why) }, "{lacking} / {why}");
         }
         let of_pen = [Consent { kind: ConsentKind::ClinicalPhoto, ..pen }];
-        assert!(standing(&of_pen, ConsentUse::Photo, Some(Modality::Prp), at).lacking.is_none());
-        assert!(standing(&of_pen, ConsentUse::Marketing, None, at).lacking.is_some());
-    }
-
-    #[test]
-    fn an_image_is_told_by_its_content() {
-        let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[0; 30], b"\0\0\0\0IEND\xaeB`\x82"].concat();
-        let jpeg = [b"\xff\xd8\xff\xe0".as_slice(), &[0; 100], b"\xff\xd9"].concat();
-        assert_eq!((image_type(&png), image_type(&jpeg)), (Some("image/png"), Some("image/jpeg")));
-        for wrong in [&png[..png.len() - 1], &jpeg[1..], b"<svg></svg>", b""] {
-            assert_eq!(image_type(wrong), None);
-        }
+        assert!(standing(&of_pen, ConsentUse::Photo, Some(Modality::Prp), at, BORN).lacking.is_none());
+        assert!(standing(&of_pen, ConsentUse::Marketing, None, at, BORN).lacking.is_some());
     }
 
     proptest! {
@@ -331,14 +371,14 @@ mod tests {
             }
             let modality = Some(Modality::Prp);
             let (a, b) = (
-                in_force(&consents, ConsentKind::Treatment, modality, day(at)),
-                in_force(&turned, ConsentKind::Treatment, modality, day(at)),
+                in_force(&consents, ConsentKind::Treatment, modality, day(at), BORN),
+                in_force(&turned, ConsentKind::Treatment, modality, day(at), BORN),
             );
             prop_assert_eq!(a.map(|it| it.id), b.map(|it| it.id));
-            prop_assert_eq!(a.is_some(), consents.iter().any(|it| it.in_force_at(day(at))));
+            prop_assert_eq!(a.is_some(), consents.iter().any(|it| it.in_force_at(day(at), BORN)));
             let (a, b) = (
-                standing(&consents, ConsentUse::Session, modality, day(at)),
-                standing(&turned, ConsentUse::Session, modality, day(at)),
+                standing(&consents, ConsentUse::Session, modality, day(at), BORN),
+                standing(&turned, ConsentUse::Session, modality, day(at), BORN),
             );
             prop_assert_eq!(a, b);
         }

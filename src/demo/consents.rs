@@ -26,7 +26,8 @@ pub(super) fn agree(
     by: Uuid,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    let holds = crate::consent::in_force(&scribe.chart.consents, kind, modality, at).is_some();
+    let holds =
+        crate::consent::in_force(&scribe.chart.consents, kind, modality, at, scribe.chart.patient.birth_date).is_some();
     let Some(text) = text(scribe, kind, modality).filter(|_| !holds && scribe.has_come(at)) else { return Ok(()) };
     let legal = &scribe.chart.patient.legal_name;
     let name = format!("{} {}", legal.given, legal.family);
@@ -67,8 +68,9 @@ pub(super) fn take_back(scribe: &mut Scribe<'_>) -> Result<()> {
     if !scribe.more.chance(40) || !scribe.has_come(at) {
         return Ok(());
     }
+    let born = scribe.chart.patient.birth_date;
     let place = scribe.chart.consents.iter().rposition(|consent| {
-        consent.kind == ConsentKind::Treatment && consent.in_force_at(at) && consent.stamp.updated_at < at
+        consent.kind == ConsentKind::Treatment && consent.in_force_at(at, born) && consent.stamp.updated_at < at
     });
     let Some(mut consent) = place.and_then(|place| scribe.chart.consents.get(place)).cloned() else { return Ok(()) };
     consent.status = ConsentStatus::Inactive;

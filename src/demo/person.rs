@@ -49,6 +49,7 @@ pub(super) fn person(
         legal_name: PersonName { given, middle, family },
         preferred_name: preferred,
         birth_date,
+        deceased_on: None,
         sex_at_birth: dice.chance(970).then_some(sex),
         gender: gender.map(str::to_owned),
         pronouns: pronouns.map(str::to_owned),

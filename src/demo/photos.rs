@@ -2,6 +2,7 @@
 
 use super::chart::Scribe;
 use super::drawing;
+use crate::consent::{ConsentKind, in_force};
 use crate::error::{Error, Result};
 use crate::photo::picture::Picture;
 use crate::photo::{MediaType, Photo, PhotoPhase, PhotoStatus, PhotoView, UPLOAD_MINUTES};
@@ -30,7 +31,8 @@ pub(super) fn take_photos(
     by: Uuid,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    let agreed = crate::consent::in_force(&scribe.chart.consents, crate::consent::ConsentKind::ClinicalPhoto, None, at);
+    let born = scribe.chart.patient.birth_date;
+    let agreed = in_force(&scribe.chart.consents, ConsentKind::ClinicalPhoto, None, at, born);
     if !photographed(scribe) || agreed.is_none() || !scribe.has_come(at + TimeDelta::minutes(5)) {
         return Ok(());
     }

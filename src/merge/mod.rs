@@ -27,6 +27,8 @@ vocabulary! {
         PreferredName = "preferred_name",
         /// Date of birth.
         BirthDate = "birth_date",
+        /// The day they died.
+        DeceasedOn = "deceased_on",
         /// Sex at birth; UNKNOWN gives way to any other.
         SexAtBirth = "sex_at_birth",
         /// Gender.

@@ -36,6 +36,8 @@ pub enum Reason {
     ClinicalRecord,
     /// Marketing.
     Marketing,
+    /// A duty that needs no consent: a legal hold, or a stated reason such as a complaint.
+    LegalDuty,
     /// Everything of a patient given out to them: theirs whatever they agreed to.
     Export,
 }
@@ -50,6 +52,8 @@ impl Use {
             Self::Read(Reading::Thumbnail, Reason::Marketing) => 4,
             Self::Read(Reading::Original, Reason::Export) => 5,
             Self::Read(Reading::Thumbnail, Reason::Export) => 6,
+            Self::Read(Reading::Original, Reason::LegalDuty) => 7,
+            Self::Read(Reading::Thumbnail, Reason::LegalDuty) => 8,
         }
     }
 
@@ -62,6 +66,8 @@ impl Use {
             4 => Self::Read(Reading::Thumbnail, Reason::Marketing),
             5 => Self::Read(Reading::Original, Reason::Export),
             6 => Self::Read(Reading::Thumbnail, Reason::Export),
+            7 => Self::Read(Reading::Original, Reason::LegalDuty),
+            8 => Self::Read(Reading::Thumbnail, Reason::LegalDuty),
             _ => return None,
         })
     }

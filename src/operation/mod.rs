@@ -257,11 +257,16 @@ impl Operation {
         self.standing.signed_in(None);
     }
 
+    /// Whether the request stated a reason for what it looks at.
+    pub fn states_reason(&self) -> bool {
+        self.facts.reason.is_some()
+    }
+
     /// The holder of a link to bytes: this sign-in, with the reason it stated.
     pub fn holder(&self, viewer: &Viewer) -> Result<Holder> {
         let staff = viewer.author()?;
         let sign_in = viewer.sign_in.ok_or_else(|| Error::Internal("a link for nobody's sign-in".to_owned()))?;
-        Ok(Holder { org: viewer.org, staff, sign_in: sign_in.id, reasoned: self.facts.reason.is_some() })
+        Ok(Holder { org: viewer.org, staff, sign_in: sign_in.id, reasoned: self.states_reason() })
     }
 
     /// Closes the snapshot. Its connection is free for others, and later reads see the then current data.

@@ -83,6 +83,9 @@ pub struct Patient {
     pub preferred_name: Option<String>,
     /// Date of birth.
     pub birth_date: NaiveDate,
+    /// The day they died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deceased_on: Option<NaiveDate>,
     /// Sex at birth.
     pub sex_at_birth: Option<SexAtBirth>,
     /// Gender, in the patient's words.
@@ -137,8 +140,12 @@ impl Patient {
         format!("{given} {}", self.legal_name.family)
     }
 
-    /// Refuses a day before the birth. The day may be that of another time zone, so the day before is let through.
-    pub fn born_by(&self, day: NaiveDate, path: &str) -> crate::error::Result<()> {
+    /// Refuses a day before the birth or after the death. The day may be that of another time zone, so the day before and the
+    /// day after are let through.
+    pub fn lived_on(&self, day: NaiveDate, path: &str) -> crate::error::Result<()> {
+        if let Some(died) = self.deceased_on.filter(|died| day.pred_opt().is_some_and(|before| before > *died)) {
+            return Err(crate::error::Error::input(path, format!("is {day}, after the patient died ({died})")));
+        }
         if day.succ_opt().is_some_and(|next| next < self.birth_date) {
             let message = format!("is {day}, before the patient was born ({})", self.birth_date);
             return Err(crate::error::Error::input(path, message));

@@ -21,7 +21,7 @@ stored! {
     Patient = patient;
     on_conflict: chart_number;
     always: chart_number, preferred_name, birth_date, status, merged_into;
-    asked: sex_at_birth, gender, pronouns, email, phone, status_reason;
+    asked: sex_at_birth, gender, pronouns, email, phone, status_reason, deceased_on;
     opt_json: address, emergency_contact;
     parts {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;

@@ -82,23 +82,16 @@ vocabulary! {
     }
 }
 
-/// The purpose a photo is shown for. Each purpose needs its own consent.
+/// The purpose a photo is shown for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, async_graphql::Enum)]
 pub enum PhotoPurpose {
     /// The clinical record: needs an active CLINICAL_PHOTO consent of the patient.
     ClinicalRecord,
     /// Marketing: needs an active MARKETING_PHOTO consent of the patient.
     Marketing,
-}
-
-impl PhotoPurpose {
-    /// The kind of consent that it needs, in the database's word.
-    pub fn consent(self) -> &'static str {
-        match self {
-            Self::ClinicalRecord => "clinical_photo",
-            Self::Marketing => "marketing_photo",
-        }
-    }
+    /// A duty of the record that outlasts the consent, such as a claim or a complaint: needs a legal hold on the patient, or a
+    /// reason stated with the request (header `Access-Reason`); either is in the access log.
+    LegalDuty,
 }
 
 impl From<PhotoPurpose> for Reason {
@@ -106,16 +99,18 @@ impl From<PhotoPurpose> for Reason {
         match purpose {
             PhotoPurpose::ClinicalRecord => Self::ClinicalRecord,
             PhotoPurpose::Marketing => Self::Marketing,
+            PhotoPurpose::LegalDuty => Self::LegalDuty,
         }
     }
 }
 
 impl PhotoPurpose {
-    /// What a link's reason asks the patient's consent for; nothing for an export, which is the patient's own.
+    /// The purpose that a link was given out for; none for an export, which is the patient's own.
     pub fn of(reason: Reason) -> Option<Self> {
         match reason {
             Reason::ClinicalRecord => Some(Self::ClinicalRecord),
             Reason::Marketing => Some(Self::Marketing),
+            Reason::LegalDuty => Some(Self::LegalDuty),
             Reason::Export => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Photo, PhotoCondition, PhotoOrder, PhotoPurpose};
 use crate::access::Scope;
+use crate::consent::{ConsentKind, push_not_outgrown};
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
@@ -70,24 +71,44 @@ pub async fn twin(scope: &mut Scope, patient: Uuid, hash: &str) -> Result<Option
 /// To which purposes these patients agree now, by consents that are active and not expired.
 pub async fn agreed(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<(Uuid, PhotoPurpose)>> {
     let door = scope.read(RecordKind::Photo)?;
-    let kinds: Vec<(Uuid, String)> = Sql::<(st::Uuid, st::Text)>::new(
+    let now = ids::now();
+    let mut sql = Sql::<(st::Uuid, st::Text)>::new(
         "SELECT DISTINCT patient_id, kind FROM consent WHERE status = 'active' AND org_id = ",
+    );
+    sql.push_bind(door.org)
+        .push(" AND patient_id = ANY (")
+        .push_bind(patients.to_vec())
+        .push(") AND kind = ANY (")
+        .push_bind(PURPOSES.map(|(_, kind)| kind.as_str().to_owned()).to_vec())
+        .push(") AND (expires_at IS NULL OR expires_at > ")
+        .push_bind(now)
+        .push(")");
+    push_not_outgrown(&mut sql, now);
+    let kinds: Vec<(Uuid, String)> = sql.load(door.connection).await?;
+    let purpose = |kind: &str| PURPOSES.into_iter().find(|(_, of)| of.as_str() == kind).map(|(purpose, _)| purpose);
+    Ok(kinds.into_iter().filter_map(|(patient, kind)| Some((patient, purpose(&kind)?))).collect())
+}
+
+/// What asks for a consent, and for which.
+const PURPOSES: [(PhotoPurpose, ConsentKind); 2] = [
+    (PhotoPurpose::ClinicalRecord, ConsentKind::ClinicalPhoto),
+    (PhotoPurpose::Marketing, ConsentKind::MarketingPhoto),
+];
+
+/// The legal holds that stand on these patients, each with its reason: photos are readable under them without a consent.
+pub async fn holds(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<(Uuid, String)>> {
+    let door = scope.read(RecordKind::Photo)?;
+    let found = Sql::<(st::Uuid, st::Text)>::new(
+        "SELECT DISTINCT ON (patient_id) patient_id, reason FROM legal_hold WHERE lifted_at IS NULL AND org_id = ",
     )
     .bind(door.org)
     .text(" AND patient_id = ANY (")
     .bind(patients.to_vec())
-    .text(") AND kind = ANY (")
-    .bind(PURPOSES.map(|purpose| purpose.consent().to_owned()).to_vec())
-    .text(") AND (expires_at IS NULL OR expires_at > ")
-    .bind(ids::now())
-    .text(")")
+    .text(") ORDER BY patient_id, placed_at DESC, id")
     .load(door.connection)
     .await?;
-    let purpose = |kind: &str| PURPOSES.into_iter().find(|purpose| purpose.consent() == kind);
-    Ok(kinds.into_iter().filter_map(|(patient, kind)| Some((patient, purpose(&kind)?))).collect())
+    Ok(found)
 }
-
-const PURPOSES: [PhotoPurpose; 2] = [PhotoPurpose::ClinicalRecord, PhotoPurpose::Marketing];
 
 /// Whose an adverse event is.
 pub async fn patient_of_adverse_event(scope: &mut Scope, id: Uuid) -> Result<Option<Uuid>> {

@@ -20,6 +20,7 @@ use crate::record::hex;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Modality, RecordKind};
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use chrono::NaiveDate;
 
 impl Listed for ConsentTemplate {
     const NAME: &'static str = "ConsentTemplate";
@@ -240,12 +241,12 @@ impl Consent {
         self.status
     }
     /// Its state now.
-    async fn state(&self) -> ConsentState {
-        self.state_at(ids::now())
+    async fn state(&self, ctx: &Context<'_>) -> Result<ConsentState> {
+        Ok(self.state_at(ids::now(), born(ctx, self).await?))
     }
-    /// Whether it is in force now.
-    async fn in_force(&self) -> bool {
-        self.in_force_at(ids::now())
+    /// Whether it is in force now. A guardian's is not from the day on which the patient is of age.
+    async fn in_force(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.in_force_at(ids::now(), born(ctx, self).await?))
     }
     /// The signature; null before it is signed.
     async fn signature(&self) -> Option<ConsentSignature> {
@@ -273,7 +274,17 @@ impl Consent {
     }
 }
 
-plain!(Consent: id, kind, text_hash, status, state, in_force, expires_at, ended_at, ended_reason, note);
+plain!(Consent: id, kind, text_hash, status, expires_at, ended_at, ended_reason, note);
+
+/// The day on which the patient was born, where it matters: a guardian's consent ends with the childhood.
+async fn born(ctx: &Context<'_>, consent: &Consent) -> Result<NaiveDate> {
+    match &consent.given {
+        Some(given) if given.signer == ConsentSigner::Guardian => {
+            Ok(listing::required::<Patient>(ctx, consent.patient_id).await?.birth_date)
+        }
+        _ => Ok(NaiveDate::MIN),
+    }
+}
 
 /// The queries of this module.
 #[derive(Default)]

@@ -134,7 +134,7 @@ pub(super) async fn signed(
     signing: &Signing,
 ) -> error::Result<Consent> {
     let given = &signing.given;
-    patient.born_by(given.at.date_naive(), "input.signing.givenAt")?;
+    patient.lived_on(given.at.date_naive(), "input.signing.givenAt")?;
     let mut faults = Faults::default();
     if given.signer == ConsentSigner::Patient && is_minor_on(patient.birth_date, given.at.date_naive()) {
         faults.add("input.signing.signer", "the patient is under 18 on the day: a guardian signs (GUARDIAN)");

@@ -80,7 +80,7 @@ async fn add(scope: &mut Scope, mut new: Consultation) -> crate::error::Result<C
         new.practitioner_id = author;
     }
     let patient = patients::active_patient(scope, new.patient_id, "input.patientId").await?;
-    patient.born_by(new.held_at.date_naive(), "input.heldAt")?;
+    patient.lived_on(new.held_at.date_naive(), "input.heldAt")?;
     check_links(scope, Some(new.practitioner_id), new.location_id, "").await?;
     kept::add(scope, &new).await?;
     Ok(new)

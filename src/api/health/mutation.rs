@@ -127,7 +127,7 @@ impl HealthMutation {
                 let patient = patient_store::active_patient(scope, entry.patient_id, "input.patientId").await?;
                 for (day, path) in days(&entry).into_iter().zip(["input.onsetOn", "input.endedOn", "input.lastDoseOn"])
                 {
-                    day.map_or(Ok(()), |day| patient.born_by(day, path))?;
+                    day.map_or(Ok(()), |day| patient.lived_on(day, path))?;
                 }
                 kept::add(scope, &entry).await?;
                 Ok(entry)

@@ -224,7 +224,8 @@ async fn add(scope: &mut Scope, mut it: OutcomeAssessment) -> error::Result<Outc
         it.rater_id = Some(scope.viewer().author()?);
     }
     it.stamp = Stamp::new(scope.viewer().staff, ids::now());
-    patients::active_patient(scope, it.patient_id, "input.patientId").await?;
+    let patient = patients::active_patient(scope, it.patient_id, "input.patientId").await?;
+    patient.lived_on(it.assessed_at.date_naive(), "input.assessedAt")?;
     check_links(scope, &it, None, "").await?;
     kept::add(scope, &it).await?;
     Ok(it)

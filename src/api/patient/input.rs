@@ -126,6 +126,9 @@ pub struct PatientPatch {
     preferred_name: MaybeUndefined<String>,
     /// Date of birth.
     birth_date: Option<Date>,
+    /// The day they died; not before the date of birth, not in the future. They leave the lists to work through, but for safety
+    /// notices.
+    deceased_on: MaybeUndefined<Date>,
     /// Sex at birth.
     sex_at_birth: MaybeUndefined<SexAtBirth>,
     /// Gender, in the patient's words.
@@ -219,6 +222,7 @@ impl RegisterPatientInput {
             legal_name: self.legal_name.read(&mut inputs, "legalName"),
             preferred_name: inputs.opt_text("preferredName", self.preferred_name.as_deref(), 100),
             birth_date: inputs.past_date("birthDate", Some(self.birth_date.0)).unwrap_or_default(),
+            deceased_on: None,
             sex_at_birth: self.sex_at_birth,
             gender: inputs.opt_text("gender", self.gender.as_deref(), 60),
             pronouns: inputs.opt_text("pronouns", self.pronouns.as_deref(), 60),
@@ -246,6 +250,7 @@ pub(super) struct ReadPatch {
     legal_name: Option<PersonName>,
     preferred_name: MaybeUndefined<String>,
     birth_date: Option<chrono::NaiveDate>,
+    deceased_on: MaybeUndefined<chrono::NaiveDate>,
     sex_at_birth: MaybeUndefined<SexAtBirth>,
     gender: MaybeUndefined<String>,
     pronouns: MaybeUndefined<String>,
@@ -263,6 +268,8 @@ impl PatientPatch {
             legal_name: self.legal_name.map(|name| name.read(inputs, "patch.legalName")),
             preferred_name: inputs.patch_text("patch.preferredName", self.preferred_name, 100),
             birth_date: inputs.past_date("patch.birthDate", self.birth_date.map(|date| date.0)),
+            deceased_on: inputs
+                .patch("patch.deceasedOn", self.deceased_on, |inputs, path, date| inputs.past_date(path, Some(date.0))),
             sex_at_birth: self.sex_at_birth,
             gender: inputs.patch_text("patch.gender", self.gender, 60),
             pronouns: inputs.patch_text("patch.pronouns", self.pronouns, 60),
@@ -286,6 +293,7 @@ impl ReadPatch {
             legal_name: self.legal_name.unwrap_or_else(|| before.legal_name.clone()),
             preferred_name: patched(self.preferred_name, before.preferred_name.clone()),
             birth_date: self.birth_date.unwrap_or(before.birth_date),
+            deceased_on: patched(self.deceased_on, before.deceased_on),
             sex_at_birth: patched(self.sex_at_birth, before.sex_at_birth),
             gender: patched(self.gender, before.gender.clone()),
             pronouns: patched(self.pronouns, before.pronouns.clone()),

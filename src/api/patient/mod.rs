@@ -66,6 +66,10 @@ impl Patient {
     async fn birth_date(&self) -> Date {
         Date(self.birth_date)
     }
+    /// The day they died; null as far as is known they live.
+    async fn deceased_on(&self) -> Option<Date> {
+        self.deceased_on.map(Date)
+    }
     /// Sex at birth.
     async fn sex_at_birth(&self) -> Option<SexAtBirth> {
         self.sex_at_birth
@@ -296,4 +300,4 @@ impl Patient {
     }
 }
 
-plain!(Patient: id, chart_number, display_name, preferred_name, birth_date, sex_at_birth, gender, pronouns, email, phone, fitzpatrick_type, status, status_reason, version, created_at, updated_at);
+plain!(Patient: id, chart_number, display_name, preferred_name, birth_date, deceased_on, sex_at_birth, gender, pronouns, email, phone, fitzpatrick_type, status, status_reason, version, created_at, updated_at);

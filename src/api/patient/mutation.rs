@@ -76,6 +76,10 @@ impl PatientMutation {
                     return Err(Error::input("input.id", "this patient was merged into another: change that one"));
                 }
                 let after = patch.apply(&before, scope.viewer().staff);
+                if let Some(died) = after.deceased_on.filter(|died| *died < after.birth_date) {
+                    let message = format!("is {died}, before the patient was born ({})", after.birth_date);
+                    return Err(Error::input("input.patch.deceasedOn", message));
+                }
                 store::save(scope, Action::Update, &before, &after).await?;
                 Ok(after)
             })

@@ -38,6 +38,8 @@ pub enum PhotoSize {
 pub enum PhotoWithheld {
     /// The patient has no active consent for this purpose: none was given, it was withdrawn, or it has expired.
     NoConsent,
+    /// LEGAL_DUTY was asked for, no legal hold stands on the patient and no reason was stated.
+    NoDuty,
     /// Its bytes are not stored: they have not arrived yet, or never will.
     NotStored,
     /// It was entered in error.
@@ -207,7 +209,9 @@ impl Photo {
         let link = async {
             let agreed = match self.withheld() {
                 Some(why) => Err(why),
+                None if purpose == PhotoPurpose::LegalDuty && ctx.operation()?.states_reason() => Ok(()),
                 None if loader::agrees(ctx, self.patient_id, purpose).await? => Ok(()),
+                None if purpose == PhotoPurpose::LegalDuty => Err(PhotoWithheld::NoDuty),
                 None => Err(PhotoWithheld::NoConsent),
             };
             if let Err(why) = agreed {

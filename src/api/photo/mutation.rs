@@ -8,7 +8,7 @@ use crate::objects::{Pass, Use};
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
 use crate::patient::store as patients;
-use crate::photo::{MOST_BYTES, Photo, PhotoPhase, PhotoStatus, PhotoView, UPLOAD_MINUTES, store};
+use crate::photo::{MOST_BYTES, Photo, PhotoPhase, PhotoPurpose, PhotoStatus, PhotoView, UPLOAD_MINUTES, store};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::session::store as sessions;
@@ -228,7 +228,14 @@ async fn check_links(scope: &mut Scope, photo: &Photo, prefix: &str) -> error::R
 async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
     scope.viewer().check(Action::Create, RecordKind::Photo)?;
     photo.stamp = Stamp::new(Some(scope.viewer().author()?), ids::now());
-    patients::active_patient(scope, photo.patient_id, "input.patientId").await?;
+    let patient = patients::active_patient(scope, photo.patient_id, "input.patientId").await?;
+    patient.lived_on(photo.taken_at.date_naive(), "input.takenAt")?;
+    let agreed = store::agreed(scope, &[photo.patient_id]).await?;
+    if !agreed.iter().any(|(_, purpose)| *purpose == PhotoPurpose::ClinicalRecord) {
+        let message =
+            "has no consent to clinical photos in force: record one first (recordConsent, kind CLINICAL_PHOTO)";
+        return Err(Error::input("input.patientId", message));
+    }
     check_links(scope, &photo, "input.").await?;
     kept::add(scope, &photo).await?;
     Ok(photo)
@@ -254,6 +261,10 @@ async fn open(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Photo
 async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: PhotoPatch) -> error::Result<Photo> {
     let before = open(scope, id, expected).await?;
     let mut after = patch.apply(&before)?;
+    if after.taken_at != before.taken_at {
+        let patient = patients::patient(scope, after.patient_id).await?;
+        patient.lived_on(after.taken_at.date_naive(), "input.patch.takenAt")?;
+    }
     check_links(scope, &after, "input.patch.").await?;
     after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     kept::save(scope, Action::Update, &after, expected).await?;

@@ -12,7 +12,7 @@ use crate::aftercare::{self, AftercareNote};
 use crate::api::history::history;
 use crate::care::loader::{self as care, Aftercare};
 use crate::catalogue::Device;
-use crate::consent::{self, Consent, ConsentKind, ConsentUse};
+use crate::consent::{self, Consent, ConsentKind, ConsentSigner, ConsentUse};
 use crate::ledger::RecordVersion;
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Location, Staff, loader as people};
@@ -31,6 +31,7 @@ use crate::signing::{Addendum, loader::addenda};
 use crate::vocabulary::{Modality, RecordKind};
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use chrono::NaiveDate;
 
 impl Listed for TreatmentSession {
     const NAME: &'static str = "TreatmentSession";
@@ -178,8 +179,14 @@ impl TreatmentSession {
     /// for the session, CLINICAL_PHOTO for photos taken during it.
     async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<RequiredConsent>> {
         let all = listing::whole::<Consent>(ctx, ("patient_id", self.patient_id)).await?;
+        // The birth date matters to a guardian's consent alone.
+        let by_guardian = |it: &Consent| it.given.as_ref().is_some_and(|given| given.signer == ConsentSigner::Guardian);
+        let born = match all.iter().any(by_guardian) {
+            true => listing::required::<Patient>(ctx, self.patient_id).await?.birth_date,
+            false => NaiveDate::MIN,
+        };
         let needed = [ConsentUse::Session, ConsentUse::Photo].map(|needed_for| {
-            let found = consent::standing(&all, needed_for, Some(self.modality), self.started_at);
+            let found = consent::standing(&all, needed_for, Some(self.modality), self.started_at, born);
             RequiredConsent {
                 kind: found.kind,
                 needed_for,

@@ -9,8 +9,8 @@ pub use receive::Stored;
 pub use refused::Refused;
 pub use sweep::sweep;
 
-use super::Photo;
 use super::intake::Intake;
+use super::{Photo, PhotoPurpose, PhotoStatus, store};
 use crate::access::Scope;
 use crate::access::rate::{Payer, Rates};
 use crate::error::Error;
@@ -62,8 +62,8 @@ impl Bearer {
         }
     }
 
-    /// The photo, if its holder sees it now: role, restriction and emergency access are those of this moment. A refusal is
-    /// in the access log, with whose it is.
+    /// The photo, if its holder sees it now: role, restriction and emergency access are those of this moment; and for new
+    /// bytes, if its patient agrees to photos now. A refusal is in the access log, with whose it is.
     async fn photo(&self, pass: &Pass, scope: &mut Scope) -> Outcome<Photo> {
         let found: crate::error::Result<Photo> = match scope.viewer().check(wanted(pass), RecordKind::Photo) {
             Ok(()) => listing::one(scope, pass.record).await,
@@ -74,7 +74,17 @@ impl Bearer {
                 self.log(pass, Event::Refused, scope.take_refused(), None).await?;
                 Err(error.into())
             }
-            found => Ok(found?),
+            found => {
+                let photo = found?;
+                if pass.purpose == Use::Upload
+                    && let Err(refused) = agrees_to_bytes(scope, &photo).await
+                {
+                    let (whose, why) = why(scope, pass, &photo);
+                    self.log(pass, Event::Refused, whose, why).await?;
+                    return Err(refused);
+                }
+                Ok(photo)
+            }
         }
     }
 
@@ -115,6 +125,20 @@ impl Bearer {
 /// What the holder of an address is about to do.
 fn wanted(pass: &Pass) -> Action {
     if pass.purpose == Use::Upload { Action::Create } else { Action::Read }
+}
+
+/// Refuses bytes of a photo that none have come for yet, unless its patient agrees to photos now. Bytes that are kept already
+/// stay, and are answered for.
+async fn agrees_to_bytes(scope: &mut Scope, photo: &Photo) -> Outcome<()> {
+    if photo.status != PhotoStatus::AwaitingUpload {
+        return Ok(());
+    }
+    let agreed = store::agreed(scope, &[photo.patient_id]).await?;
+    if agreed.iter().any(|(_, purpose)| *purpose == PhotoPurpose::ClinicalRecord) {
+        return Ok(());
+    }
+    let message = "the patient does not agree to clinical photos, or not any more; nothing was kept";
+    Err(Refused::new(403, "NO_CONSENT", message))
 }
 
 /// Whose picture it is, and why it is looked at: the emergency access that the address is used in, and that a reason was

@@ -37,15 +37,21 @@ impl Bearer {
         let turn = self.intake.reading(pass.holder.staff).await.map_err(|_| too_many_readings())?;
         let mut scope = self.scope(&pass, false).await?;
         let photo = self.photo(&pass, &mut scope).await?;
-        let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
-        let exports = scope.viewer().check(Action::Export, RecordKind::Patient).is_ok();
-        let (whose, why) = why(&scope, &pass, &photo);
+        let (whose, mut why) = why(&scope, &pass, &photo);
+        let agrees = match PhotoPurpose::of(reason) {
+            None => scope.viewer().check(Action::Export, RecordKind::Patient).is_ok(),
+            Some(PhotoPurpose::LegalDuty) => {
+                let hold = store::holds(&mut scope, &[photo.patient_id]).await?.pop();
+                why = why.or(hold.map(|(_, reason)| format!("legal hold: {reason}")));
+                why.is_some()
+            }
+            Some(purpose) => {
+                let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
+                agreed.iter().any(|(_, agreed)| *agreed == purpose)
+            }
+        };
         scope.rollback().await;
         let allowed = shown(&photo).and_then(|()| {
-            let agrees = match PhotoPurpose::of(reason) {
-                Some(purpose) => agreed.iter().any(|(_, agreed)| *agreed == purpose),
-                None => exports,
-            };
             agrees.then_some(()).ok_or_else(|| {
                 let message = "the patient does not agree to this use of the photo, or not any more";
                 Refused::new(403, "NO_CONSENT", message)

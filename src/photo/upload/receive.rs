@@ -1,6 +1,6 @@
 //! Taking the bytes of a photo in.
 
-use super::{Bearer, Outcome, Refused, why};
+use super::{Bearer, Outcome, Refused, agrees_to_bytes, why};
 use crate::access::Scope;
 use crate::error::Error;
 use crate::ids;
@@ -276,6 +276,7 @@ async fn check(scope: &mut Scope, pass: &Pass, facts: &Facts) -> Outcome<Check> 
     scope.viewer().check(Action::Create, RecordKind::Photo)?;
     let before = store::held(scope, pass.record).await?;
     takes_bytes(&before)?;
+    agrees_to_bytes(scope, &before).await?;
     if let Some(stored) = same_bytes(&before, &facts.hash)? {
         return Ok(Check::Stored(stored));
     }

@@ -234,9 +234,11 @@ impl<'c> Around<'c> {
                 anna.consultation(patient).await.edit_with(json!({"patch": patch}))
             }
             "signConsultation" => anna.consultation(patient).await.edit(),
-            "requestPhotoUpload" => json!({
-                "patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL", "area": "CHIN", "side": "MIDLINE",
-            }),
+            "requestPhotoUpload" => {
+                anna.agree_to_photos(patient).await;
+                json!({"patientId": patient.id, "aftercareNoteId": ids["note"], "phase": "BEFORE", "view": "FRONTAL",
+                    "area": "CHIN", "side": "MIDLINE"})
+            }
             "updatePhoto" => {
                 let patch = json!({"sessionId": session.id, "aftercareNoteId": ids["note"], "note": "Dry"});
                 anna.photo_with(patient, json!({})).await.edit_with(json!({"patch": patch}))

@@ -11,6 +11,8 @@ async fn a_photo_is_shown_for_what_the_patient_agrees_to_and_hidden_at_once() {
     let anna = clinic.practitioner();
     let patient = anna.patient("Ada", "Lovelace").await;
     let photo = stored(&clinic, &anna, &patient, 1, json!({})).await;
+    let sql = clinic.database.superuser().await;
+    sql.run("UPDATE consent SET status = 'inactive', ended_at = now()").await;
     let id = photo["id"].as_str().unwrap();
     let none = json!({"url": null, "expiresAt": null, "withheld": "NO_CONSENT"});
     assert_eq!(link(&anna, id, "CLINICAL_RECORD", "ORIGINAL").await, none);
@@ -21,7 +23,6 @@ async fn a_photo_is_shown_for_what_the_patient_agrees_to_and_hidden_at_once() {
     consent(&clinic, &patient, "marketing_photo").await;
     let poster = link(&anna, id, "MARKETING", "ORIGINAL").await["url"].as_str().unwrap().to_owned();
     assert_eq!(get(&clinic, &poster).await.status(), 200);
-    let sql = clinic.database.superuser().await;
     sql.run("UPDATE consent SET status = 'inactive', ended_at = now() WHERE kind = 'marketing_photo'").await;
     let answer = get(&clinic, &poster).await;
     assert_eq!(answer.status(), 403);

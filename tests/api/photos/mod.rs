@@ -1,5 +1,6 @@
 //! Photos: uploads, what is taken out of them, links and consent, pairs, and what failed uploads leave.
 
+mod agreed;
 mod kept;
 mod links;
 mod taken;
@@ -58,6 +59,7 @@ fn holds(bytes: &[u8], word: &str) -> bool {
 }
 
 async fn ask(by: &SignedIn, patient: &Made, more: Value) -> Value {
+    by.agree_to_photos(patient).await;
     let mut input = json!({
         "patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT",
     });
@@ -146,6 +148,9 @@ async fn what_is_said_of_a_photo_is_checked_and_changed() {
     let wrong = with(json!({"distanceCm": 0, "takenAt": "2999-01-01T00:00:00Z", "note": "x".repeat(2001)}));
     let answer = anna.does("requestPhotoUpload", wrong, ASK).await;
     assert_eq!(answer.faults(), ["input.takenAt", "input.distanceCm", "input.note"]);
+    let refused = anna.does("requestPhotoUpload", base.clone(), ASK).await;
+    assert_eq!(refused.faults(), ["input.patientId"], "nobody asked her yet: {}", refused.text);
+    anna.agree_to_photos(&patient).await;
     for session in [&strange.id, &new_id("session")] {
         let answer = anna.does("requestPhotoUpload", with(json!({"sessionId": session})), ASK).await;
         assert_eq!(answer.faults(), ["input.sessionId"]);

@@ -223,6 +223,7 @@ async fn the_address_of_an_upload_asks_for_the_reason_of_a_patient_who_is_restri
     let anna = clinic.practitioner();
     let patient = anna.patient("Zoë", "Ramírez").await;
     let input = json!({"id": new_id("photo"), "patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
+    anna.agree_to_photos(&patient).await;
     let asked = async |by: &SignedIn| {
         let asked = by.does("requestPhotoUpload", input.clone(), "photo { id } uploadUrl").await;
         asked.ok()["requestPhotoUpload"]["uploadUrl"].as_str().expect("an address").to_owned()

@@ -146,6 +146,61 @@ async fn faults_are_told_at_once_and_other_organisations_are_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_calls_back_who_is_archived_or_has_died_but_for_their_safety() {
+    let clinic = Clinic::start().await;
+    let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
+    let product = anna.product("Hyaluronic serum").await;
+    let lot = anna.lot(&product, "S-9").await;
+    let mut patients = Vec::new();
+    for name in ["Archived", "Died", "Here"] {
+        let patient = anna.patient(name, "X").await;
+        let input = json!({"patientId": patient.id, "reason": "MAINTENANCE", "dueFrom": day(-9), "dueUntil": day(1), "basis": "x"});
+        anna.make("createRecall", "recall", input).await;
+        anna.session_with_lot(&patient, &lot).await;
+        patients.push(patient);
+    }
+    let notice = json!({"lotId": lot.id, "reason": "Particles", "dueUntil": day(7)});
+    anna.does("createSafetyRecall", notice, "recall { id }").await.ok();
+    let query =
+        "{ recalls(filter: {state: [OPEN, OVERDUE, SNOOZED]}) { nodes { reason patient { legalName { given } } } } }";
+    let waiting = async || {
+        let found = desk.ask(query).await["recalls"]["nodes"].clone();
+        let each = found.as_array().unwrap().iter().map(|it| {
+            format!("{} {}", it["patient"]["legalName"]["given"].as_str().unwrap(), it["reason"].as_str().unwrap())
+        });
+        let mut each: Vec<String> = each.collect();
+        each.sort();
+        each
+    };
+    let notices = ["Archived SAFETY_NOTICE", "Died SAFETY_NOTICE", "Here MAINTENANCE", "Here SAFETY_NOTICE"];
+    assert_eq!(waiting().await.len(), 6);
+    anna.does("archivePatient", patients[0].edit_with(json!({"reason": "Moved"})), "patient { id }").await.ok();
+    let died = patients[1].edit_with(json!({"patch": {"deceasedOn": day(-1)}}));
+    let died = anna.does("updatePatient", died, "patient { version deceasedOn }").await.ok();
+    assert_eq!(died["updatePatient"]["patient"]["deceasedOn"], day(-1));
+    assert_eq!(waiting().await, notices);
+    // Their own chart keeps it, and it is back with them.
+    let own = "query ($id: ID!) { patient(id: $id) { recalls { totalCount } } }";
+    let kept = anna.graphql(own, json!({"id": patients[0].id})).await.ok();
+    assert_eq!(kept["patient"]["recalls"]["totalCount"], 2);
+    let back = json!({"id": patients[0].id, "expectedVersion": 2});
+    anna.does("restorePatient", back, "patient { id }").await.ok();
+    let alive = json!({"id": patients[1].id, "expectedVersion": 2, "patch": {"deceasedOn": null}});
+    anna.does("updatePatient", alive, "patient { id }").await.ok();
+    assert_eq!(waiting().await.len(), 6);
+    // Before the birth, or in the future.
+    for wrong in [json!("1990-05-16"), json!(day(2))] {
+        let input = json!({"id": patients[2].id, "expectedVersion": 1, "patch": {"deceasedOn": wrong}});
+        assert_eq!(anna.does("updatePatient", input, "patient { id }").await.faults(), ["input.patch.deceasedOn"]);
+    }
+    // Nobody is treated who is dead.
+    let died = json!({"id": patients[2].id, "expectedVersion": 1, "patch": {"deceasedOn": day(-30)}});
+    anna.does("updatePatient", died, "patient { id }").await.ok();
+    let session = anna.does("logSession", session_to_sign(&patients[2], &anna.location), "session { id }").await;
+    assert_eq!(session.faults(), ["input.startedAt"], "{}", session.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_to_work_through_is_filtered_and_sorted_by_day() {
     let clinic = Clinic::start().await;
     let (anna, desk) = (clinic.practitioner(), clinic.front_desk());

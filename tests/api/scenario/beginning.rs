@@ -65,11 +65,14 @@ pub(super) async fn before_the_first_session(story: &mut Story) {
     assert_eq!(story.recall_for("NEXT_SESSION").await["patient"]["phone"], "+34600123456", "the desk can call");
 }
 
-/// The photo from before, withheld until the patient agrees.
+/// No photo before the patient agrees to it.
 pub(super) async fn photos_need_a_consent(story: &mut Story) -> (Made, Made) {
-    let before = story.photo(CONSULTED - 1, "BEFORE", 200, json!({})).await;
-    assert_eq!(story.link(&before).await, json!({"url": null, "withheld": "NO_CONSENT"}));
+    let input =
+        json!({"patientId": story.patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
+    let refused = story.anna.does("requestPhotoUpload", input, "uploadUrl").await;
+    assert_eq!(refused.faults(), ["input.patientId"], "{}", refused.text);
     let consent = story.consent("CLINICAL_PHOTO", None, story.at(CONSULTED - 2, 10)).await;
+    let before = story.photo(CONSULTED - 1, "BEFORE", 200, json!({})).await;
     let link = story.link(&before).await;
     assert_eq!(link["withheld"], Value::Null);
     assert_eq!(story.get(link["url"].as_str().unwrap()).await, (200, "image/jpeg".to_owned()));

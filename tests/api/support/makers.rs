@@ -1,6 +1,6 @@
 //! Records, made through the API as their clients make them. A maker that is refused fails the test.
 
-use super::SignedIn;
+use super::{Caller, SignedIn};
 use chrono::{DateTime, Days, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -117,6 +117,29 @@ pub fn session_to_sign(patient: &Made, location: &str) -> Value {
     })
 }
 
+impl Caller {
+    /// The patient's consent to clinical photos, unless there is one.
+    pub async fn agree_to_photos(&self, patient: &Made) {
+        let query = "query ($of: ID!, $now: DateTime!) { consents(filter: {patientId: $of, kind: [CLINICAL_PHOTO], inForceAt: $now}) \
+            { totalCount } }";
+        let found = self.graphql(query, json!({"of": patient.id, "now": hours_ago(0)})).await.ok();
+        if found["consents"]["totalCount"] != 0 {
+            return;
+        }
+        let name = format!("Photos {}", uuid::Uuid::now_v7());
+        let input = json!({"name": name, "kind": "CLINICAL_PHOTO", "text": "I agree to photos.", "language": "en"});
+        let selection = "consentTemplate { id version draftVersion { id version textHash } }";
+        let made = self.does("createConsentTemplate", input, selection).await.ok();
+        let template = &made["createConsentTemplate"]["consentTemplate"];
+        let (version, hash) = (Made::of(&template["draftVersion"]), &template["draftVersion"]["textHash"]);
+        self.does("publishConsentTemplateVersion", version.edit(), "consentTemplateVersion { id }").await.ok();
+        let text =
+            ConsentText { template: Made::of(template), version, hash: hash.as_str().expect("a hash").to_owned() };
+        let input = text.record(patient, json!({"givenAt": hours_ago(1)}));
+        self.does("recordConsent", input, "consent { id }").await.ok();
+    }
+}
+
 impl SignedIn {
     /// Does something, and reads the record of its payload.
     pub async fn make(&self, mutation: &str, payload: &str, input: Value) -> Made {
@@ -149,8 +172,9 @@ impl SignedIn {
         self.make("registerPatient", "patient", merged(input, more)).await
     }
 
-    /// A photo with its bytes: a picture that nobody else has.
+    /// A photo with its bytes, agreed to: a picture that nobody else has.
     pub async fn photo_with(&self, patient: &Made, more: Value) -> Made {
+        self.agree_to_photos(patient).await;
         let input = json!({
             "patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT",
         });

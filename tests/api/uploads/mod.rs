@@ -13,6 +13,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 async fn ask(by: &Caller, patient: &Made) -> String {
+    by.agree_to_photos(patient).await;
     let input = json!({"patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
     let asked = by.does("requestPhotoUpload", input, "uploadUrl").await.ok();
     asked["requestPhotoUpload"]["uploadUrl"].as_str().expect("an address").to_owned()

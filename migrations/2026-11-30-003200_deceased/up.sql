@@ -1,0 +1,3 @@
+-- The day a patient died: whoever has died is on no list to work through.
+
+ALTER TABLE patient ADD COLUMN deceased_on date;
