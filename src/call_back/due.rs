@@ -62,17 +62,10 @@ pub async fn refresh(scope: &mut Scope, plan: Uuid, answered_by: Option<Uuid>) -
     let places = places::locations(scope, &locations).await?;
     let zones: HashMap<Uuid, Tz> =
         places.into_iter().map(|it| (it.id, it.time_zone.parse().unwrap_or(Tz::UTC))).collect();
-    let facts: Vec<SessionFact> = sessions
-        .iter()
-        .map(|it| SessionFact {
-            id: it.id,
-            at: it.ended_at.unwrap_or(it.started_at),
-            status: it.status,
-            zone: zones.get(&it.location_id).copied().unwrap_or(Tz::UTC),
-        })
-        .collect();
+    let facts: Vec<SessionFact> =
+        sessions.iter().map(|it| SessionFact::of(it, zones.get(&it.location_id).copied().unwrap_or(Tz::UTC))).collect();
     // What is wanted does not hang on today: only whether it is overdue does.
-    let progress = progress(&plan, &version.rules, &facts, plan.started_on);
+    let progress = progress(&plan, (version.modality, &version.rules), &facts, plan.started_on);
     let recalls: Vec<CallBack> = store::of_plan(scope, plan.id).await?;
     let changes = reconcile(&recalls, &wanted(&plan, &progress, &version), answered_by);
     store::apply(scope, plan.patient_id, changes).await

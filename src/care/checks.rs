@@ -1,5 +1,7 @@
 //! The checks of a session: `(protocol, history, facts, now) -> checks`.
 
+mod age;
+mod agents;
 mod anaesthetic;
 mod answers;
 mod consent;
@@ -8,6 +10,7 @@ mod contraindication;
 mod course;
 mod depth;
 mod device;
+mod dose;
 mod facts;
 mod interval;
 mod lot;
@@ -15,12 +18,14 @@ mod product;
 mod protocol;
 mod skin_type;
 
+pub use agents::read_agents;
 pub use facts::{
     AreaFact, ConsentDoubt, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact,
     Tissue,
 };
 
 use crate::session::{CheckVerdict, KeptCheck, Override};
+use age::age;
 use anaesthetic::cream;
 use answers::Answers;
 use consent::consent;
@@ -29,6 +34,7 @@ use contraindication::contraindications;
 use course::course;
 use depth::depth;
 use device::device;
+use dose::dose;
 use interval::interval;
 use lot::lots;
 use product::products;
@@ -53,6 +59,8 @@ pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     course(&mut answers);
     products(&mut answers);
     protocol(&mut answers);
+    dose(&mut answers);
+    age(&mut answers);
     answers.found
 }
 

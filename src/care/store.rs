@@ -2,7 +2,7 @@
 
 use super::{
     AreaFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, checks,
-    consent_at, consultation_before, keep_overrides, uses,
+    consent_at, consultation_before, keep_overrides, read_agents, uses,
 };
 use crate::access::Scope;
 use crate::catalogue::{Device, ProductLot, plain, store as catalogue};
@@ -33,6 +33,7 @@ struct Gathered {
     consents: Vec<(Modality, ConsentFact)>,
     consultation: Option<ConsultationFact>,
     skin_type: Option<FitzpatrickType>,
+    born: NaiveDate,
 }
 
 /// The kinds of record that the rules look at.
@@ -102,6 +103,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         cream: cream(session, &found.lots),
         skin_type: found.skin_type,
         patient: session.patient_id,
+        born: found.born,
         health: &found.health,
         sessions: &found.sessions,
         plan: found.plan.as_ref(),
@@ -117,12 +119,11 @@ fn held(version: &ProtocolVersion, only: bool) -> Held<'_> {
 
 /// The numbing cream: of the session itself, or a product that is one by its role or by its name.
 fn cream(session: &TreatmentSession, lots: &[LotFact]) -> Option<CreamFact> {
-    let minutes = session.anaesthetic.as_ref().map(|it| it.applied_at.zip(it.removed_at).map(|(on, off)| off - on));
-    if let Some(minutes) = minutes {
-        return Some(CreamFact { minutes: minutes.map(|it| it.num_minutes()) });
+    if let Some(cream) = &session.anaesthetic {
+        return Some(CreamFact::of(cream));
     }
-    let numbs = |it: &LotFact| it.role == Some(ProductRole::Anaesthetic) || codes::names("lidocaine", &it.product);
-    lots.iter().any(numbs).then_some(CreamFact { minutes: None })
+    let numbs = |it: &&LotFact| it.role == Some(ProductRole::Anaesthetic) || codes::names("lidocaine", &it.product);
+    lots.iter().find(numbs).map(|it| CreamFact { agents: read_agents(&it.product), ..CreamFact::default() })
 }
 
 /// The protocols that a session is held to.
@@ -182,6 +183,7 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
     Ok(Gathered {
         health: health::of_patients(scope, &[session.patient_id], false).await?,
         skin_type: patient.skin_type.map(|skin| skin.fitzpatrick),
+        born: patient.birth_date,
         consents: uses.iter().map(|it| (*it, consent_at(&consents, *it, session.started_at, days))).collect(),
         consultation: consultation_before(&consultations, session.started_at, day_of),
         plan: plan.map(|it| PlanFact { id: it.id, planned_sessions: it.planned_sessions, areas: it.areas }),
@@ -214,6 +216,7 @@ async fn others(
         started_at: it.started_at,
         status: it.status,
         modality: it.modality,
+        by_device: it.kinds().nth(1),
         plan: it.plan_id,
         signed: it.signature.is_some(),
     });

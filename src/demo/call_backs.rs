@@ -63,15 +63,8 @@ pub(super) fn changes(scribe: &Scribe<'_>, plan: usize, answered_by: Option<Uuid
     let plan = scribe.chart.plans.get(plan)?;
     let version = version_of(scribe, plan.protocol_version_id)?;
     let of_plan = scribe.chart.sessions.iter().filter(|(it, _)| it.plan_id == Some(plan.id));
-    let facts: Vec<SessionFact> = of_plan
-        .map(|(it, _)| SessionFact {
-            id: it.id,
-            at: it.ended_at.unwrap_or(it.started_at),
-            status: it.status,
-            zone: scribe.place.zone,
-        })
-        .collect();
-    let progress = progress(plan, &version.rules, &facts, plan.started_on);
+    let facts: Vec<SessionFact> = of_plan.map(|(it, _)| SessionFact::of(it, scribe.place.zone)).collect();
+    let progress = progress(plan, (version.modality, &version.rules), &facts, plan.started_on);
     let recalls: Vec<CallBack> =
         scribe.chart.recalls.iter().filter(|recall| recall.plan_id == Some(plan.id)).cloned().collect();
     Some(reconcile(&recalls, &due::wanted(plan, &progress, version), answered_by))

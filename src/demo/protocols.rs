@@ -34,8 +34,10 @@ pub(super) fn follow(scribe: &mut Scribe<'_>, plan: usize, session: &mut Treatme
     let Some(plan) = scribe.chart.plans.get(plan) else { return };
     (session.plan_id, session.protocol_version_id) = (Some(plan.id), Some(plan.protocol_version_id));
     let Some(version) = version_of(scribe, plan.protocol_version_id) else { return };
+    let skin = scribe.chart.patient.skin_type.as_ref().map(|it| it.fitzpatrick);
     for area in &mut parts.areas {
-        let limit = version.rules.depth_limits.iter().find(|limit| limit.area == area.area).map(|limit| limit.max_mm.0);
+        let limits = version.rules.depth_limits.iter().filter(|limit| limit.is_for(area.area, skin));
+        let limit = limits.map(|limit| limit.max_mm.0).min();
         if let Some((depth, limit)) = area.needle_depth_mm.as_mut().zip(limit)
             && *depth > limit
             && !scribe.more.chance(60)
@@ -56,7 +58,6 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
     let (lots, sessions) = (lots_of(scribe, parts, at), earlier(scribe));
     let mut newest_first = chart.consents.clone();
     newest_first.reverse();
-    let cream = session.anaesthetic.as_ref();
     let days = Days { born: chart.patient.birth_date, session: at.with_timezone(&zone).date_naive() };
     let held = consultation_before(&chart.consultations, at, |at, _| at.with_timezone(&zone).date_naive());
     let plan = chart.plans.iter().find(|it| Some(it.id) == session.plan_id).map(|it| PlanFact {
@@ -74,11 +75,10 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         areas: &areas,
         device: session.device_id.and_then(|id| world.shelf.device_of(id)),
         lots: &lots,
-        cream: cream.map(|it| CreamFact {
-            minutes: it.applied_at.zip(it.removed_at).map(|(on, off)| (off - on).num_minutes()),
-        }),
+        cream: session.anaesthetic.as_ref().map(CreamFact::of),
         skin_type: chart.patient.skin_type.as_ref().map(|skin| skin.fitzpatrick),
         patient: session.patient_id,
+        born: chart.patient.birth_date,
         health: &chart.health,
         sessions: &sessions,
         plan: plan.as_ref(),
@@ -119,6 +119,7 @@ fn earlier(scribe: &Scribe<'_>) -> Vec<OtherSession> {
         day: it.started_at.with_timezone(&zone).date_naive(),
         status: it.status,
         modality: it.modality,
+        by_device: it.kinds().nth(1),
         areas: parts.areas.iter().map(|it| (it.area, it.side)).collect(),
         interval_min_days: it
             .protocol_version_id
@@ -134,6 +135,8 @@ fn reason(rule: CheckRule) -> &'static str {
     match rule {
         CheckRule::Interval => "Skin fully healed, looked at under the lamp; patient flies abroad next week.",
         CheckRule::Course => "Half of the scars answered well; one more agreed with the patient.",
+        CheckRule::Dose => "A thin film on part of the area only; watched until it was off.",
+        CheckRule::Age => "Talked through with both parents and the supervising physician.",
         CheckRule::Protocol => "Follows the clinic's own scheme, on paper.",
         CheckRule::Product => "Put on after the needles, on closed skin.",
         CheckRule::Depth => "Deep rolling scars, test spot well tolerated; one pass only at this depth.",

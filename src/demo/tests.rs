@@ -187,14 +187,11 @@ fn recalls_are_what_the_plans_ask_for() {
             let version = world.protocols.iter().find(|it| it.id == plan.protocol_version_id).expect("a protocol");
             let of_plan = chart.sessions.iter().filter(|(it, _)| it.plan_id == Some(plan.id));
             let facts: Vec<SessionFact> = of_plan
-                .map(|(it, _)| SessionFact {
-                    id: it.id,
-                    at: it.ended_at.unwrap_or(it.started_at),
-                    status: it.status,
-                    zone: zones.iter().find(|(id, _)| *id == it.location_id).expect("a location").1,
+                .map(|(it, _)| {
+                    SessionFact::of(it, zones.iter().find(|(id, _)| *id == it.location_id).expect("a location").1)
                 })
                 .collect();
-            let progress = progress(plan, &version.rules, &facts, plan.started_on);
+            let progress = progress(plan, (version.modality, &version.rules), &facts, plan.started_on);
             let recalls: Vec<_> = chart.recalls.iter().filter(|it| it.plan_id == Some(plan.id)).cloned().collect();
             let changes = reconcile(&recalls, &due::wanted(plan, &progress, version), None);
             assert!(changes.iter().all(|change| matches!(change, Change::Keep(_))), "{changes:?}");

@@ -145,6 +145,11 @@ fn anaesthetic(dice: &mut Dice, started_at: DateTime<Utc>, areas: usize) -> Topi
         applied_at: Some(applied_at),
         removed_at: Some(started_at - TimeDelta::minutes(dice.between(2, 6))),
         area_cm2: Some(Decimal::from(i64::try_from(areas).unwrap_or(1) * 45 + dice.between(0, 6) * 5)),
+        grams: None,
+        occluded: None,
+        agents: Vec::new(),
+        weight_kg: None,
+        weighed_on: None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{TreatmentPlan, TreatmentPlanStatus};
 use crate::protocol::Rules;
-use crate::session::SessionStatus;
+use crate::session::{SessionStatus, TreatmentSession, strain_alike};
+use crate::vocabulary::Modality;
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
@@ -18,9 +19,30 @@ pub struct SessionFact {
     pub status: SessionStatus,
     /// The zone of its location.
     pub zone: Tz,
+    /// The kind of treatment that it is by its own word.
+    pub modality: Modality,
+    /// The kind of treatment that it is by its device, where that is another.
+    pub by_device: Option<Modality>,
 }
 
 impl SessionFact {
+    /// The facts about a session at a place in this zone.
+    pub fn of(session: &TreatmentSession, zone: Tz) -> Self {
+        Self {
+            id: session.id,
+            at: session.ended_at.unwrap_or(session.started_at),
+            status: session.status,
+            zone,
+            modality: session.modality,
+            by_device: session.kinds().nth(1),
+        }
+    }
+
+    /// Whether it is one of a course of this kind of treatment.
+    pub fn is_of(&self, modality: Modality) -> bool {
+        self.modality == modality || self.by_device == Some(modality)
+    }
+
     /// The day it took place, where it took place.
     pub fn day(&self) -> NaiveDate {
         self.at.with_timezone(&self.zone).date_naive()
@@ -41,11 +63,11 @@ pub struct DateWindow {
 /// The progress of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Sessions completed.
+    /// Sessions completed, of the kind of treatment that the plan is for now.
     pub done: usize,
     /// Sessions still planned.
     pub remaining: usize,
-    /// The last completed session.
+    /// The last completed session, of its kind of treatment or of one that strains the skin alike.
     pub last_session: Option<Uuid>,
     /// When the next session is due; none when all are done or the plan is not active.
     pub next_session: Option<DateWindow>,
@@ -68,15 +90,28 @@ fn months_after(day: NaiveDate, months: i32) -> NaiveDate {
     day.checked_add_months(Months::new(u32::try_from(months).unwrap_or(0))).unwrap_or(NaiveDate::MAX)
 }
 
-/// How far a plan has come on a day.
-pub fn progress(plan: &TreatmentPlan, rules: &Rules, sessions: &[SessionFact], today: NaiveDate) -> Progress {
-    let mut done: Vec<&SessionFact> = sessions.iter().filter(|it| it.status == SessionStatus::Completed).collect();
-    done.sort_by_key(|it| (it.at, it.id));
+/// How far a plan has come on a day, by the kind of treatment and the rules of the protocol that it follows now. Sessions of
+/// another kind, done before the course was changed or beside it, are none of its number; the next session still keeps the
+/// distance from those that strain the skin alike.
+pub fn progress(
+    plan: &TreatmentPlan,
+    (modality, rules): (Modality, &Rules),
+    sessions: &[SessionFact],
+    today: NaiveDate,
+) -> Progress {
+    let mut strained: Vec<&SessionFact> = sessions
+        .iter()
+        .filter(|it| it.status == SessionStatus::Completed)
+        .filter(|it| it.is_of(modality) || strain_alike(it.modality, modality))
+        .collect();
+    strained.sort_by_key(|it| (it.at, it.id));
+    let done: Vec<&SessionFact> = strained.iter().copied().filter(|it| it.is_of(modality)).collect();
     let planned = usize::try_from(plan.planned_sessions).unwrap_or(0);
     let remaining = planned.saturating_sub(done.len());
     let (first, last) = (done.first(), done.last());
     let active = plan.status == TreatmentPlanStatus::Active;
-    let next_session = (active && remaining > 0).then(|| match last.map(|it| it.day()) {
+    let before = strained.last().map(|it| it.day());
+    let next_session = (active && remaining > 0).then(|| match before {
         Some(day) => DateWindow {
             from: days_after(day, rules.interval_min_days),
             target: Some(days_after(day, rules.interval_target_days)),
@@ -106,7 +141,7 @@ pub fn progress(plan: &TreatmentPlan, rules: &Rules, sessions: &[SessionFact], t
     Progress {
         done: done.len(),
         remaining,
-        last_session: last.map(|it| it.id),
+        last_session: strained.last().map(|it| it.id),
         next_session,
         results_review,
         reviewed_session: reviewed.map(|it| it.id),
@@ -152,7 +187,14 @@ mod tests {
     }
 
     fn completed(at: DateTime<Utc>, zone: Tz) -> SessionFact {
-        SessionFact { id: ids::new_id(), at, status: SessionStatus::Completed, zone }
+        SessionFact {
+            id: ids::new_id(),
+            at,
+            status: SessionStatus::Completed,
+            zone,
+            modality: Modality::Microneedling,
+            by_device: None,
+        }
     }
 
     fn noon(on: NaiveDate) -> DateTime<Utc> {
@@ -162,32 +204,49 @@ mod tests {
     #[test]
     fn a_course_of_four_from_its_start_to_maintenance() {
         let (plan, rules) = (plan(4), rules());
-        let fresh = progress(&plan, &rules, &[], day(2026, 1, 10));
+        let fresh = progress(&plan, (Modality::Microneedling, &rules), &[], day(2026, 1, 10));
         assert_eq!((fresh.done, fresh.remaining, fresh.results_review, fresh.maintenance), (0, 4, None, None));
         assert_eq!(fresh.next_session.map(|it| it.from), Some(plan.started_on));
         let mut sessions = vec![completed(noon(day(2026, 1, 12)), Tz::UTC)];
-        let one = progress(&plan, &rules, &sessions, day(2026, 2, 1));
+        let one = progress(&plan, (Modality::Microneedling, &rules), &sessions, day(2026, 2, 1));
         let expected = DateWindow { from: day(2026, 2, 2), target: Some(day(2026, 2, 9)), until: day(2026, 3, 9) };
         assert_eq!((one.next_session, one.overdue), (Some(expected), false));
         assert_eq!(one.results_review.map(|it| (it.from, it.until)), Some((day(2026, 2, 9), day(2026, 2, 23))));
-        assert!(progress(&plan, &rules, &sessions, day(2026, 3, 10)).overdue);
+        assert!(progress(&plan, (Modality::Microneedling, &rules), &sessions, day(2026, 3, 10)).overdue);
         for on in [day(2026, 2, 9), day(2026, 3, 9), day(2026, 4, 6)] {
             sessions.push(completed(noon(on), Tz::UTC));
         }
-        let all = progress(&plan, &rules, &sessions, day(2026, 10, 6));
+        let all = progress(&plan, (Modality::Microneedling, &rules), &sessions, day(2026, 10, 6));
         assert_eq!((all.done, all.remaining, all.next_session), (4, 0, None));
         assert_eq!(all.results_review.map(|it| (it.from, it.until)), Some((day(2026, 5, 4), day(2026, 5, 18))));
         assert_eq!(all.maintenance.map(|it| (it.from, it.until)), Some((day(2026, 10, 6), day(2027, 4, 6))));
-        assert!(!all.overdue && progress(&plan, &rules, &sessions, day(2027, 4, 7)).overdue);
+        assert!(!all.overdue && progress(&plan, (Modality::Microneedling, &rules), &sessions, day(2027, 4, 7)).overdue);
     }
 
     #[test]
     fn what_was_not_completed_does_not_count() {
         for status in SessionStatus::ALL {
             let fact = SessionFact { status: *status, ..completed(noon(day(2026, 1, 12)), Tz::UTC) };
-            let done = progress(&plan(3), &rules(), &[fact], day(2026, 1, 13)).done;
+            let done = progress(&plan(3), (Modality::Microneedling, &rules()), &[fact], day(2026, 1, 13)).done;
             assert_eq!(done, usize::from(*status == SessionStatus::Completed), "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_changed_course_counts_each_kind_of_treatment_for_itself() {
+        let by_pen = [completed(noon(day(2026, 1, 12)), Tz::UTC), completed(noon(day(2026, 2, 12)), Tz::UTC)];
+        let rf = |sessions: &[SessionFact]| {
+            progress(&plan(3), (Modality::RfMicroneedling, &rules()), sessions, day(2026, 2, 13))
+        };
+        let changed = rf(&by_pen);
+        assert_eq!((changed.done, changed.remaining, changed.maintenance), (0, 3, None));
+        assert_eq!(changed.next_session.map(|it| it.from), Some(day(2026, 3, 5)), "the skin was needled all the same");
+        assert_eq!((changed.last_session, changed.results_review), (Some(by_pen[1].id), None));
+        let by_device =
+            SessionFact { by_device: Some(Modality::RfMicroneedling), ..completed(noon(day(2026, 3, 12)), Tz::UTC) };
+        let light = SessionFact { modality: Modality::LedLightTherapy, ..completed(noon(day(2026, 3, 20)), Tz::UTC) };
+        let one = rf(&[by_pen[0], by_pen[1], by_device, light]);
+        assert_eq!((one.done, one.remaining, one.last_session), (1, 2, Some(by_device.id)), "light is none of them");
     }
 
     #[test]
@@ -197,7 +256,8 @@ mod tests {
         assert_eq!(completed(late, Tz::Europe__Madrid).day(), day(2026, 3, 28));
         assert_eq!(completed(late, Tz::Asia__Tokyo).day(), day(2026, 3, 29));
         let plan = plan(2);
-        let in_tokyo = progress(&plan, &rules(), &[completed(late, Tz::Asia__Tokyo)], day(2026, 3, 30));
+        let in_tokyo =
+            progress(&plan, (Modality::Microneedling, &rules()), &[completed(late, Tz::Asia__Tokyo)], day(2026, 3, 30));
         assert_eq!(in_tokyo.next_session.map(|it| it.from), Some(day(2026, 4, 19)));
     }
 
@@ -205,7 +265,12 @@ mod tests {
     fn a_plan_that_is_not_active_is_never_overdue_for_a_session() {
         for status in TreatmentPlanStatus::ALL {
             let plan = TreatmentPlan { status: *status, ..plan(4) };
-            let found = progress(&plan, &rules(), &[completed(noon(day(2026, 1, 12)), Tz::UTC)], day(2026, 6, 1));
+            let found = progress(
+                &plan,
+                (Modality::Microneedling, &rules()),
+                &[completed(noon(day(2026, 1, 12)), Tz::UTC)],
+                day(2026, 6, 1),
+            );
             assert_eq!(found.next_session.is_some(), *status == TreatmentPlanStatus::Active, "{status:?}");
         }
     }
@@ -244,7 +309,7 @@ mod tests {
             let began = noon(day(2026, 1, 10));
             let facts: Vec<SessionFact> =
                 starts.iter().map(|days| completed(began + TimeDelta::days(*days), Tz::UTC)).collect();
-            let found = progress(&plan, &rules, &facts, day(2026, 1, 10));
+            let found = progress(&plan, (Modality::Microneedling, &rules), &facts, day(2026, 1, 10));
             let days: Vec<NaiveDate> = facts.iter().map(SessionFact::day).collect();
             prop_assert_eq!(found.done + found.remaining, facts.len().max(usize::try_from(planned).expect("small")));
             match days.iter().max() {

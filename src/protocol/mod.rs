@@ -9,7 +9,11 @@ pub use filter::{
     ProtocolCondition, ProtocolFilter, ProtocolOrder, ProtocolVersionCondition, ProtocolVersionFilter,
     ProtocolVersionOrder,
 };
-pub use rules::{Contraindication, ContraindicationScope, Rules, SymptomWindowHours, Verdicts};
+#[cfg(test)]
+pub use rules::DepthLimit;
+pub use rules::{
+    CheckInDue, Contraindication, ContraindicationScope, Rules, Symptom, SymptomThreshold, SymptomWindowHours, Verdicts,
+};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

@@ -24,8 +24,19 @@ pub struct DepthLimit {
     pub area: BodyArea,
     /// The limit, mm, 0 to 8.
     pub max_mm: Decimal,
+    /// The skin types that it is for; empty for all, and for a patient whose type is not known.
+    #[graphql(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skin_types: Vec<FitzpatrickType>,
     /// Where the number comes from.
     pub source: Option<String>,
+}
+
+impl DepthLimit {
+    /// Whether it is a limit for this area of a patient of this skin type.
+    pub fn is_for(&self, area: BodyArea, skin: Option<FitzpatrickType>) -> bool {
+        self.area == area && (self.skin_types.is_empty() || skin.is_some_and(|it| self.skin_types.contains(&it)))
+    }
 }
 
 /// A contraindication: something in the health history that argues against a treatment.
@@ -61,6 +72,9 @@ pub struct AftercareInstruction {
     pub from_hours: i32,
     /// Hours after the session's end at which it ends.
     pub until_hours: i32,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// A check-in that the clinic owes the patient after a session.
@@ -75,6 +89,9 @@ pub struct CheckInDue {
     pub from_hours: i32,
     /// Hours after the session's end at which it becomes overdue.
     pub until_hours: i32,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// How long the usual signs last, in hours after the session's end. A sign that lasts longer proposes an adverse event.
@@ -87,6 +104,36 @@ pub struct SymptomWindowHours {
     pub swelling: i32,
     /// Pain.
     pub pain: i32,
+}
+
+vocabulary! {
+    /// A symptom that aftercare notes score.
+    Symptom {
+        /// Redness.
+        Redness = "redness",
+        /// Swelling.
+        Swelling = "swelling",
+        /// Pain.
+        Pain = "pain",
+    }
+}
+
+/// From which score on a symptom is unusual in these hours after the session's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(input_name = "SymptomThresholdInput")]
+pub struct SymptomThreshold {
+    /// The symptom.
+    pub symptom: Symptom,
+    /// Hours after the session's end from which it counts.
+    #[graphql(default)]
+    #[serde(default)]
+    pub from_hours: i32,
+    /// Hours after the session's end until which it counts.
+    pub until_hours: i32,
+    /// The score, 1 to 10, from which the symptom is unusual.
+    pub score: i32,
+    /// Where it comes from.
+    pub source: Option<String>,
 }
 
 /// For each rule: false warns, true blocks.
@@ -118,6 +165,10 @@ pub struct Verdicts {
     /// A consent that is missing, withdrawn or expired.
     #[graphql(default = true)]
     pub consent: bool,
+    /// A patient younger or older than the protocol is for.
+    #[graphql(default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub age: bool,
 }
 
 impl Default for Verdicts {
@@ -131,7 +182,63 @@ impl Default for Verdicts {
             consultation: false,
             skin_type: false,
             consent: true,
+            age: false,
         }
+    }
+}
+
+/// Where the figures of a protocol come from that have no line of their own, and what is disputed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
+#[graphql(name = "ProtocolSources", input_name = "ProtocolSourcesInput")]
+#[serde(default)]
+pub struct RuleSources {
+    /// The number of sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<String>,
+    /// The days between sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// When results are reviewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<String>,
+    /// When the result is maintained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<String>,
+    /// How long a consultation is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consultation: Option<String>,
+    /// The skin types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skin_types: Option<String>,
+    /// How long the usual signs last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symptoms: Option<String>,
+    /// The minutes of the numbing cream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anaesthetic: Option<String>,
+    /// What the patient may expect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expectations: Option<String>,
+}
+
+impl RuleSources {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Each with its name in the API.
+    pub fn each(&self) -> [(&'static str, &Option<String>); 9] {
+        [
+            ("sessions", &self.sessions),
+            ("interval", &self.interval),
+            ("results", &self.results),
+            ("maintenance", &self.maintenance),
+            ("consultation", &self.consultation),
+            ("skinTypes", &self.skin_types),
+            ("symptoms", &self.symptoms),
+            ("anaesthetic", &self.anaesthetic),
+            ("expectations", &self.expectations),
+        ]
     }
 }
 
@@ -163,6 +270,15 @@ pub struct Rules {
     /// The depth limits. An area that is not listed has no limit.
     #[graphql(default)]
     pub depth_limits: Vec<DepthLimit>,
+    /// The least age it is for, in years; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_min: Option<i32>,
+    /// The greatest age it is for, in years; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_max: Option<i32>,
+    /// Where the ages come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_source: Option<String>,
     /// The skin types it is for; empty for all.
     #[graphql(default)]
     pub skin_types: Vec<FitzpatrickType>,
@@ -177,12 +293,20 @@ pub struct Rules {
     pub check_ins: Vec<CheckInDue>,
     /// How long the usual signs last.
     pub symptom_windows: Option<SymptomWindowHours>,
+    /// Scores that are unusual even within the usual time. They propose an adverse event.
+    #[graphql(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symptom_thresholds: Vec<SymptomThreshold>,
     /// Minutes that the numbing cream stays on, at least.
     pub anaesthetic_min_minutes: Option<i32>,
     /// Minutes that the numbing cream stays on, at most.
     pub anaesthetic_max_minutes: Option<i32>,
     /// What the patient should know about the result before they consent.
     pub expectations: Option<String>,
+    /// Where the figures come from that have no line of their own.
+    #[graphql(default)]
+    #[serde(default, skip_serializing_if = "RuleSources::is_empty")]
+    pub sources: RuleSources,
     /// Which rules block instead of warn.
     #[graphql(default)]
     pub blocks: Verdicts,

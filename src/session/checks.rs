@@ -47,6 +47,10 @@ vocabulary! {
         SkinType = "skin_type",
         /// How long the numbing cream was on, and its contraindications.
         Anaesthetic = "anaesthetic",
+        /// How much of it was put on, against what its agents allow for the patient's weight.
+        Dose = "dose",
+        /// The patient's age against the protocol's.
+        Age = "age",
     }
 }
 

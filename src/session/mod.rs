@@ -3,8 +3,11 @@
 mod check_rows;
 mod checks;
 mod content;
+mod cream;
 mod filter;
+mod kinds;
 pub mod loader;
+mod missing;
 mod parts;
 pub mod store;
 
@@ -13,11 +16,13 @@ pub use checks::{
     refuse_blocked, refuse_own_sign_off,
 };
 pub use content::Content;
+pub use cream::{AnaestheticAgent, LocalAnaesthetic, TopicalAnaesthetic};
 pub use filter::{Filter, OrderBy};
+pub use kinds::strain_alike;
+pub use missing::missing;
 
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
-use crate::signing::Missing;
 use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, RecordKind, Side, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -85,23 +90,6 @@ pub struct DeviceUse {
     pub serial: Option<String>,
     /// Its kind.
     pub kind: DeviceKind,
-}
-
-/// The numbing cream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TopicalAnaesthetic {
-    /// Product.
-    pub product: String,
-    /// Strength, such as `lidocaine 5 %`.
-    pub strength: Option<String>,
-    /// Lot.
-    pub lot: Option<String>,
-    /// When it was put on.
-    pub applied_at: Option<DateTime<Utc>>,
-    /// When it was taken off.
-    pub removed_at: Option<DateTime<Utc>>,
-    /// The area of skin it covered, cm².
-    pub area_cm2: Option<Decimal>,
 }
 
 /// A treated area.
@@ -242,116 +230,9 @@ pub struct Parts {
     pub checks: Vec<KeptCheck>,
 }
 
-/// What a session lacks before it can be signed, all at once.
-pub fn missing(session: &TreatmentSession, parts: &Parts) -> Missing {
-    let mut missing = Missing::default();
-    let status = session.status;
-    missing.unless(
-        session.supervisor_id != Some(session.practitioner_id),
-        "supervisorId",
-        "is the practitioner: nobody supervises themselves",
-    );
-    missing.unless(status.is_over(), "status", &format!("is {}: complete or stop the session first", status.words()));
-    let treated = matches!(status, SessionStatus::Completed | SessionStatus::Stopped);
-    if !treated {
-        return missing;
-    }
-    missing.unless(session.ended_at.is_some(), "endedAt", "is missing: when did the session end?");
-    missing.unless(
-        status != SessionStatus::Stopped || session.stop_reason.is_some(),
-        "stopReason",
-        "is missing: why was the session stopped?",
-    );
-    let needling = matches!(session.modality, Modality::Microneedling | Modality::RfMicroneedling);
-    if needling {
-        missing.unless(session.device.is_some(), "device", "is missing: which device was used?");
-        missing.unless(!parts.areas.is_empty(), "areas", "are missing: which areas were treated?");
-    }
-    for (i, area) in parts.areas.iter().enumerate().filter(|_| needling) {
-        let field = |name: &str| format!("areas.{i}.{name}");
-        missing.unless(area.needle_depth_mm.is_some(), &field("needleDepthMm"), "is missing");
-        missing.unless(area.passes.is_some(), &field("passes"), "is missing");
-        missing.unless(
-            session.modality != Modality::RfMicroneedling || area.rf_energy_mj.is_some(),
-            &field("rfEnergyMj"),
-            "is missing: a depth under RF says little without its energy",
-        );
-    }
-    missing.unless(
-        session.modality != Modality::Other || session.note.is_some(),
-        "note",
-        "is missing: which treatment was it?",
-    );
-    missing
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-    use crate::ids;
-
-    fn session(status: SessionStatus) -> TreatmentSession {
-        let id = ids::new_id();
-        TreatmentSession {
-            id,
-            patient_id: id,
-            practitioner_id: id,
-            supervisor_id: None,
-            location_id: id,
-            status,
-            started_at: ids::now(),
-            ended_at: None,
-            modality: Modality::Microneedling,
-            device: None,
-            skin_preparation: None,
-            glide: None,
-            anaesthetic: None,
-            pain_score: None,
-            immediate_reaction: None,
-            note: None,
-            stop_reason: None,
-            plan_id: None,
-            protocol_version_id: None,
-            device_id: None,
-            stamp: Stamp::new(Some(id), ids::now()),
-            signature: None,
-            kept_parts: None,
-        }
-    }
-
-    fn faults(session: &TreatmentSession, parts: &Parts) -> Vec<String> {
-        match missing(session, parts).into_result() {
-            Ok(()) => Vec::new(),
-            Err(Error::BadUserInput(faults)) => faults.into_iter().map(|fault| fault.path).collect(),
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn everything_that_is_missing_is_told_at_once() {
-        let area = SessionArea {
-            id: ids::new_id(),
-            area: BodyArea::Cheek,
-            side: Side::Left,
-            needle_depth_mm: None,
-            passes: None,
-            speed_rpm: None,
-            rf_energy_mj: None,
-            rf_pulse_width_ms: None,
-            endpoint: None,
-            note: None,
-        };
-        let parts = Parts { areas: vec![area], ..Parts::default() };
-        let found = faults(&session(SessionStatus::Completed), &parts);
-        assert_eq!(found, ["endedAt", "device", "areas.0.needleDepthMm", "areas.0.passes"]);
-    }
-
-    #[test]
-    fn a_session_under_way_can_not_be_signed_and_one_not_done_can() {
-        assert_eq!(faults(&session(SessionStatus::InProgress), &Parts::default()), ["status"]);
-        assert!(faults(&session(SessionStatus::NotDone), &Parts::default()).is_empty());
-    }
 
     #[test]
     fn nothing_leaves_a_final_status_but_into_error() {

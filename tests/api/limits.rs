@@ -258,6 +258,7 @@ async fn a_token_or_key_that_holds_no_more_spends_nothing_of_its_account() {
 /// short because an input or the program bounds it. A new list has no row: decide it.
 const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("AdverseEvent", "followUps", true),
+    ("AdverseEvent", "reports", true),
     ("Aftercare", "inForce", false),
     ("Aftercare", "upcoming", false),
     ("Aftercare", "localWindows", false),
@@ -302,12 +303,14 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("ProtocolRules", "contraindications", false),
     ("ProtocolRules", "aftercare", false),
     ("ProtocolRules", "checkIns", false),
+    ("ProtocolRules", "symptomThresholds", false),
     ("Query", "nodes", false),
     ("Query", "outcomeScales", false),
     ("Recall", "attempts", true),
     ("RecordVersion", "changes", false),
     ("SessionChecks", "checks", false),
     ("Staff", "signIns", true),
+    ("TopicalAnaesthetic", "agents", false),
     ("TreatmentPlan", "areas", false),
     ("TreatmentPlan", "earlierCourses", true),
     ("TreatmentSession", "areas", true),

@@ -17,6 +17,7 @@ mod consents;
 mod consultations;
 mod corpora;
 mod custody;
+mod defaults;
 mod demo;
 mod evidence;
 mod functions;

@@ -138,6 +138,35 @@ async fn a_course_changed_midway_keeps_what_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_course_of_another_treatment_counts_its_own_sessions() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let consultation = anna.consultation_with(&patient, json!({"heldAt": "2025-01-02T10:00:00Z"})).await;
+    let pen = anna.protocol().await;
+    let plan = anna.plan(&consultation, &pen).await;
+    for on in ["2025-01-15", "2025-02-15"] {
+        session_on(&anna, &patient, &plan, on).await;
+    }
+    let name = format!("By RF {}", uuid::Uuid::now_v7());
+    let copy = json!({"name": name, "copyFrom": pen.version, "modality": "RF_MICRONEEDLING"});
+    let rf = anna.does("createProtocol", copy, "protocol { draftVersion { id version } }").await.ok();
+    let rf = Made::of(&rf["createProtocol"]["protocol"]["draftVersion"]);
+    anna.make("publishProtocolVersion", "protocolVersion", rf.edit()).await;
+    let change = json!({"protocolVersionId": rf.id, "plannedSessions": 3, "reason": "Plateau: three by RF"});
+    anna.does("changeTreatmentCourse", plan.edit_with(change), "treatmentPlan { id }").await.ok();
+    let changed = plan_on(&anna, &plan, "2025-02-20").await["progress"].clone();
+    assert_eq!((&changed["done"], &changed["remaining"]), (&json!(0), &json!(3)), "{changed}");
+    assert_eq!(changed["nextSession"]["from"], "2025-03-08", "21 days after the last by pen");
+    let by_rf = json!({"planId": plan.id, "modality": "RF_MICRONEEDLING", "device": {"model": "R", "kind": "RF"},
+        "startedAt": "2025-03-15T11:00:00Z", "endedAt": "2025-03-15T12:00:00Z",
+        "areas": [{"area": "CHEEK", "needleDepthMm": "1.0", "passes": 2, "rfEnergyMj": "20"}]});
+    anna.session_with(&patient, by_rf).await;
+    let one = plan_on(&anna, &plan, "2025-03-20").await["progress"].clone();
+    assert_eq!((&one["done"], &one["remaining"]), (&json!(1), &json!(2)), "{one}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_needs_a_consultation_that_found_them_suitable_and_a_published_protocol() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();

@@ -125,12 +125,10 @@ impl Progress {
 pub(crate) async fn facts(ctx: &Context<'_>, sessions: &[TreatmentSession]) -> Result<Vec<SessionFact>> {
     let zones =
         futures::future::try_join_all(sessions.iter().map(|session| people::whole_location(ctx, session.location_id)));
-    let facts = sessions.iter().zip(zones.await?).map(|(session, location)| SessionFact {
-        id: session.id,
-        at: session.ended_at.unwrap_or(session.started_at),
-        status: session.status,
-        zone: location.time_zone.parse().unwrap_or(Tz::UTC),
-    });
+    let facts = sessions
+        .iter()
+        .zip(zones.await?)
+        .map(|(session, location)| SessionFact::of(session, location.time_zone.parse().unwrap_or(Tz::UTC)));
     Ok(facts.collect())
 }
 
@@ -206,7 +204,7 @@ impl TreatmentPlan {
             let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", self.id)).await?;
             let facts = facts(ctx, &sessions).await?;
             let day = on.map_or_else(|| today(&facts), |day| day.0);
-            Ok(progress(self, &version.rules, &facts, day))
+            Ok(progress(self, (version.modality, &version.rules), &facts, day))
         };
         Box::pin(progress).await
     }

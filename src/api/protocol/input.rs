@@ -32,6 +32,8 @@ impl Rules {
         let optional = [
             ("maintenanceFromMonths", self.maintenance_from_months, 1, 120),
             ("maintenanceUntilMonths", self.maintenance_until_months, 1, 120),
+            ("ageMin", self.age_min, 0, 120),
+            ("ageMax", self.age_max, 0, 120),
             ("anaestheticMinMinutes", self.anaesthetic_min_minutes, 0, 600),
             ("anaestheticMaxMinutes", self.anaesthetic_max_minutes, 0, 600),
         ];
@@ -53,6 +55,7 @@ impl Rules {
                     && self.maintenance_from_months <= self.maintenance_until_months,
                 "goes with maintenanceFromMonths and is not less",
             ),
+            ("ageMax", self.age_min.zip(self.age_max).is_none_or(|(least, most)| least <= most), "is less than ageMin"),
             (
                 "anaestheticMaxMinutes",
                 self.anaesthetic_max_minutes.is_none() || self.anaesthetic_min_minutes <= self.anaesthetic_max_minutes,
@@ -66,6 +69,11 @@ impl Rules {
         }
         self.check_lists(inputs, path);
         inputs.opt_text(&field("expectations"), self.expectations.as_deref(), 5000);
+        inputs.opt_text(&field("ageSource"), self.age_source.as_deref(), 500);
+        for (name, source) in self.sources.each() {
+            inputs.opt_text(&format!("{path}.sources.{name}"), source.as_deref(), 500);
+        }
+        self.check_windows(inputs, path);
     }
 
     fn check_lists(&self, inputs: &mut Inputs, path: &str) {
@@ -74,6 +82,7 @@ impl Rules {
             ("contraindications", self.contraindications.len()),
             ("aftercare", self.aftercare.len()),
             ("checkIns", self.check_ins.len()),
+            ("symptomThresholds", self.symptom_thresholds.len()),
         ];
         for (name, length) in lengths {
             if length > MOST_ENTRIES {
@@ -86,8 +95,9 @@ impl Rules {
             let field = format!("{path}.depthLimits.{i}");
             inputs.decimal(&format!("{field}.maxMm"), Some(limit.max_mm.0), Number::ZERO, DEEPEST, 2);
             inputs.opt_text(&format!("{field}.source"), limit.source.as_deref(), 500);
-            if !areas.insert(limit.area) {
-                inputs.fault(&format!("{field}.area"), "has a limit above already");
+            let types: BTreeSet<i16> = limit.skin_types.iter().map(|it| it.number()).collect();
+            if !areas.insert((limit.area, types)) {
+                inputs.fault(&format!("{field}.area"), "has a limit for these skin types above already");
             }
         }
         for (i, entry) in self.contraindications.iter().take(MOST_ENTRIES).enumerate() {
@@ -115,6 +125,27 @@ impl Rules {
             }
             if !codes.insert((list, code.clone())) {
                 inputs.fault(&format!("{field}.{code}.code"), "is there twice");
+            }
+        }
+    }
+
+    fn check_windows(&self, inputs: &mut Inputs, path: &str) {
+        for (list, sources) in [
+            ("aftercare", self.aftercare.iter().map(|it| (&it.code, &it.source)).collect::<Vec<_>>()),
+            ("checkIns", self.check_ins.iter().map(|it| (&it.code, &it.source)).collect()),
+        ] {
+            for (code, source) in sources.into_iter().take(MOST_ENTRIES) {
+                inputs.opt_text(&format!("{path}.{list}.{code}.source"), source.as_deref(), 500);
+            }
+        }
+        for (i, it) in self.symptom_thresholds.iter().take(MOST_ENTRIES).enumerate() {
+            let field = format!("{path}.symptomThresholds.{i}");
+            inputs.range(&format!("{field}.fromHours"), Some(it.from_hours), 0, LONGEST_HOURS);
+            inputs.range(&format!("{field}.untilHours"), Some(it.until_hours), 1, LONGEST_HOURS);
+            inputs.range(&format!("{field}.score"), Some(it.score), 1, 10);
+            inputs.opt_text(&format!("{field}.source"), it.source.as_deref(), 500);
+            if it.from_hours >= it.until_hours {
+                inputs.fault(&format!("{field}.untilHours"), "must be after fromHours");
             }
         }
         let windows = self.symptom_windows.as_ref();

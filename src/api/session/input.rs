@@ -3,7 +3,9 @@
 use crate::ids;
 use crate::operation::Inputs;
 use crate::scalars::{Date, DateTime, Decimal};
-use crate::session::{DeviceUse, Endpoint, Parts, ProductUse, SessionArea, TopicalAnaesthetic};
+use crate::session::{
+    AnaestheticAgent, DeviceUse, Endpoint, LocalAnaesthetic, Parts, ProductUse, SessionArea, TopicalAnaesthetic,
+};
 use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, Modality, ProductRole, RecordKind, Side};
 use async_graphql::{ID, InputObject};
 use chrono::{TimeDelta, Utc};
@@ -73,6 +75,48 @@ pub struct TopicalAnaestheticInput {
     removed_at: Option<DateTime>,
     /// The area of skin it covered, cm², up to 20,000.
     area_cm2: Option<Decimal>,
+    /// How much of it was put on, g, above 0, up to 1,000.
+    grams: Option<Decimal>,
+    /// Whether it was covered with a film.
+    occluded: Option<bool>,
+    /// Its agents, at most 5, each once. Without them the rule DOSE reads them out of `strength` and `product`.
+    #[graphql(default)]
+    agents: Vec<AnaestheticAgentInput>,
+    /// The patient's weight, kg, 1 to 500.
+    weight_kg: Option<Decimal>,
+    /// The day they were weighed; not in the future. Goes with `weightKg`.
+    weighed_on: Option<Date>,
+}
+
+/// An agent of a numbing cream.
+#[derive(InputObject)]
+pub struct AnaestheticAgentInput {
+    /// Which local anaesthetic it is.
+    agent: LocalAnaesthetic,
+    /// How much of the cream it is, % by weight, above 0, up to 100.
+    percent: Decimal,
+}
+
+/// The most agents of a numbing cream.
+const MOST_AGENTS: usize = 5;
+/// The least of what must be more than nothing, at the two digits that are kept.
+const LEAST: Number = Number::from_parts(1, 0, 0, false, 2);
+
+fn read_agents(inputs: &mut Inputs, path: &str, given: &[AnaestheticAgentInput]) -> Vec<AnaestheticAgent> {
+    if given.len() > MOST_AGENTS {
+        inputs.fault(path, format!("has {} agents; at most {MOST_AGENTS} are kept", given.len()));
+        return Vec::new();
+    }
+    let mut read: Vec<AnaestheticAgent> = Vec::new();
+    for (i, it) in given.iter().enumerate() {
+        let field = format!("{path}.{i}.percent");
+        let percent = inputs.decimal(&field, Some(it.percent.0), LEAST, Number::ONE_HUNDRED, 2);
+        if read.iter().any(|known| known.agent == it.agent && it.agent != LocalAnaesthetic::Other) {
+            inputs.fault(&format!("{path}.{i}.agent"), "is there twice");
+        }
+        read.extend(percent.map(|percent| AnaestheticAgent { agent: it.agent, percent }));
+    }
+    read
 }
 
 impl TopicalAnaestheticInput {
@@ -85,6 +129,11 @@ impl TopicalAnaestheticInput {
             inputs.fault(&format!("{path}.removedAt"), "is before appliedAt");
         }
         let area = self.area_cm2.map(|area| area.0);
+        if self.weighed_on.is_some() && self.weight_kg.is_none() {
+            inputs.fault(&format!("{path}.weighedOn"), "goes with weightKg, which is missing");
+        }
+        let number = |it: Option<Decimal>| it.map(|it| it.0);
+        let (grams, weight) = (number(self.grams), number(self.weight_kg));
         TopicalAnaesthetic {
             product: inputs.text(&format!("{path}.product"), &self.product, 200),
             strength: inputs.opt_text(&format!("{path}.strength"), self.strength.as_deref(), 100),
@@ -92,6 +141,11 @@ impl TopicalAnaestheticInput {
             applied_at,
             removed_at,
             area_cm2: inputs.decimal(&format!("{path}.areaCm2"), area, Number::ZERO, Number::from(20_000), 1),
+            grams: inputs.decimal(&format!("{path}.grams"), grams, LEAST, Number::from(1000), 2),
+            occluded: self.occluded,
+            agents: read_agents(inputs, &format!("{path}.agents"), &self.agents),
+            weight_kg: inputs.decimal(&format!("{path}.weightKg"), weight, Number::ONE, Number::from(500), 1),
+            weighed_on: inputs.past_date(&format!("{path}.weighedOn"), self.weighed_on.map(|it| it.0)),
         }
     }
 }

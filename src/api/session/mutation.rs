@@ -37,7 +37,7 @@ pub(crate) async fn complete(
         session.practitioner_id = scope.viewer().author()?;
     }
     let patient = patients::active_patient(scope, session.patient_id, "input.patientId").await?;
-    patient.born_by(session.started_at.date_naive(), "input.startedAt")?;
+    patient.lived_on(session.started_at.date_naive(), "input.startedAt")?;
     check_links(scope, session, "").await?;
     follow_plan(scope, session).await?;
     if session.protocol_version_id.is_none()
@@ -116,8 +116,8 @@ const NOT_BEGUN: &str = "It was not begun: have a supervising prescriber sign it
     not take place, make it NOT_DONE (updateSession). A treatment that was done without being begun here is written down \
     with logSession";
 
-/// Ends a session as completed or stopped. A session still in preparation begins at the same time, so it must be
-/// allowed to begin.
+/// Ends a session as completed or stopped. One that is completed out of its preparation begins at the same time, so it must
+/// be allowed to begin; one that is stopped there did not take place.
 async fn end(
     scope: &mut Scope,
     id: Uuid,
@@ -130,6 +130,7 @@ async fn end(
     }
     let begun = session.status != SessionStatus::Preparation;
     change(&mut session);
+    let takes_place = session.status != SessionStatus::NotDone;
     session.stamp = session.stamp.changed(scope.viewer().staff, ids::now());
     let mut inputs = Inputs::new();
     check_times(&mut inputs, "", session.started_at, session.ended_at);
@@ -138,10 +139,14 @@ async fn end(
     let mut parts = old.clone();
     if !begun {
         parts.checks = care::evaluate(scope, &session, &parts).await?;
+    }
+    if !begun && takes_place {
         care::drop_lapsed(scope, &mut parts.checks).await?;
         refuse_blocked(id, &parts.checks, NOT_BEGUN)?;
     }
-    refuse_own_sign_off(&parts.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
+    if takes_place {
+        refuse_own_sign_off(&parts.checks, scope.viewer().staff, "its practitioner completes or stops it")?;
+    }
     store::save(scope, Action::Update, &session, expected, Replaced { old: &old, new: &parts }).await?;
     refresh_recalls(scope, &session).await?;
     Ok(session)
@@ -307,7 +312,8 @@ impl SessionMutation {
         Ok(CompleteSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Stops a session before it is complete, with a reason.
+    /// Stops a session before it is complete, with a reason. One that is stopped in preparation, before a needle touched the
+    /// skin, is NOT_DONE: it has no end, no aftercare, and no interval counts from it.
     async fn stop_session(&self, ctx: &Context<'_>, input: StopSessionInput) -> Result<StopSessionPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::TreatmentSession, &input.id);
@@ -317,8 +323,9 @@ impl SessionMutation {
         let operation = ctx.operation()?;
         let work = transaction(move |scope| {
             Box::pin(end(scope, id, input.expected_version, move |session| {
-                session.status = SessionStatus::Stopped;
-                session.ended_at = Some(ended_at);
+                let begun = session.status != SessionStatus::Preparation;
+                session.status = if begun { SessionStatus::Stopped } else { SessionStatus::NotDone };
+                session.ended_at = begun.then_some(ended_at);
                 session.stop_reason = Some(reason);
             }))
         });

@@ -4,7 +4,9 @@ use crate::catalogue::ProductLot;
 use crate::operation::plain;
 use crate::page::listing;
 use crate::scalars::{Date, DateTime, Decimal};
-use crate::session::{DeviceUse, Endpoint, ProductUse, SessionArea, TopicalAnaesthetic};
+use crate::session::{
+    AnaestheticAgent, DeviceUse, Endpoint, LocalAnaesthetic, ProductUse, SessionArea, TopicalAnaesthetic,
+};
 use crate::vocabulary::{BodyArea, DeviceKind, IntradermalUse, ProductRole, Side};
 use async_graphql::{Context, Object, Result};
 
@@ -54,9 +56,44 @@ impl TopicalAnaesthetic {
     async fn area_cm2(&self) -> Option<Decimal> {
         self.area_cm2.map(Decimal)
     }
+    /// How much of it was put on, g.
+    async fn grams(&self) -> Option<Decimal> {
+        self.grams.map(Decimal)
+    }
+    /// Whether it was covered with a film.
+    async fn occluded(&self) -> Option<bool> {
+        self.occluded
+    }
+    /// Its agents, at most 5.
+    async fn agents(&self) -> &[AnaestheticAgent] {
+        &self.agents
+    }
+    /// The patient's weight, kg.
+    async fn weight_kg(&self) -> Option<Decimal> {
+        self.weight_kg.map(Decimal)
+    }
+    /// The day they were weighed.
+    async fn weighed_on(&self) -> Option<Date> {
+        self.weighed_on.map(Date)
+    }
 }
 
-plain!(TopicalAnaesthetic: product, strength, lot, applied_at, removed_at, area_cm2);
+plain!(TopicalAnaesthetic: product, strength, lot, applied_at, removed_at, area_cm2, grams, occluded, weight_kg, weighed_on);
+
+/// An agent of a numbing cream.
+#[Object]
+impl AnaestheticAgent {
+    /// Which local anaesthetic it is.
+    async fn agent(&self) -> LocalAnaesthetic {
+        self.agent
+    }
+    /// How much of the cream it is, % by weight.
+    async fn percent(&self) -> Decimal {
+        Decimal(self.percent)
+    }
+}
+
+plain!(AnaestheticAgent: agent, percent);
 
 /// A treated area.
 #[Object]

@@ -8,7 +8,7 @@ use crate::vocabulary::RecordKind;
 
 pub(super) fn cream(answers: &mut Answers<'_>) {
     let facts = answers.facts;
-    let Some(cream) = facts.cream else {
+    let Some(cream) = &facts.cream else {
         return answers.pass(CheckRule::Anaesthetic, "no numbing cream is used");
     };
     for kept in facts.health {
@@ -46,20 +46,17 @@ mod tests {
     fn the_numbing_cream_has_its_own_list_and_its_minutes() {
         use CheckVerdict::{Block, Warn};
         for (minutes, expected) in [(None, 0), (Some(19), 1), (Some(20), 0), (Some(60), 0), (Some(61), 1)] {
-            let found = Case { cream: Some(CreamFact { minutes }), ..Case::fine() }.against();
+            let found = Case { cream: Some(CreamFact { minutes, ..CreamFact::default() }), ..Case::fine() }.against();
             assert_eq!(found, vec![(CheckRule::Anaesthetic, Warn); expected], "{minutes:?}");
         }
         let liver = Case { health: vec![entry("liver_disease")], ..Case::fine() };
         assert!(liver.against().is_empty(), "without the cream it does not matter");
-        let with_cream = Case { cream: Some(CreamFact { minutes: None }), ..liver };
+        let with_cream = Case { cream: Some(CreamFact::default()), ..liver };
         assert_eq!(with_cream.against(), [(CheckRule::Anaesthetic, Warn)]);
         let coded = Case { health: vec![entry("methemoglobinemia")], ..with_cream.clone() };
         assert_eq!(coded.against(), [(CheckRule::Anaesthetic, Block)], "another code for it");
-        let blood = Case {
-            health: vec![entry("methaemoglobinaemia")],
-            cream: Some(CreamFact { minutes: None }),
-            ..Case::fine()
-        };
+        let blood =
+            Case { health: vec![entry("methaemoglobinaemia")], cream: Some(CreamFact::default()), ..Case::fine() };
         assert_eq!(blood.against(), [(CheckRule::Anaesthetic, Block)]);
     }
 }

@@ -13,17 +13,19 @@ pub(super) fn course(answers: &mut Answers<'_>) {
         return answers.pass(CheckRule::Course, "the session is of no plan");
     };
     let record = Some((RecordKind::TreatmentPlan, plan.id));
-    // Completed ones, as the plan's own progress counts them: those before it, and those after it that are signed, which
-    // can't be told any more.
+    // Completed ones, as the plan's own progress counts them: of the kind of treatment that it is for now; those before it,
+    // and those after it that are signed, which can't be told any more.
+    let kind = facts.own.map_or(facts.modality, |it| it.modality);
     let counts = |it: &&OtherSession| {
         it.plan == Some(plan.id)
+            && (it.modality == kind || it.by_device == Some(kind))
             && it.status == SessionStatus::Completed
             && (it.started_at <= facts.started_at || it.signed)
     };
     let number = facts.sessions.iter().filter(counts).count() + 1;
     let planned = usize::try_from(plan.planned_sessions).unwrap_or(0);
     let last = facts.sessions.iter().filter(counts).map(|it| it.day).max();
-    if number > planned && !is_maintenance(facts, last) {
+    if number > planned && facts.uses.contains(&kind) && !is_maintenance(facts, last) {
         let cause = format!("it is session {number} of a plan of {planned}: treatments that are too many scar");
         answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
     }
@@ -51,7 +53,7 @@ mod tests {
     use crate::care::checks::facts::PlanFact;
     use crate::ids;
     use crate::plan::PlanArea;
-    use crate::vocabulary::{BodyArea, Side};
+    use crate::vocabulary::{BodyArea, Modality, Side};
 
     #[test]
     fn a_course_has_as_many_sessions_as_the_plan_and_no_other_areas() {
@@ -63,6 +65,7 @@ mod tests {
         };
         let stopped = |it: OtherSession| OtherSession { status: SessionStatus::Stopped, ..it };
         let not_done = |it: OtherSession| OtherSession { status: SessionStatus::NotDone, ..it };
+        let by_light = |it: OtherSession| OtherSession { modality: Modality::LedLightTherapy, ..it };
         let strange = OtherSession { plan: None, ..done(1, true) };
         let three = vec![done(1, true), done(2, true), done(3, true)];
         let table = [
@@ -70,6 +73,7 @@ mod tests {
             ("the third of three", three[..2].to_vec(), 0),
             ("one was stopped and is made up for", vec![done(1, true), done(2, true), stopped(done(3, false))], 0),
             ("one did not take place", vec![done(1, true), done(2, true), not_done(done(3, true))], 0),
+            ("two by another kind", vec![done(1, true), by_light(done(2, true)), by_light(done(3, true))], 0),
             ("one was of no plan", vec![done(1, true), done(2, true), strange], 0),
             ("logged late, before a draft", vec![done(1, true), done(2, true), done(9, false)], 0),
             ("logged late, before one that is signed", vec![done(1, true), done(2, true), done(9, true)], 1),

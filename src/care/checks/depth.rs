@@ -17,7 +17,7 @@ pub(super) fn depth(answers: &mut Answers<'_>) {
             answers.add(CheckRule::Depth, verdict(facts.blocks(|it| it.device_range)), cause, record);
         }
         let limits = facts.figures().flat_map(|held| held.rules.depth_limits.iter().map(|it| (held.version, it)));
-        let exceeded = limits.filter(|(_, it)| it.area == area.area && depth > it.max_mm.0);
+        let exceeded = limits.filter(|(_, it)| it.is_for(area.area, facts.skin_type) && depth > it.max_mm.0);
         if let Some((version, limit)) = exceeded.min_by_key(|(_, it)| it.max_mm.0) {
             let source = limit.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
             let cause = format!("{place}: {depth} mm is deeper than the protocol's {} mm{source}", limit.max_mm.0);
@@ -31,8 +31,10 @@ pub(super) fn depth(answers: &mut Answers<'_>) {
 mod tests {
     use super::super::tests::{Case, pen};
     use crate::care::checks::facts::AreaFact;
-    use crate::session::CheckVerdict;
-    use crate::vocabulary::{BodyArea, Side};
+    use crate::protocol::DepthLimit;
+    use crate::scalars;
+    use crate::session::{CheckRule, CheckVerdict};
+    use crate::vocabulary::{BodyArea, FitzpatrickType, Side};
     use rust_decimal::Decimal;
 
     #[test]
@@ -53,6 +55,19 @@ mod tests {
             let found: Vec<CheckVerdict> = case.against().into_iter().map(|it| it.1).collect();
             assert_eq!(found, expected, "{depth} {deepest:?}");
         }
+        let mut dark = Case::fine();
+        let strict = DepthLimit {
+            area: BodyArea::Cheek,
+            max_mm: scalars::Decimal(Decimal::new(25, 2)),
+            skin_types: vec![FitzpatrickType::V, FitzpatrickType::Vi],
+            source: None,
+        };
+        dark.rules.depth_limits.push(strict);
+        assert!(dark.against().is_empty(), "its limit is for others");
+        dark.skin_type = None;
+        assert!(dark.checks().iter().all(|it| it.rule != CheckRule::Depth || it.verdict == CheckVerdict::Pass));
+        dark.skin_type = Some(FitzpatrickType::Vi);
+        assert!(dark.against().contains(&(CheckRule::Depth, Warn)), "{:?}", dark.against());
         let elsewhere = AreaFact { area: BodyArea::Other, side: Side::Left, depth_mm: Some(Decimal::new(250, 2)) };
         assert!(Case { areas: vec![elsewhere], ..Case::fine() }.against().is_empty(), "no limit for that area");
     }

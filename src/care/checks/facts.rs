@@ -1,11 +1,12 @@
 //! Everything that the checks look at.
 
+use super::agents::read_agents;
 use crate::catalogue::{Device, Product, ProductLot, plain};
 use crate::consultation::Candidacy;
 use crate::health::HealthEntry;
 use crate::plan::PlanArea;
 use crate::protocol::{Rules, Verdicts};
-use crate::session::SessionStatus;
+use crate::session::{AnaestheticAgent, SessionStatus, TopicalAnaesthetic};
 use crate::vocabulary::{BodyArea, FitzpatrickType, IntradermalUse, Modality, ProductRole, Side};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -35,6 +36,8 @@ pub struct OtherSession {
     pub status: SessionStatus,
     /// The kind of treatment.
     pub modality: Modality,
+    /// The kind of treatment that it is by its device, where that is another.
+    pub by_device: Option<Modality>,
     /// Its areas.
     pub areas: Vec<(BodyArea, Side)>,
     /// Days between two sessions that its own protocol asks for, at least.
@@ -145,10 +148,34 @@ pub struct ConsultationFact {
 }
 
 /// The numbing cream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreamFact {
     /// Minutes it was on, where both times are known.
     pub minutes: Option<i64>,
+    /// How much of it was put on, g.
+    pub grams: Option<Decimal>,
+    /// The skin it covered, cm².
+    pub area_cm2: Option<Decimal>,
+    /// Its agents: as they were given, else as its strength or its name tells them.
+    pub agents: Vec<AnaestheticAgent>,
+    /// The patient's weight, kg.
+    pub weight_kg: Option<Decimal>,
+}
+
+impl CreamFact {
+    /// What a session says of its cream.
+    pub fn of(cream: &TopicalAnaesthetic) -> Self {
+        let told = || read_agents(cream.strength.as_deref().unwrap_or_default());
+        let agents = Some(cream.agents.clone()).filter(|it| !it.is_empty());
+        let agents = agents.or_else(|| Some(told()).filter(|it| !it.is_empty()));
+        Self {
+            minutes: cream.applied_at.zip(cream.removed_at).map(|(on, off)| (off - on).num_minutes()),
+            grams: cream.grams,
+            area_cm2: cream.area_cm2,
+            agents: agents.unwrap_or_else(|| read_agents(&cream.product)),
+            weight_kg: cream.weight_kg,
+        }
+    }
 }
 
 /// A protocol that the session is held to.
@@ -193,6 +220,8 @@ pub struct Facts<'a> {
     pub skin_type: Option<FitzpatrickType>,
     /// The patient.
     pub patient: Uuid,
+    /// The day the patient was born.
+    pub born: NaiveDate,
     /// The health history, without what was entered in error.
     pub health: &'a [HealthEntry],
     /// Other sessions of the patient.

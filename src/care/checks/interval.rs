@@ -2,8 +2,8 @@
 
 use super::answers::{Answers, verdict};
 use super::facts::{AreaFact, Facts, OtherSession, place};
-use crate::session::{CheckRule, SessionStatus};
-use crate::vocabulary::{BodyArea, Modality, RecordKind, Side};
+use crate::session::{CheckRule, SessionStatus, strain_alike};
+use crate::vocabulary::{BodyArea, RecordKind, Side};
 use chrono::{Days, NaiveDate};
 
 /// Another session that is too close, with the places that share skin with it.
@@ -103,17 +103,12 @@ pub(super) fn same_skin(one: (BodyArea, Side), other: (BodyArea, Side)) -> bool 
     one.0 == other.0 && !matches!(sides, (Side::Left, Side::Right) | (Side::Right, Side::Left))
 }
 
-/// Whether two kinds of treatment strain the skin alike: needles of any kind do; light and serum do not strain it.
-fn strain_alike(one: Modality, other: Modality) -> bool {
-    let needles = |it| matches!(it, Modality::Microneedling | Modality::RfMicroneedling | Modality::Prp);
-    one == other || needles(one) && needles(other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Case, day, session};
     use super::*;
     use crate::session::CheckVerdict;
+    use crate::vocabulary::Modality;
 
     #[test]
     fn the_interval_counts_days_of_the_same_skin() {

@@ -32,6 +32,7 @@ pub(super) struct Case {
     pub(super) device: Option<Device>,
     pub(super) lots: Vec<LotFact>,
     pub(super) cream: Option<CreamFact>,
+    pub(super) born: NaiveDate,
     pub(super) skin_type: Option<FitzpatrickType>,
     pub(super) health: Vec<HealthEntry>,
     pub(super) sessions: Vec<OtherSession>,
@@ -55,6 +56,7 @@ impl Case {
             device: None,
             lots: Vec::new(),
             cream: None,
+            born: NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day"),
             skin_type: Some(FitzpatrickType::Iii),
             health: Vec::new(),
             sessions: Vec::new(),
@@ -96,9 +98,10 @@ impl Case {
             areas: &self.areas,
             device: self.device.as_ref(),
             lots: &self.lots,
-            cream: self.cream,
+            cream: self.cream.clone(),
             skin_type: self.skin_type,
             patient: Uuid::from_u128(2),
+            born: self.born,
             health: &self.health,
             sessions: &self.sessions,
             plan: self.plan.as_ref(),
@@ -117,6 +120,7 @@ impl Case {
 
 pub(super) fn session(on: NaiveDate, area: BodyArea, side: Side) -> OtherSession {
     OtherSession {
+        by_device: None,
         id: ids::new_id(),
         started_at: noon(on),
         day: on,
@@ -277,6 +281,7 @@ fn a_session_is_held_to_every_kind_of_treatment_that_it_uses() {
             skin_type: Some(FitzpatrickType::Ii),
             ..Case::fine()
         };
+        case.areas[0].depth_mm = Some(Decimal::ONE);
         change(&mut case);
         case
     };
@@ -317,7 +322,7 @@ fn against() -> impl Strategy<Value = fn(&mut Case)> {
         |it| it.sessions.push(session(day(6, 10), BodyArea::Cheek, Side::Left)),
         |it| it.sessions.push(session(day(6, 20), BodyArea::Cheek, Side::Left)),
         |it| it.consultation = None,
-        |it| it.cream = Some(CreamFact { minutes: Some(90) }),
+        |it| it.cream = Some(CreamFact { minutes: Some(90), ..CreamFact::default() }),
         |it| it.modality = Modality::Prp,
         |it| {
             let depth_mm = Some(Decimal::new(20, 1));
@@ -367,7 +372,7 @@ proptest! {
     #[test]
     fn every_rule_answers_whatever_the_facts(depth in 0_i64..900, areas in 0_usize..5, minutes in proptest::option::of(-10_i64..500), limit in 0_i64..800) {
         let area = AreaFact { area: BodyArea::Cheek, side: Side::Bilateral, depth_mm: Some(Decimal::new(depth, 2)) };
-        let mut case = Case { areas: vec![area; areas], cream: Some(CreamFact { minutes }), ..Case::fine() };
+        let mut case = Case { areas: vec![area; areas], cream: Some(CreamFact { minutes, ..CreamFact::default() }), ..Case::fine() };
         for it in &mut case.rules.depth_limits {
             it.max_mm = scalars::Decimal(Decimal::new(limit, 2));
         }

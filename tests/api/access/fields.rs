@@ -37,7 +37,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
     ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
-    ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate sexAtBirth gender pronouns email phone \
+    ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate deceasedOn sexAtBirth gender pronouns email phone \
         address emergencyContact fitzpatrickType skinType status statusReason mergedInto version createdAt createdBy updatedAt updatedBy history"),
     ("Patient", "patient", CLINICAL, "healthHistory consultations sessions aftercareNotes adverseEvents consents outcomeSeries timeline merges legalHolds photos photoPairs treatmentPlans aftercare"),
     ("Patient", "patient", ALL, "recalls restricted"),
@@ -58,7 +58,8 @@ const OTHER_FIELDS: &[Row] = &[
         catalogueDevice adverseEvents skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents \
         plan protocolVersion checks aftercare photos aftercareNotes version createdAt createdBy updatedAt updatedBy signature addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
-    ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2"),
+    ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2 grams occluded agents weightKg weighedOn"),
+    ("AnaestheticAgent", "session/anaesthetic/agents/0", CLINICAL, "agent percent"),
     ("SessionArea", "session/areas/0", CLINICAL, "area side needleDepthMm passes speedRpm rfEnergyMj rfPulseWidthMs endpoint note"),
     ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse catalogueLot"),
     ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate proposedAdverseEvents \
@@ -154,13 +155,15 @@ const OTHER_FIELDS: &[Row] = &[
         version createdAt createdBy updatedAt updatedBy history"),
     ("ProtocolRules", "protocolVersion/rules", ALL, "sessionsMin sessionsMax intervalMinDays intervalTargetDays intervalLatestDays \
         resultsFromWeeks resultsUntilWeeks maintenanceFromMonths maintenanceUntilMonths consultationValidDays depthLimits skinTypes \
-        contraindications aftercare checkIns symptomWindows anaestheticMinMinutes anaestheticMaxMinutes expectations blocks"),
-    ("DepthLimit", "protocolVersion/rules/depthLimits/0", ALL, "area maxMm source"),
+        contraindications aftercare checkIns symptomWindows symptomThresholds ageMin ageMax ageSource sources anaestheticMinMinutes anaestheticMaxMinutes expectations blocks"),
+    ("DepthLimit", "protocolVersion/rules/depthLimits/0", ALL, "area maxMm skinTypes source"),
     ("Contraindication", "protocolVersion/rules/contraindications/0", ALL, "code label severity lookBackDays appliesTo source"),
-    ("AftercareInstruction", "protocolVersion/rules/aftercare/0", ALL, "code text fromHours untilHours"),
-    ("CheckInDue", "protocolVersion/rules/checkIns/0", ALL, "code label fromHours untilHours"),
+    ("AftercareInstruction", "protocolVersion/rules/aftercare/0", ALL, "code text fromHours untilHours source"),
+    ("CheckInDue", "protocolVersion/rules/checkIns/0", ALL, "code label fromHours untilHours source"),
+    ("ProtocolSources", "protocolVersion/rules/sources", ALL, "sessions interval results maintenance consultation skinTypes symptoms anaesthetic expectations"),
+    ("SymptomThreshold", "protocolVersion/rules/symptomThresholds/0", ALL, "symptom fromHours untilHours score source"),
     ("SymptomWindowHours", "protocolVersion/rules/symptomWindows", ALL, "redness swelling pain"),
-    ("ProtocolBlocks", "protocolVersion/rules/blocks", ALL, "interval depthLimit deviceRange lotExpired lotRecalled consultation skinType consent"),
+    ("ProtocolBlocks", "protocolVersion/rules/blocks", ALL, "interval depthLimit deviceRange lotExpired lotRecalled consultation skinType consent age"),
     ("ProtocolConnection", "protocols", ALL, "edges nodes pageInfo totalCount"),
     ("ProtocolEdge", "protocols/edges/0", ALL, "node cursor"),
     ("ProtocolVersionConnection", "protocol/versions", ALL, "edges nodes pageInfo totalCount"),
@@ -189,7 +192,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("ProductLot", "productLot", ALL, "id product lot expiresOn receivedOn recalled note version createdAt createdBy updatedAt updatedBy history"),
     ("MakerRecall", "device/recalled", ALL, "at reason reference"),
     ("AdverseEvent", "adverseEvent", CLINICAL, "id patient session aftercareNote lot kind description onsetAt area severity serious expectedness \
-        suspectedCause causality actionTaken outcome resolvedAt report followUps missing enteredInError version createdAt createdBy updatedAt updatedBy history"),
+        suspectedCause causality actionTaken outcome resolvedAt report reports device deviceModel deviceSerial followUps missing enteredInError version createdAt createdBy updatedAt updatedBy history"),
     ("AdverseEventFollowUp", "adverseEvent/followUps/0", CLINICAL, "at author outcome text"),
     ("AuthorityReport", "adverseEvent/report", CLINICAL, "to at reference"),
     ("ProposedAdverseEvent", "aftercareNote/proposedAdverseEvents/0", CLINICAL, "kind symptom score expectedUntil hoursSinceSession severity \

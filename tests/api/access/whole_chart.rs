@@ -42,7 +42,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
             json!({
                 "device": {"deviceId": device.id},
                 "products": [{"role": "CARTRIDGE", "product": "12-pin cartridge"}, {"role": "SERUM", "lotId": lot.id}],
-                "anaesthetic": {"product": "Emla", "strength": "lidocaine 2.5 %"},
+                "anaesthetic": {"product": "Emla", "agents": [{"agent": "LIDOCAINE", "percent": "2.5"}]},
                 "supervisorId": supervisor.id,
             }),
         )

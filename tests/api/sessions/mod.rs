@@ -112,6 +112,32 @@ async fn a_session_is_stopped_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_in_preparation_did_not_take_place() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let protocol = anna.protocol().await;
+    let prepared = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING", "status": "PREPARATION",
+        "protocolVersionId": protocol.version, "areas": [{"area": "CHEEK"}]});
+    let session = anna.make("startSession", "session", prepared).await;
+    let reason = session.edit_with(json!({"reason": "Fainted before the first needle"}));
+    let stopped = session_of(anna.does("stopSession", reason, WHOLE).await, "stopSession");
+    assert_eq!(
+        (&stopped["status"], &stopped["endedAt"], &stopped["stopReason"]),
+        (&json!("NOT_DONE"), &Value::Null, &json!("Fainted before the first needle"))
+    );
+    let aftercare = "query ($id: ID!) { session(id: $id) { aftercare { inForce { code } } } }";
+    assert_eq!(anna.graphql(aftercare, json!({"id": session.id})).await.ok()["session"]["aftercare"], Value::Null);
+    // No distance is kept from what was not done.
+    let query = "query ($input: LogSessionInput!) { sessionChecks(input: $input) { checks { rule verdict } } }";
+    let mut input = session_to_sign(&patient, &anna.location);
+    input["protocolVersionId"] = json!(protocol.version);
+    let found = anna.graphql(query, json!({"input": input})).await.ok()["sessionChecks"]["checks"].clone();
+    let interval = found.as_array().unwrap().iter().find(|it| it["rule"] == "INTERVAL").unwrap();
+    assert_eq!(interval["verdict"], "PASS", "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_moves_only_along_its_ways() {
     let clinic = Clinic::start().await;
     let anna = clinic.practitioner();

@@ -20,11 +20,16 @@ async fn signing_tells_all_that_is_missing() {
             json!({"modality": "RF_MICRONEEDLING", "overrides": [
                 {"rule": "INTERVAL", "reason": "Well"}, {"rule": "SKIN_TYPE", "reason": "Well"}, {"rule": "CONSULTATION", "reason": "Well"},
             ]}),
-            vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj"],
+            vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj", "checks.1", "checks.2"],
         ),
         (json!({"modality": "OTHER", "note": null, "device": null, "areas": []}), vec!["note"]),
         (
             json!({"modality": "TOPICAL_GROWTH_SERUM", "note": null, "device": null, "areas": [], "products": []}),
+            vec!["products", "areas"],
+        ),
+        (
+            json!({"modality": "TOPICAL_GROWTH_SERUM", "note": null, "device": null, "areas": [{"area": "CHEEK"}],
+                "products": [{"role": "GROWTH_SERUM", "product": "Follia"}]}),
             vec![],
         ),
     ];
