@@ -55,6 +55,7 @@ pub const KINDS: &[Kind] = &[
     of(Staff,                   "staff",             ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &["staff_id", "reviewed_by", "merged_by", "undone_by", "placed_by", "lifted_by", "erased_by", "practitioner_id", "supervisor_id", "author_id", "assessed_by", "verified_by", "signed_by", "published_by", "witness_id", "rater_id", "by", "changed_by", "created_by", "updated_by"]),
     of(Patient,                 "patient",           ["rcuax", "rcua", "rcu", "r" ], "x",   PatientsRead,     false, &["patient_id", "merged_into", "from_id", "into_id", "erased_id"]),
     of(HealthEntry,             "health",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
+    of(HealthReview,            "review",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
     of(Consultation,            "consultation",      ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["consultation_id"]),
     of(TreatmentSession,        "session",           ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["session_id", "after_session_id", "done_by_session_id"]),
     of(AftercareNote,           "note",              ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["aftercare_note_id"]),

@@ -26,6 +26,7 @@ pub mod evidence; // the chains verified, signed checkpoints of them, evidence f
 pub mod fuzzing; // what the fuzz targets run
 mod gate; // what a GraphQL document costs, measured before anything runs
 mod health; // the health history
+mod health_review; // that the health history was asked, and what was said
 mod http; // the HTTP face
 mod ids; // typed ids
 mod keys; // secrets outside the database

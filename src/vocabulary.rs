@@ -73,6 +73,8 @@ vocabulary! {
         Patient = "patient",
         /// An entry of a patient's health history.
         HealthEntry = "health_entry",
+        /// A review of the health history with the patient.
+        HealthReview = "health_review",
         /// A consultation.
         Consultation = "consultation",
         /// A treatment session.

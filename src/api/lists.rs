@@ -5,6 +5,7 @@ use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::call_back::{CallBack, CallBackFilter, CallBackOrder};
 use crate::chart::PatientChart;
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
+use crate::health_review::{HealthReview, HealthReviewFilter, HealthReviewOrder};
 use crate::ledger::{Entry, Record};
 use crate::operation::Running;
 use crate::outcome::{OutcomeAssessment, OutcomeFilter, OutcomeOrder};
@@ -74,6 +75,11 @@ macro_rules! lists {
 }
 
 lists! {
+    /// Reviews of the health history, newest first unless asked otherwise, without those entered in error unless the filter
+    /// asks for them. Null with FORBIDDEN for roles that see no clinical record.
+    health_reviews: HealthReview by HealthReviewFilter, HealthReviewOrder;
+    /// Reviews of the health history, the newest change first.
+    in charts;
     /// Treatment plans, the latest first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical record.
     treatment_plans: TreatmentPlan by PlanFilter, PlanOrder;
     /// Treatment plans, the newest change first.

@@ -11,6 +11,7 @@ pub mod consent;
 pub mod consultation;
 pub mod custody;
 pub mod health;
+pub mod health_review;
 pub mod history;
 mod identity;
 pub mod lists;
@@ -41,6 +42,7 @@ use consent::{ConsentQuery, mutation::ConsentMutation, template_mutation::Consen
 use consultation::{ConsultationQuery, mutation::ConsultationMutation};
 use custody::{CustodyQuery, mutation::CustodyMutation};
 use health::{HealthQuery, mutation::HealthMutation};
+use health_review::{HealthReviewQuery, mutation::HealthReviewMutation};
 use merge::{MergeQuery, mutation::MergeMutation};
 use organisation::{OrganisationQuery, mutation::OrganisationMutation};
 use outcome::{OutcomeQuery, mutation::OutcomeMutation};
@@ -61,6 +63,7 @@ pub struct Query(
     ServiceAccountQuery,
     PatientQuery,
     HealthQuery,
+    HealthReviewQuery,
     ConsultationQuery,
     SessionQuery,
     AftercareQuery,
@@ -91,6 +94,7 @@ pub struct Mutation(
     ServiceAccountMutation,
     PatientMutation,
     HealthMutation,
+    HealthReviewMutation,
     ConsultationMutation,
     SessionMutation,
     AftercareMutation,

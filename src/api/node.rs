@@ -9,6 +9,7 @@ use crate::consultation::Consultation;
 use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::HealthEntry;
+use crate::health_review::HealthReview;
 use crate::ids;
 use crate::ledger::{self, RecordVersion};
 use crate::merge::PatientMerge;
@@ -89,6 +90,8 @@ nodes! {
     Patient,
     /// An entry of a health history.
     HealthEntry,
+    /// A review of the health history.
+    HealthReview,
     /// A consultation.
     Consultation,
     /// A treatment session.

@@ -12,6 +12,7 @@ mod depth;
 mod device;
 mod dose;
 mod facts;
+mod history;
 mod interval;
 mod lot;
 mod product;
@@ -21,7 +22,7 @@ mod skin_type;
 pub use agents::read_agents;
 pub use facts::{
     AreaFact, ConsentDoubt, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact,
-    Tissue,
+    ReviewFact, Tissue,
 };
 
 use crate::session::{CheckVerdict, KeptCheck, Override};
@@ -35,6 +36,7 @@ use course::course;
 use depth::depth;
 use device::device;
 use dose::dose;
+use history::history;
 use interval::interval;
 use lot::lots;
 use product::products;
@@ -61,6 +63,7 @@ pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     protocol(&mut answers);
     dose(&mut answers);
     age(&mut answers);
+    history(&mut answers);
     answers.found
 }
 

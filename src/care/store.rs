@@ -1,8 +1,8 @@
 //! Gathering what the care rules look at.
 
 use super::{
-    AreaFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, checks,
-    consent_at, consultation_before, keep_overrides, read_agents, uses,
+    AreaFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, ReviewFact,
+    checks, consent_at, consultation_before, keep_overrides, read_agents, uses,
 };
 use crate::access::Scope;
 use crate::catalogue::{Device, ProductLot, plain, store as catalogue};
@@ -10,6 +10,7 @@ use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::error::{Error, Result};
 use crate::health::{HealthEntry, codes, store as health};
+use crate::health_review::HealthReview;
 use crate::organisation::{store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
@@ -28,6 +29,7 @@ struct Gathered {
     device: Option<Device>,
     lots: Vec<LotFact>,
     health: Vec<HealthEntry>,
+    reviews: Vec<ReviewFact>,
     sessions: Vec<OtherSession>,
     plan: Option<PlanFact>,
     consents: Vec<(Modality, ConsentFact)>,
@@ -37,9 +39,10 @@ struct Gathered {
 }
 
 /// The kinds of record that the rules look at.
-const LOOKED_AT: [RecordKind; 11] = [
+const LOOKED_AT: [RecordKind; 12] = [
     RecordKind::Patient,
     RecordKind::HealthEntry,
+    RecordKind::HealthReview,
     RecordKind::Consultation,
     RecordKind::Consent,
     RecordKind::TreatmentSession,
@@ -105,6 +108,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         patient: session.patient_id,
         born: found.born,
         health: &found.health,
+        reviews: &found.reviews,
         sessions: &found.sessions,
         plan: found.plan.as_ref(),
         consents: &found.consents,
@@ -180,7 +184,11 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
         None => None,
     };
     let days = Days { born: patient.birth_date, session: session.started_at.with_timezone(&zone).date_naive() };
+    let reviews: Vec<HealthReview> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    // By the day of the place of the session: the patient is asked there, or on the phone from there.
+    let reviewed = |kept: HealthReview| ReviewFact { day: kept.reviewed_at.with_timezone(&zone).date_naive(), kept };
     Ok(Gathered {
+        reviews: reviews.into_iter().map(reviewed).collect(),
         health: health::of_patients(scope, &[session.patient_id], false).await?,
         skin_type: patient.skin_type.map(|skin| skin.fitzpatrick),
         born: patient.birth_date,

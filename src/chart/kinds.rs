@@ -9,6 +9,7 @@ use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::error::{Error, Result};
 use crate::health::HealthEntry;
+use crate::health_review::HealthReview;
 use crate::outcome::OutcomeAssessment;
 use crate::page::listing;
 use crate::photo::Photo;
@@ -81,6 +82,9 @@ timeline! {
     on {
         /// An entry of the health history.
         HealthEntry, "created_at", NEVER, IN_ERROR, "concat_ws(', ', kind, severity)";
+        /// A review of the health history.
+        HealthReview, "reviewed_at", NEVER, IN_ERROR, "concat_ws(', ', 'allergies ' || allergies, 'medicines ' || medicines, \
+            'conditions ' || conditions, 'pregnancy ' || pregnancy)";
         /// A consultation.
         Consultation, "held_at", SIGNED, NEVER, "concat_ws(', ', mode, candidacy)";
         /// A treatment session.

@@ -344,6 +344,31 @@ diesel::table! {
         created_by -> Uuid,
         updated_at -> Timestamptz,
         updated_by -> Uuid,
+        onset_precision -> Text,
+        ended_precision -> Text,
+        last_dose_precision -> Text,
+    }
+}
+
+diesel::table! {
+    health_review (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        reviewed_at -> Timestamptz,
+        reviewed_by -> Uuid,
+        allergies -> Nullable<Text>,
+        medicines -> Nullable<Text>,
+        conditions -> Nullable<Text>,
+        pregnancy -> Nullable<Text>,
+        note -> Nullable<Text>,
+        entered_in_error -> Bool,
+        error_reason -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
     }
 }
 
@@ -936,6 +961,7 @@ diesel::joinable!(consent_template -> organisation (org_id));
 diesel::joinable!(consent_template_version -> organisation (org_id));
 diesel::joinable!(device -> organisation (org_id));
 diesel::joinable!(emergency_access -> organisation (org_id));
+diesel::joinable!(health_review -> organisation (org_id));
 diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
 diesel::joinable!(legal_hold -> organisation (org_id));
@@ -979,6 +1005,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     device,
     emergency_access,
     health_entry,
+    health_review,
     idempotency,
     ledger,
     ledger_head,

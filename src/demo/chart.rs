@@ -11,6 +11,7 @@ use crate::consent::{Consent, ConsentTemplateVersion};
 use crate::consultation::Consultation;
 use crate::error::Result;
 use crate::health::HealthEntry;
+use crate::health_review::HealthReview;
 use crate::ids;
 use crate::ledger::Record;
 use crate::outcome::OutcomeAssessment;
@@ -75,6 +76,7 @@ pub(super) struct Entry {
 pub(super) struct Chart {
     pub(super) patient: Patient,
     pub(super) health: Vec<HealthEntry>,
+    pub(super) reviews: Vec<HealthReview>,
     pub(super) consultations: Vec<Consultation>,
     pub(super) sessions: Vec<(TreatmentSession, Parts)>,
     pub(super) notes: Vec<AftercareNote>,
@@ -106,6 +108,7 @@ impl<'w> Scribe<'w> {
         let chart = Chart {
             patient: patient.clone(),
             health: Vec::new(),
+            reviews: Vec::new(),
             consultations: Vec::new(),
             sessions: Vec::new(),
             notes: Vec::new(),

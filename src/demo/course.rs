@@ -131,6 +131,7 @@ fn consult(
     let written_at = held_at + TimeDelta::seconds(scribe.dice.between(1500, 3600));
     let first = scribe.chart.consultations.is_empty();
     let forbids = if first { first_visit(scribe, by, held_at, written_at)? } else { None };
+    history::review(scribe, by, written_at)?;
     let id = scribe.id(held_at);
     let recent = held_at > scribe.world.end - TimeDelta::days(4);
     let dice = &mut scribe.dice;
@@ -248,6 +249,7 @@ fn visit(
     let by = treatment.practitioner;
     if status != SessionStatus::EnteredInError && status != SessionStatus::NotDone {
         consents::agree(scribe, ConsentKind::Treatment, Some(treatment.modality), by, arrived_at)?;
+        history::review(scribe, by, arrived_at)?;
     }
     if let Some(plan) = plan {
         protocols::follow(scribe, plan, &mut session, &mut parts);

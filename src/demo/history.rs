@@ -1,11 +1,14 @@
 //! The health history that a patient tells of at the first consultation.
 
 use super::chart::Scribe;
+use super::dice::Dice;
 use crate::error::Result;
 use crate::health::{HealthEntry, HealthEntryKind};
+use crate::health_review::{Answers, HealthReview, ReviewAnswer, ReviewPart};
+use crate::ids;
 use crate::patient::SexAtBirth;
 use crate::record::Stamp;
-use crate::vocabulary::ContraindicationSeverity;
+use crate::vocabulary::{Action, ContraindicationSeverity};
 use ContraindicationSeverity::{Absolute, Caution, Relative};
 use HealthEntryKind::{Allergy, Condition, Medication, PriorProcedure};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -89,6 +92,45 @@ pub(super) fn take_history(scribe: &mut Scribe<'_>, by: Uuid, at: DateTime<Utc>)
         forbids = Some(text);
     }
     Ok(forbids)
+}
+
+/// Asks at a visit what has changed since the last one; at the first, what there is. It has an id of its own dice, so that
+/// the rest of the chart stays as it was.
+pub(super) fn review(scribe: &mut Scribe<'_>, by: Uuid, at: DateTime<Utc>) -> Result<()> {
+    if !scribe.has_come(at) {
+        return Ok(());
+    }
+    let first = scribe.chart.reviews.is_empty();
+    let said = |part: ReviewPart| {
+        let listed = scribe.chart.health.iter().any(|it| it.kind == part.kind());
+        Some(match (first, listed) {
+            (false, _) => ReviewAnswer::Unchanged,
+            (true, true) => ReviewAnswer::Listed,
+            (true, false) => ReviewAnswer::NoneKnown,
+        })
+    };
+    let answers = Answers {
+        allergies: said(ReviewPart::Allergies),
+        medicines: said(ReviewPart::Medicines),
+        conditions: said(ReviewPart::Conditions),
+        pregnancy: said(ReviewPart::Pregnancy),
+    };
+    let number = u64::try_from(scribe.chart.reviews.len()).unwrap_or(0);
+    let mut dice = Dice::new(scribe.world.seed ^ 0x6173_6b65_64, u64::from(scribe.index) << 16 | number);
+    let review = HealthReview {
+        id: ids::id_at(at, dice.bytes()),
+        patient_id: scribe.chart.patient.id,
+        reviewed_at: at,
+        reviewed_by: by,
+        answers,
+        note: None,
+        entered_in_error: false,
+        error_reason: None,
+        stamp: Stamp::new(Some(by), at),
+    };
+    scribe.note(Action::Create, &review, by, at)?;
+    scribe.chart.reviews.push(review);
+    Ok(())
 }
 
 fn add(scribe: &mut Scribe<'_>, by: Uuid, at: DateTime<Utc>, mut entry: HealthEntry) -> Result<()> {

@@ -2,8 +2,10 @@
 
 use super::chart::Scribe;
 use crate::care::{
-    AreaFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, checks, consent_at, consultation_before,
+    AreaFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, ReviewFact, checks, consent_at,
+    consultation_before,
 };
+use crate::health_review::HealthReview;
 use crate::protocol::ProtocolVersion;
 use crate::session::{CheckRule, CheckVerdict, KeptCheck, Override, Parts, TreatmentSession};
 use crate::vocabulary::{Concern, Modality};
@@ -65,6 +67,9 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         planned_sessions: it.planned_sessions,
         areas: it.areas.clone(),
     });
+    let reviewed =
+        |it: &HealthReview| ReviewFact { day: it.reviewed_at.with_timezone(&zone).date_naive(), kept: it.clone() };
+    let reviews: Vec<ReviewFact> = chart.reviews.iter().map(reviewed).collect();
     let mut found = checks(&Facts {
         own: Some(Held { version: version.id, modality: version.modality, rules: &version.rules, only: true }),
         others: &[],
@@ -80,6 +85,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         patient: session.patient_id,
         born: chart.patient.birth_date,
         health: &chart.health,
+        reviews: &reviews,
         sessions: &sessions,
         plan: plan.as_ref(),
         consents: &[(session.modality, consent_at(&newest_first, session.modality, at, days))],
@@ -143,6 +149,7 @@ fn reason(rule: CheckRule) -> &'static str {
         CheckRule::Contraindication => {
             "Discussed with the patient, stable for a year; prophylaxis and shallow start agreed."
         }
+        CheckRule::History => "Asked in the chair; nothing new.",
         CheckRule::Consent => "Asked again before the session.",
         CheckRule::Lot => "Checked the pack: seal intact, nothing else at hand; told the patient.",
         CheckRule::Device => "Serviced last week, tested on gauze before.",

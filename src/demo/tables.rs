@@ -36,6 +36,12 @@ table!(
      entered_in_error, version, created_at, created_by, updated_at, updated_by"
 );
 table!(
+    HEALTH_REVIEW,
+    "health_review",
+    "org_id, id, patient_id, reviewed_at, reviewed_by, allergies, medicines, conditions, pregnancy, note, entered_in_error, \
+     error_reason, version, created_at, created_by, updated_at, updated_by"
+);
+table!(
     CONSULTATION,
     "consultation",
     "org_id, id, patient_id, practitioner_id, location_id, held_at, mode, concerns, goals, findings, scar_types, \
@@ -122,6 +128,7 @@ pub(super) struct ChartRows {
     pub(super) patients: Rows,
     pub(super) search: Rows,
     pub(super) health: Rows,
+    pub(super) reviews: Rows,
     pub(super) consultations: Rows,
     pub(super) sessions: Rows,
     pub(super) areas: Rows,
@@ -167,11 +174,12 @@ fn place(i: usize) -> i16 {
 
 impl ChartRows {
     /// The rows with their tables, each after those that it refers to.
-    pub(super) fn by_table(self) -> [(&'static Table, Rows); 16] {
+    pub(super) fn by_table(self) -> [(&'static Table, Rows); 17] {
         [
             (&PATIENT, self.patients),
             (&PATIENT_SEARCH, self.search),
             (&HEALTH_ENTRY, self.health),
+            (&HEALTH_REVIEW, self.reviews),
             (&CONSULTATION, self.consultations),
             (&TREATMENT_PLAN, self.plans),
             (&TREATMENT_SESSION, self.sessions),
@@ -310,6 +318,15 @@ impl ChartRows {
             rows.put(org).put(it.id).put(it.patient_id).put(it.kind.as_str()).put(it.code.as_ref()).put(&it.text);
             rows.put(it.severity.map(|it| it.as_str())).put(it.onset_on).put(it.ended_on).put(it.last_dose_on);
             rows.put(it.source.as_ref()).put(it.verified_by).put(it.verified_at).put(it.entered_in_error);
+            rows.stamp(&it.stamp)?.end();
+        }
+        for it in &chart.reviews {
+            let (rows, said) = (&mut self.reviews, &it.answers);
+            rows.put(org).put(it.id).put(it.patient_id).put(it.reviewed_at).put(it.reviewed_by);
+            for answer in [said.allergies, said.medicines, said.conditions, said.pregnancy] {
+                rows.put(answer.map(|it| it.as_str()));
+            }
+            rows.put(it.note.as_ref()).put(it.entered_in_error).put(it.error_reason.as_ref());
             rows.stamp(&it.stamp)?.end();
         }
         Ok(())

@@ -119,6 +119,7 @@ fn every_version_of_every_record_is_in_the_ledger_once() {
         }
         let mut newest = vec![(chart.patient.id, chart.patient.stamp.version)];
         newest.extend(chart.health.iter().map(|it| (it.id, it.stamp.version)));
+        newest.extend(chart.reviews.iter().map(|it| (it.id, it.stamp.version)));
         newest.extend(chart.consultations.iter().map(|it| (it.id, it.stamp.version)));
         newest.extend(chart.sessions.iter().map(|(it, _)| (it.id, it.stamp.version)));
         newest.extend(chart.notes.iter().map(|it| (it.id, it.stamp.version)));

@@ -237,6 +237,7 @@ async fn insert_records(transaction: &Transaction<'_>, rows: ChartRows) -> Resul
     insert(transaction, &tables::PATIENT, rows.patients).await?;
     insert(transaction, &tables::PATIENT_SEARCH, rows.search).await?;
     insert(transaction, &tables::HEALTH_ENTRY, rows.health).await?;
+    insert(transaction, &tables::HEALTH_REVIEW, rows.reviews).await?;
     insert(transaction, &tables::CONSULTATION, rows.consultations).await?;
     insert(transaction, &tables::TREATMENT_PLAN, rows.plans).await?;
     insert_sessions(transaction, rows.sessions).await?;

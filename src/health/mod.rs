@@ -3,9 +3,11 @@
 pub mod codes;
 mod filter;
 pub mod loader;
+mod precision;
 pub mod store;
 
 pub use filter::{Filter, OrderBy};
+pub use precision::DatePrecision;
 
 use crate::ledger::Record;
 use crate::record::Stamp;
@@ -47,10 +49,19 @@ pub struct HealthEntry {
     pub severity: Option<ContraindicationSeverity>,
     /// The day it began.
     pub onset_on: Option<NaiveDate>,
+    /// How exactly the day it began is known.
+    #[serde(default, skip_serializing_if = "DatePrecision::is_day")]
+    pub onset_precision: DatePrecision,
     /// The day it ended.
     pub ended_on: Option<NaiveDate>,
+    /// How exactly the day it ended is known.
+    #[serde(default, skip_serializing_if = "DatePrecision::is_day")]
+    pub ended_precision: DatePrecision,
     /// For a medicine: the last dose.
     pub last_dose_on: Option<NaiveDate>,
+    /// How exactly the last dose is known.
+    #[serde(default, skip_serializing_if = "DatePrecision::is_day")]
+    pub last_dose_precision: DatePrecision,
     /// The source of the information: the patient, a letter, an examination.
     pub source: Option<String>,
     /// The practitioner who verified it.
@@ -75,14 +86,43 @@ impl HealthEntry {
             text: text.to_owned(),
             severity: None,
             onset_on: None,
+            onset_precision: DatePrecision::Day,
             ended_on: None,
+            ended_precision: DatePrecision::Day,
             last_dose_on: None,
+            last_dose_precision: DatePrecision::Day,
             source: None,
             verified_by: None,
             verified_at: None,
             entered_in_error: false,
             stamp,
         }
+    }
+
+    /// The latest day on which it can have begun.
+    pub fn onset_by(&self) -> Option<NaiveDate> {
+        self.onset_on.map(|day| self.onset_precision.last(day))
+    }
+
+    /// The latest day on which it can have ended.
+    pub fn ended_by(&self) -> Option<NaiveDate> {
+        self.ended_on.map(|day| self.ended_precision.last(day))
+    }
+
+    /// The latest day on which the last dose can have been.
+    pub fn last_dose_by(&self) -> Option<NaiveDate> {
+        self.last_dose_on.map(|day| self.last_dose_precision.last(day))
+    }
+
+    /// The last day on which a state can have held, the later of its end and its last dose; none while it lasts.
+    pub fn held_until(&self) -> Option<NaiveDate> {
+        self.ended_by().map(|end| self.last_dose_by().map_or(end, |dose| dose.max(end)))
+    }
+
+    /// Whether it holds on a day: an allergy for good, anything else until the later of its end and its last dose.
+    pub fn in_force_on(&self, day: NaiveDate) -> bool {
+        let last = self.held_until();
+        !self.entered_in_error && (self.kind == HealthEntryKind::Allergy || last.is_none_or(|last| day <= last))
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 stored! {
     HealthEntry = health_entry;
     always: patient_id, kind, entered_in_error;
-    asked: code, text, severity, onset_on, ended_on, last_dose_on, source, verified_by, verified_at;
+    asked: code, text, severity, onset_on, onset_precision, ended_on, ended_precision, last_dose_on, last_dose_precision, source, verified_by, verified_at;
     parts {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;
     }

@@ -30,7 +30,7 @@ stored! {
     asked_parts {
         skin_type(fitzpatrick_type, fitzpatrick_assessed_on, fitzpatrick_assessed_by) = skin_type_of, skin_type_columns;
     }
-    light: "displayName", "healthHistory", "consultations", "sessions", "aftercareNotes", "adverseEvents", "consents",
+    light: "displayName", "healthHistory", "healthReviews", "consultations", "sessions", "aftercareNotes", "adverseEvents", "consents",
         "outcomes", "timeline", "photos", "treatmentPlans", "recalls";
 }
 

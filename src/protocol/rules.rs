@@ -267,6 +267,10 @@ pub struct Rules {
     /// The number of days a consultation is valid, if it has no end date of its own.
     #[graphql(default = 365)]
     pub consultation_valid_days: i32,
+    /// For so many days before the day of a session, 0 to 365, a review of the health history covers it; 0 for that day only.
+    /// 1 if there is no number: a medicine, a pregnancy and an allergy can change from one visit to the next, and a day
+    /// leaves room for who is asked by phone on the day before.
+    pub history_review_days: Option<i32>,
     /// The depth limits. An area that is not listed has no limit.
     #[graphql(default)]
     pub depth_limits: Vec<DepthLimit>,

@@ -33,6 +33,8 @@ vocabulary! {
         Depth = "depth",
         /// Contraindications in the health history.
         Contraindication = "contraindication",
+        /// Whether the health history was asked at this visit, every part of it.
+        History = "history",
         /// Consents that the session needs.
         Consent = "consent",
         /// Lots that are expired or recalled.

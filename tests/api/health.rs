@@ -134,3 +134,76 @@ async fn the_list_is_filtered() {
     assert_eq!(anna.graphql(query, json!({"f": {"patientId": "x"}})).await.faults(), ["filter.patientId"]);
     assert_eq!(clinic.front_desk().graphql(query, json!({})).await.code(), "FORBIDDEN");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_kept_as_exactly_as_they_are_known() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient_with("Ada", "Lovelace", json!({"birthDate": "1990-05-17"})).await;
+    let shown = "healthEntry { id version onsetOn onsetPrecision endedOn endedPrecision lastDoseOn lastDosePrecision }";
+    let add = async |more: Value| {
+        let mut input = json!({"patientId": patient.id, "kind": "MEDICATION", "text": "Isotretinoin"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        anna.does("addHealthEntry", input, shown).await
+    };
+    let known =
+        json!({"onsetOn": "2019-06-15", "onsetPrecision": "YEAR", "endedOn": "2019-02-10", "endedPrecision": "MONTH"});
+    let added = add(known).await.ok()["addHealthEntry"]["healthEntry"].clone();
+    let days = |onset: Value, ended: Value| {
+        json!({"id": added["id"], "onsetOn": onset[0], "onsetPrecision": onset[1], "endedOn": ended[0],
+            "endedPrecision": ended[1], "lastDoseOn": null, "lastDosePrecision": "DAY"})
+    };
+    let mut expected = days(json!(["2019-01-01", "YEAR"]), json!(["2019-02-01", "MONTH"]));
+    expected["version"] = json!(1);
+    assert_eq!(added, expected, "an end in February of the year of the onset can be");
+    for (name, more, faults) in [
+        (
+            "an end in the year before",
+            json!({"onsetOn": "2019-01-01", "onsetPrecision": "YEAR", "endedOn": "2018-01-01", "endedPrecision": "YEAR"}),
+            vec!["input.endedOn"],
+        ),
+        (
+            "a dose in the month before",
+            json!({"onsetOn": "2019-06-15", "lastDoseOn": "2019-05-01", "lastDosePrecision": "MONTH"}),
+            vec!["input.lastDoseOn"],
+        ),
+        (
+            "a dose in the month",
+            json!({"onsetOn": "2019-06-15", "lastDoseOn": "2019-06-01", "lastDosePrecision": "MONTH"}),
+            vec![],
+        ),
+        ("the year of birth", json!({"onsetOn": "1990-01-01", "onsetPrecision": "YEAR"}), vec![]),
+        (
+            "the month before the birth",
+            json!({"onsetOn": "1990-04-01", "onsetPrecision": "MONTH"}),
+            vec!["input.onsetOn"],
+        ),
+        (
+            "this year, with a day to come",
+            json!({"onsetOn": format!("{}-12-31", &day(0)[..4]), "onsetPrecision": "YEAR"}),
+            vec![],
+        ),
+    ] {
+        assert_eq!(add(more).await.faults(), faults, "{name}");
+    }
+    let update = async |version: i64, patch: Value| {
+        let input = json!({"id": added["id"], "expectedVersion": version, "patch": patch});
+        let answer = anna.does("updateHealthEntry", input, shown).await.ok();
+        answer["updateHealthEntry"]["healthEntry"].clone()
+    };
+    let month = update(1, json!({"onsetOn": "2019-01-20", "onsetPrecision": "MONTH"})).await;
+    assert_eq!((&month["onsetOn"], &month["onsetPrecision"]), (&json!("2019-01-01"), &json!("MONTH")));
+    let exact = update(2, json!({"onsetOn": "2019-01-20"})).await;
+    assert_eq!(
+        (&exact["onsetOn"], &exact["onsetPrecision"]),
+        (&json!("2019-01-20"), &json!("DAY")),
+        "a day sent alone"
+    );
+    let year = update(3, json!({"onsetPrecision": "YEAR"})).await;
+    assert_eq!((&year["onsetOn"], &year["onsetPrecision"]), (&json!("2019-01-01"), &json!("YEAR")));
+    let none = update(4, json!({"onsetOn": null, "text": "x"})).await;
+    assert_eq!((&none["onsetOn"], &none["onsetPrecision"]), (&Value::Null, &json!("DAY")));
+    assert_eq!((&none["endedOn"], &none["endedPrecision"]), (&json!("2019-02-01"), &json!("MONTH")), "as they were");
+    let early = json!({"id": added["id"], "expectedVersion": 5, "patch": {"endedOn": "1980-01-01"}});
+    assert_eq!(anna.does("updateHealthEntry", early, shown).await.faults(), ["input.patch.endedOn"]);
+}

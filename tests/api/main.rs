@@ -22,6 +22,7 @@ mod demo;
 mod evidence;
 mod functions;
 mod health;
+mod health_reviews;
 mod http;
 mod http2;
 mod invitations;

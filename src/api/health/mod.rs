@@ -4,7 +4,7 @@ pub mod mutation;
 
 use crate::api::history::history;
 use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
-use crate::health::{Filter, HealthEntry, HealthEntryKind, OrderBy};
+use crate::health::{DatePrecision, Filter, HealthEntry, HealthEntryKind, OrderBy};
 use crate::ledger::RecordVersion;
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
@@ -59,13 +59,25 @@ impl HealthEntry {
     async fn onset_on(&self) -> Option<Date> {
         self.onset_on.map(Date)
     }
+    /// How exactly `onsetOn` is known: of a month or a year it is the first day.
+    async fn onset_precision(&self) -> DatePrecision {
+        self.onset_precision
+    }
     /// The day it ended; null while it lasts.
     async fn ended_on(&self) -> Option<Date> {
         self.ended_on.map(Date)
     }
+    /// How exactly `endedOn` is known: of a month or a year it is the first day.
+    async fn ended_precision(&self) -> DatePrecision {
+        self.ended_precision
+    }
     /// For a medicine: the last dose.
     async fn last_dose_on(&self) -> Option<Date> {
         self.last_dose_on.map(Date)
+    }
+    /// How exactly `lastDoseOn` is known: of a month or a year it is the first day.
+    async fn last_dose_precision(&self) -> DatePrecision {
+        self.last_dose_precision
     }
     /// The source of the information: the patient, a letter, an examination.
     async fn source(&self) -> Option<&str> {
@@ -114,7 +126,7 @@ impl HealthEntry {
     }
 }
 
-plain!(HealthEntry: id, kind, code, text, severity, onset_on, ended_on, last_dose_on, source, verified_at, entered_in_error, version, created_at, updated_at);
+plain!(HealthEntry: id, kind, code, text, severity, onset_on, onset_precision, ended_on, ended_precision, last_dose_on, last_dose_precision, source, verified_at, entered_in_error, version, created_at, updated_at);
 
 /// A match, as the API shows it.
 pub struct MatchedHealthCode(MatchedCode);

@@ -1,11 +1,11 @@
 //! Adding to and changing the health history.
 
 use crate::error::Error;
-use crate::health::{HealthEntry, HealthEntryKind};
+use crate::health::{DatePrecision, HealthEntry, HealthEntryKind};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
-use crate::patient::store as patient_store;
+use crate::patient::{Patient, store as patient_store};
 use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{Action, ContraindicationSeverity, RecordKind};
@@ -29,10 +29,19 @@ pub struct AddHealthEntryInput {
     severity: Option<ContraindicationSeverity>,
     /// The day it began.
     onset_on: Option<Date>,
+    /// How exactly `onsetOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    #[graphql(default_with = "DatePrecision::Day")]
+    onset_precision: DatePrecision,
     /// The day it ended; absent while it lasts.
     ended_on: Option<Date>,
+    /// How exactly `endedOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    #[graphql(default_with = "DatePrecision::Day")]
+    ended_precision: DatePrecision,
     /// For a medicine: the last dose.
     last_dose_on: Option<Date>,
+    /// How exactly `lastDoseOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    #[graphql(default_with = "DatePrecision::Day")]
+    last_dose_precision: DatePrecision,
     /// The source of the information: the patient, a letter, an examination.
     source: Option<String>,
     /// Whether the sender has verified it.
@@ -58,10 +67,16 @@ pub struct HealthEntryPatch {
     severity: MaybeUndefined<ContraindicationSeverity>,
     /// The day it began.
     onset_on: MaybeUndefined<Date>,
+    /// How exactly `onsetOn` is known. A day that is sent without it is known to the day.
+    onset_precision: Option<DatePrecision>,
     /// The day it ended; null while it lasts.
     ended_on: MaybeUndefined<Date>,
+    /// How exactly `endedOn` is known. A day that is sent without it is known to the day.
+    ended_precision: Option<DatePrecision>,
     /// For a medicine: the last dose.
     last_dose_on: MaybeUndefined<Date>,
+    /// How exactly `lastDoseOn` is known. A day that is sent without it is known to the day.
+    last_dose_precision: Option<DatePrecision>,
     /// The source of the information.
     source: MaybeUndefined<String>,
     /// True: the sender has verified it. False: nobody has.
@@ -104,9 +119,12 @@ impl HealthMutation {
             code: inputs.opt_text("code", input.code.as_deref(), 100),
             text: inputs.text("text", &input.text, 2000),
             severity: input.severity,
-            onset_on: inputs.past_date("onsetOn", input.onset_on.map(|date| date.0)),
-            ended_on: inputs.past_date("endedOn", input.ended_on.map(|date| date.0)),
-            last_dose_on: inputs.past_date("lastDoseOn", input.last_dose_on.map(|date| date.0)),
+            onset_on: known_day(&mut inputs, "onsetOn", input.onset_on, input.onset_precision),
+            onset_precision: input.onset_precision,
+            ended_on: known_day(&mut inputs, "endedOn", input.ended_on, input.ended_precision),
+            ended_precision: input.ended_precision,
+            last_dose_on: known_day(&mut inputs, "lastDoseOn", input.last_dose_on, input.last_dose_precision),
+            last_dose_precision: input.last_dose_precision,
             source: inputs.opt_text("source", input.source.as_deref(), 200),
             verified_by: None,
             verified_at: None,
@@ -125,10 +143,7 @@ impl HealthMutation {
                 }
                 scope.viewer().check(Action::Create, RecordKind::HealthEntry)?;
                 let patient = patient_store::active_patient(scope, entry.patient_id, "input.patientId").await?;
-                for (day, path) in days(&entry).into_iter().zip(["input.onsetOn", "input.endedOn", "input.lastDoseOn"])
-                {
-                    day.map_or(Ok(()), |day| patient.lived_on(day, path))?;
-                }
+                born_by_then(&patient, &entry, "")?;
                 kept::add(scope, &entry).await?;
                 Ok(entry)
             })
@@ -149,12 +164,13 @@ impl HealthMutation {
         let code = inputs.patch_text("patch.code", patch.code, 100);
         let text = patch.text.as_deref().map(|text| inputs.text("patch.text", text, 2000));
         let source = inputs.patch_text("patch.source", patch.source, 200);
-        let mut day = |path: &str, day: MaybeUndefined<Date>| {
-            inputs.patch(path, day, |inputs, path, day| inputs.past_date(path, Some(day.0)))
+        let mut day = |path: &str, day: MaybeUndefined<Date>, precision: Option<DatePrecision>| {
+            let precision = precision.unwrap_or_default();
+            inputs.patch(path, day, |inputs, path, day| known_day(inputs, path, Some(day), precision))
         };
-        let onset_on = day("patch.onsetOn", patch.onset_on);
-        let ended_on = day("patch.endedOn", patch.ended_on);
-        let last_dose_on = day("patch.lastDoseOn", patch.last_dose_on);
+        let onset_on = day("patch.onsetOn", patch.onset_on, patch.onset_precision);
+        let ended_on = day("patch.endedOn", patch.ended_on, patch.ended_precision);
+        let last_dose_on = day("patch.lastDoseOn", patch.last_dose_on, patch.last_dose_precision);
         inputs.finish()?;
         let operation = ctx.operation()?;
         let work = transaction(move |scope| {
@@ -170,13 +186,24 @@ impl HealthMutation {
                     Some(false) => (None, None),
                     None => (before.verified_by, before.verified_at),
                 };
+                let (onset_on, onset_precision) =
+                    patched_day((onset_on, patch.onset_precision), (before.onset_on, before.onset_precision));
+                let (ended_on, ended_precision) =
+                    patched_day((ended_on, patch.ended_precision), (before.ended_on, before.ended_precision));
+                let (last_dose_on, last_dose_precision) = patched_day(
+                    (last_dose_on, patch.last_dose_precision),
+                    (before.last_dose_on, before.last_dose_precision),
+                );
                 let after = HealthEntry {
                     code: patched(code, before.code.clone()),
                     text: text.unwrap_or_else(|| before.text.clone()),
                     severity: patched(patch.severity, before.severity),
-                    onset_on: patched(onset_on, before.onset_on),
-                    ended_on: patched(ended_on, before.ended_on),
-                    last_dose_on: patched(last_dose_on, before.last_dose_on),
+                    onset_on,
+                    onset_precision,
+                    ended_on,
+                    ended_precision,
+                    last_dose_on,
+                    last_dose_precision,
                     source: patched(source, before.source.clone()),
                     verified_by,
                     verified_at,
@@ -189,6 +216,8 @@ impl HealthMutation {
                     let mut inputs = Inputs::new();
                     check_days(&mut inputs, &after, "patch.");
                     inputs.finish()?;
+                    let patient = patient_store::patient(scope, after.patient_id).await?;
+                    born_by_then(&patient, &after, "patch.")?;
                 }
                 kept::save(scope, Action::Update, &after, before.stamp.version).await?;
                 Ok(after)
@@ -199,16 +228,43 @@ impl HealthMutation {
     }
 }
 
-/// When it began, when it ended, the last dose.
-fn days(entry: &HealthEntry) -> [Option<NaiveDate>; 3] {
-    [entry.onset_on, entry.ended_on, entry.last_dose_on]
+/// A day as it is known: of a month or a year its first.
+fn known_day(inputs: &mut Inputs, path: &str, day: Option<Date>, precision: DatePrecision) -> Option<NaiveDate> {
+    inputs.past_date(path, day.map(|day| precision.first(day.0)))
 }
 
+/// A day after a patch, with how exactly it is known. A day that is sent alone is known to the day.
+fn patched_day(
+    (day, precision): (MaybeUndefined<NaiveDate>, Option<DatePrecision>),
+    before: (Option<NaiveDate>, DatePrecision),
+) -> (Option<NaiveDate>, DatePrecision) {
+    let sent = day != MaybeUndefined::Undefined;
+    let precision = precision.unwrap_or(if sent { DatePrecision::Day } else { before.1 });
+    let day = patched(day, before.0).map(|day| precision.first(day));
+    (day, if day.is_some() { precision } else { DatePrecision::Day })
+}
+
+/// When it began, when it ended, the last dose: each at the latest that it can have been.
+fn days(entry: &HealthEntry) -> [Option<NaiveDate>; 3] {
+    [entry.onset_by(), entry.ended_by(), entry.last_dose_by()]
+}
+
+/// Refuses days on which the patient can't have been born yet.
+fn born_by_then(patient: &Patient, entry: &HealthEntry, prefix: &str) -> crate::error::Result<()> {
+    let paths = ["onsetOn", "endedOn", "lastDoseOn"];
+    days(entry)
+        .into_iter()
+        .zip(paths)
+        .try_for_each(|(day, path)| day.map_or(Ok(()), |day| patient.lived_on(day, &format!("input.{prefix}{path}"))))
+}
+
+/// Notes days in an order that can't be: an end or a last dose that is over, at the latest, before the onset can have been.
 fn check_days(inputs: &mut Inputs, entry: &HealthEntry, prefix: &str) {
-    if entry.onset_on.zip(entry.ended_on).is_some_and(|(onset, end)| end < onset) {
+    let before_onset = |day: Option<NaiveDate>| entry.onset_on.zip(day).is_some_and(|(onset, day)| day < onset);
+    if before_onset(entry.ended_by()) {
         inputs.fault(&format!("{prefix}endedOn"), "is before onsetOn");
     }
-    if entry.onset_on.zip(entry.last_dose_on).is_some_and(|(onset, dose)| dose < onset) {
+    if before_onset(entry.last_dose_by()) {
         inputs.fault(&format!("{prefix}lastDoseOn"), "is before onsetOn");
     }
     if entry.last_dose_on.is_some() && entry.kind != HealthEntryKind::Medication {

@@ -34,6 +34,7 @@ impl Rules {
             ("maintenanceUntilMonths", self.maintenance_until_months, 1, 120),
             ("ageMin", self.age_min, 0, 120),
             ("ageMax", self.age_max, 0, 120),
+            ("historyReviewDays", self.history_review_days, 0, 365),
             ("anaestheticMinMinutes", self.anaesthetic_min_minutes, 0, 600),
             ("anaestheticMaxMinutes", self.anaesthetic_max_minutes, 0, 600),
         ];

@@ -2,8 +2,9 @@
 
 use super::answers::{Answers, before, verdict};
 use super::facts::Facts;
+use super::history::is_known;
 use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
-use crate::health::{HealthEntry, HealthEntryKind};
+use crate::health::{DatePrecision, HealthEntry, HealthEntryKind};
 use crate::protocol::{Contraindication, ContraindicationScope};
 use crate::session::{CheckRule, CheckVerdict};
 use crate::vocabulary::{ContraindicationSeverity, RecordKind, with_article};
@@ -35,15 +36,30 @@ impl<'e> Entry<'e> {
         found_in.map(|found_in| (found_in, lasting))
     }
 
-    /// The last day on which it held: none while it lasts. Something under way has no last day, whatever dose is noted.
+    /// The last day on which it can have held: none while it lasts. Something under way has no last day, whatever dose is
+    /// noted. Of a month or a year that is all that is known it is the last day, so that it counts for longer.
     fn last_day(&self, course: HealthCourse) -> Option<NaiveDate> {
         match course {
             HealthCourse::Tendency => None,
-            HealthCourse::Event => self.kept.ended_on.or(self.kept.onset_on),
-            HealthCourse::State => {
-                self.kept.ended_on.map(|end| self.kept.last_dose_on.map_or(end, |dose| dose.max(end)))
-            }
+            HealthCourse::Event => self.kept.ended_by().or_else(|| self.kept.onset_by()),
+            HealthCourse::State => self.kept.held_until(),
         }
+    }
+
+    /// The last day in words, with the time since; nothing while it lasts.
+    fn last_words(&self, course: HealthCourse, day: NaiveDate) -> String {
+        let Some(last) = self.last_day(course) else { return String::new() };
+        let kept = self.kept;
+        let ended = kept.ended_on.map(|_| (kept.ended_by(), kept.ended_precision));
+        let dose = (kept.last_dose_by(), kept.last_dose_precision);
+        let known = [ended.unwrap_or_default(), dose, (kept.onset_by(), kept.onset_precision)];
+        let precision = known.into_iter().find(|(day, _)| *day == Some(last)).map_or(DatePrecision::Day, |(_, it)| it);
+        let known = match precision {
+            DatePrecision::Day => "",
+            DatePrecision::Month => " at the latest, known to the month",
+            DatePrecision::Year => " at the latest, known to the year",
+        };
+        format!(", last on {last}{known}{}", before(day, last))
     }
 
     /// Whether it still counts on a day, so many days after its end.
@@ -88,8 +104,7 @@ pub(super) fn strictest<'r>(facts: &'r Facts<'_>, entry: &Entry<'_>, scope: Cont
 /// What a history entry meets, in a sentence with all that decides.
 pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> String {
     let Met { rule, found_in, course, severity, .. } = met;
-    let last = entry.last_day(*course);
-    let last = last.map(|last| format!(", last on {last}{}", before(day, last))).unwrap_or_default();
+    let last = entry.last_words(*course, day);
     let back = match (rule.look_back_days, course) {
         (0, _) | (_, HealthCourse::Tendency) => String::new(),
         (days, HealthCourse::State) => format!("; it counts for {days} days after its end"),
@@ -123,13 +138,19 @@ pub(super) fn contraindications(answers: &mut Answers<'_>) {
             Unmet::Unread => unread += 1,
         }
     }
-    let pass = match unread {
-        0 => "nothing in the health history speaks against it".to_owned(),
-        1 => "nothing in the health history speaks against it; 1 entry without a code was not judged".to_owned(),
-        some => {
-            format!("nothing in the health history speaks against it; {some} entries without a code were not judged")
+    // What nobody asked about is not known to be absent.
+    let mut pass = match is_known(facts) {
+        true => "nothing in the health history speaks against it".to_owned(),
+        false => {
+            "nothing that is written in the health history speaks against it; nobody reviewed all of it at this visit"
+                .to_owned()
         }
     };
+    match unread {
+        0 => {}
+        1 => pass.push_str("; 1 entry without a code was not judged"),
+        some => pass.push_str(&format!("; {some} entries without a code were not judged")),
+    }
     answers.pass(CheckRule::Contraindication, &pass);
 }
 
@@ -202,8 +223,7 @@ fn concern(facts: &Facts<'_>, entry: &Entry<'_>) -> Option<String> {
         Some((it, concern.max_by_key(|concern| concern.look_back_days)?))
     });
     let (known, concern) = found?;
-    let last = entry.last_day(known.code.course);
-    let last = last.map(|last| format!(", last on {last}{}", before(facts.day, last))).unwrap_or_default();
+    let last = entry.last_words(known.code.course, facts.day);
     Some(format!(
         "{} ({}{last}) is to be weighed, and no protocol of this session has a rule about it ({})",
         known.code.label, entry.kept.text, concern.source

@@ -4,6 +4,7 @@ use super::agents::read_agents;
 use crate::catalogue::{Device, Product, ProductLot, plain};
 use crate::consultation::Candidacy;
 use crate::health::HealthEntry;
+use crate::health_review::HealthReview;
 use crate::plan::PlanArea;
 use crate::protocol::{Rules, Verdicts};
 use crate::session::{AnaestheticAgent, SessionStatus, TopicalAnaesthetic};
@@ -147,6 +148,15 @@ pub struct ConsultationFact {
     pub about: Vec<Tissue>,
 }
 
+/// A review of the health history, with the day on which the patient was asked, where the session takes place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewFact {
+    /// The review.
+    pub kept: HealthReview,
+    /// Its day.
+    pub day: NaiveDate,
+}
+
 /// The numbing cream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreamFact {
@@ -224,6 +234,8 @@ pub struct Facts<'a> {
     pub born: NaiveDate,
     /// The health history, without what was entered in error.
     pub health: &'a [HealthEntry],
+    /// The reviews of it.
+    pub reviews: &'a [ReviewFact],
     /// Other sessions of the patient.
     pub sessions: &'a [OtherSession],
     /// The plan.

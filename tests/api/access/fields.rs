@@ -47,7 +47,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("EmergencyContact", "patient/emergencyContact", ALL, "name relationship phone"),
     ("SkinType", "patient/skinType", ALL, "fitzpatrickType assessedOn assessedBy"),
     ("Address", "patient/address", ALL, "lines city region postalCode country"),
-    ("HealthEntry", "patient/healthHistory/0", CLINICAL, "id patient kind code text severity onsetOn endedOn lastDoseOn source verifiedBy \
+    ("HealthEntry", "patient/healthHistory/0", CLINICAL, "id patient kind code text severity onsetOn onsetPrecision endedOn endedPrecision lastDoseOn lastDosePrecision source verifiedBy \
         matched verifiedAt enteredInError version createdAt createdBy updatedAt updatedBy history"),
     ("MatchedHealthCode", "patient/healthHistory/0/matched/0", CLINICAL, "code label foundIn course source listVersion"),
     ("Consultation", "consultation", CLINICAL, "id patient practitioner location heldAt mode concerns goals findings scarTypes \
@@ -154,7 +154,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("ProtocolVersion", "protocolVersion", ALL, "id protocol number status modality indications rules publishedAt publishedBy changeNote \
         version createdAt createdBy updatedAt updatedBy history"),
     ("ProtocolRules", "protocolVersion/rules", ALL, "sessionsMin sessionsMax intervalMinDays intervalTargetDays intervalLatestDays \
-        resultsFromWeeks resultsUntilWeeks maintenanceFromMonths maintenanceUntilMonths consultationValidDays depthLimits skinTypes \
+        resultsFromWeeks resultsUntilWeeks maintenanceFromMonths maintenanceUntilMonths consultationValidDays historyReviewDays depthLimits skinTypes \
         contraindications aftercare checkIns symptomWindows symptomThresholds ageMin ageMax ageSource sources anaestheticMinMinutes anaestheticMaxMinutes expectations blocks"),
     ("DepthLimit", "protocolVersion/rules/depthLimits/0", ALL, "area maxMm skinTypes source"),
     ("Contraindication", "protocolVersion/rules/contraindications/0", ALL, "code label severity lookBackDays appliesTo source"),

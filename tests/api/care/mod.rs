@@ -28,6 +28,10 @@ pub async fn ready(by: &SignedIn) -> (Made, Made) {
     let consultation = by.signed_consultation(&patient).await;
     let text = by.consent_text("TREATMENT", json!({})).await;
     by.consent(&patient, &text, json!({"givenAt": hours_ago(60)})).await;
+    // One review covers a session of its day and of the day after.
+    for hours in [3, 27, 51] {
+        by.health_review(&patient, hours).await;
+    }
     (patient, consultation)
 }
 
@@ -165,6 +169,7 @@ async fn consents_lots_devices_and_depth_are_looked_at() {
         row("CONSENT", "BLOCK", false),
         row("LOT", "WARN", false),
         row("LOT", "WARN", false),
+        row("HISTORY", "WARN", true),
     ];
     assert_eq!(against(&logged), expected, "{logged}");
     // The protocol that decides is named, and of several none is guessed.

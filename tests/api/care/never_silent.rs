@@ -29,11 +29,16 @@ async fn a_session_without_a_protocol_has_the_only_one_of_its_kind_or_warns() {
     let mut input = session_to_sign(&patient, &anna.location);
     input.as_object_mut().unwrap().remove("overrides");
     let logged = anna.does("logSession", input, CHECKS).await.ok()["logSession"]["session"].clone();
-    let expected = [row("CONSENT", "WARN", false), row("CONSULTATION", "WARN", false), row("PROTOCOL", "WARN", false)];
+    let expected = [
+        row("CONSENT", "WARN", false),
+        row("CONSULTATION", "WARN", false),
+        row("PROTOCOL", "WARN", false),
+        row("HISTORY", "WARN", false),
+    ];
     assert_eq!(against(&logged), expected, "{logged}");
     assert!(!logged["checks"].as_array().unwrap().iter().any(|it| it["rule"] == "INTERVAL"));
     let refused = anna.does("signSession", Made::of(&logged).edit(), "__typename").await;
-    assert_eq!(refused.faults().len(), 3, "{}", refused.text);
+    assert_eq!(refused.faults().len(), 4, "{}", refused.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

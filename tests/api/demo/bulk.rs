@@ -8,10 +8,11 @@ use crate::support::*;
 use std::time::{Duration, Instant};
 
 /// The tables of charts, with what their rows are compared by.
-const FILLED: [&str; 16] = [
+const FILLED: [&str; 17] = [
     "patient",
     "patient_search",
     "health_entry",
+    "health_review",
     "consultation",
     "treatment_plan",
     "treatment_session",

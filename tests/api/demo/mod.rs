@@ -46,9 +46,10 @@ async fn patients(database: &Database) -> Vec<String> {
     database.superuser().await.column(sql).await
 }
 
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "patient",
     "health_entry",
+    "health_review",
     "consultation",
     "treatment_session",
     "aftercare_note",

@@ -47,6 +47,7 @@ pub(super) async fn before_the_first_session(story: &mut Story) {
     let rules = protocols[0]["publishedVersion"]["id"].clone();
 
     // Without a consent nothing may begin.
+    story.ask_history(SESSIONS[0]).await;
     let planned = with(story.visit(SESSIONS[0]), json!({"protocolVersionId": rules}));
     let (verdict, told) = story.checks(planned).await;
     assert_eq!((verdict, told.len(), &told[0]["rule"]), (json!("BLOCK"), 1, &json!("CONSENT")));

@@ -78,6 +78,7 @@ pub(super) async fn two_sessions(story: &mut Story) {
 
 /// The third, ten days after the second: warned of, kept from being signed, overridden.
 pub(super) async fn a_session_too_soon(story: &mut Story) -> Made {
+    story.ask_history(SESSIONS[2]).await;
     let input = story.visit(SESSIONS[2]);
     let (verdict, told) = story.checks(input.clone()).await;
     let second = story.sessions.keys().nth(1).unwrap().clone();

@@ -142,6 +142,13 @@ impl Story {
         if self.plan.is_empty() { input } else { with(input, json!({"planId": self.plan})) }
     }
 
+    /// Asks what has changed in the health history, at 9:00 (UTC) of a visit.
+    async fn ask_history(&mut self, ago: i64) {
+        let input = json!({"patientId": self.patient.id, "reviewedAt": iso(self.at(ago, 9)), "allergies": "NONE_KNOWN",
+            "medicines": "LISTED", "conditions": "NONE_KNOWN", "pregnancy": "NONE_KNOWN"});
+        self.make("recordHealthReview", "healthReview", "HEALTH_REVIEW", input).await;
+    }
+
     /// What the rules say of a session before it is logged: the verdict, and what does not pass.
     async fn checks(&self, input: Value) -> (Value, Vec<Value>) {
         let query = "query ($input: LogSessionInput!) { sessionChecks(input: $input) { verdict checks { rule verdict cause recordId settled } } }";
@@ -173,6 +180,7 @@ impl Story {
 
     /// A session that goes by the book: nothing is warned of, nothing is missing.
     async fn treat(&mut self, ago: i64) -> Made {
+        self.ask_history(ago).await;
         let input = self.visit(ago);
         let (verdict, told) = self.checks(input.clone()).await;
         assert_eq!((verdict, told), (json!("PASS"), vec![]), "{ago} days ago");

@@ -19,6 +19,7 @@ async fn signing_tells_all_that_is_missing() {
         (
             json!({"modality": "RF_MICRONEEDLING", "overrides": [
                 {"rule": "INTERVAL", "reason": "Well"}, {"rule": "SKIN_TYPE", "reason": "Well"}, {"rule": "CONSULTATION", "reason": "Well"},
+                {"rule": "HISTORY", "reason": "Well"},
             ]}),
             vec!["areas.0.rfEnergyMj", "areas.1.rfEnergyMj", "checks.1", "checks.2"],
         ),

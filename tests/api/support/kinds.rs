@@ -44,7 +44,7 @@ pub struct PlainKind {
 type MakesInput = fn(&SignedIn) -> Value;
 
 /// Every plain kind.
-pub const PLAIN: &[PlainKind] = &[OUTCOME];
+pub const PLAIN: &[PlainKind] = &[OUTCOME, HEALTH_REVIEW];
 
 /// Outcome assessments, the model.
 const OUTCOME: PlainKind = PlainKind {
@@ -69,6 +69,28 @@ const OUTCOME: PlainKind = PlainKind {
         ("updateOutcome", |_| json!({"patch": {"score": "2"}})),
         ("markOutcomeEnteredInError", |_| json!({})),
     ],
+};
+
+/// Reviews of the health history.
+const HEALTH_REVIEW: PlainKind = PlainKind {
+    table: "health_review",
+    ty: "HealthReview",
+    key: "review",
+    one: "healthReview",
+    list: "healthReviews",
+    of_patient: "healthReviews",
+    orders: &["REVIEWED_AT", "CREATED_AT", "UPDATED_AT"],
+    fields: "id patient reviewedAt reviewedBy allergies medicines conditions pregnancy note enteredInError errorReason \
+        version createdAt createdBy updatedAt updatedBy history",
+    nested: "reviewedBy { displayName }",
+    readers: CLINICAL,
+    writers: PRACTITIONER,
+    made_with: "recordHealthReview",
+    input: |_, patient, _, text| {
+        json!({"patientId": patient, "reviewedAt": hours_ago(1), "conditions": "LISTED", "medicines": "DECLINED",
+            "note": text})
+    },
+    changed_with: &[("markHealthReviewEnteredInError", |_| json!({"reason": "Of another patient"}))],
 };
 
 impl PlainKind {

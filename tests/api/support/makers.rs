@@ -88,9 +88,10 @@ pub fn day(days: i64) -> String {
     if days < 0 { today - count } else { today + count }.to_string()
 }
 
-/// The rules that warn of a session without a protocol, a consent and a signed consultation, each with its reason.
+/// The rules that warn of a session without a protocol, a consent, a signed consultation and a review of the health history,
+/// each with its reason.
 fn reasons() -> Value {
-    let rules = ["PROTOCOL", "CONSENT", "CONSULTATION"];
+    let rules = ["PROTOCOL", "CONSENT", "CONSULTATION", "HISTORY"];
     rules.iter().map(|rule| json!({"rule": rule, "reason": "Of no matter to this test"})).collect()
 }
 
@@ -194,6 +195,13 @@ impl SignedIn {
     pub async fn health_entry(&self, patient: &Made) -> Made {
         let input = json!({"patientId": patient.id, "kind": "ALLERGY", "text": "Lidocaine", "severity": "RELATIVE"});
         self.make("addHealthEntry", "healthEntry", input).await
+    }
+
+    /// A review of the health history so many hours ago, in which nothing is known of any part.
+    pub async fn health_review(&self, patient: &Made, hours: i64) -> Made {
+        let input = json!({"patientId": patient.id, "reviewedAt": hours_ago(hours), "allergies": "NONE_KNOWN",
+            "medicines": "NONE_KNOWN", "conditions": "NONE_KNOWN", "pregnancy": "NONE_KNOWN"});
+        self.make("recordHealthReview", "healthReview", input).await
     }
 
     /// A consultation that lacks nothing to be signed.

@@ -161,6 +161,32 @@ fn what_the_protocol_does_not_know_counts_as_the_entry_says() {
     ]);
 }
 
+#[test]
+fn what_is_known_to_the_month_or_the_year_counts_to_its_last_day() {
+    let (month, year) = (DatePrecision::Month, DatePrecision::Year);
+    let over = |first, ended_precision| HealthEntry { ended_precision, ..pill(first, None) };
+    let first = long_ago(2025, 12, 1);
+    let scar =
+        |onset_precision| HealthEntry { onset_on: long_ago(2025, 1, 1), onset_precision, ..entry("recent_scar") };
+    hold(vec![
+        ("ended on 1 December, 196 days ago", over(first, DatePrecision::Day), None),
+        ("ended in December, 166 days at the latest", over(first, month), Some(Warn)),
+        ("ended in 2025", over(long_ago(2025, 1, 1), year), Some(Warn)),
+        ("ended in 2024", over(long_ago(2024, 1, 1), year), None),
+        ("ended this year: perhaps tomorrow", over(long_ago(2026, 1, 1), year), Some(Block)),
+        (
+            "began this month: perhaps before today",
+            HealthEntry { onset_on: Some(day(6, 1)), onset_precision: month, ..entry("eczema") },
+            Some(Warn),
+        ),
+        ("a scar of January 2025, 530 days ago", scar(DatePrecision::Day), None),
+        ("a scar of 2025", scar(year), Some(Warn)),
+    ]);
+    let case = Case { health: vec![over(first, month)], ..Case::fine() };
+    let cause = case.checks().into_iter().find(|it| it.verdict == Warn).map(|it| it.cause).unwrap_or_default();
+    assert!(cause.contains("last on 2025-12-31 at the latest, known to the month, 166 days before"), "{cause}");
+}
+
 fn anything() -> impl Strategy<Value = HealthEntry> {
     let kind = proptest::sample::select(HealthEntryKind::ALL);
     let code = proptest::option::of("(isotretinoin|keloid_tendency|penicillin|recent_scar|zzyzx|icd|filler)");
