@@ -1,5 +1,9 @@
 //! The SQL of timelines, and of charts as they were known.
 
+mod earliest;
+
+pub use earliest::refuse_birth_after_records;
+
 use super::filter::{TimelineCondition, order};
 use super::{PatientChart, TimelineEntry, kinds::KINDS};
 use crate::access::Scope;

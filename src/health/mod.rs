@@ -1,11 +1,13 @@
 //! The health history: conditions, medications, allergies, pregnancy or nursing, prior procedures.
 
+mod alike;
 pub mod codes;
 mod filter;
 pub mod loader;
 mod precision;
 pub mod store;
 
+pub use alike::are_alike;
 pub use filter::{Filter, OrderBy};
 pub use precision::DatePrecision;
 

@@ -3,6 +3,7 @@
 use super::filter::Condition;
 use super::{Content, Parts, TreatmentSession};
 use crate::access::Scope;
+use crate::db::Sql;
 use crate::db::tables::treatment_session;
 use crate::error::Result;
 use crate::ledger;
@@ -10,6 +11,7 @@ use crate::page::{Stored, kept, listing, stored};
 use crate::record::Stamp;
 use crate::signing;
 use crate::vocabulary::{Action, RecordKind};
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -44,6 +46,27 @@ pub async fn sessions(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Treatmen
 /// One session, or NOT_FOUND.
 pub async fn session(scope: &mut Scope, id: Uuid) -> Result<TreatmentSession> {
     listing::one(scope, id).await
+}
+
+/// Sessions that begin so many minutes from each other may be one, which was logged twice. No source has a number: it is
+/// shorter than any session, and longer than two people differ in writing down when one began.
+const SAME_MINUTES: i64 = 15;
+
+/// Other sessions of the same patient by the same practitioner that began at about the same time and took place.
+pub async fn begun_with(scope: &mut Scope, session: &TreatmentSession) -> Result<Vec<TreatmentSession>> {
+    let door = scope.read(RecordKind::TreatmentSession)?;
+    let columns = TreatmentSession::all_columns();
+    let around = TimeDelta::minutes(SAME_MINUTES);
+    let mut sql = Sql::new(format!("SELECT {columns} FROM treatment_session WHERE org_id = ")).bind(door.org);
+    sql.push(" AND patient_id = ").push_bind(session.patient_id);
+    sql.push(" AND practitioner_id = ").push_bind(session.practitioner_id);
+    sql.push(" AND id <> ").push_bind(session.id);
+    sql.push(" AND status NOT IN ('not_done', 'entered_in_error') AND started_at BETWEEN ");
+    sql.push_bind(session.started_at - around).push(" AND ").push_bind(session.started_at + around);
+    sql.push(" ORDER BY started_at, id");
+    let found: Vec<TreatmentSession> = listing::load(sql, door.connection).await?;
+    scope.show(found.iter().map(|it| it.patient_id));
+    Ok(found)
 }
 
 /// Holds a draft until the transaction ends: nothing is put into it or taken out meanwhile.

@@ -228,3 +228,44 @@ async fn whatever_is_on_the_timeline_has_its_list_in_the_patient_and_in_the_char
     let wrong = difference(others, lists("Patient"), "lists of Patient, src/api/patient/mod.rs:");
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_birth_date_does_not_move_past_what_the_chart_tells_of() {
+    let clinic = Clinic::start().await;
+    let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
+    let moved = |by: &SignedIn, patient: &Made, to: &str| {
+        let edit = patient.edit_with(json!({"patch": {"birthDate": to}}));
+        let by = by.clone();
+        async move { by.does("updatePatient", edit, "patient { id version }").await }
+    };
+    let empty = anna.patient("Eve", "E").await;
+    moved(&anna, &empty, &day(-1)).await.ok();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    anna.consultation_with(&patient, json!({"heldAt": "2020-03-01T10:00:00Z"})).await;
+    let session = json!({"startedAt": "2019-06-01T10:00:00Z", "endedAt": "2019-06-01T11:00:00Z"});
+    let session = anna.session_with(&patient, session).await;
+    let refused = moved(&anna, &patient, "2019-06-03").await;
+    assert_eq!(refused.faults(), ["input.patch.birthDate"]);
+    assert!(refused.text.contains("after a treatment session of 2019-06-01"), "{}", refused.text);
+    let hidden = moved(&desk, &patient, "2019-06-03").await;
+    assert_eq!(hidden.faults(), ["input.patch.birthDate"]);
+    assert!(!hidden.text.contains("session") && !hidden.text.contains("2019-06-01"), "{}", hidden.text);
+    // The day of another time zone, and an earlier day, are taken.
+    let patient = Made::of(&moved(&desk, &patient, "2019-06-02").await.ok()["updatePatient"]["patient"]);
+    let patient = Made::of(&moved(&desk, &patient, "1990-01-01").await.ok()["updatePatient"]["patient"]);
+    let entry = json!({"patientId": patient.id, "kind": "CONDITION", "text": "Eczema", "onsetOn": "1991-01-01"});
+    anna.make("addHealthEntry", "healthEntry", entry).await;
+    let refused = moved(&anna, &patient, "1995-01-01").await;
+    assert!(refused.text.contains("after a health entry of 1991-01-01"), "{}", refused.text);
+    // A merge takes no birth date past the records of either.
+    let other = anna.patient_with("Ada", "Lovelace", json!({"birthDate": "1995-01-01"})).await;
+    let take = json!({"resolution": [{"field": "BIRTH_DATE", "take": "INTO"}]});
+    let refused =
+        anna.does("mergePatients", crate::access::merging(&patient, &other, take.clone()), "__typename").await;
+    assert_eq!(refused.faults(), ["input.resolution"], "{}", refused.text);
+    assert!(refused.text.contains("after a health entry of 1991-01-01"), "{}", refused.text);
+    let edit = json!({"id": session.id, "expectedVersion": session.version, "patch": {"status": "ENTERED_IN_ERROR"}});
+    anna.make("updateSession", "session", edit).await;
+    let fits = json!({"resolution": [{"field": "BIRTH_DATE", "take": "FROM"}]});
+    anna.does("mergePatients", crate::access::merging(&patient, &other, fits), "__typename").await.ok();
+}

@@ -207,3 +207,58 @@ async fn days_are_kept_as_exactly_as_they_are_known() {
     let early = json!({"id": added["id"], "expectedVersion": 5, "patch": {"endedOn": "1980-01-01"}});
     assert_eq!(anna.does("updateHealthEntry", early, shown).await.faults(), ["input.patch.endedOn"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_entered_twice_is_told_and_not_refused() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let (ada, eve) = (anna.patient("Ada", "Lovelace").await, anna.patient("Ada", "Lovelace").await);
+    let add = async |patient: &Made, kind: &str, text: &str, code: Option<&str>| {
+        let input = json!({"patientId": patient.id, "kind": kind, "text": text, "code": code});
+        let added =
+            anna.does("addHealthEntry", input, "healthEntry { id version } possibleDuplicates { id text }").await.ok();
+        let told = added["addHealthEntry"]["possibleDuplicates"].as_array().unwrap().clone();
+        let told: Vec<String> = told.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        (Made::of(&added["addHealthEntry"]["healthEntry"]), told)
+    };
+    let (first, told) = add(&ada, "ALLERGY", "Lidocaine: hives", None).await;
+    assert_eq!(told, [""; 0]);
+    let (second, told) = add(&ada, "ALLERGY", "Local anaesthetic", Some("lignocaine")).await;
+    assert_eq!(told, [first.id.clone()], "by another name");
+    assert_eq!(add(&ada, "MEDICATION", "Lidocaine: hives", None).await.1, [""; 0], "of another kind");
+    let (theirs, told) = add(&eve, "ALLERGY", "lidocaine - HIVES", None).await;
+    assert_eq!(told, [""; 0], "of another patient");
+    let error = second.edit_with(json!({"patch": {"enteredInError": true}}));
+    anna.make("updateHealthEntry", "healthEntry", error).await;
+    // A merge tells them too, beforehand and after.
+    let pairs = "possibleDuplicates { moved { id } already { id } }";
+    let told = json!([{"moved": {"id": theirs.id}, "already": {"id": first.id}}]);
+    for dry in [true, false] {
+        let input = crate::access::merging(&eve, &ada, json!({"dryRun": dry}));
+        let merged = anna.does("mergePatients", input, pairs).await.ok();
+        assert_eq!(merged["mergePatients"]["possibleDuplicates"], told, "a dry run: {dry}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_logged_twice_is_told_and_not_refused() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let log = async |patient: &Made, at: &str| {
+        let mut input = session_to_sign(patient, &anna.location);
+        (input["startedAt"], input["endedAt"]) = (json!(at), json!("2026-03-01T12:00:00Z"));
+        let logged = anna.does("logSession", input, "session { id version } possibleDuplicates { id }").await.ok();
+        let told = logged["logSession"]["possibleDuplicates"].clone();
+        (Made::of(&logged["logSession"]["session"]), told)
+    };
+    let (first, told) = log(&patient, "2026-03-01T10:00:00Z").await;
+    assert_eq!(told, json!([]));
+    let (second, told) = log(&patient, "2026-03-01T10:15:00Z").await;
+    assert_eq!(told, json!([{"id": first.id}]));
+    assert_eq!(log(&patient, "2026-03-01T10:31:00Z").await.1, json!([]), "16 minutes after the second");
+    assert_eq!(log(&anna.patient("Eve", "E").await, "2026-03-01T10:00:00Z").await.1, json!([]), "another patient");
+    let error = second.edit_with(json!({"patch": {"status": "ENTERED_IN_ERROR"}}));
+    anna.make("updateSession", "session", error).await;
+    assert_eq!(log(&patient, "2026-03-01T09:50:00Z").await.1, json!([{"id": first.id}]), "not the one in error");
+}

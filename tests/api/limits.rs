@@ -258,6 +258,7 @@ async fn a_token_or_key_that_holds_no_more_spends_nothing_of_its_account() {
 /// short because an input or the program bounds it. A new list has no row: decide it.
 const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("AdverseEvent", "followUps", true),
+    ("AddHealthEntryPayload", "possibleDuplicates", true),
     ("AdverseEvent", "reports", true),
     ("Aftercare", "inForce", false),
     ("Aftercare", "upcoming", false),
@@ -269,11 +270,13 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("ChartCompleteness", "items", false),
     ("EarlierCourse", "areas", false),
     ("HealthEntry", "matched", true),
+    ("LogSessionPayload", "possibleDuplicates", true),
     ("LotTracePatient", "sessions", true),
     ("LotTracePatient", "adverseEvents", true),
     ("LotTracePatient", "contacts", true),
     ("MergePatientsPayload", "moved", false),
     ("MergePatientsPayload", "conflicts", false),
+    ("MergePatientsPayload", "possibleDuplicates", true),
     ("OutcomeScale", "labels", false),
     ("OutcomeSeries", "points", true),
     ("Patient", "healthHistory", true),

@@ -1,7 +1,7 @@
 //! Adding to and changing the health history.
 
 use crate::error::Error;
-use crate::health::{DatePrecision, HealthEntry, HealthEntryKind};
+use crate::health::{self, DatePrecision, HealthEntry, HealthEntryKind, are_alike};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
@@ -50,10 +50,25 @@ pub struct AddHealthEntryInput {
 }
 
 /// Result of `addHealthEntry`.
-#[derive(SimpleObject)]
 pub struct AddHealthEntryPayload {
-    /// The new entry.
     health_entry: HealthEntry,
+}
+
+/// Result of `addHealthEntry`.
+#[Object]
+impl AddHealthEntryPayload {
+    /// The new entry.
+    async fn health_entry(&self) -> &HealthEntry {
+        &self.health_entry
+    }
+    /// Other entries in force of this patient's that seem to say the same: of the same kind, with the same code or about
+    /// the same code of the list, or in the same words. Nothing was refused because of them.
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
+        let mut entries = health::loader::of_patient(ctx, self.health_entry.patient_id, false).await?;
+        let today = ids::now().date_naive();
+        entries.retain(|it| are_alike(&self.health_entry, it, today));
+        Ok(entries)
+    }
 }
 
 /// Changes to an entry. An absent field stays as it is; null clears it.

@@ -2,7 +2,9 @@
 
 use super::{MovedRecords, counted, moved};
 use crate::access::Scope;
+use crate::chart::store as chart;
 use crate::error::{self, Error, Faults};
+use crate::health::{self, HealthEntry, are_alike};
 use crate::ids;
 use crate::ledger;
 use crate::merge::{Identities, IdentityField, MergeConflict, MergeSide, PatientMerge, store};
@@ -54,16 +56,62 @@ pub struct MergePatientsInput {
 }
 
 /// Result of `mergePatients`: the merge, or a preview of it.
-#[derive(SimpleObject)]
 pub struct MergePatientsPayload {
-    /// The merge; null after a dry run.
     merge: Option<PatientMerge>,
-    /// The patient who stays; unchanged after a dry run.
     patient: Patient,
-    /// What moved or would move, by kind.
+    from: Uuid,
     moved: Vec<MovedRecords>,
-    /// The fields in which the two charts differ. Use their names in `resolution`.
     conflicts: Vec<MergeConflict>,
+}
+
+/// Two entries of the health history, one of each chart, that seem to say the same.
+#[derive(SimpleObject)]
+pub struct DuplicateHealthEntries {
+    /// The entry that moved or would move.
+    moved: HealthEntry,
+    /// The entry of the patient who stays.
+    already: HealthEntry,
+}
+
+/// Result of `mergePatients`: the merge, or a preview of it.
+#[Object]
+impl MergePatientsPayload {
+    /// The merge; null after a dry run.
+    async fn merge(&self) -> Option<&PatientMerge> {
+        self.merge.as_ref()
+    }
+    /// The patient who stays; unchanged after a dry run.
+    async fn patient(&self) -> &Patient {
+        &self.patient
+    }
+    /// What moved or would move, by kind.
+    async fn moved(&self) -> &[MovedRecords] {
+        &self.moved
+    }
+    /// The fields in which the two charts differ. Use their names in `resolution`.
+    async fn conflicts(&self) -> &[MergeConflict] {
+        &self.conflicts
+    }
+    /// Entries in force of the health history that both charts seem to have: of the same kind, with the same code or about
+    /// the same code of the list, or in the same words. Both are kept.
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<DuplicateHealthEntries>> {
+        let entries = health::loader::of_patient(ctx, self.patient.id, false).await?;
+        let (moved, already): (Vec<HealthEntry>, Vec<HealthEntry>) = match &self.merge {
+            Some(merge) => {
+                let came = merge.moved.get(RecordKind::HealthEntry.as_str());
+                entries.into_iter().partition(|it| came.is_some_and(|came| came.contains(&it.id)))
+            }
+            None => (health::loader::of_patient(ctx, self.from, false).await?, entries),
+        };
+        let today = ids::now().date_naive();
+        let pairs = moved.iter().flat_map(|moved| {
+            let alike = already.iter().filter(move |it| are_alike(moved, it, today));
+            alike.map(move |it| DuplicateHealthEntries { moved: moved.clone(), already: it.clone() })
+        });
+        let pairs: Vec<DuplicateHealthEntries> = pairs.collect();
+        ctx.operation()?.lead_to(pairs.len().saturating_mul(2))?;
+        Ok(pairs)
+    }
 }
 
 /// Takes a merge back.
@@ -150,6 +198,9 @@ async fn merge(
     let (by, now) = (scope.viewer().staff, ids::now());
     let stamp = into.stamp.changed(by, now);
     let merged = Patient { stamp, ..crate::merge::merged(&from, &into, &conflicts)? };
+    for of in [&from, &into] {
+        chart::refuse_birth_after_records(scope, of, merged.birth_date, "input.resolution").await?;
+    }
     let away = Patient {
         status: PatientStatus::Merged,
         status_reason: Some(reason.clone()),
@@ -252,7 +303,13 @@ impl MergeMutation {
                     input.resolution.iter().find(|choice| choice.field == conflict.field).map(|choice| choice.take);
             }
             let counts = store::counts(&mut scope, ids.0).await?;
-            return Ok(MergePatientsPayload { merge: None, patient: into, moved: moved(counts), conflicts });
+            return Ok(MergePatientsPayload {
+                merge: None,
+                patient: into,
+                from: ids.0,
+                moved: moved(counts),
+                conflicts,
+            });
         }
         let retry = operation.retry(ctx, input.id.as_ref())?;
         let choices: Vec<_> = input.resolution.iter().map(|choice| (choice.field, choice.take)).collect();
@@ -261,7 +318,7 @@ impl MergeMutation {
         let merge = operation.mutate(retry, work).await?;
         let patient = patients::patient(&mut *operation.reader().await?, merge.into_id).await?;
         let (moved, conflicts) = (moved(counted(&merge.moved)), merge.conflicts.clone());
-        Ok(MergePatientsPayload { merge: Some(merge), patient, moved, conflicts })
+        Ok(MergePatientsPayload { from: merge.from_id, merge: Some(merge), patient, moved, conflicts })
     }
 
     /// Takes a merge back. Every record that moved goes back, with what was added to it since; what was added to the

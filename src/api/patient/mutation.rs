@@ -5,6 +5,7 @@ use super::input::{
     RestorePatientPayload, UpdatePatientInput, UpdatePatientPayload,
 };
 use crate::access::Scope;
+use crate::chart::store as chart;
 use crate::error::Error;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
@@ -79,6 +80,12 @@ impl PatientMutation {
                 if let Some(died) = after.deceased_on.filter(|died| *died < after.birth_date) {
                     let message = format!("is {died}, before the patient was born ({})", after.birth_date);
                     return Err(Error::input("input.patch.deceasedOn", message));
+                }
+                if after.birth_date > before.birth_date {
+                    // Held, so that what is being added to the chart just now is seen.
+                    store::held(scope, &[id]).await?;
+                    chart::refuse_birth_after_records(scope, &before, after.birth_date, "input.patch.birthDate")
+                        .await?;
                 }
                 store::save(scope, Action::Update, &before, &after).await?;
                 Ok(after)

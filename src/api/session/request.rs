@@ -6,12 +6,12 @@ use super::input::{
 use super::patch::SessionPatch;
 use crate::error::{Error, Result};
 use crate::ids;
-use crate::operation::Inputs;
+use crate::operation::{Inputs, Running};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
-use crate::session::{CheckRule, Parts, SessionStatus, TreatmentSession};
+use crate::session::{CheckRule, Parts, SessionStatus, TreatmentSession, store};
 use crate::vocabulary::{Modality, RecordKind};
-use async_graphql::{ID, InputObject, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// A reason for an override that came with a session.
 pub(crate) struct GivenReason {
@@ -87,10 +87,25 @@ pub struct LogSessionInput {
 }
 
 /// Result of `logSession`.
-#[derive(SimpleObject)]
 pub struct LogSessionPayload {
-    /// The logged session.
     pub(super) session: TreatmentSession,
+}
+
+/// Result of `logSession`.
+#[Object]
+impl LogSessionPayload {
+    /// The logged session.
+    async fn session(&self) -> &TreatmentSession {
+        &self.session
+    }
+    /// Other sessions that may be this one, logged twice: of the same patient by the same practitioner, begun within 15
+    /// minutes of it. Nothing was refused because of them.
+    async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<TreatmentSession>> {
+        let operation = ctx.operation()?;
+        let found = store::begun_with(&mut *operation.reader().await?, &self.session).await?;
+        operation.lead_to(found.len())?;
+        Ok(found)
+    }
 }
 
 /// Starts a session; the rest is filled in as it goes.
