@@ -56,6 +56,7 @@ pub const KINDS: &[Kind] = &[
     of(Patient,                 "patient",           ["rcuax", "rcua", "rcu", "r" ], "x",   PatientsRead,     false, &["patient_id", "merged_into", "from_id", "into_id", "erased_id"]),
     of(HealthEntry,             "health",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
     of(HealthReview,            "review",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
+    of(HealthTerm,              "term",              ["rcu",   "rcu",  "",    "r" ], "",    ClinicalRead,     false, &[]),
     of(Consultation,            "consultation",      ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["consultation_id"]),
     of(TreatmentSession,        "session",           ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["session_id", "after_session_id", "done_by_session_id"]),
     of(AftercareNote,           "note",              ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["aftercare_note_id"]),

@@ -27,6 +27,7 @@ pub mod fuzzing; // what the fuzz targets run
 mod gate; // what a GraphQL document costs, measured before anything runs
 mod health; // the health history
 mod health_review; // that the health history was asked, and what was said
+mod health_term; // a clinic's own words for the code list
 mod http; // the HTTP face
 mod ids; // typed ids
 mod keys; // secrets outside the database

@@ -75,6 +75,8 @@ vocabulary! {
         HealthEntry = "health_entry",
         /// A review of the health history with the patient.
         HealthReview = "health_review",
+        /// A clinic's own name or code of the code list.
+        HealthTerm = "health_term",
         /// A consultation.
         Consultation = "consultation",
         /// A treatment session.

@@ -12,6 +12,7 @@ pub mod consultation;
 pub mod custody;
 pub mod health;
 pub mod health_review;
+pub mod health_term;
 pub mod history;
 mod identity;
 pub mod lists;
@@ -43,6 +44,7 @@ use consultation::{ConsultationQuery, mutation::ConsultationMutation};
 use custody::{CustodyQuery, mutation::CustodyMutation};
 use health::{HealthQuery, mutation::HealthMutation};
 use health_review::{HealthReviewQuery, mutation::HealthReviewMutation};
+use health_term::{HealthTermQuery, mutation::HealthTermMutation};
 use merge::{MergeQuery, mutation::MergeMutation};
 use organisation::{OrganisationQuery, mutation::OrganisationMutation};
 use outcome::{OutcomeQuery, mutation::OutcomeMutation};
@@ -64,6 +66,7 @@ pub struct Query(
     PatientQuery,
     HealthQuery,
     HealthReviewQuery,
+    HealthTermQuery,
     ConsultationQuery,
     SessionQuery,
     AftercareQuery,
@@ -95,6 +98,7 @@ pub struct Mutation(
     PatientMutation,
     HealthMutation,
     HealthReviewMutation,
+    HealthTermMutation,
     ConsultationMutation,
     SessionMutation,
     AftercareMutation,

@@ -10,6 +10,7 @@ use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::HealthEntry;
 use crate::health_review::HealthReview;
+use crate::health_term::HealthTerm;
 use crate::ids;
 use crate::ledger::{self, RecordVersion};
 use crate::merge::PatientMerge;
@@ -92,6 +93,8 @@ nodes! {
     HealthEntry,
     /// A review of the health history.
     HealthReview,
+    /// A clinic's own name or code of the code list.
+    HealthTerm,
     /// A consultation.
     Consultation,
     /// A treatment session.

@@ -11,6 +11,7 @@ use crate::consultation::Consultation;
 use crate::error::{Error, Result};
 use crate::health::{HealthEntry, codes, store as health};
 use crate::health_review::HealthReview;
+use crate::health_term::{HealthTerm, store as terms};
 use crate::organisation::{store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
@@ -29,6 +30,7 @@ struct Gathered {
     device: Option<Device>,
     lots: Vec<LotFact>,
     health: Vec<HealthEntry>,
+    terms: Vec<HealthTerm>,
     reviews: Vec<ReviewFact>,
     sessions: Vec<OtherSession>,
     plan: Option<PlanFact>,
@@ -39,10 +41,11 @@ struct Gathered {
 }
 
 /// The kinds of record that the rules look at.
-const LOOKED_AT: [RecordKind; 12] = [
+const LOOKED_AT: [RecordKind; 13] = [
     RecordKind::Patient,
     RecordKind::HealthEntry,
     RecordKind::HealthReview,
+    RecordKind::HealthTerm,
     RecordKind::Consultation,
     RecordKind::Consent,
     RecordKind::TreatmentSession,
@@ -108,6 +111,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         patient: session.patient_id,
         born: found.born,
         health: &found.health,
+        terms: &found.terms,
         reviews: &found.reviews,
         sessions: &found.sessions,
         plan: found.plan.as_ref(),
@@ -187,9 +191,11 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
     let reviews: Vec<HealthReview> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
     // By the day of the place of the session: the patient is asked there, or on the phone from there.
     let reviewed = |kept: HealthReview| ReviewFact { day: kept.reviewed_at.with_timezone(&zone).date_naive(), kept };
+    let health = health::of_patients(scope, &[session.patient_id], false).await?;
     Ok(Gathered {
+        terms: if health.is_empty() { Vec::new() } else { terms::in_use(scope).await? },
+        health,
         reviews: reviews.into_iter().map(reviewed).collect(),
-        health: health::of_patients(scope, &[session.patient_id], false).await?,
         skin_type: patient.skin_type.map(|skin| skin.fitzpatrick),
         born: patient.birth_date,
         consents: uses.iter().map(|it| (*it, consent_at(&consents, *it, session.started_at, days))).collect(),

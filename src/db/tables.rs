@@ -373,6 +373,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    health_term (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        code -> Text,
+        term -> Text,
+        language -> Nullable<Text>,
+        active -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     idempotency (org_id, staff_id, key, field) {
         org_id -> Uuid,
         staff_id -> Uuid,
@@ -1006,6 +1022,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     emergency_access,
     health_entry,
     health_review,
+    health_term,
     idempotency,
     ledger,
     ledger_head,

@@ -85,6 +85,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         patient: session.patient_id,
         born: chart.patient.birth_date,
         health: &chart.health,
+        terms: &[],
         reviews: &reviews,
         sessions: &sessions,
         plan: plan.as_ref(),

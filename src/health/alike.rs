@@ -1,18 +1,20 @@
 //! Entries that seem to say the same: the one allergy entered twice.
 
 use super::{HealthEntry, codes};
+use crate::health_term::HealthTerm;
 use crate::patient::search::fold;
 use chrono::NaiveDate;
 
-/// Whether two entries of one kind that hold on a day seem to say the same: a code of the list that both are about, the
-/// same code, or the same words but for case, accents and punctuation.
-pub fn are_alike(one: &HealthEntry, other: &HealthEntry, day: NaiveDate) -> bool {
+/// Whether two entries of one kind that hold on a day seem to say the same: a code that both are about, by the list and the
+/// clinic's own terms, the same code, or the same words but for case, accents and punctuation.
+pub fn are_alike(one: &HealthEntry, other: &HealthEntry, day: NaiveDate, terms: &[HealthTerm]) -> bool {
     if one.id == other.id || one.kind != other.kind || !one.in_force_on(day) || !other.in_force_on(day) {
         return false;
     }
     let code = |it: &HealthEntry| it.code.as_deref().map(fold);
     let same_code = code(one).is_some() && code(one) == code(other);
-    let about = |it: &HealthEntry| codes::matched(it).into_iter().map(|it| &it.code.code).collect::<Vec<_>>();
+    let about =
+        |it: &HealthEntry| codes::matched(it, terms).into_iter().map(|it| it.code.code.clone()).collect::<Vec<_>>();
     let (ours, theirs) = (about(one), about(other));
     same_code || fold(&one.text) == fold(&other.text) || ours.iter().any(|it| theirs.contains(it))
 }
@@ -45,8 +47,8 @@ mod tests {
             ("in error", lidocaine, error, false),
             ("over", over, entry(Medication, None, "Apixaban"), false),
         ] {
-            assert_eq!(are_alike(&one, &other, day), alike, "{name}");
-            assert_eq!(are_alike(&other, &one, day), alike, "{name}, turned round");
+            assert_eq!(are_alike(&one, &other, day, &[]), alike, "{name}");
+            assert_eq!(are_alike(&other, &one, day, &[]), alike, "{name}, turned round");
         }
     }
 }

@@ -2,9 +2,11 @@
 //! (`codes.json`), with a version: names, brands and other codes in several languages, each with its source.
 
 use super::{HealthEntry, HealthEntryKind};
+use crate::health_term::HealthTerm;
 use crate::patient::search::fold;
 use crate::vocabulary::{Modality, vocabulary};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -70,6 +72,9 @@ pub struct HealthCode {
     pub concerns: Vec<HealthConcern>,
     /// Where it is from.
     pub source: String,
+    /// Whether it is a clinic's own: nobody has judged it then, unless a protocol has a rule about it.
+    #[serde(skip)]
+    pub own: bool,
     /// The names, cut into folded words.
     #[serde(skip)]
     phrases: Vec<Vec<Word>>,
@@ -118,10 +123,10 @@ pub fn code_list() -> &'static CodeList {
 }
 
 /// A code of the list that an entry is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MatchedCode {
     /// The code.
-    pub code: &'static HealthCode,
+    pub code: Cow<'static, HealthCode>,
     /// Where it was found; the surest place if there are several.
     pub found_in: FoundIn,
 }
@@ -147,6 +152,24 @@ fn is_all_of(phrase: &[Word], words: &[&str]) -> bool {
 }
 
 impl HealthCode {
+    /// A code that a clinic has added.
+    fn of_clinic(term: &HealthTerm) -> Self {
+        Self {
+            code: term.code.clone(),
+            label: term.term.clone(),
+            kinds: HealthEntryKind::ALL.to_vec(),
+            codes: Vec::new(),
+            meets: Vec::new(),
+            course: HealthCourse::State,
+            names: BTreeMap::new(),
+            concerns: Vec::new(),
+            source: "the clinic's own code list".to_owned(),
+            own: true,
+            phrases: Vec::new(),
+            folded: vec![fold(&term.code)],
+        }
+    }
+
     /// Whether a rule about this code is about it.
     pub fn meets(&self, code: &str) -> bool {
         self.code.eq_ignore_ascii_case(code) || self.meets.iter().any(|it| it.eq_ignore_ascii_case(code))
@@ -176,14 +199,39 @@ struct Read<'e> {
     words: &'e [&'e str],
 }
 
-/// What an entry is about, by its code, its kind and its words: the surest first.
-pub fn matched(entry: &HealthEntry) -> Vec<MatchedCode> {
+/// What a clinic's own term finds in an entry: the code of the list that it stands for, or the clinic's own.
+fn found_by(term: &HealthTerm, entry: Read<'_>) -> Option<MatchedCode> {
+    let (phrase, folded) = (phrase(&term.term), fold(&term.code));
+    if phrase.is_empty() {
+        return None;
+    }
+    let known = LIST.codes.iter().find(|it| it.folded.contains(&folded));
+    let coded =
+        entry.code.is_some_and(|code| code == folded || is_all_of(&phrase, &code.split(' ').collect::<Vec<_>>()));
+    let read = known.is_none_or(|known| known.kinds.contains(&entry.kind)) && stands_in(&phrase, entry.words);
+    let found_in = if coded { FoundIn::Code } else { read.then_some(FoundIn::Text)? };
+    let code = known.map_or_else(|| Cow::Owned(HealthCode::of_clinic(term)), Cow::Borrowed);
+    Some(MatchedCode { code, found_in })
+}
+
+/// What an entry is about, by its code, its kind and its words, in the list and in the clinic's own terms: the surest first,
+/// each code once.
+pub fn matched(entry: &HealthEntry, terms: &[HealthTerm]) -> Vec<MatchedCode> {
     let (code, text) = (entry.code.as_deref().map(fold), fold(&entry.text));
     let words: Vec<&str> = text.split(' ').collect();
     let read = Read { kind: entry.kind, code: code.as_deref().filter(|it| !it.is_empty()), words: &words };
-    let all = LIST.codes.iter().filter_map(|code| Some(MatchedCode { found_in: code.found_in(read)?, code }));
-    let mut found: Vec<MatchedCode> = all.collect();
-    found.sort_by_key(|it| std::cmp::Reverse(it.found_in));
+    let listed = LIST
+        .codes
+        .iter()
+        .filter_map(|code| Some(MatchedCode { found_in: code.found_in(read)?, code: Cow::Borrowed(code) }));
+    let mut all: Vec<MatchedCode> = listed.chain(terms.iter().filter_map(|term| found_by(term, read))).collect();
+    all.sort_by_key(|it| std::cmp::Reverse(it.found_in));
+    let mut found: Vec<MatchedCode> = Vec::new();
+    for it in all {
+        if !found.iter().any(|other| other.code.folded == it.code.folded) {
+            found.push(it);
+        }
+    }
     found
 }
 
@@ -239,11 +287,11 @@ mod tests {
             ("12 weeks", PregnancyOrNursing, None, "pregnancy_or_nursing", FoundIn::Kind),
         ];
         for (text, kind, code, expected, found_in) in table {
-            let found = matched(&entry(kind, code, text));
+            let found = matched(&entry(kind, code, text), &[]);
             let found: Vec<_> = found.iter().map(|it| (it.code.code.as_str(), it.found_in)).collect();
             assert_eq!(found.first(), Some(&(expected, found_in)), "{text}: {found:?}");
         }
-        assert!(matched(&entry(Condition, Some("diabetes_type_1"), "x"))[0].code.meets("diabetes_type_2"));
+        assert!(matched(&entry(Condition, Some("diabetes_type_1"), "x"), &[])[0].code.meets("diabetes_type_2"));
     }
 
     #[test]
@@ -254,11 +302,36 @@ mod tests {
             ("ICD-10 L40", Condition, None),
             ("Nichts", Allergy, None),
         ] {
-            let found = matched(&entry(kind, code, text));
+            let found = matched(&entry(kind, code, text), &[]);
             assert!(found.iter().all(|it| it.found_in == FoundIn::Code), "{text}: {found:?}");
         }
         assert!(names("lidocaine", "EMLA 5 %") && names("lidocaine", "LMX4") && !names("lidocaine", "Vitamin C 20 %"));
-        let filler = matched(&entry(PriorProcedure, Some("filler"), "Filler, cheeks"));
+        let filler = matched(&entry(PriorProcedure, Some("filler"), "Filler, cheeks"), &[]);
         assert_eq!(filler[0].code.course, HealthCourse::Event);
+    }
+
+    #[test]
+    fn a_clinic_s_own_terms_are_found_as_those_of_the_list() {
+        let term = |code: &str, term: &str| HealthTerm {
+            id: ids::new_id(),
+            code: code.to_owned(),
+            term: term.to_owned(),
+            language: None,
+            active: true,
+            stamp: Stamp::new(None, ids::now()),
+        };
+        let terms = [term("isotretinoin", "Akneblocker"), term("House-7", "Kräuter*"), term("House-7", "Hausmix")];
+        let found = |kind, code, text: &str| {
+            let found = matched(&entry(kind, code, text), &terms);
+            found.into_iter().map(|it| (it.code.code.clone(), it.found_in, it.code.own)).collect::<Vec<_>>()
+        };
+        let isotretinoin = |found_in| vec![("isotretinoin".to_owned(), found_in, false)];
+        assert_eq!(found(Medication, None, "AkneBlocker 20 mg"), isotretinoin(FoundIn::Text));
+        assert_eq!(found(Medication, Some("akneblocker"), "20 mg"), isotretinoin(FoundIn::Code));
+        assert_eq!(found(Medication, None, "Akneblocker (Isotretinoin)"), isotretinoin(FoundIn::Text), "once");
+        let own = |found_in| vec![("House-7".to_owned(), found_in, true)];
+        assert_eq!(found(Allergy, None, "Kräutertee und Hausmix"), own(FoundIn::Text));
+        assert_eq!(found(Allergy, Some("house 7"), "x"), own(FoundIn::Code));
+        assert_eq!(found(Allergy, None, "Zzyzx"), []);
     }
 }

@@ -150,6 +150,15 @@ impl Inputs {
         Some(value)
     }
 
+    /// A BCP 47 language tag, such as `en` or `es-MX`.
+    pub fn language(&mut self, path: &str, tag: Option<&str>) -> Option<String> {
+        let tag = self.opt_text(path, tag, 35)?;
+        if !is_language_tag(&tag) {
+            self.fault(path, "must be a BCP 47 language tag, such as en or es-MX");
+        }
+        Some(tag)
+    }
+
     /// A day that is not in the future. The day is counted in UTC+14, the first zone to reach it.
     pub fn past_date(&mut self, path: &str, date: Option<NaiveDate>) -> Option<NaiveDate> {
         let date = date?;
@@ -202,6 +211,16 @@ impl Inputs {
         }
         Some(phone)
     }
+}
+
+/// Whether a text has the form of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
+pub fn is_language_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    text.len() <= 35
+        && (2..=8).contains(&language.len())
+        && language.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
 /// A patched field: absent keeps the value, null clears it.

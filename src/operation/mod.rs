@@ -14,7 +14,7 @@ pub use at_once::{AtOnce, Plain};
 pub(crate) use at_once::{camel, camel_case, camel_length, plain, plain_value};
 pub use batch::{Batch, Batches, batches};
 pub use cursors::{CursorOf, Cursors};
-pub use input::{Inputs, patched};
+pub use input::{Inputs, is_language_tag, patched};
 pub use mutate::transaction;
 pub use seen::{RefusedAt, reason_of};
 pub use service::Service;

@@ -262,3 +262,48 @@ async fn a_session_logged_twice_is_told_and_not_refused() {
     anna.make("updateSession", "session", error).await;
     assert_eq!(log(&patient, "2026-03-01T09:50:00Z").await.1, json!([{"id": first.id}]), "not the one in error");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_s_own_terms_are_matched_and_checked_as_those_of_the_list() {
+    let clinic = Clinic::start().await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let shown = "healthEntry { id version matched { code label foundIn source } }";
+    let entry = json!({"patientId": patient.id, "kind": "MEDICATION", "text": "Akneblocker 20 mg"});
+    let before = anna.does("addHealthEntry", entry.clone(), shown).await.ok();
+    assert_eq!(before["addHealthEntry"]["healthEntry"]["matched"], json!([]));
+    let add = |by: &SignedIn, code: &str, term: &str| {
+        let (by, input) = (by.clone(), json!({"code": code, "term": term, "language": "de"}));
+        async move { by.does("addHealthTerm", input, "healthTerm { id version code term language active }").await }
+    };
+    let term = add(&admin, "isotretinoin", "Akneblocker").await.ok()["addHealthTerm"]["healthTerm"].clone();
+    assert_eq!((&term["language"], &term["active"]), (&json!("de"), &json!(true)));
+    assert_eq!(add(&anna, "isotretinoin", "Akneblocker").await.faults(), ["input.term"], "twice");
+    assert_eq!(add(&anna, "a", "!").await.faults(), ["input.code", "input.term"]);
+    assert_eq!(add(&clinic.front_desk(), "isotretinoin", "X-1").await.code(), "FORBIDDEN");
+    let added = anna.does("addHealthEntry", entry.clone(), shown).await.ok()["addHealthEntry"]["healthEntry"].clone();
+    let matched = &added["matched"][0];
+    assert_eq!((&matched["code"], &matched["foundIn"]), (&json!("isotretinoin"), &json!("TEXT")), "{added}");
+    let about = async || {
+        let input = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING",
+            "protocolVersionId": anna.protocol().await.version, "startedAt": hours_ago(2), "endedAt": hours_ago(1)});
+        let query = "query ($input: LogSessionInput!) { sessionChecks(input: $input) { checks { rule verdict cause recordId } } }";
+        let found = anna.graphql(query, json!({"input": input})).await.ok()["sessionChecks"]["checks"].clone();
+        found.as_array().unwrap().iter().find(|it| it["recordId"] == added["id"]).cloned().unwrap_or_default()
+    };
+    let told = about().await["cause"].as_str().unwrap().to_owned();
+    assert!(told.contains("Isotretinoin") || told.contains("isotretinoin"), "{told}");
+    // Out of use it is not looked for; what nobody can place is told as such.
+    let edit = Made::of(&term).edit_with(json!({"patch": {"active": false, "language": null}}));
+    anna.make("updateHealthTerm", "healthTerm", edit).await;
+    let told = about().await["cause"].as_str().unwrap().to_owned();
+    assert!(told.contains("was not judged"), "{told}");
+    // A code of the clinic's own that no protocol has a rule about was judged by nobody.
+    add(&anna, "house-7", "Akneblocker").await.ok();
+    let own = anna.does("addHealthEntry", entry, shown).await.ok()["addHealthEntry"]["healthEntry"]["matched"].clone();
+    assert_eq!((&own[0]["code"], &own[0]["label"]), (&json!("house-7"), &json!("Akneblocker")));
+    let told = about().await["cause"].as_str().unwrap().to_owned();
+    assert!(told.contains("was not judged"), "{told}");
+    let foreign = clinic.stranger();
+    assert_eq!(foreign.ask("{ healthTerms { totalCount } }").await["healthTerms"]["totalCount"], 0);
+}

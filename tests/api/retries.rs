@@ -112,6 +112,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
         (&anna, "recordConsent", "consent", "consent", text.record(&patient, json!({}))),
         (&anna, "addAddendum", "addendum", "addendum", json!({"recordId": session.id, "reason": "x", "text": "y"})),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
+        (&anna, "addHealthTerm", "healthTerm", "term", json!({"code": "house-1", "term": "House mixture"})),
         (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),
         (&anna, "addProductLot", "productLot", "lot", json!({"productId": product.id, "lot": "L-1"})),
         (

@@ -3,7 +3,7 @@
 use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of};
 use crate::error;
 use crate::ids;
-use crate::operation::Inputs;
+use crate::operation::{Inputs, is_language_tag};
 use crate::record::Stamp;
 use crate::vocabulary::{Modality, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined};
@@ -82,16 +82,6 @@ pub struct RetireConsentTemplateInput {
     pub(super) id: ID,
     /// The version of the record that you read.
     pub(super) expected_version: i32,
-}
-
-/// Whether a text has the form of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
-fn is_language_tag(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let language = parts.next().unwrap_or_default();
-    text.len() <= 35
-        && (2..=8).contains(&language.len())
-        && language.bytes().all(|letter| letter.is_ascii_alphabetic())
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
 /// Checks the content of a version; faults are noted under a path.

@@ -5,6 +5,7 @@ pub mod mutation;
 use crate::api::history::history;
 use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
 use crate::health::{DatePrecision, Filter, HealthEntry, HealthEntryKind, OrderBy};
+use crate::health_term;
 use crate::ledger::RecordVersion;
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
@@ -48,10 +49,10 @@ impl HealthEntry {
     async fn severity(&self) -> Option<ContraindicationSeverity> {
         self.severity
     }
-    /// What the code list recognises in its code, its kind and its words, the surest first. Empty: no rule judges the
+    /// What the code list and the clinic's own terms recognise in its code, its kind and its words, the surest first. Empty: no rule judges the
     /// entry by itself.
     async fn matched(&self, ctx: &Context<'_>) -> Result<Vec<MatchedHealthCode>> {
-        let found = matched(self);
+        let found = matched(self, &health_term::loader::in_use(ctx).await?);
         ctx.operation()?.lead_to(found.len())?;
         Ok(found.into_iter().map(MatchedHealthCode).collect())
     }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::health::{self, DatePrecision, HealthEntry, HealthEntryKind, are_alike};
+use crate::health_term;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
@@ -65,8 +66,8 @@ impl AddHealthEntryPayload {
     /// the same code of the list, or in the same words. Nothing was refused because of them.
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
         let mut entries = health::loader::of_patient(ctx, self.health_entry.patient_id, false).await?;
-        let today = ids::now().date_naive();
-        entries.retain(|it| are_alike(&self.health_entry, it, today));
+        let (today, terms) = (ids::now().date_naive(), health_term::loader::in_use(ctx).await?);
+        entries.retain(|it| are_alike(&self.health_entry, it, today, &terms));
         Ok(entries)
     }
 }

@@ -5,6 +5,7 @@ use crate::access::Scope;
 use crate::chart::store as chart;
 use crate::error::{self, Error, Faults};
 use crate::health::{self, HealthEntry, are_alike};
+use crate::health_term;
 use crate::ids;
 use crate::ledger;
 use crate::merge::{Identities, IdentityField, MergeConflict, MergeSide, PatientMerge, store};
@@ -103,9 +104,9 @@ impl MergePatientsPayload {
             }
             None => (health::loader::of_patient(ctx, self.from, false).await?, entries),
         };
-        let today = ids::now().date_naive();
+        let (today, terms) = (ids::now().date_naive(), health_term::loader::in_use(ctx).await?);
         let pairs = moved.iter().flat_map(|moved| {
-            let alike = already.iter().filter(move |it| are_alike(moved, it, today));
+            let alike = already.iter().filter(|it| are_alike(moved, it, today, &terms));
             alike.map(move |it| DuplicateHealthEntries { moved: moved.clone(), already: it.clone() })
         });
         let pairs: Vec<DuplicateHealthEntries> = pairs.collect();

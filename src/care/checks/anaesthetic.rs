@@ -12,7 +12,7 @@ pub(super) fn cream(answers: &mut Answers<'_>) {
         return answers.pass(CheckRule::Anaesthetic, "no numbing cream is used");
     };
     for kept in facts.health {
-        let entry = Entry::read(kept);
+        let entry = Entry::read(kept, facts.terms);
         if let Some(met) = strictest(facts, &entry, ContraindicationScope::Anaesthetic) {
             let cause = format!("numbing cream: {}", met_cause(&met, &entry, facts.day));
             let record = Some((RecordKind::HealthEntry, kept.id));

@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::history::is_known;
 use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matched};
 use crate::health::{DatePrecision, HealthEntry, HealthEntryKind};
+use crate::health_term::HealthTerm;
 use crate::protocol::{Contraindication, ContraindicationScope};
 use crate::session::{CheckRule, CheckVerdict};
 use crate::vocabulary::{ContraindicationSeverity, RecordKind, with_article};
@@ -18,8 +19,8 @@ pub(super) struct Entry<'e> {
 }
 
 impl<'e> Entry<'e> {
-    pub(super) fn read(kept: &'e HealthEntry) -> Self {
-        Self { kept, about: matched(kept) }
+    pub(super) fn read(kept: &'e HealthEntry, terms: &[HealthTerm]) -> Self {
+        Self { kept, about: matched(kept, terms) }
     }
 
     /// Whether a rule about this code is about the entry: how surely, and how long it counts.
@@ -125,7 +126,7 @@ pub(super) fn contraindications(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     let mut unread = 0;
     for kept in facts.health {
-        let entry = Entry::read(kept);
+        let entry = Entry::read(kept, facts.terms);
         let record = Some((RecordKind::HealthEntry, kept.id));
         if let Some(met) = strictest(facts, &entry, ContraindicationScope::Treatment) {
             let cause = met_cause(&met, &entry, facts.day);
@@ -165,7 +166,8 @@ enum Unmet {
 
 fn unmet(facts: &Facts<'_>, entry: &Entry<'_>) -> Unmet {
     let (kept, day) = (entry.kept, facts.day);
-    let coded = entry.about.iter().any(|it| it.found_in != FoundIn::Text);
+    // A code of the clinic's own is judged by a protocol that has a rule about it, and by nobody else.
+    let coded = entry.about.iter().any(|it| it.found_in != FoundIn::Text && !it.code.own);
     let rule = |scope: Option<ContraindicationScope>| {
         facts.held().flat_map(|it| &it.rules.contraindications).any(|it| {
             scope.is_none_or(|scope| it.applies_to == scope)

@@ -5,6 +5,7 @@ use crate::catalogue::{Device, Product, ProductLot, plain};
 use crate::consultation::Candidacy;
 use crate::health::HealthEntry;
 use crate::health_review::HealthReview;
+use crate::health_term::HealthTerm;
 use crate::plan::PlanArea;
 use crate::protocol::{Rules, Verdicts};
 use crate::session::{AnaestheticAgent, SessionStatus, TopicalAnaesthetic};
@@ -234,6 +235,8 @@ pub struct Facts<'a> {
     pub born: NaiveDate,
     /// The health history, without what was entered in error.
     pub health: &'a [HealthEntry],
+    /// The clinic's own terms that are looked for in it.
+    pub terms: &'a [HealthTerm],
     /// The reviews of it.
     pub reviews: &'a [ReviewFact],
     /// Other sessions of the patient.

@@ -2,6 +2,7 @@ use super::*;
 use crate::catalogue::Device;
 use crate::consultation::Candidacy;
 use crate::health::{HealthEntry, HealthEntryKind};
+use crate::health_term::HealthTerm;
 use crate::ids;
 use crate::protocol::{Rules, defaults};
 use crate::record::Stamp;
@@ -35,6 +36,7 @@ pub(super) struct Case {
     pub(super) born: NaiveDate,
     pub(super) skin_type: Option<FitzpatrickType>,
     pub(super) health: Vec<HealthEntry>,
+    pub(super) terms: Vec<HealthTerm>,
     pub(super) reviews: Vec<ReviewFact>,
     pub(super) sessions: Vec<OtherSession>,
     pub(super) plan: Option<PlanFact>,
@@ -60,6 +62,7 @@ impl Case {
             born: NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day"),
             skin_type: Some(FitzpatrickType::Iii),
             health: Vec::new(),
+            terms: Vec::new(),
             reviews: vec![history::tests::reviewed()],
             sessions: Vec::new(),
             plan: None,
@@ -105,6 +108,7 @@ impl Case {
             patient: Uuid::from_u128(2),
             born: self.born,
             health: &self.health,
+            terms: &self.terms,
             reviews: &self.reviews,
             sessions: &self.sessions,
             plan: self.plan.as_ref(),

@@ -189,6 +189,9 @@ const OTHER_FIELDS: &[Row] = &[
     ("AddendumEdge", "session/addenda/edges/0", CLINICAL, "node cursor"),
     ("Device", "device", ALL, "id model manufacturer serial kind depthMinMm depthMaxMm depthStepMm location active recalled note version createdAt createdBy updatedAt updatedBy history"),
     ("Product", "product", ALL, "id name manufacturer role intradermalUse strength active note lots version createdAt createdBy updatedAt updatedBy history"),
+    ("HealthTerm", "healthTerm", CLINICAL, "id code term language active version createdAt createdBy updatedAt updatedBy history"),
+    ("HealthTermConnection", "healthTerms", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("HealthTermEdge", "healthTerms/edges/0", CLINICAL, "node cursor"),
     ("ProductLot", "productLot", ALL, "id product lot expiresOn receivedOn recalled note version createdAt createdBy updatedAt updatedBy history"),
     ("MakerRecall", "device/recalled", ALL, "at reason reference"),
     ("AdverseEvent", "adverseEvent", CLINICAL, "id patient session aftercareNote lot kind description onsetAt area severity serious expectedness \

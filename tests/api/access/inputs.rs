@@ -329,6 +329,12 @@ impl<'c> Around<'c> {
                 device().await.edit_with(json!({"patch": {"note": "New head", "locationId": anna.location}}))
             }
             "noteDeviceRecall" => device().await.edit_with(json!({"reason": "Overheats"})),
+            "addHealthTerm" => json!({"code": "isotretinoin", "term": fresh}),
+            "updateHealthTerm" => {
+                let term = json!({"code": "house-1", "term": fresh});
+                let term = anna.make("addHealthTerm", "healthTerm", term).await;
+                term.edit_with(json!({"patch": {"active": false}}))
+            }
             "addProduct" => json!({"name": fresh, "role": "PRP"}),
             "updateProduct" => product().await.edit_with(json!({"patch": {"active": false}})),
             "addProductLot" => json!({"productId": ids["product"], "lot": fresh}),

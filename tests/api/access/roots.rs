@@ -63,6 +63,8 @@ const OTHER_QUERIES: &[Query] = &[
     ("devices",        "(first: 2)",       ALL),
     ("product",        "(id: $product)",   ALL),
     ("products",       "(first: 2)",       ALL),
+    ("healthTerm",     "(id: $term)",      CLINICAL),
+    ("healthTerms",    "(first: 2)",       CLINICAL),
     ("productLot",     "(id: $lot)",       ALL),
     ("productLots",    "(first: 2)",       ALL),
     ("adverseEvent",   "(id: $event)",     CLINICAL),

@@ -33,6 +33,8 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let consultation = anna.sign_consultation(&consultation).await;
     let (device, product) = (anna.device("Chart Pen").await, anna.product("Chart serum").await);
     let lot = anna.lot(&product, "L-1").await;
+    let term = json!({"code": "house-1", "term": "House mixture", "language": "en"});
+    let term = anna.make("addHealthTerm", "healthTerm", term).await;
     let email = format!("{}@staff.example", uuid::Uuid::now_v7());
     let supervisor = json!({"email": email, "displayName": "Sue", "role": "PRACTITIONER", "password": PASSWORD});
     let supervisor = admin.make("addStaff", "staff", supervisor).await;
@@ -82,6 +84,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
+        "term": term.id,
     });
     for kind in PLAIN {
         if ids.get(kind.key).is_none() {

@@ -92,6 +92,8 @@ const OTHER_ENTRIES: &[Writing] = &[
     ("addDevice", "device", "create", "device", false),
     ("updateDevice", "device", "update", "device", false),
     ("noteDeviceRecall", "device", "update", "device", false),
+    ("addHealthTerm", "healthTerm", "create", "health_term", false),
+    ("updateHealthTerm", "healthTerm", "update", "health_term", false),
     ("addProduct", "product", "create", "product", false),
     ("updateProduct", "product", "update", "product", false),
     ("addProductLot", "productLot", "create", "product_lot", false),

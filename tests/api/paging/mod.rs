@@ -152,6 +152,8 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
         kind.make(&anna, &patient, "Said at the visit").await;
     }
     clone("consent_template", ", 'name', 'Text ' || n").await;
+    anna.make("addHealthTerm", "healthTerm", json!({"code": "house-1", "term": "House mixture"})).await;
+    clone("health_term", ", 'term', 'Term ' || n").await;
     for number in 2..=ROWS {
         let version = anna
             .make("draftConsentTemplateVersion", "consentTemplateVersion", json!({"templateId": text.template.id}))
@@ -221,6 +223,7 @@ fn pairs(of_patient: &str, of_session: &str, of_template: &str) -> Vec<(List, Li
         pairs.extend(List::in_orders(around, "consents", &["CREATED_AT", "UPDATED_AT"]));
     }
     pairs.extend(List::in_orders("$", "consentTemplates", &["NAME", "CREATED_AT", "UPDATED_AT"]));
+    pairs.extend(List::in_orders("$", "healthTerms", &["TERM", "CREATED_AT", "UPDATED_AT"]));
     pairs.extend(List::in_orders(of_template, "versions", &["NUMBER", "CREATED_AT", "UPDATED_AT"]));
     pairs
 }

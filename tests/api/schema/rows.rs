@@ -24,6 +24,7 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
         kind.make(&anna, &patient, "Said at the visit").await;
     }
     anna.device("Pen").await;
+    anna.make("addHealthTerm", "healthTerm", json!({"code": "house-1", "term": "House mixture"})).await;
     let product = anna.product("Serum").await;
     anna.lot(&product, "L-1").await;
     anna.adverse_event(&signed).await;

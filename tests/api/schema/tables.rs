@@ -147,6 +147,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("device", "INSERT SELECT UPDATE"),
     ("emergency_access", "INSERT SELECT UPDATE"),
     ("health_entry", "INSERT SELECT UPDATE"),
+    ("health_term", "INSERT SELECT UPDATE"),
     ("idempotency", "DELETE INSERT SELECT UPDATE"),
     ("ledger", "INSERT SELECT"),
     ("ledger_head", "INSERT SELECT UPDATE"),
