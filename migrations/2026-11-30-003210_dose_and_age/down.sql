@@ -2,6 +2,9 @@
 -- aside until the way up.
 ALTER TABLE session_check NO FORCE ROW LEVEL SECURITY;
 DO $$
+DECLARE
+    known text := (SELECT pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE conrelid = 'public.session_check'::regclass AND conname = 'session_check_rule_check');
 BEGIN
     IF EXISTS (SELECT FROM public.session_check WHERE rule IN ('dose', 'age')) THEN
         CREATE TABLE public.session_check_dose_and_age AS
@@ -10,8 +13,8 @@ BEGIN
         ALTER TABLE public.session_check_dose_and_age ENABLE ROW LEVEL SECURITY;
         DELETE FROM public.session_check WHERE rule IN ('dose', 'age');
     END IF;
+    ALTER TABLE public.session_check DROP CONSTRAINT session_check_rule_check;
+    EXECUTE 'ALTER TABLE public.session_check ADD CONSTRAINT session_check_rule_check '
+        || replace(replace(known, '''dose''::text, ', ''), '''age''::text, ', '');
 END $$;
 ALTER TABLE session_check FORCE ROW LEVEL SECURITY;
-ALTER TABLE session_check DROP CONSTRAINT session_check_rule_check;
-ALTER TABLE session_check ADD CONSTRAINT session_check_rule_check CHECK (rule IN ('interval', 'depth', 'contraindication',
-    'consent', 'lot', 'device', 'consultation', 'skin_type', 'anaesthetic', 'course', 'product', 'protocol'));
