@@ -523,7 +523,7 @@ diesel::table! {
         chart_number -> Text,
         given_name -> Text,
         middle_name -> Nullable<Text>,
-        family_name -> Text,
+        family_name -> Nullable<Text>,
         preferred_name -> Nullable<Text>,
         name_key -> Text,
         birth_date -> Date,
@@ -545,6 +545,7 @@ diesel::table! {
         created_by -> Uuid,
         updated_at -> Timestamptz,
         updated_by -> Uuid,
+        details -> Jsonb,
         deceased_on -> Nullable<Date>,
     }
 }
@@ -567,6 +568,15 @@ diesel::table! {
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
         emptied -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    patient_identifier (org_id, system, value) {
+        org_id -> Uuid,
+        system -> Text,
+        value -> Text,
+        patient_id -> Uuid,
     }
 }
 
@@ -1033,6 +1043,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     outcome_assessment,
     patient,
     patient_erasure,
+    patient_identifier,
     patient_merge,
     patient_restriction,
     photo,

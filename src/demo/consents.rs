@@ -30,7 +30,7 @@ pub(super) fn agree(
         crate::consent::in_force(&scribe.chart.consents, kind, modality, at, scribe.chart.patient.birth_date).is_some();
     let Some(text) = text(scribe, kind, modality).filter(|_| !holds && scribe.has_come(at)) else { return Ok(()) };
     let legal = &scribe.chart.patient.legal_name;
-    let name = format!("{} {}", legal.given, legal.family);
+    let name = legal.with_family(&legal.given);
     let consent = Consent {
         id: scribe.new_id(at),
         patient_id: scribe.chart.patient.id,

@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::names;
 use crate::ids;
 use crate::patient::search::fold;
-use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth};
+use crate::patient::{EmergencyContact, Patient, PatientDetails, PatientStatus, PersonName, SexAtBirth};
 use crate::record::Stamp;
 use crate::vocabulary::FitzpatrickType;
 use chrono::{Datelike, NaiveDate, TimeDelta};
@@ -46,7 +46,7 @@ pub(super) fn person(
     Patient {
         id: ids::id_at(registered_at, dice.bytes()),
         chart_number,
-        legal_name: PersonName { given, middle, family },
+        legal_name: PersonName { given, middle, family: Some(family) },
         preferred_name: preferred,
         birth_date,
         deceased_on: None,
@@ -55,6 +55,7 @@ pub(super) fn person(
         pronouns: pronouns.map(str::to_owned),
         email,
         phone,
+        details: PatientDetails::default(),
         address,
         emergency_contact,
         skin_type: None,

@@ -300,7 +300,12 @@ impl ChartRows {
     fn add_patient(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
         let (it, rows) = (&chart.patient, &mut self.patients);
         let (name, skin) = (&it.legal_name, it.skin_type.as_ref());
-        rows.put(org).put(it.id).put(&it.chart_number).put(&name.given).put(name.middle.as_ref()).put(&name.family);
+        rows.put(org)
+            .put(it.id)
+            .put(&it.chart_number)
+            .put(&name.given)
+            .put(name.middle.as_ref())
+            .put(name.family.as_ref());
         rows.put(it.preferred_name.as_ref()).put(&it.name_key()).put(it.birth_date);
         rows.put(it.sex_at_birth.map(|it| it.as_str())).put(it.gender.as_ref()).put(it.pronouns.as_ref());
         rows.put(it.email.as_ref())

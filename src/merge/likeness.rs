@@ -1,7 +1,7 @@
 //! How likely two charts are one person's, and why.
 
 use super::IdentityField;
-use crate::patient::{Patient, search};
+use crate::patient::{Patient, PersonName, search};
 use chrono::{Datelike, NaiveDate};
 use std::collections::BTreeSet;
 
@@ -44,8 +44,21 @@ fn names(a: &Patient, b: &Patient) -> Option<Reason> {
         search::likeness(&patient.legal_name.given, name).max(called)
     };
     let straight_given = given(a, &other.given).max(given(b, &one.given));
-    let straight = (straight_given + search::likeness(&one.family, &other.family)) / 2.0;
-    let swapped = (search::likeness(&one.given, &other.family) + search::likeness(&one.family, &other.given)) / 2.0;
+    let family = |name: &PersonName| name.family.clone().unwrap_or_default();
+    // Two people with one name each are as alike as that name; a former family name is a family name.
+    let families = |patient: &Patient| {
+        let names = [&patient.legal_name].into_iter().chain(&patient.details.former_names);
+        names.map(family).collect::<Vec<_>>()
+    };
+    let straight = if one.family.is_none() && other.family.is_none() {
+        straight_given
+    } else {
+        let pairs = families(a)
+            .into_iter()
+            .flat_map(|one| families(b).into_iter().map(move |other| search::likeness(&one, &other)));
+        (straight_given + pairs.fold(0.0, f64::max)) / 2.0
+    };
+    let swapped = (search::likeness(&one.given, &family(other)) + search::likeness(&family(one), &other.given)) / 2.0;
     let (alike, explanation) = match (straight, swapped) {
         (straight, swapped) if swapped > straight => (swapped * 0.9, "given and family name swapped"),
         (straight, _) if straight > 0.99 => (straight, "the same name"),

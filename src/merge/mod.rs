@@ -39,6 +39,14 @@ vocabulary! {
         Email = "email",
         /// Phone.
         Phone = "phone",
+        /// Names that the patient had before: those of both charts are kept.
+        FormerNames = "former_names",
+        /// Phones beside the first one: those of both charts are kept.
+        OtherPhones = "other_phones",
+        /// The language that the patient speaks.
+        Language = "language",
+        /// Whether they need an interpreter.
+        NeedsInterpreter = "needs_interpreter",
         /// Address.
         Address = "address",
         /// Emergency contact.
@@ -153,7 +161,8 @@ pub fn conflicts(from: &Patient, into: &Patient) -> Result<Vec<MergeConflict>> {
     let (from, into) = (fields(from)?, fields(into)?);
     let each = IdentityField::ALL.iter().map(|field| (*field, value(&from, *field), value(&into, *field)));
     Ok(each
-        .filter(|(_, from, into)| !from.is_null() && !into.is_null() && from != into)
+        // Of two lists both are kept.
+        .filter(|(_, from, into)| !from.is_null() && !into.is_null() && from != into && !from.is_array())
         .map(|(field, from, into)| MergeConflict { field, from, into, taken: None })
         .collect())
 }
@@ -189,6 +198,12 @@ pub fn merged(from: &Patient, into: &Patient, conflicts: &[MergeConflict]) -> Re
     for field in IdentityField::ALL {
         let theirs = value(&other, *field);
         let taken = conflicts.iter().find(|conflict| conflict.field == *field).and_then(|conflict| conflict.taken);
+        if let (Some(ours), Some(theirs)) = (value(&own, *field).as_array(), theirs.as_array()) {
+            let new = theirs.iter().filter(|it| !ours.contains(it));
+            let both: Vec<Value> = ours.iter().chain(new).cloned().collect();
+            own.insert(field.as_str().to_owned(), Value::Array(both));
+            continue;
+        }
         let fill = value(&own, *field).is_null() && !theirs.is_null();
         if fill || taken == Some(MergeSide::From) {
             own.insert(field.as_str().to_owned(), theirs);
@@ -208,7 +223,11 @@ pub fn apart(identities: &Identities, now: &Patient) -> Result<(Patient, Vec<Ide
             continue;
         }
         if of(&own) == of(&merged) {
-            own.insert(field.as_str().to_owned(), of(&before));
+            match of(&before) {
+                // As it was: an empty list is not written.
+                Value::Null => own.remove(field.as_str()),
+                value => own.insert(field.as_str().to_owned(), value),
+            };
         } else {
             kept.push(*field);
         }

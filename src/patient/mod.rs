@@ -1,8 +1,11 @@
 //! Patients: who they are and how to reach them.
 
+mod details;
 pub mod loader;
 pub mod search;
 pub mod store;
+
+pub use details::{ExternalIdentifier, OtherPhone, PatientDetails};
 
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
@@ -44,8 +47,8 @@ pub struct PersonName {
     pub given: String,
     /// Middle names.
     pub middle: Option<String>,
-    /// Family name.
-    pub family: String,
+    /// Family name; none of somebody with one name.
+    pub family: Option<String>,
 }
 
 /// The emergency contact.
@@ -96,6 +99,9 @@ pub struct Patient {
     pub email: Option<String>,
     /// E.164.
     pub phone: Option<String>,
+    /// Former names, other phones, language and identifiers of other systems.
+    #[serde(flatten)]
+    pub details: PatientDetails,
     /// The home address.
     pub address: Option<Address>,
     /// Whom to call.
@@ -127,9 +133,15 @@ impl Record for Patient {
 }
 
 impl PersonName {
-    /// What names are sorted by: family name, then given name, folded.
+    /// What names are sorted by: family name, then given name, folded. One name stands where a family name does.
     pub fn key(&self) -> String {
-        format!("{} {}", search::fold(&self.family), search::fold(&self.given))
+        let given = search::fold(&self.given);
+        self.family.as_deref().map_or(given.clone(), |family| format!("{} {given}", search::fold(family)))
+    }
+
+    /// A given name with the family name, if there is one.
+    pub fn with_family(&self, given: &str) -> String {
+        self.family.as_deref().map_or_else(|| given.to_owned(), |family| format!("{given} {family}"))
     }
 }
 
@@ -137,7 +149,7 @@ impl Patient {
     /// The name to show: the preferred one with the family name, else the legal one.
     pub fn shown_name(&self) -> String {
         let given = self.preferred_name.as_ref().unwrap_or(&self.legal_name.given);
-        format!("{given} {}", self.legal_name.family)
+        self.legal_name.with_family(given)
     }
 
     /// Refuses a day before the birth or after the death. The day may be that of another time zone, so the day before and the

@@ -74,18 +74,17 @@ fn pieces_of_word(word: &str, into: &mut BTreeSet<i32>) {
 
 /// The pieces a patient is found by.
 pub fn pieces_of(patient: &Patient) -> Vec<i32> {
-    let name = &patient.legal_name;
     let mut pieces = BTreeSet::new();
+    let names = [&patient.legal_name].into_iter().chain(&patient.details.former_names);
+    let names = names.flat_map(|it| [Some(it.given.as_str()), it.middle.as_deref(), it.family.as_deref()]);
+    let phones = patient.details.other_phones.iter().map(|it| Some(it.number.as_str()));
     let texts = [
-        Some(name.given.as_str()),
-        name.middle.as_deref(),
-        Some(name.family.as_str()),
         patient.preferred_name.as_deref(),
         patient.email.as_deref(),
         patient.phone.as_deref(),
         Some(patient.chart_number.as_str()),
     ];
-    for text in texts.into_iter().flatten() {
+    for text in names.chain(phones).chain(texts).flatten() {
         for word in fold(text).split(' ') {
             pieces_of_word(word, &mut pieces);
         }
@@ -97,7 +96,7 @@ pub fn pieces_of(patient: &Patient) -> Vec<i32> {
 pub fn name_pieces(patient: &Patient) -> Vec<i32> {
     let name = &patient.legal_name;
     let mut pieces = BTreeSet::new();
-    for text in [Some(&name.given), Some(&name.family), patient.preferred_name.as_ref()].into_iter().flatten() {
+    for text in [Some(&name.given), name.family.as_ref(), patient.preferred_name.as_ref()].into_iter().flatten() {
         for word in fold(text).split(' ').filter(|word| !word.is_empty()) {
             pieces_of_word(word, &mut pieces);
         }

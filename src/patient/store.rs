@@ -1,10 +1,11 @@
 //! The SQL of patients.
 
+mod identifiers;
 mod list;
 
 pub use list::{Filter, OrderField, count, key, order, page};
 
-use super::{FitzpatrickType, Patient, PatientStatus, PersonName, SkinType, search};
+use super::{FitzpatrickType, Patient, PatientDetails, PatientStatus, PersonName, SkinType, search};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -28,18 +29,27 @@ stored! {
         legal_name(given_name, middle_name, family_name, name_key) = name_of, name_columns;
     }
     asked_parts {
+        details(details) = details_of, details_column;
         skin_type(fitzpatrick_type, fitzpatrick_assessed_on, fitzpatrick_assessed_by) = skin_type_of, skin_type_columns;
     }
     light: "displayName", "healthHistory", "healthReviews", "consultations", "sessions", "aftercareNotes", "adverseEvents", "consents",
         "outcomes", "timeline", "photos", "treatmentPlans", "recalls";
 }
 
-fn name_of(given: String, middle: Option<String>, family: String, _key: String) -> Result<PersonName> {
+fn name_of(given: String, middle: Option<String>, family: Option<String>, _key: String) -> Result<PersonName> {
     Ok(PersonName { given, middle, family })
 }
 
-fn name_columns(name: &PersonName) -> Result<(String, Option<String>, String, String)> {
+fn name_columns(name: &PersonName) -> Result<(String, Option<String>, Option<String>, String)> {
     Ok((name.given.clone(), name.middle.clone(), name.family.clone(), name.key()))
+}
+
+fn details_of(details: serde_json::Value) -> Result<PatientDetails> {
+    Ok(serde_json::from_value(details)?)
+}
+
+fn details_column(details: &PatientDetails) -> Result<(serde_json::Value,)> {
+    Ok((serde_json::to_value(details)?,))
 }
 
 fn skin_type_of(
@@ -134,6 +144,9 @@ pub async fn register(scope: &mut Scope, mut new: Patient) -> Result<Patient> {
             _ => break,
         }
     }
+    if !new.details.identifiers.is_empty() {
+        identifiers::write(scope, (Action::Create, RecordKind::Patient), &new).await?;
+    }
     index(scope, (Action::Create, RecordKind::Patient), &new).await?;
     scope.show([new.id]);
     ledger::append(scope, Action::Create, &new, &new).await?;
@@ -210,6 +223,9 @@ pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patien
     if after.update(door.org, expected, door.connection).await?.map_err(taken)? == 0 {
         let current = self::patient(scope, after.id).await?.stamp.version;
         return Err(Error::stale("patient", expected, current));
+    }
+    if before.details.identifiers != after.details.identifiers {
+        identifiers::write(scope, right, after).await?;
     }
     if search::pieces_of(before) != search::pieces_of(after) {
         let door = scope.write(right.0, right.1)?;

@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "*",
         "patient::search",
+        "patient::details",
         "photo::clean",
         "photo::clean::cleaned",
         "photo::clean::jpeg",
@@ -79,6 +80,7 @@ const FLOORS: &[&[&str]] = &[
         "organisation::store::places",
         "organisation::store::staff",
         "patient::store::list",
+        "patient::store::identifiers",
         "chart::store::earliest",
         "session::parts",
         "session::check_rows",

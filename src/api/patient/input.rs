@@ -1,35 +1,15 @@
 //! What the mutations of patients take and give.
 
+use super::details::{DetailsInput, ExternalIdentifierInput, OtherPhoneInput, PersonNameInput, ReadDetails};
 use crate::api::organisation::AddressInput;
 use crate::ids;
 use crate::operation::{Inputs, patched};
-use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType};
+use crate::patient::{EmergencyContact, Patient, PatientDetails, PatientStatus, PersonName, SexAtBirth, SkinType};
 use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{FitzpatrickType, RecordKind};
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 use uuid::Uuid;
-
-/// A name as on the identity document.
-#[derive(InputObject)]
-pub struct PersonNameInput {
-    /// Given name.
-    given: String,
-    /// Middle names.
-    middle: Option<String>,
-    /// Family name.
-    family: String,
-}
-
-impl PersonNameInput {
-    fn read(&self, inputs: &mut Inputs, path: &str) -> PersonName {
-        PersonName {
-            given: inputs.text(&format!("{path}.given"), &self.given, 100),
-            middle: inputs.opt_text(&format!("{path}.middle"), self.middle.as_deref(), 100),
-            family: inputs.text(&format!("{path}.family"), &self.family, 100),
-        }
-    }
-}
 
 /// The emergency contact.
 #[derive(InputObject)]
@@ -98,6 +78,16 @@ pub struct RegisterPatientInput {
     pub(super) email: Option<String>,
     /// E.164 number.
     pub(super) phone: Option<String>,
+    /// Names that the patient had before, at most 20.
+    pub(super) former_names: Option<Vec<PersonNameInput>>,
+    /// Phones beside the first one, at most 20.
+    pub(super) other_phones: Option<Vec<OtherPhoneInput>>,
+    /// The language that the patient speaks, a BCP 47 tag such as `uk`.
+    pub(super) language: Option<String>,
+    /// Whether they need an interpreter.
+    pub(super) needs_interpreter: Option<bool>,
+    /// What other systems call the patient, at most 20. Each is of one patient of the organisation.
+    pub(super) identifiers: Option<Vec<ExternalIdentifierInput>>,
     /// The home address.
     pub(super) address: Option<AddressInput>,
     /// The emergency contact.
@@ -139,6 +129,16 @@ pub struct PatientPatch {
     email: MaybeUndefined<String>,
     /// E.164 number.
     phone: MaybeUndefined<String>,
+    /// Names that the patient had before, at most 20: all of them.
+    former_names: Option<Vec<PersonNameInput>>,
+    /// Phones beside the first one, at most 20: all of them.
+    other_phones: Option<Vec<OtherPhoneInput>>,
+    /// The language that the patient speaks, a BCP 47 tag such as `uk`.
+    language: MaybeUndefined<String>,
+    /// Whether they need an interpreter.
+    needs_interpreter: MaybeUndefined<bool>,
+    /// What other systems call the patient, at most 20: all of them. Each is of one patient of the organisation.
+    identifiers: Option<Vec<ExternalIdentifierInput>>,
     /// The home address.
     address: MaybeUndefined<AddressInput>,
     /// The emergency contact.
@@ -202,7 +202,7 @@ pub struct RestorePatientPayload {
 }
 
 impl RegisterPatientInput {
-    pub(super) fn read(&self) -> crate::error::Result<Patient> {
+    pub(super) fn read(self) -> crate::error::Result<Patient> {
         let mut inputs = Inputs::new();
         let skin_type = match (&self.skin_type, self.fitzpatrick_type) {
             (Some(skin), other) => {
@@ -216,6 +216,14 @@ impl RegisterPatientInput {
             }
             (None, None) => None,
         };
+        let details = DetailsInput {
+            former_names: self.former_names,
+            other_phones: self.other_phones,
+            language: self.language.map_or(MaybeUndefined::Undefined, MaybeUndefined::Value),
+            needs_interpreter: self.needs_interpreter.map_or(MaybeUndefined::Undefined, MaybeUndefined::Value),
+            identifiers: self.identifiers,
+        };
+        let details = details.read(&mut inputs, "");
         let patient = Patient {
             id: inputs.new_id(RecordKind::Patient, self.id.as_ref()),
             chart_number: inputs.opt_text("chartNumber", self.chart_number.as_deref(), 40).unwrap_or_default(),
@@ -228,6 +236,7 @@ impl RegisterPatientInput {
             pronouns: inputs.opt_text("pronouns", self.pronouns.as_deref(), 60),
             email: inputs.email("email", self.email.as_deref()),
             phone: inputs.phone("phone", self.phone.as_deref()),
+            details: details.apply(&PatientDetails::default()),
             address: self.address.as_ref().map(|address| address.read(&mut inputs, "address")),
             emergency_contact: self
                 .emergency_contact
@@ -256,6 +265,7 @@ pub(super) struct ReadPatch {
     pronouns: MaybeUndefined<String>,
     email: MaybeUndefined<String>,
     phone: MaybeUndefined<String>,
+    details: ReadDetails,
     address: MaybeUndefined<crate::record::Address>,
     emergency_contact: MaybeUndefined<EmergencyContact>,
     skin_type: MaybeUndefined<SkinType>,
@@ -274,6 +284,14 @@ impl PatientPatch {
             gender: inputs.patch_text("patch.gender", self.gender, 60),
             pronouns: inputs.patch_text("patch.pronouns", self.pronouns, 60),
             email: inputs.patch("patch.email", self.email, |inputs, path, text| inputs.email(path, Some(&text))),
+            details: DetailsInput {
+                former_names: self.former_names,
+                other_phones: self.other_phones,
+                language: self.language,
+                needs_interpreter: self.needs_interpreter,
+                identifiers: self.identifiers,
+            }
+            .read(inputs, "patch."),
             phone: inputs.patch("patch.phone", self.phone, |inputs, path, text| inputs.phone(path, Some(&text))),
             address: self.address.map_value(|address| address.read(inputs, "patch.address")),
             emergency_contact: self
@@ -299,6 +317,7 @@ impl ReadPatch {
             pronouns: patched(self.pronouns, before.pronouns.clone()),
             email: patched(self.email, before.email.clone()),
             phone: patched(self.phone, before.phone.clone()),
+            details: self.details.apply(&before.details),
             address: patched(self.address, before.address.clone()),
             emergency_contact: patched(self.emergency_contact, before.emergency_contact.clone()),
             skin_type: patched(skin_type, before.skin_type.clone()),

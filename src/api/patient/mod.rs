@@ -1,5 +1,6 @@
 //! Patients in the API: the record and its links to what belongs to it.
 
+pub mod details;
 pub mod gathered;
 pub mod input;
 pub mod mutation;
@@ -22,7 +23,9 @@ use crate::operation::{AtOnce, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::outcome::{self, OutcomeAssessment, OutcomeSeries, RaterRole};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
-use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader};
+use crate::patient::{
+    EmergencyContact, ExternalIdentifier, OtherPhone, Patient, PatientStatus, PersonName, SexAtBirth, SkinType, loader,
+};
 use crate::photo::{PhotoPair, PhotoView};
 use crate::privacy::looks::AccessEntry;
 use crate::privacy::{EmergencyAccess, PatientRestriction, loader as privacy};
@@ -89,6 +92,26 @@ impl Patient {
     /// E.164 number.
     async fn phone(&self) -> Option<&str> {
         self.phone.as_deref()
+    }
+    /// Names that the patient had before.
+    async fn former_names(&self) -> &[PersonName] {
+        &self.details.former_names
+    }
+    /// Phones beside the first one.
+    async fn other_phones(&self) -> &[OtherPhone] {
+        &self.details.other_phones
+    }
+    /// The language that the patient speaks, a BCP 47 tag such as `uk`.
+    async fn language(&self) -> Option<&str> {
+        self.details.language.as_deref()
+    }
+    /// Whether they need an interpreter; null if nobody asked.
+    async fn needs_interpreter(&self) -> Option<bool> {
+        self.details.needs_interpreter
+    }
+    /// What other systems call the patient.
+    async fn identifiers(&self) -> &[ExternalIdentifier] {
+        &self.details.identifiers
     }
     /// The home address.
     async fn address(&self) -> Option<&Address> {

@@ -46,8 +46,9 @@ pub struct PatientMutation;
 impl PatientMutation {
     /// Registers a patient.
     async fn register_patient(&self, ctx: &Context<'_>, input: RegisterPatientInput) -> Result<RegisterPatientPayload> {
-        let mut new = input.read()?;
         let operation = ctx.operation()?;
+        let retry = operation.retry(ctx, input.id.as_ref())?;
+        let mut new = input.read()?;
         let work = transaction(move |scope| {
             Box::pin(async move {
                 let author = Some(scope.viewer().author()?);
@@ -58,8 +59,7 @@ impl PatientMutation {
                 store::register(scope, new).await
             })
         });
-        let patient = operation.mutate(operation.retry(ctx, input.id.as_ref())?, work).await?;
-        Ok(RegisterPatientPayload { patient })
+        Ok(RegisterPatientPayload { patient: operation.mutate(retry, work).await? })
     }
 
     /// Changes a patient.

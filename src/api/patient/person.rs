@@ -18,9 +18,9 @@ impl PersonName {
     async fn middle(&self) -> Option<&str> {
         self.middle.as_deref()
     }
-    /// Family name.
-    async fn family(&self) -> &str {
-        &self.family
+    /// Family name; null for somebody with one name.
+    async fn family(&self) -> Option<&str> {
+        self.family.as_deref()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The queries of patients: one, and the list with its search.
 
+use super::details::ExternalIdentifierInput;
 use crate::error::Error;
 use crate::ids;
-use crate::operation::{AtOnce, Running};
+use crate::operation::{AtOnce, Inputs, Running};
 use crate::page::columns;
 use crate::page::{Connection, Direction, PageArguments, counter, listing};
 use crate::patient::{Patient, PatientStatus, search, store};
@@ -19,6 +20,8 @@ pub struct PatientFilter {
     has_session_since: Option<DateTime>,
     /// Born on this day.
     birth_date: Option<Date>,
+    /// With this identifier of another system; also whom the patient who has it was merged into.
+    identifier: Option<ExternalIdentifierInput>,
     /// Registered or changed at or after this moment.
     updated_since: Option<DateTime>,
 }
@@ -88,11 +91,15 @@ impl PatientQuery {
         if field == store::OrderField::Relevance && searched.is_none() {
             return Err(Error::input("orderBy.field", "RELEVANCE needs a search text").into());
         }
+        let mut inputs = Inputs::new();
+        let identifier = filter.identifier.map(|it| it.read(&mut inputs, "filter.identifier"));
+        inputs.finish()?;
         let filter = store::Filter {
             search: searched,
             statuses: filter.status.unwrap_or_default(),
             session_since: filter.has_session_since.map(|time| time.0),
             birth_date: filter.birth_date.map(|date| date.0),
+            identifier,
             updated_since: filter.updated_since.map(|time| time.0),
         };
         let order = store::order(field, direction);

@@ -267,6 +267,10 @@ impl SessionMutation {
                     after.protocol_version_id = None;
                     follow_plan(scope, &mut after).await?;
                 }
+                if before.started_at != after.started_at {
+                    let patient = patients::patient(scope, after.patient_id).await?;
+                    patient.lived_on(after.started_at.date_naive(), "input.patch.startedAt")?;
+                }
                 if links(&before) != links(&after) {
                     check_links(scope, &after, "patch.").await?;
                 }

@@ -78,7 +78,7 @@ pub async fn refuse_birth_after_records(scope: &mut Scope, of: &Patient, birth: 
     let assessed = of.skin_type.as_ref().and_then(|skin| skin.assessed_on).map(|day| (RecordKind::Patient, day));
     let first = earliest(scope, of.id).await?.into_iter().chain(assessed).min_by_key(|(_, day)| *day);
     let born = Patient { birth_date: birth, ..of.clone() };
-    let Some((kind, day)) = first.filter(|(_, day)| born.born_by(*day, path).is_err()) else { return Ok(()) };
+    let Some((kind, day)) = first.filter(|(_, day)| born.lived_on(*day, path).is_err()) else { return Ok(()) };
     let what = if scope.viewer().check(Action::Read, kind).is_err() {
         "a record of this patient that you may not read: ask somebody who treats them".to_owned()
     } else if kind == RecordKind::Patient {

@@ -4,7 +4,7 @@ use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
 use crate::page::{Columns, Direction, Key, Order, Page, RowOf, Window, text_of};
-use crate::patient::{Patient, PatientStatus, search};
+use crate::patient::{ExternalIdentifier, Patient, PatientStatus, search};
 use crate::vocabulary::RecordKind;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -23,6 +23,8 @@ pub struct Filter {
     pub session_since: Option<DateTime<Utc>>,
     /// Born on this day.
     pub birth_date: Option<NaiveDate>,
+    /// With this identifier of another system; also whoever has it was merged into.
+    pub identifier: Option<ExternalIdentifier>,
     /// Changed at or after this moment.
     pub updated_since: Option<DateTime<Utc>>,
 }
@@ -138,6 +140,19 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
     }
     if let Some(date) = filter.birth_date {
         sql.push(" AND patient.birth_date = ").push_bind(date);
+    }
+    if let Some(ExternalIdentifier { system, value }) = &filter.identifier {
+        let themselves = filter.statuses.contains(&PatientStatus::Merged);
+        let of = if themselves { "m.id" } else { "coalesce(m.merged_into, m.id)" };
+        sql.push(format!(" AND patient.id IN (SELECT {of} FROM patient_identifier i JOIN patient m ON m.org_id = "))
+            .push_bind(org)
+            .push(" AND m.id = i.patient_id WHERE i.org_id = ")
+            .push_bind(org)
+            .push(" AND i.system = ")
+            .push_bind(system.clone())
+            .push(" AND i.value = ")
+            .push_bind(value.clone())
+            .push(")");
     }
     if let Some(since) = filter.updated_since {
         sql.push(" AND patient.updated_at >= ").push_bind(since);

@@ -21,6 +21,10 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
                 "address": {"lines": ["Main Street 1"], "country": "ES"},
                 "emergencyContact": {"name": "Ana", "phone": "+34600123456"},
                 "skinType": {"fitzpatrickType": "III"},
+                "formerNames": [{"given": "Zoë", "family": "Sol"}],
+                "otherPhones": [{"number": "+34600999999", "label": "work"}],
+                "language": "es", "needsInterpreter": false,
+                "identifiers": [{"system": "hospital", "value": "4711"}],
             }),
         )
         .await;

@@ -191,7 +191,21 @@ async fn nothing_happens_before_the_birth() {
         ("recordConsultation", consultation, "input.heldAt"),
         ("recordConsent", text.record(&child, guardian), "input.signing.givenAt"),
         ("addHealthEntry", eczema, "input.onsetOn"),
+        (
+            "recordOutcome",
+            json!({"patientId": child.id, "scale": "gais", "scaleVersion": "1-to-5", "score": "2", "raterRole": "PATIENT",
+                "assessedAt": before}),
+            "input.assessedAt",
+        ),
+        (
+            "reportAdverseEvent",
+            json!({"patientId": child.id, "kind": "INFECTION", "onsetAt": before, "severity": "MILD"}),
+            "input.onsetAt",
+        ),
     ] {
         assert_eq!(anna.does(mutation, input, "__typename").await.faults(), [path], "{mutation}");
     }
+    let session = anna.session(&child).await;
+    let moved = session.edit_with(json!({"patch": {"startedAt": before, "endedAt": "2019-06-01T11:00:00Z"}}));
+    assert_eq!(anna.does("updateSession", moved, "__typename").await.faults(), ["input.patch.startedAt"]);
 }

@@ -12,7 +12,7 @@ async fn tables_of_patients(sql: &Sql) -> BTreeSet<String> {
     // The ledger's entries stay where they were made, an erasure is of nobody, and what is searched for is the patient's
     // own: the erasing function names it.
     // The access log keeps whom it was about, of who was erased too.
-    let apart = ["ledger", "patient_erasure", "patient_search", "access_log_patient"];
+    let apart = ["ledger", "patient_erasure", "patient_search", "patient_identifier", "access_log_patient"];
     sql.column(tables).await.into_iter().filter(|table| !apart.contains(&table.as_str())).collect()
 }
 

@@ -290,3 +290,102 @@ async fn a_missing_chart_number_looks_like_any_other_gap() {
     let usual = gaps.filter(|gap| steps.iter().any(|step| step >= gap)).count();
     assert!(usual >= 30, "{usual} of 58 gaps are no longer than a step: {steps:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_phones_language_and_identifiers_are_kept_and_found() {
+    let clinic = Clinic::start().await;
+    let (anna, desk) = (clinic.practitioner(), clinic.front_desk());
+    let shown = "patient { id version displayName legalName { given middle family } formerNames { given family }
+        otherPhones { number label } language needsInterpreter identifiers { system value } }";
+    let input = json!({
+        "legalName": {"given": "Suharto"}, "birthDate": "1990-05-17",
+        "formerNames": [{"given": "Zoë", "family": "Ramírez"}], "otherPhones": [{"number": "+34 600 99 99 99", "label": "work"}],
+        "language": "id", "needsInterpreter": true, "identifiers": [{"system": "hospital", "value": " 4711 "}],
+    });
+    let made = desk.does("registerPatient", input, shown).await.ok()["registerPatient"]["patient"].clone();
+    let expected = json!({
+        "id": made["id"], "version": 1, "displayName": "Suharto", "legalName": {"given": "Suharto", "middle": null, "family": null},
+        "formerNames": [{"given": "Zoë", "family": "Ramírez"}], "otherPhones": [{"number": "+34600999999", "label": "work"}],
+        "language": "id", "needsInterpreter": true, "identifiers": [{"system": "hospital", "value": "4711"}],
+    });
+    assert_eq!(made, expected);
+    let found = async |arguments: &str| {
+        let found =
+            desk.ask(&format!("{{ patients({arguments}) {{ nodes {{ id }} }} }}")).await["patients"]["nodes"].clone();
+        found.as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>()
+    };
+    for search in ["suharto", "ramirez", "600999999"] {
+        assert_eq!(found(&format!("search: \"{search}\"")).await, [made["id"].clone()], "{search}");
+    }
+    let by = |value: &str| format!("filter: {{identifier: {{system: \"hospital\", value: \"{value}\"}}}}");
+    assert_eq!(found(&by("4711")).await, [made["id"].clone()]);
+    assert_eq!(found(&by("4712")).await, [Value::Null; 0]);
+    // An identifier is of one patient, by whichever way, and of nobody elsewhere.
+    let same = json!({"identifiers": [{"system": "hospital", "value": "4711"}]});
+    let name = json!({"legalName": {"given": "Eve", "family": "E"}, "birthDate": "1990-01-01"});
+    let twice = desk.does("registerPatient", with(name.clone(), same.clone()), "patient { id }").await;
+    assert!(twice.code() == "CONFLICT" && twice.text.contains("4711"), "{}", twice.text);
+    let eve = desk.patient("Eve", "E").await;
+    let patch = |of: &Made, patch: Value| of.edit_with(json!({"patch": patch}));
+    assert_eq!(desk.does("updatePatient", patch(&eve, same.clone()), "patient { id }").await.code(), "CONFLICT");
+    clinic.stranger().does("registerPatient", with(name, same.clone()), "patient { id }").await.ok();
+    let made = Made::of(&made);
+    let (a, b) = tokio::join!(
+        desk.does(
+            "updatePatient",
+            patch(&eve, json!({"identifiers": [{"system": "x", "value": "1"}]})),
+            "patient { id }"
+        ),
+        desk.does(
+            "updatePatient",
+            patch(&made, json!({"identifiers": [{"system": "x", "value": "1"}]})),
+            "patient { id }"
+        ),
+    );
+    let mut outcomes = [a.outcome(), b.outcome()];
+    outcomes.sort();
+    assert_eq!(outcomes, ["CONFLICT", "ok"], "at the same time");
+    // What is left out stays; a list is sent whole; null clears.
+    let now = desk.graphql("query ($id: ID!) { patient(id: $id) { id version } }", json!({"id": made.id})).await.ok();
+    let now = Made::of(&now["patient"]);
+    let change = json!({"language": null, "otherPhones": [], "identifiers": []});
+    let changed = desk.does("updatePatient", patch(&now, change), shown).await.ok()["updatePatient"]["patient"].clone();
+    assert_eq!((&changed["language"], &changed["otherPhones"]), (&Value::Null, &json!([])));
+    assert_eq!((&changed["needsInterpreter"], &changed["formerNames"]), (&json!(true), &expected["formerNames"]));
+    assert_eq!(found(&by("4711")).await, [Value::Null; 0], "given up");
+    let faulty = json!({
+        "formerNames": [{"given": ""}], "otherPhones": [{"number": "1"}, {"number": ""}], "language": "?",
+        "identifiers": [{"system": "", "value": "1"}, {"system": "a", "value": "b"}, {"system": "a", "value": "b"}],
+    });
+    let answer = desk.does("updatePatient", patch(&Made::of(&changed), faulty), "patient { id }").await;
+    let told: BTreeSet<&str> = answer.faults().into_iter().collect();
+    let expected = [
+        "formerNames.0.given",
+        "otherPhones.0.number",
+        "otherPhones.1.number",
+        "language",
+        "identifiers.0.system",
+        "identifiers.2",
+    ];
+    let expected: Vec<String> = expected.iter().map(|path| format!("input.patch.{path}")).collect();
+    assert_eq!(told, expected.iter().map(String::as_str).collect());
+    // A merge keeps the names and phones of both, and the identifier finds who stayed.
+    let ivy = json!({"identifiers": [{"system": "hospital", "value": "9"}], "formerNames": [{"given": "Iv", "family": "Old"}],
+        "otherPhones": [{"number": "+34600111111"}]});
+    let (ivy, ida) = (
+        anna.patient_with("Ivy", "Sol", ivy).await,
+        anna.patient_with("Ivy", "Sol", json!({"otherPhones": [{"number": "+34600222222"}]})).await,
+    );
+    let merged = anna.does("mergePatients", crate::access::merging(&ivy, &ida, json!({})), shown).await.ok();
+    let merged = &merged["mergePatients"]["patient"];
+    assert_eq!(merged["formerNames"], json!([{"given": "Iv", "family": "Old"}]));
+    assert_eq!(merged["otherPhones"].as_array().map(Vec::len), Some(2), "{merged}");
+    assert_eq!(found(&by("9")).await, [json!(ida.id)]);
+    // Erased with the patient.
+    let input = crate::access::erasing(&clinic.admin(), &ida).await;
+    clinic.admin().does("erasePatient", input, "__typename").await.ok();
+    assert_eq!(
+        clinic.database.superuser().await.one("SELECT count(*) FROM patient_identifier WHERE value = '9'").await,
+        "0"
+    );
+}

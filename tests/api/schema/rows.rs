@@ -23,6 +23,8 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     for kind in PLAIN {
         kind.make(&anna, &patient, "Said at the visit").await;
     }
+    let known = json!({"identifiers": [{"system": "hospital", "value": "4711"}]});
+    anna.patient_with("Known", "Elsewhere", known).await;
     anna.device("Pen").await;
     anna.make("addHealthTerm", "healthTerm", json!({"code": "house-1", "term": "House mixture"})).await;
     let product = anna.product("Serum").await;

@@ -157,6 +157,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("organisation", "INSERT SELECT UPDATE"),
     ("patient", "INSERT SELECT UPDATE"),
     ("patient_erasure", "INSERT SELECT UPDATE"),
+    ("patient_identifier", "DELETE INSERT SELECT"),
     ("patient_merge", "INSERT SELECT UPDATE"),
     ("patient_restriction", "INSERT SELECT UPDATE"),
     ("patient_search", "DELETE INSERT SELECT"),
