@@ -51,8 +51,9 @@ const fn of(
 pub const KINDS: &[Kind] = &[
     // kind                    prefix                admin    practitioner  front desk  auditor  proof  scope   emergency   named by
     of(Organisation,            "organisation",      ["ru",    "r",    "r",   "r" ], "u",   OrganisationRead, false, &[]),
-    of(Location,                "location",          ["rcu",   "r",    "r",   "r" ], "",    OrganisationRead, false, &["location_id"]),
-    of(Staff,                   "staff",             ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &["staff_id", "reviewed_by", "merged_by", "undone_by", "placed_by", "lifted_by", "erased_by", "practitioner_id", "supervisor_id", "author_id", "assessed_by", "verified_by", "signed_by", "published_by", "witness_id", "rater_id", "by", "changed_by", "created_by", "updated_by"]),
+    of(Location,                "location",          ["rcu",   "r",    "r",   "r" ], "",    OrganisationRead, false, &["location_id", "location_ids"]),
+    of(Staff,                   "staff",             ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &["staff_id", "reviewed_by", "merged_by", "undone_by", "placed_by", "lifted_by", "erased_by", "practitioner_id", "supervisor_id", "author_id", "assessed_by", "verified_by", "signed_by", "retracted_by", "published_by", "witness_id", "rater_id", "by", "changed_by", "created_by", "updated_by"]),
+    of(Credential,              "credential",        ["rcu",   "r",    "r",   "r" ], "cu",  OrganisationRead, false, &[]),
     of(Patient,                 "patient",           ["rcuax", "rcua", "rcu", "r" ], "x",   PatientsRead,     false, &["patient_id", "merged_into", "from_id", "into_id", "erased_id"]),
     of(HealthEntry,             "health",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
     of(HealthReview,            "review",            ["r",     "rcu",  "",    "r" ], "",    ClinicalRead,     true,  &[]),
@@ -61,6 +62,8 @@ pub const KINDS: &[Kind] = &[
     of(TreatmentSession,        "session",           ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["session_id", "after_session_id", "done_by_session_id"]),
     of(AftercareNote,           "note",              ["r",     "rcus", "",    "r" ], "",    ClinicalRead,     true,  &["aftercare_note_id"]),
     of(Addendum,                "addendum",          ["r",     "rc",   "",    "r" ], "",    ClinicalRead,     true,  &[]),
+    of(Countersignature,        "countersignature",  ["r",     "rc",   "",    "r" ], "c",   ClinicalRead,     true,  &[]),
+    of(Retraction,              "retraction",        ["rc",    "rc",   "",    "r" ], "c",   ClinicalRead,     true,  &[]),
     of(Device,                  "device",            ["rcu",   "rcu",  "r",   "r" ], "",    CatalogueRead,    false, &["device_id"]),
     of(Product,                 "product",           ["rcu",   "rcu",  "r",   "r" ], "",    CatalogueRead,    false, &["product_id"]),
     of(ProductLot,              "lot",               ["rcu",   "rcu",  "r",   "r" ], "",    CatalogueRead,    false, &["lot_id"]),
@@ -110,6 +113,9 @@ mod tests {
         ("org_id", "the tenant, which no content shows"),
         ("staff.account_id", "an account is no record"),
         ("addendum.record_id", "`record_kind` beside it says of which kind"),
+        ("retraction.record_id", "`record_kind` beside it says of which kind"),
+        ("retraction.copy_id", "`record_kind` beside it says of which kind"),
+        ("countersignature.record_id", "`record_kind` beside it says of which kind"),
         ("patient.fitzpatrick_assessed_by", "`assessed_by` in the content: a part of the skin type"),
     ];
 

@@ -16,6 +16,7 @@ mod commands; // what each command of the command line does
 pub mod config; // every setting
 mod consent; // texts that patients agree to, and consents
 mod consultation; // consultations
+mod credential; // what the staff are registered as, and what that allows
 mod custody; // legal holds, exports, erasure
 pub mod db; // connections, transactions, migrations, the embedded Postgres
 mod demo; // a believable clinic, made by the program

@@ -85,6 +85,19 @@ pub struct Signature {
     /// SHA-256 of the record's content when it was signed.
     #[serde(with = "hex")]
     pub content_hash: Vec<u8>,
+    /// Why somebody else's work was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whose work the record is. Not kept with the signature: the record says it.
+    #[serde(skip)]
+    pub of: Option<Uuid>,
+}
+
+impl Signature {
+    /// The signature as it is shown with a record that is this person's work.
+    pub fn on_work_of(self, who: Uuid) -> Self {
+        Self { of: Some(who), ..self }
+    }
 }
 
 /// Bytes as hexadecimal text.

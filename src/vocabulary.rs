@@ -69,6 +69,8 @@ vocabulary! {
         Location = "location",
         /// A staff member: the membership of an account in the organisation.
         Staff = "staff",
+        /// A credential of a staff member: a profession that somebody is registered in, and what it allows.
+        Credential = "credential",
         /// A patient.
         Patient = "patient",
         /// An entry of a patient's health history.
@@ -85,6 +87,10 @@ vocabulary! {
         AftercareNote = "aftercare_note",
         /// An addendum to a signed record.
         Addendum = "addendum",
+        /// A further signature on a signed record.
+        Countersignature = "countersignature",
+        /// The retraction of a signed record.
+        Retraction = "retraction",
         /// A device of the catalogue.
         Device = "device",
         /// A product of the catalogue.
@@ -175,6 +181,8 @@ vocabulary! {
     SignatureMeaning {
         /// "I did or wrote this."
         Author = "author",
+        /// "I take over and answer for the work of another, who did it."
+        TakenOver = "taken_over",
         /// "I have read this and agree."
         Reviewer = "reviewer",
         /// "I supervised this."

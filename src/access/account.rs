@@ -170,6 +170,29 @@ pub async fn join(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, 
     Ok(())
 }
 
+/// Gives an account another e-mail. FORBIDDEN if it has a place in another organisation, or none here: an e-mail opens all
+/// of them, so it is its owner's. CONFLICT if another account has the e-mail.
+pub async fn change_email(connection: &mut AsyncPgConnection, account: Uuid, org: Uuid, email: &str) -> Result<()> {
+    use tables::account as accounts;
+    lock(connection, account).await?;
+    let places = places(connection, account).await?;
+    if places.is_empty() || places.iter().any(|(place, _)| *place != org) {
+        let message =
+            "this account works in other organisations too, or has never signed in here: its e-mail is its owner's";
+        return Err(Error::Forbidden(message.to_owned()));
+    }
+    let changed =
+        diesel::update(accounts::table.find(account)).set(accounts::email.eq(email)).execute(connection).await;
+    match changed {
+        Ok(_) => Ok(()),
+        Err(diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _)) => {
+            let message = "this e-mail can't be used: another account has it".to_owned();
+            Err(Error::Conflict { message, current_version: None })
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
 /// Locks an account against changes until the transaction ends, and waits for sign-ins being made, which hold the row
 /// in share mode.
 pub(super) async fn lock(connection: &mut AsyncPgConnection, account: Uuid) -> Result<()> {

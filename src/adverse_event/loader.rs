@@ -6,12 +6,17 @@ use crate::aftercare::AftercareNote;
 use crate::page::listing;
 use crate::protocol::ProtocolVersion;
 use crate::session::{SessionStatus, loader as sessions};
+use crate::signing::loader::retraction;
 use async_graphql::{Context, Result};
 
 /// What a note proposes, with what was reported already: batched with the note's siblings.
 pub async fn proposed(ctx: &Context<'_>, note: &AftercareNote) -> Result<Vec<ProposedAdverseEvent>> {
     let session = sessions::session_of_record(ctx, note.session_id).await?;
     if matches!(session.status, SessionStatus::NotDone | SessionStatus::EnteredInError) {
+        return Ok(Vec::new());
+    }
+    let of_retracted = futures::future::try_join(retraction(ctx, note.id), retraction(ctx, note.session_id)).await?;
+    if of_retracted != (None, None) {
         return Ok(Vec::new());
     }
     let end = session.ended_at.unwrap_or(session.started_at);

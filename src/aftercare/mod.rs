@@ -9,7 +9,7 @@ pub use filter::{Filter, OrderBy};
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
 use crate::signing::Missing;
-use crate::vocabulary::{RecordKind, SignatureMeaning, vocabulary};
+use crate::vocabulary::{RecordKind, vocabulary};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,11 +90,6 @@ impl Record for AftercareNote {
     }
 }
 
-/// Whether somebody may sign a note with this meaning: its author as AUTHOR, others as anything else.
-pub fn may_sign(note: &AftercareNote, signer: Uuid, meaning: SignatureMeaning) -> bool {
-    (meaning == SignatureMeaning::Author) == (note.author_id == signer)
-}
-
 /// What a note lacks before it can be signed, all at once.
 pub fn missing(note: &AftercareNote) -> Missing {
     let mut missing = Missing::default();
@@ -155,16 +150,6 @@ mod tests {
             } else {
                 assert_eq!((faults(&text), faults(&score)), (Vec::new(), vec!["text".to_owned()]), "{kind:?}");
             }
-        }
-    }
-
-    #[test]
-    fn only_the_author_signs_as_author_and_as_nothing_else() {
-        let note = note(AftercareNoteKind::CheckIn);
-        for meaning in SignatureMeaning::ALL {
-            let author = *meaning == SignatureMeaning::Author;
-            assert_eq!(may_sign(&note, note.author_id, *meaning), author, "{meaning:?}");
-            assert_eq!(may_sign(&note, ids::new_id(), *meaning), !author, "{meaning:?}");
         }
     }
 }

@@ -17,9 +17,10 @@ stored! {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;
     }
     asked_parts {
-        signature(signed_at, signed_by, signature_meaning, content_hash) = signing::from_columns, signing::to_columns;
+        signature(signed_at, signed_by, signature_meaning, content_hash, signature_reason)
+            = signing::from_columns, signing::to_columns;
     }
-    light: "session", "addenda";
+    light: "session", "addenda", "retraction", "copiedFrom";
 }
 listing!(AftercareNote, Condition, super::OrderBy, {
     "patient_id" => |it| Some(it.patient_id),

@@ -9,6 +9,8 @@ pub mod catalogue;
 pub mod chart;
 pub mod consent;
 pub mod consultation;
+mod countersign;
+pub mod credential;
 pub mod custody;
 pub mod health;
 pub mod health_review;
@@ -26,6 +28,7 @@ pub mod photo;
 pub mod plan;
 pub mod privacy;
 pub mod protocol;
+mod retract;
 pub mod service_account;
 pub mod session;
 mod sign_in;
@@ -41,6 +44,7 @@ use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
 use chart::ChartQuery;
 use consent::{ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use consultation::{ConsultationQuery, mutation::ConsultationMutation};
+use credential::{CredentialQuery, mutation::CredentialMutation};
 use custody::{CustodyQuery, mutation::CustodyMutation};
 use health::{HealthQuery, mutation::HealthMutation};
 use health_review::{HealthReviewQuery, mutation::HealthReviewMutation};
@@ -55,13 +59,14 @@ use privacy::{PrivacyQuery, access_log::AccessLogQuery, mutation::PrivacyMutatio
 use protocol::{ProtocolQuery, mutation::ProtocolMutation};
 use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
-use signing::SigningQuery;
+use signing::{SigningQuery, retraction::RetractionQuery};
 
 /// All queries.
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
     OrganisationQuery,
+    CredentialQuery,
     ServiceAccountQuery,
     PatientQuery,
     HealthQuery,
@@ -71,6 +76,7 @@ pub struct Query(
     SessionQuery,
     AftercareQuery,
     SigningQuery,
+    RetractionQuery,
     CatalogueQuery,
     ProtocolQuery,
     PlanQuery,
@@ -94,6 +100,7 @@ pub struct Mutation(
     sign_in::SignInMutation,
     identity::IdentityMutation,
     OrganisationMutation,
+    CredentialMutation,
     ServiceAccountMutation,
     PatientMutation,
     HealthMutation,
@@ -116,6 +123,8 @@ pub struct Mutation(
     PrivacyMutation,
     PhotoMutation,
     addendum::AddendumMutation,
+    countersign::CountersignMutation,
+    retract::RetractMutation,
 );
 
 /// The schema.

@@ -6,6 +6,7 @@ use crate::call_back::CallBack;
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::Consultation;
+use crate::credential::Credential;
 use crate::custody::{LegalHold, PatientErasure};
 use crate::error::Error;
 use crate::health::HealthEntry;
@@ -27,7 +28,7 @@ use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::service_account::{ApiKey, ServiceAccount};
 use crate::session::TreatmentSession;
-use crate::signing::Addendum;
+use crate::signing::{Addendum, Countersignature, Retraction};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Interface, Object, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -83,6 +84,8 @@ nodes! {
     Location,
     /// A staff member.
     Staff,
+    /// A credential of a staff member.
+    Credential,
     /// A service account: an account of a program.
     ServiceAccount,
     /// A key of a service account.
@@ -105,6 +108,10 @@ nodes! {
     Photo,
     /// An addendum.
     Addendum,
+    /// A further signature on a signed record.
+    Countersignature,
+    /// The retraction of a signed record.
+    Retraction,
     /// A device.
     Device,
     /// A merge of two patients.
@@ -150,7 +157,7 @@ nodes! {
     field(name = "version", ty = "i32", desc = "The version number: 1 at first, increased by 1 with each change."),
     field(name = "created_at", ty = "DateTime", desc = "When the record was created."),
     field(name = "updated_at", ty = "DateTime", desc = "When the record was last changed."),
-    field(name = "signature", ty = "Option<Signature>", desc = "The signature; null while it is a draft."),
+    field(name = "signature", ty = "Option<Signature>", desc = "The first signature; null while it is a draft."),
     field(
         name = "addenda",
         ty = "Result<Connection<Addendum>>",

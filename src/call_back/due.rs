@@ -8,6 +8,7 @@ use crate::page::listing;
 use crate::plan::{DateWindow, Progress, SessionFact, TreatmentPlan, TreatmentPlanStatus, progress};
 use crate::protocol::ProtocolVersion;
 use crate::session::TreatmentSession;
+use crate::signing::store as signed;
 use chrono_tz::Tz;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -53,9 +54,15 @@ pub fn wanted(plan: &TreatmentPlan, progress: &Progress, version: &ProtocolVersi
 /// was written last stays the answer to a retry.
 pub async fn refresh(scope: &mut Scope, plan: Uuid, answered_by: Option<Uuid>) -> Result<()> {
     scope.answers();
+    bring_in_line(scope, plan, answered_by).await
+}
+
+/// The same after something else than a session was written.
+pub async fn bring_in_line(scope: &mut Scope, plan: Uuid, answered_by: Option<Uuid>) -> Result<()> {
     let plan: TreatmentPlan = listing::one(scope, plan).await?;
     let version: ProtocolVersion = listing::one(scope, plan.protocol_version_id).await?;
-    let sessions: Vec<TreatmentSession> = listing::all_under(scope, "plan_id", &[plan.id]).await?;
+    let mut sessions: Vec<TreatmentSession> = listing::all_under(scope, "plan_id", &[plan.id]).await?;
+    signed::keep_standing(scope, &mut sessions, |it| Some(it.id)).await?;
     let mut locations: Vec<Uuid> = sessions.iter().map(|it| it.location_id).collect();
     locations.sort_unstable();
     locations.dedup();

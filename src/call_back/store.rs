@@ -120,7 +120,7 @@ pub struct LotUse {
 }
 
 /// The sessions in which a lot was used, as a product or as numbing cream, the latest first; none that was entered in
-/// error. At most `MOST_USES`.
+/// error or retracted. At most `MOST_USES`.
 pub async fn uses(scope: &mut Scope, trail: &Trail) -> Result<Vec<LotUse>> {
     let door = scope.read_list(RecordKind::TreatmentSession, None)?;
     let (number, product) = (trail.lot.trim().to_lowercase(), trail.product.as_deref().map(str::trim));
@@ -129,7 +129,9 @@ pub async fn uses(scope: &mut Scope, trail: &Trail) -> Result<Vec<LotUse>> {
         "SELECT id, patient_id, started_at FROM treatment_session WHERE org_id = ",
     );
     sql.push_bind(door.org)
-        .push(" AND status <> 'entered_in_error' AND id IN (SELECT session_id FROM product_use WHERE org_id = ")
+        .push(" AND status <> 'entered_in_error' AND NOT EXISTS (SELECT FROM retraction r WHERE r.org_id = ")
+        .push_bind(door.org)
+        .push(" AND r.record_id = treatment_session.id) AND id IN (SELECT session_id FROM product_use WHERE org_id = ")
         .push_bind(door.org)
         .push(" AND lot_id = ANY (")
         .push_bind(trail.lots.clone())

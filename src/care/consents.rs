@@ -192,6 +192,8 @@ mod tests {
                 signed_by: Uuid::nil(),
                 meaning: SignatureMeaning::Author,
                 content_hash: Vec::new(),
+                reason: None,
+                of: None,
             }),
         }
     }

@@ -8,6 +8,7 @@ use crate::page::listing;
 use crate::plan::TreatmentPlan;
 use crate::protocol::ProtocolVersion;
 use crate::session::{SessionStatus, TreatmentSession};
+use crate::signing::loader as signed;
 use async_graphql::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -31,7 +32,7 @@ pub struct Aftercare {
     pub situation: Situation,
 }
 
-/// The aftercare of a session at a moment; none for one without a protocol, and before its end.
+/// The aftercare of a session at a moment; none for one without a protocol, before its end, and once it was retracted.
 pub async fn aftercare_of(
     ctx: &Context<'_>,
     session: &TreatmentSession,
@@ -41,9 +42,13 @@ pub async fn aftercare_of(
     let (Some(version), Some(ended_at)) = (session.protocol_version_id, session.ended_at.filter(|_| treated)) else {
         return Ok(None);
     };
+    if signed::retraction(ctx, session.id).await?.is_some() {
+        return Ok(None);
+    }
     let version: ProtocolVersion = listing::required(ctx, version).await?;
     let location = people::whole_location(ctx, session.location_id).await?;
     let notes = listing::whole::<AftercareNote>(ctx, ("session_id", session.id)).await?;
+    let notes = signed::standing(ctx, notes, |it| Some(it.id)).await?;
     let asked = |it: &&AftercareNote| matches!(it.kind, AftercareNoteKind::CheckIn | AftercareNoteKind::FollowUpCall);
     let contacts: Vec<DateTime<Utc>> = notes.iter().filter(asked).map(|it| it.noted_at).collect();
     Ok(Some(Aftercare {
@@ -70,6 +75,7 @@ pub async fn aftercare_of_patient(ctx: &Context<'_>, patient: uuid::Uuid, at: Da
 pub async fn maintenance_of(ctx: &Context<'_>, plan: &TreatmentPlan) -> Result<Option<Estimate>> {
     let version: ProtocolVersion = listing::required(ctx, plan.protocol_version_id).await?;
     let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", plan.id)).await?;
+    let sessions = signed::standing(ctx, sessions, |it| Some(it.id)).await?;
     let done = sessions
         .iter()
         .filter(|it| it.status == SessionStatus::Completed && it.kinds().any(|kind| kind == version.modality));
@@ -78,6 +84,7 @@ pub async fn maintenance_of(ctx: &Context<'_>, plan: &TreatmentPlan) -> Result<O
     let zone: Tz = location.time_zone.parse().unwrap_or(Tz::UTC);
     let ended = last.ended_at.unwrap_or(last.started_at);
     let results = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", plan.patient_id)).await?;
+    let results = signed::standing(ctx, results, |it| it.session_id).await?;
     let (points, scale) = richest(&results, plan, ended);
     Ok(estimate(&version.rules, ended.with_timezone(&zone).date_naive(), &points, scale))
 }

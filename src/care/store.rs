@@ -8,16 +8,19 @@ use crate::access::Scope;
 use crate::catalogue::{Device, ProductLot, plain, store as catalogue};
 use crate::consent::Consent;
 use crate::consultation::Consultation;
+use crate::credential::store::prescribers;
 use crate::error::{Error, Result};
 use crate::health::{HealthEntry, codes, store as health};
 use crate::health_review::HealthReview;
 use crate::health_term::{HealthTerm, store as terms};
+use crate::ids;
 use crate::organisation::{store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::plan::TreatmentPlan;
 use crate::protocol::{ProtocolVersion, ProtocolVersionFilter, VersionStatus};
 use crate::session::{KeptCheck, Parts, SessionStatus, TreatmentSession, store as sessions};
+use crate::signing::store as signed;
 use crate::vocabulary::{Action, FitzpatrickType, IntradermalUse, Modality, ProductRole, RecordKind, StaffRole};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -41,7 +44,7 @@ struct Gathered {
 }
 
 /// The kinds of record that the rules look at.
-const LOOKED_AT: [RecordKind; 13] = [
+const LOOKED_AT: [RecordKind; 14] = [
     RecordKind::Patient,
     RecordKind::HealthEntry,
     RecordKind::HealthReview,
@@ -55,6 +58,7 @@ const LOOKED_AT: [RecordKind; 13] = [
     RecordKind::ProductLot,
     RecordKind::TreatmentPlan,
     RecordKind::Location,
+    RecordKind::Retraction,
 ];
 
 /// Whether this viewer may read all that the rules look at.
@@ -62,24 +66,31 @@ pub fn may_evaluate(scope: &Scope) -> bool {
     LOOKED_AT.iter().all(|kind| scope.viewer().check(Action::Read, *kind).is_ok())
 }
 
-/// Takes away the sign-offs of those who could not sign off any more: who is no active practitioner with a licence number.
-/// Asked while the treatment has not begun. What was signed off before it began stays: it was theirs to give then.
-pub async fn drop_lapsed(scope: &mut Scope, checks: &mut [KeptCheck]) -> Result<()> {
+/// Takes away the sign-offs of those who could not sign off any more: who is no active practitioner with a credential that
+/// allows to prescribe. Asked while the treatment has not begun. What was signed off before it began stays: it was theirs to give then.
+pub async fn drop_lapsed(scope: &mut Scope, session: &TreatmentSession, checks: &mut [KeptCheck]) -> Result<()> {
     let signed_off = |it: &KeptCheck| it.overridden.as_ref().and_then(|it| it.supervisor_id);
     let by: Vec<Uuid> = checks.iter().filter_map(signed_off).collect();
     if by.is_empty() {
         return Ok(());
     }
     let staff = places::staff(scope, &by).await?;
+    let today = day_at(scope, session.location_id, ids::now()).await?;
+    let prescribing = prescribers(scope, &by, &[session.modality], today).await?;
     let fit = |id: Uuid| {
         let member = staff.iter().find(|member| member.id == id);
-        unfit(member, Some(StaffRole::Practitioner)).is_none()
-            && member.is_some_and(|member| member.licence_number.is_some())
+        unfit(member, Some(StaffRole::Practitioner)).is_none() && prescribing.contains(&id)
     };
     for check in checks.iter_mut().filter(|it| signed_off(it).is_some_and(|by| !fit(by))) {
         check.overridden = None;
     }
     Ok(())
+}
+
+/// The day of a moment by the clock of a place.
+pub async fn day_at(scope: &mut Scope, location: Uuid, at: DateTime<Utc>) -> Result<NaiveDate> {
+    let zone = zones(scope, [location].into_iter()).await?.remove(&location).unwrap_or(Tz::UTC);
+    Ok(at.with_timezone(&zone).date_naive())
 }
 
 /// What every rule says of a session. Its protocol is the one it names, else the only published one of its kind; without
@@ -169,9 +180,13 @@ async fn protocols(scope: &mut Scope, session: &TreatmentSession, uses: &[Modali
 async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, uses: &[Modality]) -> Result<Gathered> {
     let patient = patients::patient(scope, session.patient_id).await?;
     let other: Vec<TreatmentSession> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
-    let other: Vec<TreatmentSession> = other.into_iter().filter(|it| it.id != session.id).collect();
+    let mut other: Vec<TreatmentSession> = other.into_iter().filter(|it| it.id != session.id).collect();
     let consents: Vec<Consent> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
-    let consultations: Vec<Consultation> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    let mut consultations: Vec<Consultation> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+    let signable: Vec<Uuid> = other.iter().map(|it| it.id).chain(consultations.iter().map(|it| it.id)).collect();
+    let gone = signed::retracted(scope, &signable).await?;
+    other.retain(|it| !gone.contains(&it.id));
+    consultations.retain(|it| !gone.contains(&it.id));
     let held_at = consultations.iter().filter_map(|it| it.location_id);
     let zones = zones(scope, other.iter().map(|it| it.location_id).chain(held_at).chain([session.location_id])).await?;
     let zone = zones.get(&session.location_id).copied().unwrap_or(Tz::UTC);

@@ -107,7 +107,7 @@ timeline! {
         CallBack, "created_at", NEVER, NEVER, "concat_ws(', ', reason, status)";
     }
     not_on {
-        Organisation, Location, Staff, Patient, HealthTerm, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,
+        Organisation, Location, Staff, Credential, Patient, HealthTerm, Countersignature, Retraction, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,
         ConsentTemplateVersion, PatientMerge, LegalHold, PatientErasure, PatientRestriction, EmergencyAccess,
         ServiceAccount, ApiKey,
     }

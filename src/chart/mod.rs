@@ -29,6 +29,8 @@ pub struct TimelineEntry {
     pub summary: String,
     /// Whether the record is signed.
     pub signed: bool,
+    /// Whether the record was retracted.
+    pub retracted: bool,
 }
 
 /// A chart as it was known at a moment.

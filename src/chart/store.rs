@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
 use crate::page::Window;
+use crate::signing::SIGNED_KINDS;
 use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
@@ -19,8 +20,8 @@ use diesel_async::RunQueryDsl;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-type Row = ((Uuid, RecordKind, Uuid), (DateTime<Utc>, String, bool));
-type RowSql = ((st::Uuid, st::Text, st::Uuid), (st::Timestamptz, st::Text, st::Bool));
+type Row = ((Uuid, RecordKind, Uuid), (DateTime<Utc>, String, bool, bool));
+type RowSql = ((st::Uuid, st::Text, st::Uuid), (st::Timestamptz, st::Text, st::Bool, st::Bool));
 
 /// ` FROM a table WHERE …` for each kind: what each part of the union shares.
 fn push_part<R>(sql: &mut Sql<R>, org: Uuid, condition: &TimelineCondition, part: &super::kinds::Kind) {
@@ -34,6 +35,15 @@ fn push_part<R>(sql: &mut Sql<R>, org: Uuid, condition: &TimelineCondition, part
     if let Some(before) = condition.before() {
         sql.push(format!(" AND {} < ", part.at)).push_bind(before.0);
     }
+}
+
+/// Whether a row of a kind was retracted, in SQL: only what is signed can be.
+fn retracted(kind: RecordKind) -> String {
+    if !SIGNED_KINDS.contains(&kind) {
+        return "false".to_owned();
+    }
+    let table = kind.as_str();
+    format!("EXISTS (SELECT FROM retraction r WHERE r.org_id = {table}.org_id AND r.record_id = {table}.id)")
 }
 
 /// FORBIDDEN unless the viewer may read every kind that is asked for.
@@ -53,13 +63,15 @@ pub async fn timelines(
         return Ok(HashMap::new());
     }
     let door = scope.read(RecordKind::Patient)?;
-    let mut sql = Sql::<RowSql>::new("SELECT p.id, t.kind, t.id, t.at, t.summary, t.signed FROM unnest(");
+    let mut sql = Sql::<RowSql>::new("SELECT p.id, t.kind, t.id, t.at, t.summary, t.signed, t.retracted FROM unnest(");
     sql.push_bind(patients.to_vec()).push("::uuid[]) AS p (id) CROSS JOIN LATERAL (SELECT * FROM (");
     for (i, part) in condition.kinds().into_iter().enumerate() {
         let (word, at) = (part.kind.as_str(), part.at);
         sql.push(if i == 0 { "" } else { " UNION ALL " }).push(format!(
-            "(SELECT '{word}'::text AS kind, id, {at} AS at, {} AS summary, {} AS signed",
-            part.summary, part.signed
+            "(SELECT '{word}'::text AS kind, id, {at} AS at, {} AS summary, {} AS signed, {} AS retracted",
+            part.summary,
+            part.signed,
+            retracted(part.kind)
         ));
         push_part(&mut sql, door.org, condition, part);
         window.push_to(&mut sql, &order(part.at, "id"));
@@ -70,9 +82,9 @@ pub async fn timelines(
     sql.push(") AS t");
     let rows: Vec<Row> = sql.load(door.connection).await?;
     let mut found: HashMap<Uuid, Vec<TimelineEntry>> = HashMap::new();
-    for ((patient_id, kind, record_id), (at, summary, signed)) in rows {
+    for ((patient_id, kind, record_id), (at, summary, signed, retracted)) in rows {
         let summary = summary.replace('_', " ");
-        let entry = TimelineEntry { patient_id, at, kind, record_id, summary, signed };
+        let entry = TimelineEntry { patient_id, at, kind, record_id, summary, signed, retracted };
         found.entry(patient_id).or_default().push(entry);
     }
     scope.show(found.keys().copied());

@@ -112,6 +112,8 @@ async fn add(
         display_name: name,
         licence_number: None,
         active: true,
+        ends_on: None,
+        location_ids: Vec::new(),
         invited_at: None,
         joined_at: None,
         stamp: Stamp::new(None, ids::now()),

@@ -9,7 +9,7 @@ pub use filter::{Filter, OrderBy};
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
 use crate::signing::Missing;
-use crate::vocabulary::{Concern, RecordKind, SignatureMeaning, vocabulary};
+use crate::vocabulary::{Concern, RecordKind, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -136,11 +136,6 @@ impl Record for Consultation {
     }
 }
 
-/// Whether somebody may sign a consultation with this meaning: its practitioner as AUTHOR, others as anything else.
-pub fn may_sign(consultation: &Consultation, signer: Uuid, meaning: SignatureMeaning) -> bool {
-    (meaning == SignatureMeaning::Author) == (consultation.practitioner_id == signer)
-}
-
 /// What a consultation lacks before it can be signed, all at once.
 pub fn missing(consultation: &Consultation) -> Missing {
     let mut missing = Missing::default();
@@ -248,15 +243,5 @@ mod tests {
     #[test]
     fn another_concern_is_named_in_the_goals() {
         assert_eq!(faults(&Consultation { concerns: vec![Concern::Other], ..complete() }), ["goals"]);
-    }
-
-    #[test]
-    fn only_the_practitioner_signs_as_author_and_as_nothing_else() {
-        let consultation = consultation();
-        for meaning in SignatureMeaning::ALL {
-            let author = *meaning == SignatureMeaning::Author;
-            assert_eq!(may_sign(&consultation, consultation.practitioner_id, *meaning), author, "{meaning:?}");
-            assert_eq!(may_sign(&consultation, ids::new_id(), *meaning), !author, "{meaning:?}");
-        }
     }
 }

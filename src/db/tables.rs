@@ -131,6 +131,7 @@ diesel::table! {
         signed_by -> Nullable<Uuid>,
         signature_meaning -> Nullable<Text>,
         content_hash -> Nullable<Bytea>,
+        signature_reason -> Nullable<Text>,
     }
 }
 
@@ -274,6 +275,45 @@ diesel::table! {
         signed_by -> Nullable<Uuid>,
         signature_meaning -> Nullable<Text>,
         content_hash -> Nullable<Bytea>,
+        signature_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    countersignature (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        record_kind -> Text,
+        record_id -> Uuid,
+        signed_at -> Timestamptz,
+        signed_by -> Uuid,
+        meaning -> Text,
+        reason -> Nullable<Text>,
+        content_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    credential (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        staff_id -> Uuid,
+        profession -> Text,
+        number -> Text,
+        body -> Text,
+        jurisdiction -> Text,
+        prescriber -> Bool,
+        modalities -> Array<Nullable<Text>>,
+        valid_from -> Nullable<Date>,
+        expires_on -> Nullable<Date>,
+        active -> Bool,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
     }
 }
 
@@ -817,6 +857,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    retraction (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        record_kind -> Text,
+        record_id -> Uuid,
+        retracted_at -> Timestamptz,
+        retracted_by -> Uuid,
+        reason -> Text,
+        copy_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     service_account (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -914,6 +968,8 @@ diesel::table! {
         updated_by -> Nullable<Uuid>,
         invited_at -> Nullable<Timestamptz>,
         joined_at -> Nullable<Timestamptz>,
+        ends_on -> Nullable<Date>,
+        location_ids -> Array<Nullable<Uuid>>,
     }
 }
 
@@ -972,6 +1028,7 @@ diesel::table! {
         plan_id -> Nullable<Uuid>,
         protocol_version_id -> Nullable<Uuid>,
         device_id -> Nullable<Uuid>,
+        signature_reason -> Nullable<Text>,
     }
 }
 
@@ -1028,6 +1085,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     consent_template,
     consent_template_version,
     consultation,
+    countersignature,
+    credential,
     device,
     emergency_access,
     health_entry,
@@ -1057,6 +1116,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_code,
     refused_sign_in,
     replaced_token,
+    retraction,
     service_account,
     session_area,
     session_check,

@@ -22,8 +22,8 @@ use crate::plan::TreatmentPlan;
 use crate::protocol::ProtocolVersion;
 use crate::record::Stamp;
 use crate::session::{Content, Parts, SessionStatus, TreatmentSession};
-use crate::signing::{self, Addendum};
-use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
+use crate::signing::{self, Addendum, Given};
+use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::Serialize;
@@ -214,7 +214,7 @@ impl<'w> Scribe<'w> {
         self.record(Action::Create, &new, &new, by, new.stamp.created_at)?;
         if let Some(at) = sign_at.filter(|at| self.has_come(*at)) {
             new.stamp = new.stamp.changed(Some(by), at);
-            new.signature = Some(signing::sign(&new, by, at, SignatureMeaning::Author)?);
+            new.signature = Some(signing::sign(&new, by, at, Given::author())?);
             self.record(Action::Sign, &new, &new, by, at)?;
         }
         self.chart.consultations.push(new);
@@ -255,7 +255,7 @@ impl<'w> Scribe<'w> {
         if let Some(at) = sign_at.filter(|at| self.has_come(*at)) {
             new.stamp = new.stamp.changed(Some(by), at);
             let content = Content { session: &new, parts: &parts };
-            new.signature = Some(signing::sign(&content, by, at, SignatureMeaning::Author)?);
+            new.signature = Some(signing::sign(&content, by, at, Given::author())?);
             self.record_session(Action::Sign, &new, &parts, at)?;
         }
         self.chart.sessions.push((new, parts));
@@ -278,7 +278,7 @@ impl<'w> Scribe<'w> {
         self.record(Action::Create, &new, &new, by, new.stamp.created_at)?;
         if let Some(at) = sign_at.filter(|at| self.has_come(*at)) {
             new.stamp = new.stamp.changed(Some(by), at);
-            new.signature = Some(signing::sign(&new, by, at, SignatureMeaning::Author)?);
+            new.signature = Some(signing::sign(&new, by, at, Given::author())?);
             self.record(Action::Sign, &new, &new, by, at)?;
         }
         self.chart.notes.push(new);

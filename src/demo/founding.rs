@@ -6,6 +6,7 @@ use super::shelf::{self, Shelf, fixed_id, opened_at};
 use crate::access::{Scope, account, password};
 use crate::catalogue::{Device, Product, ProductLot};
 use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus};
+use crate::credential::Credential;
 use crate::db::Pool;
 use crate::equip::equip;
 use crate::error::Result;
@@ -67,6 +68,18 @@ const CLINICS: [Clinic; 3] = [
 
 const FRONT_DESK: u64 = 2;
 const ADMIN: u64 = 0;
+
+/// A credential of the demo's staff: place in `STAFF`, profession, who keeps the register, where it holds, whether it allows
+/// to prescribe. The number is the licence's.
+const CREDENTIALS: [(u64, &str, &str, &str, bool); 7] = [
+    (1, "physician", "General Medical Council", "United Kingdom", true),
+    (4, "physician", "General Medical Council", "United Kingdom", true),
+    (5, "nurse", "Nursing and Midwifery Council", "United Kingdom", false),
+    (6, "physician", "Ordre des médecins", "France", true),
+    (7, "nurse", "Ordre national des infirmiers", "France", false),
+    (8, "physician", "New York State Education Department", "New York", true),
+    (9, "registered nurse", "New York State Education Department", "New York", false),
+];
 
 /// E-mail (before the @), role, name, licence.
 const STAFF: [(&str, StaffRole, &str, Option<&str>); 10] = [
@@ -232,6 +245,8 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
                     display_name: display_name.to_owned(),
                     licence_number: licence.map(str::to_owned),
                     active: true,
+                    ends_on: None,
+                    location_ids: Vec::new(),
                     invited_at: None,
                     joined_at: None,
                     stamp: Stamp::new(None, opened_at()),
@@ -251,6 +266,34 @@ async fn found_in(scope: &mut Scope, password: &str, hash: &str) -> Result<()> {
         if !fits {
             store::set_password(scope, &member, hash).await?;
         }
+    }
+    register(scope).await
+}
+
+/// Notes the credentials that are missing.
+async fn register(scope: &mut Scope) -> Result<()> {
+    for (number, profession, body, jurisdiction, prescriber) in CREDENTIALS {
+        let id = fixed_id(6, number);
+        if !listing::by_ids::<Credential>(scope, &[id]).await?.is_empty() {
+            continue;
+        }
+        let licence = usize::try_from(number).ok().and_then(|at| STAFF.get(at)).and_then(|row| row.3);
+        let credential = Credential {
+            id,
+            staff_id: staff_id(number),
+            profession: profession.to_owned(),
+            number: licence.unwrap_or_default().split_once(' ').map_or("", |(_, digits)| digits).to_owned(),
+            body: body.to_owned(),
+            jurisdiction: jurisdiction.to_owned(),
+            prescriber,
+            modalities: Vec::new(),
+            valid_from: None,
+            expires_on: None,
+            active: true,
+            note: None,
+            stamp: Stamp::new(None, opened_at()),
+        };
+        kept::add(scope, &credential).await?;
     }
     Ok(())
 }

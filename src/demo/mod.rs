@@ -49,7 +49,7 @@ const FEW: u32 = 40;
 const SEED: u64 = 1;
 
 /// The tables that a fill writes, but for the ledger.
-const RECORDS: &str = "organisation, location, staff, account, account_membership, chart_counter, patient, patient_search, \
+const RECORDS: &str = "organisation, location, staff, credential, account, account_membership, chart_counter, patient, patient_search, \
                        health_entry, health_review, consultation, treatment_session, session_area, product_use, session_check, aftercare_note, addendum, device, product, \
                        product_lot, treatment_plan, consent, photo, outcome_assessment, adverse_event, recall";
 

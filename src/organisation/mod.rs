@@ -4,10 +4,11 @@ pub mod filter;
 pub mod loader;
 pub mod store;
 
+use crate::ids;
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
 use crate::vocabulary::{RecordKind, StaffRole};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -63,6 +64,12 @@ pub struct Staff {
     pub licence_number: Option<String>,
     /// Whether they may sign in.
     pub active: bool,
+    /// The last day of their place; none: it has no end.
+    #[serde(default)]
+    pub ends_on: Option<NaiveDate>,
+    /// The clinics that their place is limited to, each once; empty for all.
+    #[serde(default)]
+    pub location_ids: Vec<Uuid>,
     /// When they were last invited.
     #[serde(default)]
     pub invited_at: Option<DateTime<Utc>>,
@@ -75,9 +82,19 @@ pub struct Staff {
 }
 
 impl Staff {
-    /// Whether they work here now: active, and their invitation accepted.
+    /// Whether they work here now: active, their invitation accepted, and their place not ended.
     pub fn works(&self) -> bool {
-        self.active && self.joined_at.is_some()
+        self.active && self.joined_at.is_some() && !self.ended(ids::now().date_naive())
+    }
+
+    /// Whether their place has ended by a day.
+    pub fn ended(&self, on: NaiveDate) -> bool {
+        self.ends_on.is_some_and(|last| last < on)
+    }
+
+    /// Whether their place is at this clinic too.
+    pub fn works_at(&self, location: Uuid) -> bool {
+        self.location_ids.is_empty() || self.location_ids.contains(&location)
     }
 }
 
@@ -86,7 +103,12 @@ impl Staff {
 pub fn unfit(member: Option<&Staff>, role: Option<StaffRole>) -> Option<&'static str> {
     match (member, role) {
         (None, _) => Some("is nobody who works here"),
-        (Some(member), _) if member.active && !member.works() => Some("has not accepted their invitation yet"),
+        (Some(member), _) if member.active && member.joined_at.is_none() => {
+            Some("has not accepted their invitation yet")
+        }
+        (Some(member), _) if member.active && !member.works() => {
+            Some("does not work here any more: their place has ended")
+        }
         (Some(member), _) if member.active && role.is_none_or(|role| role == member.role) => None,
         (Some(_), Some(StaffRole::Practitioner)) => Some("must be an active practitioner"),
         (Some(_), _) => Some("must be an active staff member"),

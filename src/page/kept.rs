@@ -4,11 +4,16 @@ use super::{Stored, select};
 use crate::access::Scope;
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::vocabulary::Action;
+use crate::vocabulary::{Action, RecordKind};
 
 /// Adds a record: its row, the note of whose data is shown, and its ledger entry.
 pub async fn add<T: Stored>(scope: &mut Scope, new: &T) -> Result<()> {
-    let door = scope.write(Action::Create, T::KIND)?;
+    add_with(scope, T::KIND, new).await
+}
+
+/// The same by the right to make a record of another kind, of which this one is a part.
+pub async fn add_with<T: Stored>(scope: &mut Scope, right: RecordKind, new: &T) -> Result<()> {
+    let door = scope.write(Action::Create, right)?;
     new.insert(door.org, door.connection).await??;
     scope.show(new.tells_of());
     ledger::append(scope, Action::Create, new, new).await

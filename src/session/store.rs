@@ -28,9 +28,10 @@ stored! {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::authored, Stamp::authored_columns;
     }
     asked_parts {
-        signature(signed_at, signed_by, signature_meaning, content_hash) = signing::from_columns, signing::to_columns;
+        signature(signed_at, signed_by, signature_meaning, content_hash, signature_reason)
+            = signing::from_columns, signing::to_columns;
     }
-    light: "areas", "products", "checks", "addenda", "aftercareNotes", "adverseEvents", "photos", "consents";
+    light: "areas", "products", "checks", "addenda", "retraction", "copiedFrom", "aftercareNotes", "adverseEvents", "photos", "consents";
     also: kept_parts = None;
 }
 listing!(TreatmentSession, Condition, super::OrderBy, {
@@ -83,7 +84,12 @@ pub async fn hold(scope: &mut Scope, id: Uuid) -> Result<()> {
 
 /// Adds a session with its parts.
 pub async fn add(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> Result<()> {
-    let door = scope.write(Action::Create, RecordKind::TreatmentSession)?;
+    add_with(scope, RecordKind::TreatmentSession, session, parts).await
+}
+
+/// The same by the right to make a record of another kind, of which this one is a part.
+pub async fn add_with(scope: &mut Scope, right: RecordKind, session: &TreatmentSession, parts: &Parts) -> Result<()> {
+    let door = scope.write(Action::Create, right)?;
     session.insert(door.org, door.connection).await??;
     super::parts::insert(door, session.id, parts).await?;
     record(scope, Action::Create, session, parts).await

@@ -1,8 +1,9 @@
 //! What lists of addenda can be filtered and sorted by.
 
-use super::Addendum;
+use super::{Addendum, Countersignature, Retraction};
 use crate::db::Sql;
 use crate::page::{self, Direction, Key, Order};
+use crate::vocabulary::SignatureMeaning;
 use uuid::Uuid;
 
 /// Which addenda to keep.
@@ -60,5 +61,55 @@ impl page::ListOrder<Addendum> for AddendumOrder {
 
     fn key(self, addendum: &Addendum) -> (Key, Uuid) {
         (Key::time(addendum.added_at), addendum.id)
+    }
+}
+
+page::list_filter! {
+    /// Filter for a list of further signatures.
+    CountersignatureFilter => CountersignatureCondition {
+        /// On this patient's records.
+        patient_id: id(Patient) "patient_id",
+        /// By this staff member.
+        signed_by: id(Staff) "signed_by",
+        /// With any of these meanings.
+        meaning: any_of(SignatureMeaning) "meaning",
+        /// Made at or after this moment.
+        signed_from: from "signed_at",
+        /// Made before this moment.
+        signed_before: before "signed_at",
+    }
+}
+
+page::list_order! {
+    /// The order of a list of further signatures.
+    CountersignatureOrder /
+    /// What lists of further signatures can be sorted by.
+    CountersignatureOrderField of Countersignature, id "countersignature.id", first Desc {
+        /// When they were made.
+        SignedAt "signedAt" "countersignature.signed_at" as Key::Time(0) => |it| Key::time(it.signed_at),
+    }
+}
+
+page::list_filter! {
+    /// Filter for a list of retractions.
+    RetractionFilter => RetractionCondition {
+        /// Of this patient's records.
+        patient_id: id(Patient) "patient_id",
+        /// By this staff member.
+        retracted_by: id(Staff) "retracted_by",
+        /// Made at or after this moment.
+        retracted_from: from "retracted_at",
+        /// Made before this moment.
+        retracted_before: before "retracted_at",
+    }
+}
+
+page::list_order! {
+    /// The order of a list of retractions.
+    RetractionOrder /
+    /// What lists of retractions can be sorted by.
+    RetractionOrderField of Retraction, id "retraction.id", first Desc {
+        /// When they were made.
+        RetractedAt "retractedAt" "retraction.retracted_at" as Key::Time(0) => |it| Key::time(it.retracted_at),
     }
 }

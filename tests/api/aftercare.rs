@@ -85,8 +85,8 @@ async fn a_check_in_is_scored_and_any_other_kind_says_something() {
     }
     for (signer, meaning, outcome) in [
         (&bob, "AUTHOR", "BAD_USER_INPUT"),
-        (&bob, "REVIEWER", "ok"),
-        (&bob, "SUPERVISOR", "ok"),
+        (&bob, "REVIEWER", "BAD_USER_INPUT"),
+        (&bob, "SUPERVISOR", "BAD_USER_INPUT"),
         (&anna, "AUTHOR", "ok"),
         (&anna, "REVIEWER", "BAD_USER_INPUT"),
     ] {

@@ -17,7 +17,8 @@ const OF_ANY_SHAPE: [(&str, &str, &str); 6] = [
 ];
 
 /// Kinds that hang on no patient: no chart has them.
-const OF_NOBODY: [&str; 14] = [
+const OF_NOBODY: [&str; 15] = [
+    "CREDENTIAL",
     "ORGANISATION",
     "LOCATION",
     "STAFF",

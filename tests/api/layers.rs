@@ -35,6 +35,7 @@ const FLOORS: &[&[&str]] = &[
         "adverse_event::proposal",
         "adverse_event::words",
         "consent::image",
+        "signing::retraction",
         "consent::rules",
         "outcome::scale",
         "outcome::series",

@@ -267,7 +267,9 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("Aftercare", "checkInsOverdue", false),
     ("Aftercare", "checkInsUpcoming", false),
     ("AftercareNote", "proposedAdverseEvents", false),
+    ("AftercareNote", "signatures", true),
     ("ChartCompleteness", "items", false),
+    ("Consultation", "signatures", true),
     ("EarlierCourse", "areas", false),
     ("HealthEntry", "matched", true),
     ("LogSessionPayload", "possibleDuplicates", true),
@@ -315,6 +317,8 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("Recall", "attempts", true),
     ("RecordVersion", "changes", false),
     ("SessionChecks", "checks", false),
+    ("Staff", "credentials", true),
+    ("Staff", "locations", true),
     ("Staff", "signIns", true),
     ("TopicalAnaesthetic", "agents", false),
     ("TreatmentPlan", "areas", false),
@@ -323,6 +327,7 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("TreatmentSession", "products", true),
     ("TreatmentSession", "checks", false),
     ("TreatmentSession", "consents", false),
+    ("TreatmentSession", "signatures", true),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use crate::access::{MUTATIONS, PUBLIC, chart, input_of};
 use crate::support::*;
 
 /// What asks for a proof. All else goes on with an old one.
-const PROVED: [&str; 25] = [
+const PROVED: [&str; 30] = [
     "signConsultation",
     "signSession",
     "signAftercareNote",
@@ -30,6 +30,11 @@ const PROVED: [&str; 25] = [
     "liftLegalHold",
     "restrictPatient",
     "liftPatientRestriction",
+    "changeStaffEmail",
+    "addCredential",
+    "updateCredential",
+    "countersignRecord",
+    "retractSignedRecord",
 ];
 
 /// Makes every proof so old.

@@ -79,6 +79,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.signed_session(&patient).await;
+    let theirs = new_colleague(&admin, "Sam").await.signed_consultation(&patient).await;
     let text = anna.consent_text("DATA", json!({})).await;
     let product = anna.product("Sold in lots").await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "TOPICAL_GROWTH_SERUM"});
@@ -111,6 +112,14 @@ async fn every_record_that_takes_an_id_can_be_retried() {
         ),
         (&anna, "recordConsent", "consent", "consent", text.record(&patient, json!({}))),
         (&anna, "addAddendum", "addendum", "addendum", json!({"recordId": session.id, "reason": "x", "text": "y"})),
+        (
+            &anna,
+            "countersignRecord",
+            "countersignature",
+            "countersignature",
+            json!({"recordId": theirs.id, "meaning": "REVIEWER"}),
+        ),
+        (&admin, "addCredential", "credential", "credential", credential_of(anna.id())),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
         (&anna, "addHealthTerm", "healthTerm", "term", json!({"code": "house-1", "term": "House mixture"})),
         (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),

@@ -250,6 +250,9 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
         "aftercareNotes",
         "healthEntries",
         "addenda",
+        "countersignatures",
+        "retractions",
+        "credentials",
         "locations",
         "staff",
         "consents",
@@ -263,7 +266,7 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
 
 /// Fields of the rows of a list, each of which asks the database again.
 #[rustfmt::skip]
-const NESTED: [(&str, &str); 24] = [
+const NESTED: [(&str, &str); 28] = [
     ("patients", "sessions { totalCount }"),
     ("patients", "consultations { totalCount }"),
     ("patients", "aftercareNotes { totalCount }"),
@@ -273,6 +276,10 @@ const NESTED: [(&str, &str); 24] = [
     ("patients", "mergedInto { id }"),
     ("sessions", "aftercareNotes { totalCount nodes { text } }"),
     ("sessions", "addenda { totalCount nodes { text } }"),
+    ("sessions", "signatures { signerName statement }"),
+    ("consultations", "signatures { statement }"),
+    ("sessions", "retraction { reason by { displayName } } copiedFrom"),
+    ("staff", "credentials { profession } locations { name }"),
     ("sessions", "history { totalCount }"),
     ("sessions", "supervisor { displayName }"),
     ("sessions", "practitioner { organisation { name } }"),

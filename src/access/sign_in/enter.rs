@@ -84,7 +84,9 @@ impl Doorkeeper {
             .bind(*org)
             .text(" AND s.id = ")
             .bind(*staff)
-            .text(" AND s.active");
+            .text(" AND s.active AND (s.ends_on IS NULL OR s.ends_on >= ")
+            .bind(ids::now().date_naive())
+            .text(")");
             let (transaction, found) = self.pool.begin::<_, (StaffRole, bool)>(false, *org, &role).await?;
             transaction.commit().await?;
             let found = found.as_slice().first();
@@ -103,7 +105,9 @@ impl Doorkeeper {
         .bind(org)
         .text(" AND s.account_id = ")
         .bind(account)
-        .text(" AND s.active AND s.joined_at IS NOT NULL");
+        .text(" AND s.active AND s.joined_at IS NOT NULL AND (s.ends_on IS NULL OR s.ends_on >= ")
+        .bind(ids::now().date_naive())
+        .text(")");
         let (transaction, found) = self.pool.begin::<_, (Uuid, StaffRole, bool)>(false, org, &sql).await?;
         transaction.commit().await?;
         let found = found.as_slice().first();

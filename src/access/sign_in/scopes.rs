@@ -180,7 +180,11 @@ impl Doorkeeper {
              JOIN staff s ON s.org_id = i.org_id AND s.id = i.staff_id JOIN organisation o ON o.org_id = i.org_id"
         ));
         push_emergencies(&mut sql, now);
-        sql.push(" WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND ");
+        sql.push(
+            " WHERE i.ended_at IS NULL AND a.disabled_at IS NULL AND s.active AND (s.ends_on IS NULL OR s.ends_on >= ",
+        )
+        .push_bind(now.date_naive())
+        .push(") AND ");
         match by {
             By::Token(hash, by_cookie) => {
                 sql.push("i.token_hash = ").push_bind(hash.to_vec()).push(" AND i.by_cookie = ").push_bind(by_cookie)

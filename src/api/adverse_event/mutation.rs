@@ -16,6 +16,7 @@ use crate::page::{kept, listing};
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::session::{TreatmentSession, store as sessions};
+use crate::signing::store as signed;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, MaybeUndefined, Object, Result};
 use uuid::Uuid;
@@ -85,6 +86,7 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
         None => None,
     };
     if let Some(session) = &session {
+        signed::refuse_retracted(scope, session.id, "input.sessionId").await?;
         if patient_id.is_some_and(|patient| patient != session.patient_id) {
             patients::active_patient(scope, patient_id.unwrap_or_default(), "input.patientId").await?;
             faults.add("input.patientId", "is not the patient of the session");

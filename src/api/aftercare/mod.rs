@@ -13,7 +13,10 @@ use crate::patient::{Patient, loader as patients};
 use crate::record::Signature;
 use crate::scalars::DateTime;
 use crate::session::{TreatmentSession, loader as sessions};
-use crate::signing::{Addendum, loader::addenda};
+use crate::signing::{
+    Addendum, Retraction,
+    loader::{self as signed, addenda, signatures},
+};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Object, Result};
 
@@ -100,9 +103,22 @@ impl AftercareNote {
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
-    /// The signature; null while it is a draft.
+    /// The first signature: of who did the work, or of who took it over; null while it is a draft.
     pub async fn signature(&self) -> Option<Signature> {
-        self.signature.clone()
+        self.signature.clone().map(|it| it.on_work_of(self.author_id))
+    }
+    /// Its retraction: it stays as it was, and does not count any more. Null unless it was retracted.
+    async fn retraction(&self, ctx: &Context<'_>) -> Option<Result<Retraction>> {
+        Box::pin(signed::retraction(ctx, self.id)).await.transpose()
+    }
+    /// The id of the retracted record, in another chart, that this one was copied from; `node(id:)` returns it.
+    async fn copied_from(&self, ctx: &Context<'_>) -> Option<Result<ID>> {
+        let found = Box::pin(signed::copied_from(ctx, self.id)).await;
+        found.map(|it| it.map(|(kind, id)| global_id(kind, id))).transpose()
+    }
+    /// All its signatures, the first one first; none while it is a draft. All are over the same content.
+    async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
+        signatures(ctx, self.id, self.signature.as_ref(), self.author_id).await
     }
     /// The addenda to the signed record, oldest first.
     pub async fn addenda(

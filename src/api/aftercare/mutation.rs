@@ -1,7 +1,7 @@
 //! Adding, changing and signing aftercare notes.
 
 use crate::access::Scope;
-use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, may_sign, missing, store};
+use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, missing, store};
 use crate::api::signing::SignRecordInput;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
@@ -10,8 +10,8 @@ use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::session::{TreatmentSession, store as sessions};
-use crate::signing;
-use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
+use crate::signing::{self, Given, store::judge_first};
+use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
 
@@ -169,6 +169,7 @@ async fn add(scope: &mut Scope, new: NewNote) -> crate::error::Result<AftercareN
     scope.viewer().check(Action::Create, RecordKind::AftercareNote)?;
     let author = scope.viewer().author()?;
     let session = sessions::session(scope, new.note.session_id).await?;
+    signing::store::refuse_retracted(scope, session.id, "input.sessionId").await?;
     patients::active_patient(scope, session.patient_id, "input.sessionId").await?;
     let now = ids::now();
     // A session may begin minutes ahead of our clock; a note without a time must not fail for that.
@@ -211,24 +212,15 @@ async fn change(
 }
 
 /// Signs a note if it is complete.
-async fn sign(
-    scope: &mut Scope,
-    id: Uuid,
-    expected: i32,
-    meaning: SignatureMeaning,
-) -> crate::error::Result<AftercareNote> {
+async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate::error::Result<AftercareNote> {
     let mut note = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
     let mut lacking = missing(&note);
-    lacking.unless(
-        may_sign(&note, signer, meaning),
-        "input.meaning",
-        "AUTHOR is for the note's author; another practitioner signs as REVIEWER or SUPERVISOR",
-    );
+    judge_first(scope, &mut lacking, &given, signer, note.author_id).await?;
     lacking.into_result()?;
     let now = ids::now();
     note.stamp = note.stamp.changed(Some(signer), now);
-    note.signature = Some(signing::sign(&note, signer, now, meaning)?);
+    note.signature = Some(signing::sign(&note, signer, now, given)?);
     kept::save(scope, Action::Sign, &note, expected).await?;
     Ok(note)
 }
@@ -267,12 +259,12 @@ impl AftercareMutation {
         Ok(UpdateAftercareNotePayload { aftercare_note: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs an aftercare note. After that it takes no changes, only addenda. If anything is missing, the error names
+    /// Signs an aftercare note, as its author, or takes it over. After that it takes no changes, only addenda. If anything is missing, the error names
     /// all of it at once.
     async fn sign_aftercare_note(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignAftercareNotePayload> {
-        let (id, expected, meaning) = input.read(RecordKind::AftercareNote)?;
+        let (id, expected, given) = input.read(RecordKind::AftercareNote)?;
         let operation = ctx.operation()?;
-        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, meaning)));
+        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, given)));
         Ok(SignAftercareNotePayload { aftercare_note: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 }

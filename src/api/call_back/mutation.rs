@@ -11,6 +11,7 @@ use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::{Date, DateTime};
 use crate::session::{SessionStatus, store as sessions};
+use crate::signing::store as signed;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{Days, NaiveDate};
@@ -206,6 +207,7 @@ async fn complete(
             let why = format!("is {}: it answers nothing", session.status.words());
             return Err(Error::input("input.sessionId", why));
         }
+        signed::refuse_retracted(scope, session.id, "input.sessionId").await?;
     }
     recall.status = CallBackStatus::Done;
     recall.snoozed_until = None;

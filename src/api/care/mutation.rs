@@ -2,11 +2,11 @@
 
 use crate::access::Scope;
 use crate::care::store as care;
+use crate::credential::store::prescribers;
 use crate::error::{self, Error};
 use crate::ids;
 use crate::ledger::history_of;
 use crate::operation::{Inputs, Running, transaction};
-use crate::organisation::store as people;
 use crate::page::listing;
 use crate::session::{
     CheckRule, CheckVerdict, KeptCheck, Override, Parts, SessionStatus, TreatmentSession, answers_changed,
@@ -151,9 +151,9 @@ async fn settle(
     Ok(now)
 }
 
-/// The prescriber who may sign off a block: a practitioner with a licence number who is not the one treating.
+/// The prescriber who may sign off a block: another practitioner than the one treating, with a credential that allows to
+/// prescribe this kind of treatment, in force today by the clock of the place.
 async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> error::Result<Uuid> {
-    let member = people::staff_member(scope, by).await?;
     if by == session.practitioner_id {
         let message = "you are the practitioner of this session: another one, a prescriber, signs a block off";
         return Err(Error::Forbidden(message.to_owned()));
@@ -162,8 +162,10 @@ async fn prescriber(scope: &mut Scope, by: Uuid, session: &TreatmentSession) -> 
         let message = "you were the practitioner of this session: another one, a prescriber, signs a block off";
         return Err(Error::Forbidden(message.to_owned()));
     }
-    if member.licence_number.is_none() {
-        let message = "only a prescriber signs a block off: a practitioner with a licence number (updateStaff)";
+    let today = care::day_at(scope, session.location_id, ids::now()).await?;
+    if prescribers(scope, &[by], &[session.modality], today).await?.is_empty() {
+        let message = "only a prescriber signs a block off: a practitioner with a credential in force that allows to prescribe \
+                       this kind of treatment (addCredential)";
         return Err(Error::Forbidden(message.to_owned()));
     }
     Ok(by)
@@ -199,7 +201,7 @@ impl CareMutation {
     }
 
     /// Signs off a BLOCK of a rule. The signer must be a supervising prescriber, that is, another practitioner with a
-    /// licence number. FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too
+    /// credential in force that allows to prescribe. FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too
     /// long ago.
     async fn sign_off_session_check(
         &self,

@@ -48,6 +48,10 @@ impl TimelineEntry {
     async fn signed(&self) -> bool {
         self.signed
     }
+    /// Whether the record was retracted: it is signed, and does not count any more.
+    async fn retracted(&self) -> bool {
+        self.retracted
+    }
 }
 
 /// A record of any kind, as it was known at a moment.
@@ -57,6 +61,9 @@ pub struct ChartRecord(Entry);
 #[derive(Deserialize)]
 struct Signed {
     signature: Option<Signature>,
+    /// Who did the work.
+    #[serde(default, alias = "author_id")]
+    practitioner_id: Option<Uuid>,
 }
 
 /// A record of any kind, as it was known at a moment.
@@ -93,7 +100,7 @@ impl ChartRecord {
     /// Its signature at that moment, with the hash of what was signed; null while it was a draft.
     async fn signature(&self) -> Option<Result<Signature>> {
         match self.0.record_as::<Signed>() {
-            Ok(signed) => signed.signature.map(Ok),
+            Ok(signed) => signed.signature.map(|it| Ok(Signature { of: signed.practitioner_id, ..it })),
             Err(error) => Some(Err(error.into())),
         }
     }

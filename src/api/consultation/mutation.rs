@@ -3,7 +3,7 @@
 use super::input::{ConsultationPatch, RecordConsultationInput};
 use crate::access::Scope;
 use crate::api::signing::SignRecordInput;
-use crate::consultation::{Consultation, may_sign, missing, store};
+use crate::consultation::{Consultation, missing, store};
 use crate::error::Faults;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
@@ -11,8 +11,8 @@ use crate::organisation::{store as people, unfit};
 use crate::page::kept;
 use crate::patient::store as patients;
 use crate::record::Stamp;
-use crate::signing;
-use crate::vocabulary::{Action, RecordKind, SignatureMeaning, StaffRole};
+use crate::signing::{self, Given, store::judge_first};
+use crate::vocabulary::{Action, RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
 
@@ -57,10 +57,14 @@ async fn check_links(
     prefix: &str,
 ) -> crate::error::Result<()> {
     let mut faults = Faults::default();
-    if let Some(id) = practitioner
-        && let Some(why) = unfit(people::staff(scope, &[id]).await?.first(), Some(StaffRole::Practitioner))
-    {
-        faults.add(format!("input.{prefix}practitionerId"), why);
+    if let Some(id) = practitioner {
+        let found = people::staff(scope, &[id]).await?;
+        let away = |place| found.first().is_some_and(|member| !member.works_at(place));
+        if let Some(why) = unfit(found.first(), Some(StaffRole::Practitioner)) {
+            faults.add(format!("input.{prefix}practitionerId"), why);
+        } else if location.is_some_and(away) {
+            faults.add(format!("input.{prefix}practitionerId"), "does not work at this location");
+        }
     }
     if let Some(id) = location {
         let found = people::locations(scope, &[id]).await?;
@@ -103,6 +107,7 @@ async fn change(
 ) -> crate::error::Result<Consultation> {
     let before = draft(scope, Action::Update, id, expected).await?;
     let mut after = patch.apply(&before)?;
+    signing::refuse_taking(before.practitioner_id, after.practitioner_id, scope.viewer().staff)?;
     after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     let practitioner = Some(after.practitioner_id).filter(|id| *id != before.practitioner_id);
     let location = after.location_id.filter(|id| Some(*id) != before.location_id);
@@ -112,24 +117,15 @@ async fn change(
 }
 
 /// Signs a consultation if it is complete.
-async fn sign(
-    scope: &mut Scope,
-    id: Uuid,
-    expected: i32,
-    meaning: SignatureMeaning,
-) -> crate::error::Result<Consultation> {
+async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate::error::Result<Consultation> {
     let mut consultation = draft(scope, Action::Sign, id, expected).await?;
     let signer = scope.viewer().author()?;
     let mut lacking = missing(&consultation);
-    lacking.unless(
-        may_sign(&consultation, signer, meaning),
-        "input.meaning",
-        "AUTHOR is for the consultation's practitioner; another practitioner signs as REVIEWER or SUPERVISOR",
-    );
+    judge_first(scope, &mut lacking, &given, signer, consultation.practitioner_id).await?;
     lacking.into_result()?;
     let now = ids::now();
     consultation.stamp = consultation.stamp.changed(Some(signer), now);
-    consultation.signature = Some(signing::sign(&consultation, signer, now, meaning)?);
+    consultation.signature = Some(signing::sign(&consultation, signer, now, given)?);
     kept::save(scope, Action::Sign, &consultation, expected).await?;
     Ok(consultation)
 }
@@ -168,12 +164,12 @@ impl ConsultationMutation {
         Ok(UpdateConsultationPayload { consultation: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 
-    /// Signs a consultation. After that it takes no changes, only addenda. If anything is missing, the error names all
+    /// Signs a consultation, as who held it, or takes it over. After that it takes no changes, only addenda. If anything is missing, the error names all
     /// of it at once.
     async fn sign_consultation(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignConsultationPayload> {
-        let (id, expected, meaning) = input.read(RecordKind::Consultation)?;
+        let (id, expected, given) = input.read(RecordKind::Consultation)?;
         let operation = ctx.operation()?;
-        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, meaning)));
+        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, given)));
         Ok(SignConsultationPayload { consultation: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::address::AddressInput;
 use crate::organisation::{Location, Organisation, Staff};
-use crate::scalars::DateTime;
+use crate::scalars::{Date, DateTime};
 use crate::vocabulary::StaffRole;
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
 
@@ -140,6 +140,28 @@ pub struct UpdateStaffInput {
     pub(super) licence_number: MaybeUndefined<String>,
     /// Whether they may sign in.
     pub(super) active: Option<bool>,
+    /// The last day of their place (in UTC).
+    pub(super) ends_on: MaybeUndefined<Date>,
+    /// All the clinics that their place is limited to, `location_…`, at most 100; empty for all.
+    pub(super) location_ids: Option<Vec<ID>>,
+}
+
+/// Changes the e-mail that a staff member signs in with.
+#[derive(InputObject)]
+pub struct ChangeStaffEmailInput {
+    /// `staff_…`
+    pub(super) id: ID,
+    /// The version of the record that you read.
+    pub(super) expected_version: i32,
+    /// The new e-mail.
+    pub(super) email: String,
+}
+
+/// Result of `changeStaffEmail`.
+#[derive(SimpleObject)]
+pub struct ChangeStaffEmailPayload {
+    /// The staff member after the change.
+    pub(super) staff: Staff,
 }
 
 /// Result of `updateStaff`.

@@ -1,14 +1,14 @@
 //! Managing the organisation, its locations and its staff.
 
 use super::input::{
-    AddLocationInput, AddLocationPayload, AddStaffInput, AddStaffPayload, CreateInvitationLinkInput,
-    CreateInvitationLinkPayload, CreatePasswordResetLinkInput, CreatePasswordResetLinkPayload, RevokeStaffSignInsInput,
-    RevokeStaffSignInsPayload, UpdateLocationInput, UpdateLocationPayload, UpdateOrganisationInput,
-    UpdateOrganisationPayload, UpdateStaffInput, UpdateStaffPayload,
+    AddLocationInput, AddLocationPayload, AddStaffInput, AddStaffPayload, ChangeStaffEmailInput,
+    ChangeStaffEmailPayload, CreateInvitationLinkInput, CreateInvitationLinkPayload, CreatePasswordResetLinkInput,
+    CreatePasswordResetLinkPayload, RevokeStaffSignInsInput, RevokeStaffSignInsPayload, UpdateLocationInput,
+    UpdateLocationPayload, UpdateOrganisationInput, UpdateOrganisationPayload, UpdateStaffInput, UpdateStaffPayload,
 };
 use crate::access::one_time::OneTimeToken;
 use crate::access::{Scope, password};
-use crate::error::Error;
+use crate::error::{Error, at_version};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
@@ -17,7 +17,7 @@ use crate::organisation::{Location, Staff, is_time_zone};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind};
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -155,6 +155,8 @@ impl OrganisationMutation {
                             display_name,
                             licence_number,
                             active: true,
+                            ends_on: None,
+                            location_ids: Vec::new(),
                             invited_at: None,
                             joined_at: None,
                             stamp: Stamp::new(scope.viewer().staff, ids::now()),
@@ -196,12 +198,45 @@ impl OrganisationMutation {
         Ok(CreateInvitationLinkPayload { token: link.token, expires_at: DateTime(link.expires_at), staff })
     }
 
+    /// Changes the e-mail that a staff member signs in with. All their sign-ins, invitations and password links end; their
+    /// password and second factor stay. FORBIDDEN for an account that works in other organisations too, CONFLICT for an
+    /// e-mail that another account has. REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
+    async fn change_staff_email(
+        &self,
+        ctx: &Context<'_>,
+        input: ChangeStaffEmailInput,
+    ) -> Result<ChangeStaffEmailPayload> {
+        let mut inputs = Inputs::new();
+        let id = inputs.id("id", RecordKind::Staff, &input.id);
+        let email = inputs.email("email", Some(&input.email));
+        if email.is_none() {
+            inputs.fault("email", "must not be empty");
+        }
+        inputs.finish()?;
+        let email = email.unwrap_or_default();
+        let operation = ctx.operation()?;
+        let work = transaction(move |scope| {
+            Box::pin(async move {
+                scope.viewer().check(Action::Update, RecordKind::Staff)?;
+                let before = store::staff_member(scope, id).await?;
+                at_version("staff member", before.stamp.version, input.expected_version)?;
+                if before.email == email {
+                    return Err(Error::input("input.email", "is their e-mail already"));
+                }
+                store::change_email(scope, &before, email).await
+            })
+        });
+        Ok(ChangeStaffEmailPayload { staff: operation.mutate(operation.retry(ctx, None)?, work).await? })
+    }
+
     /// Changes a staff member's role, name, licence or access.
     async fn update_staff(&self, ctx: &Context<'_>, input: UpdateStaffInput) -> Result<UpdateStaffPayload> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", RecordKind::Staff, &input.id);
         let display_name = input.display_name.as_deref().map(|name| inputs.text("displayName", name, 200));
         let licence = inputs.patch_text("licenceNumber", input.licence_number, 100);
+        let ends_on = input.ends_on.map_value(|day| day.0);
+        let locations = input.location_ids.map(|ids| read_locations(&mut inputs, &ids));
         inputs.finish()?;
         let operation = ctx.operation()?;
         let staff = operation
@@ -218,10 +253,14 @@ impl OrganisationMutation {
                             role: input.role.unwrap_or(before.role),
                             licence_number: patched(licence, before.licence_number.clone()),
                             active: input.active.unwrap_or(before.active),
+                            ends_on: patched(ends_on, before.ends_on),
+                            location_ids: locations.unwrap_or_else(|| before.location_ids.clone()),
                             stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
                             ..before.clone()
                         };
-                        if after.role != before.role || !after.active || !before.active {
+                        check_locations(scope, &before, &after).await?;
+                        let place = |it: &Staff| (it.role, it.ends_on, it.location_ids.clone());
+                        if place(&after) != place(&before) || !after.active || !before.active {
                             store::save_rights(scope, &before, &after, input.expected_version).await?;
                         } else {
                             store::save_staff(scope, &after, input.expected_version).await?;
@@ -319,6 +358,24 @@ async fn one_time_link(
         .await?;
     let link = made.get().ok_or_else(|| Error::Internal("a link that was just made is gone".to_owned()))?;
     Ok((link.clone(), staff))
+}
+
+/// The clinics that a place is limited to, each once.
+fn read_locations(inputs: &mut Inputs, given: &[ID]) -> Vec<uuid::Uuid> {
+    inputs.range("locationIds", Some(given.len()), 0, 100);
+    let read = given.iter().enumerate().map(|(i, id)| inputs.id(&format!("locationIds.{i}"), RecordKind::Location, id));
+    read.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Checks that the clinics that a place is newly limited to are there.
+async fn check_locations(scope: &mut Scope, before: &Staff, after: &Staff) -> crate::error::Result<()> {
+    if after.location_ids == before.location_ids {
+        return Ok(());
+    }
+    if store::locations(scope, &after.location_ids).await?.len() < after.location_ids.len() {
+        return Err(Error::input("input.locationIds", "names a location that is not of this organisation"));
+    }
+    Ok(())
 }
 
 fn check_time_zone(inputs: &mut Inputs, zone: &str) {

@@ -2,13 +2,14 @@
 
 use crate::access::sign_in::SignInEntry;
 use crate::api::history::history;
+use crate::credential::Credential;
 use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::operation::{AtOnce, Running, plain};
-use crate::organisation::{Organisation, Staff, loader};
+use crate::organisation::{Location, Organisation, Staff, loader};
 use crate::page::{Connection, Listed, global_id, listing};
 use crate::privacy::{EmergencyAccess, EmergencyCondition};
-use crate::scalars::DateTime;
+use crate::scalars::{Date, DateTime};
 use crate::vocabulary::{RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
@@ -62,6 +63,20 @@ impl Staff {
     async fn active(&self) -> bool {
         self.active
     }
+    /// The last day of their place (in UTC); null: it has no end. After it they can't sign in here, and nothing new names
+    /// them.
+    async fn ends_on(&self) -> Option<Date> {
+        self.ends_on.map(Date)
+    }
+    /// The clinics that their place is limited to; empty for all. Nothing new at another clinic names them as its
+    /// practitioner.
+    async fn locations(&self, ctx: &Context<'_>) -> Result<Vec<Location>> {
+        listing::linked_many(ctx, self.location_ids.iter().copied()).await
+    }
+    /// Their credentials, newest first: what they are registered as, and what that allows.
+    async fn credentials(&self, ctx: &Context<'_>) -> Result<Vec<Credential>> {
+        listing::whole(ctx, ("staff_id", self.id)).await
+    }
     /// When they were last invited; null if never. The invitation is valid for 7 days, until they accept it or are no
     /// longer active.
     async fn invited_at(&self) -> Option<DateTime> {
@@ -112,7 +127,7 @@ impl Staff {
     }
 }
 
-plain!(Staff: id, display_name, email, role, licence_number, active, invited_at, joined_at, version, created_at, updated_at);
+plain!(Staff: id, display_name, email, role, licence_number, active, ends_on, invited_at, joined_at, version, created_at, updated_at);
 
 /// A sign-in of a person, as shown to them.
 pub struct SignIn(SignInEntry);

@@ -11,6 +11,7 @@ use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::scalars::{DateTime, Decimal};
 use crate::session::store as sessions;
+use crate::signing::store as signed;
 use crate::vocabulary::{Action, BodyArea, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
@@ -189,6 +190,9 @@ async fn check_links(
     let mut faults = Faults::default();
     let mut fault = |path: &str, message: &str| faults.add(format!("input.{prefix}{path}"), message);
     let new = |of: fn(&OutcomeAssessment) -> Option<Uuid>| of(it).filter(|_| before.and_then(of) != of(it));
+    if let Some(session) = new(|it| it.session_id) {
+        signed::refuse_retracted(scope, session, &format!("input.{prefix}sessionId")).await?;
+    }
     if let Some(session) = new(|it| it.session_id)
         && sessions::session(scope, session).await?.patient_id != it.patient_id
     {

@@ -245,6 +245,7 @@ impl Patient {
             let plan = plan_id.map(|id| ids::argument("planId", RecordKind::TreatmentPlan, &id)).transpose()?;
             let choice = outcome::SeriesChoice { scale, scale_version, area, rater_role, plan_id: plan };
             let all = listing::whole::<OutcomeAssessment>(ctx, ("patient_id", self.id)).await?;
+            let all = crate::signing::loader::standing(ctx, all, |it| it.session_id).await?;
             Ok(outcome::series_of(all, &choice)?)
         };
         Box::pin(found).await.transpose()

@@ -202,6 +202,7 @@ impl TreatmentPlan {
         let progress = async {
             let version: ProtocolVersion = listing::required(ctx, self.protocol_version_id).await?;
             let sessions = listing::whole::<TreatmentSession>(ctx, ("plan_id", self.id)).await?;
+            let sessions = crate::signing::loader::standing(ctx, sessions, |it| Some(it.id)).await?;
             let facts = facts(ctx, &sessions).await?;
             let day = on.map_or_else(|| today(&facts), |day| day.0);
             Ok(progress(self, (version.modality, &version.rules), &facts, day))

@@ -44,6 +44,7 @@ async fn create(scope: &mut Scope, new: NewPlan) -> error::Result<TreatmentPlan>
     scope.viewer().check(Action::Create, RecordKind::TreatmentPlan)?;
     let NewPlan { mut plan, concerns } = new;
     let consultation = consultations::consultation(scope, plan.consultation_id).await?;
+    crate::signing::store::refuse_retracted(scope, consultation.id, "input.consultationId").await?;
     patients::active_patient(scope, consultation.patient_id, "input.consultationId").await?;
     let version = published(scope, plan.protocol_version_id, "input.protocolVersionId").await?;
     let mut faults = Faults::default();

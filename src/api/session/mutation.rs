@@ -21,8 +21,8 @@ use crate::session::{
     one_reason_each, refuse_blocked, refuse_own_sign_off,
     store::{self, Replaced},
 };
-use crate::signing;
-use crate::vocabulary::{Action, RecordKind, SignatureMeaning};
+use crate::signing::{self, Given, store::judge_first};
+use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
 
@@ -141,7 +141,7 @@ async fn end(
         parts.checks = care::evaluate(scope, &session, &parts).await?;
     }
     if !begun && takes_place {
-        care::drop_lapsed(scope, &mut parts.checks).await?;
+        care::drop_lapsed(scope, &session, &mut parts.checks).await?;
         refuse_blocked(id, &parts.checks, NOT_BEGUN)?;
     }
     if takes_place {
@@ -154,7 +154,7 @@ async fn end(
 
 /// Who signs a session instead of the person who signed off a block of it.
 const OTHER_SIGNS: &str =
-    "its practitioner signs it as AUTHOR; what you have to say of it you add after that (addAddendum)";
+    "its practitioner signs it as AUTHOR; after that you co-sign it (countersignRecord) or add to it (addAddendum)";
 /// What to do about a block before a signature.
 const SIGN_OFF: &str = "A supervising prescriber signs it off with signOffSessionCheck";
 
@@ -186,12 +186,7 @@ async fn ask_again(
 }
 
 /// Signs a session if it is complete.
-async fn sign(
-    scope: &mut Scope,
-    id: Uuid,
-    expected: i32,
-    meaning: SignatureMeaning,
-) -> crate::error::Result<TreatmentSession> {
+async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate::error::Result<TreatmentSession> {
     // Locked before anything is read, so that what is signed is the content at the time of signing.
     store::hold(scope, id).await?;
     let mut session = draft(scope, Action::Sign, id, expected).await?;
@@ -199,25 +194,16 @@ async fn sign(
     let old = store::parts(scope, id).await?;
     let mut parts = old.clone();
     let mut lacks = missing(&session, &parts);
-    let may = match meaning {
-        SignatureMeaning::Author => session.practitioner_id == signer,
-        SignatureMeaning::Supervisor => session.supervisor_id == Some(signer) && session.practitioner_id != signer,
-        SignatureMeaning::Reviewer => session.practitioner_id != signer,
-    };
-    lacks.unless(
-        may,
-        "input.meaning",
-        "AUTHOR is for the session's practitioner, SUPERVISOR for its supervisor, REVIEWER for another practitioner",
-    );
+    judge_first(scope, &mut lacks, &given, signer, session.practitioner_id).await?;
     ask_again(scope, &session, &mut parts, &mut lacks).await?;
-    // A record is signed only once, so theirs would be the only signature.
+    // Their signature would be the first: that of who answers for the treatment.
     refuse_own_sign_off(&parts.checks, Some(signer), OTHER_SIGNS)?;
     lacks.into_result()?;
     refuse_blocked(session.id, &parts.checks, SIGN_OFF)?;
     let now = ids::now();
     session.stamp = session.stamp.changed(Some(signer), now);
     let content = Content { session: &session, parts: &parts };
-    session.signature = Some(signing::sign(&content, signer, now, meaning)?);
+    session.signature = Some(signing::sign(&content, signer, now, given)?);
     store::save(scope, Action::Sign, &session, expected, Replaced { old: &old, new: &parts }).await?;
     Ok(session)
 }
@@ -258,6 +244,7 @@ impl SessionMutation {
                 let before = draft(scope, Action::Update, id, expected).await?;
                 let old = store::parts(scope, id).await?;
                 let (mut after, mut patched) = patch.apply(&before, old.clone())?;
+                signing::refuse_taking(before.practitioner_id, after.practitioner_id, scope.viewer().staff)?;
                 after.stamp = before.stamp.changed(scope.viewer().staff, ids::now());
                 if before.plan_id != after.plan_id {
                     if before.plan_id.is_some() {
@@ -282,7 +269,7 @@ impl SessionMutation {
                 }
                 parts.checks = care::evaluate(scope, &after, &parts).await?;
                 if before.status == SessionStatus::Preparation {
-                    care::drop_lapsed(scope, &mut parts.checks).await?;
+                    care::drop_lapsed(scope, &after, &mut parts.checks).await?;
                 }
                 if after.status == SessionStatus::InProgress && before.status != SessionStatus::InProgress {
                     refuse_blocked(id, &parts.checks, PREPARE)?;
@@ -339,9 +326,9 @@ impl SessionMutation {
     /// Signs a session. After that it takes no changes, only addenda. If anything is missing, the error names all of it
     /// at once.
     async fn sign_session(&self, ctx: &Context<'_>, input: SignRecordInput) -> Result<SignSessionPayload> {
-        let (id, expected, meaning) = input.read(RecordKind::TreatmentSession)?;
+        let (id, expected, given) = input.read(RecordKind::TreatmentSession)?;
         let operation = ctx.operation()?;
-        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, meaning)));
+        let work = transaction(move |scope| Box::pin(sign(scope, id, expected, given)));
         Ok(SignSessionPayload { session: operation.mutate(operation.retry(ctx, None)?, work).await? })
     }
 }

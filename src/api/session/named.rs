@@ -56,6 +56,8 @@ pub(super) async fn check_links(
         let member = staff.iter().find(|member| member.id == id);
         if let Some(why) = unfit(member, Some(StaffRole::Practitioner)) {
             faults.add(format!("input.{prefix}{path}"), why);
+        } else if path == "practitionerId" && member.is_some_and(|it| !it.works_at(session.location_id)) {
+            faults.add(format!("input.{prefix}{path}"), "does not work at this location");
         }
     }
     if session.supervisor_id == Some(session.practitioner_id) {

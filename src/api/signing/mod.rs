@@ -1,5 +1,7 @@
 //! Signatures and addenda in the API.
 
+pub mod retraction;
+
 use crate::api::history::history;
 use crate::error::Faults;
 use crate::ids;
@@ -10,7 +12,10 @@ use crate::page::{Connection, Direction, Listed, PageArguments, global_id, listi
 use crate::patient::{Patient, loader as patients};
 use crate::record::{Signature, hex};
 use crate::scalars::DateTime;
-use crate::signing::{Addendum, AddendumOrder, Condition, loader, statement};
+use crate::signing::{
+    Addendum, AddendumOrder, Condition, Countersignature, CountersignatureFilter, CountersignatureOrder, Given, loader,
+    statement,
+};
 use crate::vocabulary::{RecordKind, SignatureMeaning};
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use uuid::Uuid;
@@ -39,11 +44,19 @@ impl Signature {
     }
     /// The signature as a sentence: who signed, when (UTC) and with what meaning, as 21 CFR 11.50 requires.
     async fn statement(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(statement(&loader::signer_name(ctx, self).await?, self))
+        let whose = match self.of.filter(|_| self.meaning == SignatureMeaning::TakenOver) {
+            Some(whose) => Some(loader::name_at(ctx, whose, self.signed_at).await?),
+            None => None,
+        };
+        Ok(statement(&loader::signer_name(ctx, self).await?, self, whose.as_deref()))
     }
     /// The meaning of the signature.
     async fn meaning(&self) -> SignatureMeaning {
         self.meaning
+    }
+    /// Why somebody else's work was taken over; null for every other signature.
+    async fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
     /// SHA-256 of the record's content when it was signed, in hexadecimal.
     async fn content_hash(&self) -> String {
@@ -96,6 +109,49 @@ impl Addendum {
         history(ctx, RecordKind::Addendum, self.id, first, after).await
     }
 }
+
+impl Listed for Countersignature {
+    const NAME: &'static str = "Countersignature";
+    fn whose(&self) -> Option<uuid::Uuid> {
+        crate::ledger::Record::patient_id(self)
+    }
+}
+
+/// A further signature on a signed record, over the same content. It is shown with the record, in `signatures`.
+#[Object]
+impl Countersignature {
+    /// Typed id, `countersignature_…`.
+    pub async fn id(&self) -> ID {
+        global_id(RecordKind::Countersignature, self.id)
+    }
+    /// The patient whose record it is on.
+    async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
+        patients::patient_of_record(ctx, self.patient_id).await
+    }
+    /// The id of the signed record; `node(id:)` returns it.
+    async fn record_id(&self) -> ID {
+        global_id(self.record_kind, self.record_id)
+    }
+    /// The kind of the signed record.
+    async fn record_kind(&self) -> RecordKind {
+        self.record_kind
+    }
+    /// The signature itself.
+    async fn signature(&self) -> Signature {
+        self.clone().into()
+    }
+    /// Its only version: a signature is never changed.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+    ) -> Result<Connection<RecordVersion>> {
+        history(ctx, RecordKind::Countersignature, self.id, first, after).await
+    }
+}
+
+plain!(Countersignature: id, record_id, record_kind);
 
 plain!(Addendum: id, record_id, record_kind, added_at, reason, text);
 
@@ -159,27 +215,57 @@ impl SigningQuery {
         let window = PageArguments { first, after, last, before };
         listing::root(ctx, filter.unwrap_or_default().read(), Some(AddendumOrder::OfAll(direction)), window).await
     }
+
+    /// A further signature on a signed record; null with NOT_FOUND if there is none with this id.
+    async fn countersignature(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`countersignature_…`")] id: ID,
+    ) -> Option<Result<Countersignature>> {
+        listing::root_one(ctx, &id).await
+    }
+
+    /// Further signatures on signed records, newest first unless asked otherwise. Null with FORBIDDEN for roles that see
+    /// no clinical record.
+    #[allow(clippy::too_many_arguments)]
+    async fn countersignatures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<CountersignatureFilter>>,
+        #[graphql(desc = "The sort order.")] order_by: Option<CountersignatureOrder>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<Countersignature>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
 }
 
-/// Signs a record.
+/// Signs a record as who did the work, or takes it over.
 #[derive(InputObject)]
 pub struct SignRecordInput {
     /// The record's typed id.
     id: ID,
     /// The version of the record that you read, so that you sign what you saw.
     expected_version: i32,
-    /// The meaning of the signature.
+    /// The meaning of the signature: AUTHOR for who did the work, TAKEN_OVER for another practitioner who answers for it.
+    /// REVIEWER and SUPERVISOR come after that, with `countersignRecord`.
     #[graphql(default_with = "SignatureMeaning::Author")]
     meaning: SignatureMeaning,
+    /// Why you take over a colleague's work, at most 500 characters: required while they work here.
+    reason: Option<String>,
 }
 
 impl SignRecordInput {
-    /// The record's id, the version and the meaning.
-    pub fn read(&self, kind: RecordKind) -> crate::error::Result<(Uuid, i32, SignatureMeaning)> {
+    /// The record's id, the version, and what the signer says.
+    pub fn read(&self, kind: RecordKind) -> crate::error::Result<(Uuid, i32, Given)> {
         let mut inputs = Inputs::new();
         let id = inputs.id("id", kind, &self.id);
+        let reason = inputs.opt_text("reason", self.reason.as_deref(), 500);
         inputs.finish()?;
-        Ok((id, self.expected_version, self.meaning))
+        Ok((id, self.expected_version, Given { meaning: self.meaning, reason }))
     }
 }
 

@@ -22,10 +22,12 @@ stored! {
     Staff = staff;
     repeats: true;
     always: account_id, role, display_name, active;
-    asked: email, licence_number, invited_at, joined_at;
+    asked: email, licence_number, ends_on, invited_at, joined_at;
+    words: location_ids;
     parts {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
+    light: "credentials";
 }
 
 listing!(Staff, PlaceFilter, PlaceOrder, {});
@@ -152,7 +154,7 @@ pub async fn enter(scope: &mut Scope, id: Uuid) -> Result<bool> {
 
 /// Saves a changed staff member; holds from their next request on.
 pub async fn save_staff(scope: &mut Scope, member: &Staff, expected: i32) -> Result<()> {
-    if !member.active || member.role != StaffRole::Admin {
+    if !member.active || member.role != StaffRole::Admin || member.ends_on.is_some() {
         keep_one_admin(scope, member.id).await?;
     }
     let door = scope.write(Action::Update, RecordKind::Staff)?;
@@ -186,6 +188,7 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
         .filter(staff::org_id.eq(door.org))
         .filter(staff::role.eq(StaffRole::Admin))
         .filter(staff::active)
+        .filter(staff::ends_on.is_null())
         .filter(staff::joined_at.is_not_null())
         .order(staff::id)
         .for_update()
@@ -258,6 +261,18 @@ pub async fn make_password_link(scope: &mut Scope, member: &Staff) -> Result<(On
     let door = scope.write(Action::Update, RecordKind::Staff)?;
     let link = reset::make_link(door.connection, bearer(door.org, member)).await?;
     Ok((link, touch(scope, member).await?))
+}
+
+/// Gives a staff member's account another e-mail to sign in with. Every sign-in, invitation and password link of it ends; the
+/// password and the second factor stay. FORBIDDEN for an account that has a place elsewhere too.
+pub async fn change_email(scope: &mut Scope, member: &Staff, email: String) -> Result<Staff> {
+    let door = scope.write(Action::Update, RecordKind::Staff)?;
+    account::change_email(door.connection, member.account_id, door.org, &email).await?;
+    sign_in::end_of_place(door.connection, member.account_id, door.org, member.id).await?;
+    let stamp = member.stamp.changed(scope.viewer().staff, ids::now());
+    let after = Staff { email, stamp, ..member.clone() };
+    save_staff(scope, &after, member.stamp.version).await?;
+    Ok(after)
 }
 
 /// Ends a staff member's sign-ins in this organisation.

@@ -136,7 +136,7 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
             .push_bind(org)
             .push(" AND s.patient_id = patient.id AND s.started_at >= ")
             .push_bind(since)
-            .push(")");
+            .push(" AND NOT EXISTS (SELECT FROM retraction r WHERE r.org_id = s.org_id AND r.record_id = s.id))");
     }
     if let Some(date) = filter.birth_date {
         sql.push(" AND patient.birth_date = ").push_bind(date);

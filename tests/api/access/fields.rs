@@ -34,7 +34,7 @@ pub static FIELDS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 const OTHER_FIELDS: &[Row] = &[
     ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
     ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
-    ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
+    ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active endsOn locations credentials invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
     ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
     ("Patient", "patient", ALL, "id chartNumber displayName legalName preferredName birthDate deceasedOn sexAtBirth gender pronouns email phone \
@@ -54,18 +54,18 @@ const OTHER_FIELDS: &[Row] = &[
     ("MatchedHealthCode", "patient/healthHistory/0/matched/0", CLINICAL, "code label foundIn course source listVersion"),
     ("Consultation", "consultation", CLINICAL, "id patient practitioner location heldAt mode concerns goals findings scarTypes \
         priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
-        updatedAt updatedBy signature addenda history"),
+        updatedAt updatedBy signature signatures retraction copiedFrom addenda history"),
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
     ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
         catalogueDevice adverseEvents skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents \
-        plan protocolVersion checks aftercare photos aftercareNotes version createdAt createdBy updatedAt updatedBy signature addenda history"),
+        plan protocolVersion checks aftercare photos aftercareNotes version createdAt createdBy updatedAt updatedBy signature signatures retraction copiedFrom addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
     ("TopicalAnaesthetic", "session/anaesthetic", CLINICAL, "product strength lot appliedAt removedAt areaCm2 grams occluded agents weightKg weighedOn"),
     ("AnaestheticAgent", "session/anaesthetic/agents/0", CLINICAL, "agent percent"),
     ("SessionArea", "session/areas/0", CLINICAL, "area side needleDepthMm passes speedRpm rfEnergyMj rfPulseWidthMs endpoint note"),
     ("ProductUse", "session/products/0", CLINICAL, "role product manufacturer lot expiresOn quantity unit area intradermalUse catalogueLot"),
     ("AftercareNote", "aftercareNote", CLINICAL, "id patient session author kind notedAt text redness swelling pain adherence escalate proposedAdverseEvents \
-        version createdAt createdBy updatedAt updatedBy signature addenda history"),
+        version createdAt createdBy updatedAt updatedBy signature signatures retraction copiedFrom addenda history"),
     ("ConsentTemplate", "consentTemplate", ALL, "id name kind active publishedVersion draftVersion versions version createdAt createdBy \
         updatedAt updatedBy history"),
     ("ConsentTemplateVersion", "consentTemplateVersion", ALL, "id template number status text textHash language modalities validDays \
@@ -85,9 +85,19 @@ const OTHER_FIELDS: &[Row] = &[
     ("ConsentTemplateVersionEdge", "consentTemplate/versions/edges/0", ALL, "node cursor"),
     ("ConsentConnection", "patient/consents", CLINICAL, "edges nodes pageInfo totalCount"),
     ("ConsentEdge", "consents/edges/0", CLINICAL, "node cursor"),
-    ("Signature", "session/signature", CLINICAL, "signedBy signerName signedAt meaning statement contentHash"),
+    ("Signature", "session/signature", CLINICAL, "signedBy signerName signedAt meaning statement reason contentHash"),
+    ("Credential", "credential", ALL, "id staff profession number body jurisdiction prescriber modalities validFrom expiresOn active inForce \
+        note version createdAt createdBy updatedAt updatedBy history"),
+    ("CredentialConnection", "credentials", ALL, "edges nodes pageInfo totalCount"),
+    ("CredentialEdge", "credentials/edges/0", ALL, "node cursor"),
+    ("Countersignature", "countersignature", CLINICAL, "id patient recordId recordKind signature history"),
+    ("CountersignatureConnection", "countersignatures", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("CountersignatureEdge", "countersignatures/edges/0", CLINICAL, "node cursor"),
+    ("Retraction", "retraction", CLINICAL, "id patient recordId recordKind at by reason copyId history"),
+    ("RetractionConnection", "retractions", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("RetractionEdge", "retractions/edges/0", CLINICAL, "node cursor"),
     ("Addendum", "session/addenda/nodes/0", CLINICAL, "id patient recordId recordKind author addedAt reason text history"),
-    ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed"),
+    ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed retracted"),
     ("PatientMerge", "patient/merges/0", CLINICAL, "id from into mergedAt mergedBy reason moved conflicts undoneAt undoneBy undoReason kept \
         version createdAt createdBy updatedAt updatedBy history"),
     ("MovedRecords", "patient/merges/0/moved/0", CLINICAL, "kind count"),

@@ -105,6 +105,12 @@ impl<'c> Around<'c> {
             "updateLocation" => location().await.edit_with(json!({"phone": "+34911234567"})),
             "addStaff" => new_staff,
             "updateStaff" => staff().await.edit_with(json!({"displayName": "Renamed"})),
+            "changeStaffEmail" => staff().await.edit_with(json!({"email": format!("new-{fresh}@staff.example")})),
+            "addCredential" => credential_of(anna.id()),
+            "updateCredential" => {
+                let made = admin.make("addCredential", "credential", credential_of(anna.id())).await;
+                made.edit_with(json!({"patch": {"number": fresh}}))
+            }
             "createInvitationLink" => {
                 let invited =
                     json!({"email": format!("{fresh}@staff.example"), "displayName": "New", "role": "AUDITOR"});
@@ -222,7 +228,7 @@ impl<'c> Around<'c> {
     }
 
     async fn of_visits(&self, mutation: &str) -> Option<Value> {
-        let Self { anna, ids, patient, session, .. } = self;
+        let Self { admin, anna, ids, patient, session, .. } = self;
         Some(match mutation {
             "recordConsultation" => {
                 let mut input = self.with(json!({"mode": "TELEHEALTH"}));
@@ -262,6 +268,13 @@ impl<'c> Around<'c> {
             "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
             "updateAftercareNote" => anna.note(session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
             "signAftercareNote" => anna.note(session).await.edit(),
+            "retractSignedRecord" => {
+                json!({"id": anna.signed_consultation(patient).await.id, "reason": "Another patient's"})
+            }
+            "countersignRecord" => {
+                let theirs = new_colleague(admin, "Sam").await.signed_consultation(patient).await;
+                json!({"recordId": theirs.id, "meaning": "REVIEWER"})
+            }
             "addAddendum" => json!({"recordId": session.id, "reason": "Forgotten", "text": "Lot C-2."}),
             _ => return None,
         })
@@ -303,8 +316,7 @@ impl<'c> Around<'c> {
                     "reason": "Wanted"})
             }
             "signOffSessionCheck" => {
-                let me = Made::of(&anna.ask("{ me { id version } }").await["me"]);
-                admin.make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 1"}))).await;
+                admin.make("addCredential", "credential", credential_of(anna.id())).await;
                 let email = format!("{fresh}@staff.example");
                 let colleague =
                     json!({"email": email, "displayName": "Bo", "role": "PRACTITIONER", "password": PASSWORD});

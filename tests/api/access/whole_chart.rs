@@ -42,6 +42,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let email = format!("{}@staff.example", uuid::Uuid::now_v7());
     let supervisor = json!({"email": email, "displayName": "Sue", "role": "PRACTITIONER", "password": PASSWORD});
     let supervisor = admin.make("addStaff", "staff", supervisor).await;
+    let credential = admin.make("addCredential", "credential", credential_of(anna.id())).await;
     let session = anna
         .session_with(
             &patient,
@@ -55,6 +56,13 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         .await;
     let device = anna.make("noteDeviceRecall", "device", device.edit_with(json!({"reason": "Loose needle"}))).await;
     let session = anna.sign_session(&session).await;
+    let token = anna.sign_in(&email, PASSWORD).await.ok()["signIn"]["token"].as_str().expect("a token").to_owned();
+    let member = StaffMember { role: Role::Practitioner, email, id: supervisor.id.clone(), token };
+    let seen = json!({"recordId": session.id, "meaning": "SUPERVISOR"});
+    let seen = anna.beside(member).make("countersignRecord", "countersignature", seen).await;
+    let retracted = anna.signed_consultation(&patient).await;
+    let retracted = json!({"id": retracted.id, "reason": "Another patient's"});
+    let retraction = anna.make("retractSignedRecord", "retraction", retracted).await;
     let old = anna.session_with(&patient, json!({"startedAt": hours_ago(200), "endedAt": hours_ago(199)})).await;
     let (note, event, recall) = followed_up(clinic, &anna, &patient, [&session, &old], &lot).await;
     let addendum = anna.addendum(&session).await;
@@ -86,7 +94,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
-        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id,
+        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "credential": credential.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
         "term": term.id,
     });

@@ -11,13 +11,19 @@ async fn blocked(anna: &SignedIn, clinic: &Clinic, prescriber: &SignedIn) -> (Ma
     let pill =
         json!({"patientId": patient.id, "kind": "MEDICATION", "code": "isotretinoin", "text": "Isotretinoin 20 mg"});
     anna.make("addHealthEntry", "healthEntry", pill).await;
-    let me = Made::of(&prescriber.ask("{ me { id version } }").await["me"]);
-    clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    clinic.admin().make("addCredential", "credential", credential_of(prescriber.id())).await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "MICRONEEDLING", "planId": plan.id,
         "status": "PREPARATION", "areas": [{"area": "CHEEK", "needleDepthMm": "1.5", "passes": 2}],
         "device": {"model": "Derma Pen 4", "kind": "MOTORISED_PEN"}});
     let session = anna.does("startSession", start, CHECKS).await.ok()["startSession"]["session"].clone();
     (patient, session)
+}
+
+/// Says whether the one credential of somebody counts.
+async fn counts(clinic: &Clinic, who: &SignedIn, active: bool) -> Made {
+    let found = who.ask("{ me { credentials { id version } } }").await["me"]["credentials"][0].clone();
+    let patch = json!({"patch": {"active": active}});
+    clinic.admin().make("updateCredential", "credential", Made::of(&found).edit_with(patch)).await
 }
 
 async fn patched(by: &SignedIn, session: &Value, patch: Value) -> Answer {
@@ -37,11 +43,12 @@ async fn nobody_has_a_sign_off_of_their_own() {
     let (_, session) = blocked(&anna, &clinic, &bob).await;
     let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
     assert_eq!(against(&settled), [row("CONTRAINDICATION", "BLOCK", true)]);
-    // Who signed off takes the session over: what he signed off is lost with that, and it can't begin.
+    // Who signed off is given the session: what he signed off is lost with that, and it can't begin.
     let over = json!({"practitionerId": bob.id(), "status": "IN_PROGRESS"});
-    assert_eq!(patched(&bob, &settled, over).await.code(), "PROTOCOL_BLOCKED");
+    assert_eq!(patched(&bob, &settled, over.clone()).await.code(), "FORBIDDEN", "it is not his to take");
+    assert_eq!(patched(&anna, &settled, over).await.code(), "PROTOCOL_BLOCKED");
     let over =
-        patched(&bob, &settled, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
+        patched(&anna, &settled, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
     assert_eq!(against(&over), [row("CONTRAINDICATION", "BLOCK", false)]);
     assert_eq!(signed_off(&bob, &over, json!({})).await.code(), "FORBIDDEN");
     // Given back, it is not settled again; and once he treated, he signs nothing off of it.
@@ -53,8 +60,7 @@ async fn nobody_has_a_sign_off_of_their_own() {
         patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
     let his =
         patched(&anna, &begun, json!({"practitionerId": bob.id()})).await.ok()["updateSession"]["session"].clone();
-    let hers =
-        patched(&anna, &his, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
+    let hers = patched(&bob, &his, json!({"practitionerId": anna.id()})).await.ok()["updateSession"]["session"].clone();
     let refused = signed_off(&bob, &hers, json!({})).await;
     assert!(refused.code() == "FORBIDDEN" && refused.text.contains("you were the practitioner"), "{}", refused.text);
     let alone = patched(&anna, &hers, json!({"supervisorId": anna.id()})).await;
@@ -67,10 +73,10 @@ async fn a_sign_off_of_who_may_no_longer_give_one_begins_nothing() {
     let (anna, bob) = (clinic.practitioner(), colleague(&clinic, "Bob").await);
     let (_, session) = blocked(&anna, &clinic, &bob).await;
     let settled = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
-    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
-    let bare = clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": null}))).await;
+    let bare = counts(&clinic, &bob, false).await;
     assert_eq!(patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.code(), "PROTOCOL_BLOCKED");
-    clinic.admin().make("updateStaff", "staff", bare.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let patch = json!({"patch": {"active": true}});
+    clinic.admin().make("updateCredential", "credential", bare.edit_with(patch)).await;
     let begun =
         patched(&anna, &settled, json!({"status": "IN_PROGRESS"})).await.ok()["updateSession"]["session"].clone();
     // What was signed off when the treatment began stays signed off.
@@ -105,13 +111,13 @@ async fn a_sign_off_that_lapsed_ends_no_treatment_that_has_not_begun() {
     // Who signed it off may not do so any more.
     let session = prepared(&anna, &patient, &anna).await;
     let draft = signed_off(&bob, &session, json!({})).await.ok()["signOffSessionCheck"]["session"].clone();
-    let me = Made::of(&bob.ask("{ me { id version } }").await["me"]);
-    let bare = clinic.admin().make("updateStaff", "staff", me.edit_with(json!({"licenceNumber": null}))).await;
+    let bare = counts(&clinic, &bob, false).await;
     assert_eq!(against(&draft), [row("CONTRAINDICATION", "BLOCK", true)]);
     let refused = anna.does("completeSession", Made::of(&draft).edit(), CHECKS).await;
     assert_eq!(refused.code(), "PROTOCOL_BLOCKED");
     // He may again: the treatment begins and ends in one, and is signed.
-    clinic.admin().make("updateStaff", "staff", bare.edit_with(json!({"licenceNumber": "GMC 7"}))).await;
+    let patch = json!({"patch": {"active": true}});
+    clinic.admin().make("updateCredential", "credential", bare.edit_with(patch)).await;
     let done = anna.does("completeSession", Made::of(&draft).edit(), CHECKS).await.ok();
     let done = &done["completeSession"]["session"];
     assert_eq!((&done["status"], against(done)), (&json!("COMPLETED"), vec![row("CONTRAINDICATION", "BLOCK", true)]));
@@ -142,14 +148,13 @@ async fn who_signed_off_neither_begins_ends_nor_signs() {
         assert!(refused.code() == "FORBIDDEN" && refused.text.contains("its practitioner"), "{}", refused.text);
     }
     let done = anna.make("completeSession", "session", Made::of(&begun).edit()).await;
-    // A record is signed once: the signature is of who treated. The supervisor adds to it.
+    // The first signature is of who treated. The supervisor co-signs.
     for meaning in ["AUTHOR", "SUPERVISOR", "REVIEWER"] {
         let refused = bob.does("signSession", done.edit_with(json!({"meaning": meaning})), CHECKS).await;
         assert!(refused.code() == "FORBIDDEN" && refused.text.contains("addAddendum"), "{meaning} {}", refused.text);
     }
     anna.sign_session(&done).await;
-    let read = json!({"recordId": done.id, "reason": "Supervision", "text": "I supervised this."});
-    bob.make("addAddendum", "addendum", read).await;
+    bob.make("countersignRecord", "countersignature", json!({"recordId": done.id, "meaning": "SUPERVISOR"})).await;
     // Nor what he wrote down as done by her.
     let mut logged = session_to_sign(&patient, &bob.location);
     logged["protocolVersionId"] = json!(anna.protocol().await.version);

@@ -20,6 +20,12 @@ pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let note = anna.make("addAftercareNote", "aftercareNote", note).await;
     let note = anna.sign_note(&note).await;
     anna.make("addAddendum", "addendum", json!({"recordId": note.id, "reason": marker, "text": marker})).await;
+    let taken = new_colleague(&clinic.admin(), "Sam").await.consultation(patient).await;
+    let taken = taken.edit_with(json!({"meaning": "TAKEN_OVER", "reason": marker}));
+    let taken = anna.make("signConsultation", "consultation", taken).await;
+    let sam = new_colleague(&clinic.admin(), "Sam").await;
+    sam.make("countersignRecord", "countersignature", json!({"recordId": taken.id, "meaning": "REVIEWER"})).await;
+    anna.make("retractSignedRecord", "retraction", json!({"id": taken.id, "reason": marker})).await;
     // Of some there is another below, with links that none has that is made alone.
     for kind in PLAIN {
         kind.make(&anna, patient, marker).await;

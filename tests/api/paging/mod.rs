@@ -164,7 +164,15 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     }
     sql.run("UPDATE consent_template_version SET created_at = (SELECT max(created_at) FROM consent_template_version)")
         .await;
-    let others = ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent"];
+    let sam = new_colleague(&clinic.admin(), "Sam").await;
+    sam.make("countersignRecord", "countersignature", json!({"recordId": session.id, "meaning": "REVIEWER"})).await;
+    clinic.admin().make("addCredential", "credential", credential_of(sam.id())).await;
+    let wrong = anna.sign_consultation(&anna.consultation(&patient).await).await;
+    anna.make("retractSignedRecord", "retraction", json!({"id": wrong.id, "reason": "Another patient's"})).await;
+    sql.run(&format!("DELETE FROM consultation WHERE id = '{}'", uuid_of(&wrong.id))).await;
+    clone("retraction", ", 'record_id', gen_random_uuid()").await;
+    clone("countersignature", ", 'record_id', gen_random_uuid()").await;
+    let others = ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent", "credential"];
     for table in others.into_iter().chain(PLAIN.iter().map(|kind| kind.table)) {
         assert_eq!(clone(table, "").await, ROWS as u64 - 1);
     }
@@ -196,6 +204,9 @@ fn pairs(of_patient: &str, of_session: &str, of_template: &str) -> Vec<(List, Li
     let notes = &["NOTED_AT", "CREATED_AT", "UPDATED_AT"];
     let times = |direction: &str| List::new("$", "addenda", format!("direction: {direction}"));
     let mut pairs = vec![(times("ASC"), times("DESC"))];
+    pairs.extend(List::in_orders("$", "countersignatures", &["SIGNED_AT"]));
+    pairs.extend(List::in_orders("$", "retractions", &["RETRACTED_AT"]));
+    pairs.extend(List::in_orders("$", "credentials", &["CREATED_AT", "EXPIRES_ON"]));
     for field in ["locations", "staff"] {
         pairs.extend(List::in_orders("$", field, &["NAME", "CREATED_AT"]));
     }
@@ -258,7 +269,7 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
         let mut down = descending.walk(&anna, true, async || {}).await;
         // Who works there and the texts that an organisation starts with are there already.
         let before = match ascending.field {
-            "staff" => 4,
+            "staff" => 5,
             "consentTemplates" => 8,
             _ => 0,
         };

@@ -13,7 +13,7 @@ const BESIDE_ANOTHER: &str = "query ($a: ID!, $b: ID!, $s: ID!) { \
     other: patient(id: $b) { displayName recalls { totalCount } history { totalCount } } }";
 
 /// What is clinical of somebody else.
-const OF_ANOTHER: [&str; 10] = [
+const OF_ANOTHER: [&str; 12] = [
     "chart(patientId: $id) { sessions { id } }",
     "chart(patientId: $id) { records { id } }",
     "patient(id: $id) { healthHistory { text } }",
@@ -24,15 +24,19 @@ const OF_ANOTHER: [&str; 10] = [
     "patient(id: $id) { outcomeSeries(scale: \"gais\") { points { score } } }",
     "healthEntries(filter: {patientId: $id}) { totalCount }",
     "addenda(filter: {patientId: $id}) { nodes { id } }",
+    "countersignatures(filter: {patientId: $id}) { nodes { id } }",
+    "retractions(filter: {patientId: $id}) { nodes { id } }",
 ];
 
 /// Lists that may hold others'.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 10] = [
     "{ sessions { totalCount } }",
     "{ sessions(first: 0) { totalCount } }",
     "{ healthEntries { nodes { id } } }",
     "{ consultations { nodes { id } } }",
     "{ addenda { nodes { id } } }",
+    "{ countersignatures { nodes { id } } }",
+    "{ retractions { nodes { id } } }",
     "{ photos { nodes { id } } }",
     "{ lotTrace(lot: \"L-1\") { sessionCount } }",
     "{ patients(filter: {hasSessionSince: \"2020-01-01T00:00:00Z\"}) { totalCount } }",

@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What a query of one patient is asked with, beside the ids of plain kinds.
-const ABOUT_ONE: [&str; 12] = [
+const ABOUT_ONE: [&str; 14] = [
     "$patient",
     "$session",
     "$consultation",
     "$note",
     "$health",
     "$addendum",
+    "$countersignature",
+    "$retraction",
     "$photo",
     "$plan",
     "$consent",
@@ -23,7 +25,7 @@ const ABOUT_ONE: [&str; 12] = [
 ];
 
 /// Records of a patient's, beside those of plain kinds.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 15] = [
     "patient",
     "session",
     "consultation",
@@ -35,6 +37,8 @@ const KINDS: [&str; 13] = [
     "plan",
     "photo",
     "addendum",
+    "countersignature",
+    "retraction",
     "merge",
     "hold",
 ];

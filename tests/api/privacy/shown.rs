@@ -124,7 +124,11 @@ async fn a_number_about_one_patient_names_them() {
         kind.make(&anna, &patient, "Said at the visit").await;
     }
     anna.addendum(&anna.sign_session(&session).await).await;
-    let others = ["healthEntries", "sessions", "aftercareNotes", "consultations", "addenda"];
+    let sam = new_colleague(&clinic.admin(), "Sam").await;
+    sam.make("countersignRecord", "countersignature", json!({"recordId": session.id, "meaning": "REVIEWER"})).await;
+    anna.make("retractSignedRecord", "retraction", json!({"id": session.id, "reason": "Another patient's"})).await;
+    let others =
+        ["healthEntries", "sessions", "aftercareNotes", "consultations", "addenda", "countersignatures", "retractions"];
     for list in others.into_iter().chain(PLAIN.iter().map(|kind| kind.list)) {
         for (about, count) in [(&patient, 1), (&without, 0)] {
             let query = format!("query ($id: ID!) {{ {list}(filter: {{patientId: $id}}, first: 0) {{ totalCount }} }}");

@@ -18,6 +18,11 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.signed_note(&signed).await;
     anna.note(&signed).await;
     anna.addendum(&signed).await;
+    let sam = new_colleague(&clinic.admin(), "Sam").await;
+    sam.make("countersignRecord", "countersignature", json!({"recordId": signed.id, "meaning": "REVIEWER"})).await;
+    let wrong = anna.signed_consultation(&patient).await;
+    anna.make("retractSignedRecord", "retraction", json!({"id": wrong.id, "reason": "Another patient's"})).await;
+    clinic.admin().make("addCredential", "credential", credential_of(sam.id())).await;
     let text = anna.consent_text("DATA", json!({})).await;
     anna.consent(&patient, &text, json!({"typedName": null, "signatureImage": SIGNATURE_PNG})).await;
     for kind in PLAIN {
@@ -130,8 +135,13 @@ async fn a_signed_row_takes_no_update_and_no_record_is_deleted() {
         let after = superuser.rows(&format!("SELECT * FROM {table} WHERE signed_at IS NOT NULL ORDER BY id")).await;
         assert_eq!(before, after, "{table}");
     }
-    for (table, change) in [("addendum", "text = 'x'"), ("ledger", "content = 'x'"), ("access_log", "operation = 'x'")]
-    {
+    for (table, change) in [
+        ("addendum", "text = 'x'"),
+        ("countersignature", "meaning = 'author'"),
+        ("retraction", "reason = 'x'"),
+        ("ledger", "content = 'x'"),
+        ("access_log", "operation = 'x'"),
+    ] {
         for statement in [format!("UPDATE {table} SET {change}"), format!("DELETE FROM {table}")] {
             let refused = app.try_run(&statement).await.expect_err(&statement);
             assert!(refused.starts_with("42501 permission denied"), "{statement}: {refused}");

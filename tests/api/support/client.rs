@@ -116,6 +116,11 @@ impl SignedIn {
         Self { caller: door.with_token(&member.token), member, location: organisation.location.clone() }
     }
 
+    /// Another member of the same organisation.
+    pub fn beside(&self, member: StaffMember) -> Self {
+        Self { caller: self.with_token(&member.token), member, location: self.location.clone() }
+    }
+
     /// The same person, who states why they look (`Access-Reason`).
     pub fn because(&self, reason: &str) -> Self {
         Self { caller: Caller { reason: Some(reason.to_owned()), ..self.caller.clone() }, ..self.clone() }

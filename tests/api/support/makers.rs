@@ -1,6 +1,6 @@
 //! Records, made through the API as their clients make them. A maker that is refused fails the test.
 
-use super::{Caller, SignedIn};
+use super::{Caller, PASSWORD, Role, SignedIn, StaffMember};
 use chrono::{DateTime, Days, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -88,6 +88,24 @@ pub fn day(days: i64) -> String {
     if days < 0 { today - count } else { today + count }.to_string()
 }
 
+/// The records that are never changed: they have no version.
+pub const FIXED: [&str; 3] = ["addendum", "countersignature", "retraction"];
+
+/// What `addCredential` is sent for a prescriber.
+pub fn credential_of(staff: &str) -> Value {
+    json!({"staffId": staff, "profession": "physician", "number": "7000141", "body": "General Medical Council",
+        "jurisdiction": "United Kingdom", "prescriber": true})
+}
+
+/// Another practitioner of somebody's organisation, signed in, whose licence says nothing.
+pub async fn new_colleague(admin: &SignedIn, name: &str) -> SignedIn {
+    let email = format!("{}@staff.example", uuid::Uuid::now_v7());
+    let input = json!({"email": email, "displayName": name, "role": "PRACTITIONER", "password": PASSWORD});
+    let id = admin.make("addStaff", "staff", input).await.id;
+    let token = admin.sign_in(&email, PASSWORD).await.ok()["signIn"]["token"].as_str().expect("a token").to_owned();
+    admin.beside(StaffMember { role: Role::Practitioner, email, id, token })
+}
+
 /// The rules that warn of a session without a protocol, a consent, a signed consultation and a review of the health history,
 /// each with its reason.
 fn reasons() -> Value {
@@ -144,7 +162,7 @@ impl Caller {
 impl SignedIn {
     /// Does something, and reads the record of its payload.
     pub async fn make(&self, mutation: &str, payload: &str, input: Value) -> Made {
-        let versioned = if payload == "addendum" { "id" } else { "id version" };
+        let versioned = if FIXED.contains(&payload) { "id" } else { "id version" };
         let answer = self.does(mutation, input, &format!("{payload} {{ {versioned} }}")).await;
         Made::of(&answer.ok()[mutation][payload])
     }

@@ -52,7 +52,9 @@ pub use database::{Database, Sql};
 pub use ids::{new_id, typed, uuid_of};
 pub use kinds::{PLAIN, PlainKind};
 pub use ledger::{packed, unpacked};
-pub use makers::{ConsentText, Made, Ruleset, SIGNATURE_PNG, day, hours_ago, session_to_sign};
+pub use makers::{
+    ConsentText, FIXED, Made, Ruleset, SIGNATURE_PNG, credential_of, day, hours_ago, new_colleague, session_to_sign,
+};
 pub use proxy::{FilterCutter, cut_filters};
 pub use schema::{Field, Schema, Type, difference};
 pub use template::{Organisation, PASSWORD, Role, StaffMember, get as world};
