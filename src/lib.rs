@@ -12,6 +12,7 @@ mod care; // care rules: checks of a session, aftercare, estimates
 mod catalogue; // devices, products and their lots
 mod characters; // what can't be seen: refused in names, told by its code on a terminal
 mod chart; // one timeline over all kinds, and the chart as it was known
+mod clearance; // a prescriber's direction that a patient may be treated
 mod commands; // what each command of the command line does
 pub mod config; // every setting
 mod consent; // texts that patients agree to, and consents
@@ -53,5 +54,6 @@ pub mod server; // the service as a value
 mod service_account; // programs as users, and their keys
 mod session; // treatment sessions
 mod signing; // signatures and addenda
+mod supervision; // who reads part of whose signed records
 
 pub use commands::{run, start};

@@ -1,8 +1,10 @@
 //! Closed lists of words: what the database stores, what GraphQL shows and what a person reads, in one place each.
 
 mod article;
+mod skin_type;
 
 pub use article::with_article;
+pub use skin_type::FitzpatrickType;
 
 /// Declares a list of words as an enum: a GraphQL enum (SCREAMING_CASE), a text in the database and in the ledger
 /// (the string given), and `words()` for messages.
@@ -91,6 +93,10 @@ vocabulary! {
         Countersignature = "countersignature",
         /// The retraction of a signed record.
         Retraction = "retraction",
+        /// An agreement by which somebody reads part of a colleague's signed records.
+        SupervisionAgreement = "supervision_agreement",
+        /// The review of a signed record that such an agreement asks for.
+        ChartReview = "chart_review",
         /// A device of the catalogue.
         Device = "device",
         /// A product of the catalogue.
@@ -115,6 +121,8 @@ vocabulary! {
         OutcomeAssessment = "outcome_assessment",
         /// An adverse event.
         AdverseEvent = "adverse_event",
+        /// A clearance: a prescriber's direction that a patient may be treated.
+        Clearance = "clearance",
         /// A recall.
         #[graphql(name = "RECALL")]
         CallBack = "recall",
@@ -337,49 +345,6 @@ vocabulary! {
         Relative = "relative",
         /// To be kept in mind.
         Caution = "caution",
-    }
-}
-
-vocabulary! {
-    /// Fitzpatrick skin phototype.
-    FitzpatrickType {
-        /// Always burns, never tans.
-        I = "1",
-        /// Usually burns, tans minimally.
-        Ii = "2",
-        /// Sometimes burns mildly, tans uniformly.
-        Iii = "3",
-        /// Burns minimally, always tans well.
-        Iv = "4",
-        /// Very rarely burns, tans very easily.
-        V = "5",
-        /// Never burns.
-        Vi = "6",
-    }
-}
-
-impl FitzpatrickType {
-    /// The type as the database keeps it, 1 to 6.
-    pub fn number(self) -> i16 {
-        self.as_str().parse().unwrap_or(0)
-    }
-
-    /// The type of a number.
-    pub fn of(number: i16) -> Option<Self> {
-        Self::parse(&number.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn skin_types_go_by_number() {
-        for kind in FitzpatrickType::ALL {
-            assert_eq!(FitzpatrickType::of(kind.number()), Some(*kind));
-        }
-        assert_eq!(FitzpatrickType::of(7), None);
     }
 }
 

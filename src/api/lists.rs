@@ -4,6 +4,7 @@
 use crate::adverse_event::{AdverseEvent, AdverseEventFilter, AdverseEventOrder};
 use crate::call_back::{CallBack, CallBackFilter, CallBackOrder};
 use crate::chart::PatientChart;
+use crate::clearance::{Clearance, ClearanceFilter, ClearanceOrder};
 use crate::consent::{Consent, ConsentFilter, ConsentOrder};
 use crate::health_review::{HealthReview, HealthReviewFilter, HealthReviewOrder};
 use crate::ledger::{Entry, Record};
@@ -92,6 +93,11 @@ lists! {
     /// them. Null with FORBIDDEN for roles that see no clinical record.
     outcomes: OutcomeAssessment by OutcomeFilter, OutcomeOrder;
     /// Outcome assessments, the newest change first.
+    in charts;
+    /// Clearances, newest first unless asked otherwise, without those entered in error unless the filter asks for them. Null
+    /// with FORBIDDEN for roles that see no clinical record.
+    clearances: Clearance by ClearanceFilter, ClearanceOrder;
+    /// Clearances, the newest change first.
     in charts;
     /// Adverse events, the latest onset first unless asked otherwise. Null with FORBIDDEN for roles that see no clinical
     /// record.

@@ -7,6 +7,7 @@ pub mod call_back;
 pub mod care;
 pub mod catalogue;
 pub mod chart;
+pub mod clearance;
 pub mod consent;
 pub mod consultation;
 mod countersign;
@@ -34,6 +35,7 @@ pub mod session;
 mod sign_in;
 pub mod signing;
 pub mod stamp;
+pub mod supervision;
 
 use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
 use aftercare::{AftercareQuery, mutation::AftercareMutation};
@@ -42,6 +44,7 @@ use call_back::{CallBackQuery, lot_trace::LotTraceQuery, mutation::CallBackMutat
 use care::{CareQuery, mutation::CareMutation};
 use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
 use chart::ChartQuery;
+use clearance::{ClearanceQuery, mutation::ClearanceMutation};
 use consent::{ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
 use consultation::{ConsultationQuery, mutation::ConsultationMutation};
 use credential::{CredentialQuery, mutation::CredentialMutation};
@@ -60,6 +63,7 @@ use protocol::{ProtocolQuery, mutation::ProtocolMutation};
 use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
 use signing::{SigningQuery, retraction::RetractionQuery};
+use supervision::{SupervisionQuery, mutation::SupervisionMutation};
 
 /// All queries.
 #[derive(MergedObject, Default)]
@@ -77,12 +81,14 @@ pub struct Query(
     AftercareQuery,
     SigningQuery,
     RetractionQuery,
+    SupervisionQuery,
     CatalogueQuery,
     ProtocolQuery,
     PlanQuery,
     CareQuery,
     ConsentQuery,
     OutcomeQuery,
+    ClearanceQuery,
     AdverseEventQuery,
     CallBackQuery,
     LotTraceQuery,
@@ -116,6 +122,7 @@ pub struct Mutation(
     ConsentTemplateMutation,
     ConsentMutation,
     OutcomeMutation,
+    ClearanceMutation,
     AdverseEventMutation,
     CallBackMutation,
     MergeMutation,
@@ -123,6 +130,7 @@ pub struct Mutation(
     PrivacyMutation,
     PhotoMutation,
     addendum::AddendumMutation,
+    SupervisionMutation,
     countersign::CountersignMutation,
     retract::RetractMutation,
 );

@@ -4,6 +4,7 @@ use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
 use crate::call_back::CallBack;
 use crate::catalogue::{Device, Product, ProductLot};
+use crate::clearance::Clearance;
 use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::Consultation;
 use crate::credential::Credential;
@@ -29,6 +30,7 @@ use crate::scalars::DateTime;
 use crate::service_account::{ApiKey, ServiceAccount};
 use crate::session::TreatmentSession;
 use crate::signing::{Addendum, Countersignature, Retraction};
+use crate::supervision::{ChartReview, SupervisionAgreement};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, Interface, Object, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,6 +114,10 @@ nodes! {
     Countersignature,
     /// The retraction of a signed record.
     Retraction,
+    /// An agreement of supervision.
+    SupervisionAgreement,
+    /// The review of a signed record.
+    ChartReview,
     /// A device.
     Device,
     /// A merge of two patients.
@@ -138,6 +144,8 @@ nodes! {
     Consent,
     /// An outcome assessment.
     OutcomeAssessment,
+    /// A clearance.
+    Clearance,
     /// A lot.
     ProductLot,
     /// A treatment plan.

@@ -13,6 +13,7 @@ use crate::patient::{Patient, store as patients};
 use crate::record::{Signature, Stamp};
 use crate::session::{Parts, TreatmentSession, store as sessions};
 use crate::signing::{self, Retraction, store as signed};
+use crate::supervision::store as supervision;
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -149,6 +150,7 @@ async fn retract(scope: &mut Scope, wanted: Wanted) -> Result<Retraction> {
     if let Some(copy) = copy {
         copy.add(scope).await?;
     }
+    supervision::close(scope, id).await?;
     if let Some(plan) = record.plan() {
         due::bring_in_line(scope, plan, None).await?;
     }

@@ -4,6 +4,7 @@ mod age;
 mod agents;
 mod anaesthetic;
 mod answers;
+mod clearance;
 mod consent;
 mod consultation;
 mod contraindication;
@@ -21,14 +22,15 @@ mod skin_type;
 
 pub use agents::read_agents;
 pub use facts::{
-    AreaFact, ConsentDoubt, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact,
-    ReviewFact, Tissue,
+    AreaFact, ClearanceFact, ConsentDoubt, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact,
+    OtherSession, PlanFact, ReviewFact, Tissue,
 };
 
 use crate::session::{CheckVerdict, KeptCheck, Override};
 use age::age;
 use anaesthetic::cream;
 use answers::Answers;
+use clearance::clearance;
 use consent::consent;
 use consultation::consultation;
 use contraindication::contraindications;
@@ -64,6 +66,7 @@ pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     dose(&mut answers);
     age(&mut answers);
     history(&mut answers);
+    clearance(&mut answers);
     answers.found
 }
 

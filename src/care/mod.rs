@@ -11,8 +11,8 @@ mod uses;
 
 pub use aftercare::{CheckInState, InForce, Situation, situation};
 pub use checks::{
-    AreaFact, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact, ReviewFact,
-    checks, keep_overrides, read_agents,
+    AreaFact, ClearanceFact, ConsentFact, ConsultationFact, CreamFact, Facts, Held, LotFact, OtherSession, PlanFact,
+    ReviewFact, checks, keep_overrides, read_agents,
 };
 pub use consents::{Days, consent_at, consultation_before};
 pub use estimate::{Basis, Estimate, Point, Scale, estimate};

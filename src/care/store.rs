@@ -1,11 +1,12 @@
 //! Gathering what the care rules look at.
 
 use super::{
-    AreaFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession, PlanFact, ReviewFact,
-    checks, consent_at, consultation_before, keep_overrides, read_agents, uses,
+    AreaFact, ClearanceFact, ConsentFact, ConsultationFact, CreamFact, Days, Facts, Held, LotFact, OtherSession,
+    PlanFact, ReviewFact, checks, consent_at, consultation_before, keep_overrides, read_agents, uses,
 };
 use crate::access::Scope;
 use crate::catalogue::{Device, ProductLot, plain, store as catalogue};
+use crate::clearance::Clearance;
 use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::credential::store::prescribers;
@@ -14,7 +15,7 @@ use crate::health::{HealthEntry, codes, store as health};
 use crate::health_review::HealthReview;
 use crate::health_term::{HealthTerm, store as terms};
 use crate::ids;
-use crate::organisation::{store as places, unfit};
+use crate::organisation::{ClearancePolicy, Location, store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::plan::TreatmentPlan;
@@ -39,12 +40,14 @@ struct Gathered {
     plan: Option<PlanFact>,
     consents: Vec<(Modality, ConsentFact)>,
     consultation: Option<ConsultationFact>,
+    /// What the location asks for, whether a missing one blocks, and what was given.
+    clearance: Option<(ClearancePolicy, bool, Vec<Clearance>)>,
     skin_type: Option<FitzpatrickType>,
     born: NaiveDate,
 }
 
 /// The kinds of record that the rules look at.
-const LOOKED_AT: [RecordKind; 14] = [
+const LOOKED_AT: [RecordKind; 15] = [
     RecordKind::Patient,
     RecordKind::HealthEntry,
     RecordKind::HealthReview,
@@ -59,6 +62,7 @@ const LOOKED_AT: [RecordKind; 14] = [
     RecordKind::TreatmentPlan,
     RecordKind::Location,
     RecordKind::Retraction,
+    RecordKind::Clearance,
 ];
 
 /// Whether this viewer may read all that the rules look at.
@@ -89,7 +93,7 @@ pub async fn drop_lapsed(scope: &mut Scope, session: &TreatmentSession, checks: 
 
 /// The day of a moment by the clock of a place.
 pub async fn day_at(scope: &mut Scope, location: Uuid, at: DateTime<Utc>) -> Result<NaiveDate> {
-    let zone = zones(scope, [location].into_iter()).await?.remove(&location).unwrap_or(Tz::UTC);
+    let zone = zones(&locations(scope, [location].into_iter()).await?).remove(&location).unwrap_or(Tz::UTC);
     Ok(at.with_timezone(&zone).date_naive())
 }
 
@@ -128,6 +132,11 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         plan: found.plan.as_ref(),
         consents: &found.consents,
         consultation: found.consultation.as_ref(),
+        clearance: found.clearance.as_ref().map(|(policy, blocks, given)| ClearanceFact {
+            policy: *policy,
+            blocks: *blocks,
+            given,
+        }),
     });
     Ok(keep_overrides(&parts.checks, now, session.practitioner_id))
 }
@@ -188,7 +197,9 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
     other.retain(|it| !gone.contains(&it.id));
     consultations.retain(|it| !gone.contains(&it.id));
     let held_at = consultations.iter().filter_map(|it| it.location_id);
-    let zones = zones(scope, other.iter().map(|it| it.location_id).chain(held_at).chain([session.location_id])).await?;
+    let named = other.iter().map(|it| it.location_id).chain(held_at).chain([session.location_id]);
+    let places = locations(scope, named).await?;
+    let zones = zones(&places);
     let zone = zones.get(&session.location_id).copied().unwrap_or(Tz::UTC);
     let day_of = |at: DateTime<Utc>, location: Option<Uuid>| {
         let of = location.and_then(|it| zones.get(&it)).copied().unwrap_or(zone);
@@ -217,10 +228,26 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
         consultation: consultation_before(&consultations, session.started_at, day_of),
         plan: plan.map(|it| PlanFact { id: it.id, planned_sessions: it.planned_sessions, areas: it.areas }),
         lots: lots(scope, session, parts).await?,
+        clearance: clearances(scope, session, places.into_iter().find(|it| it.id == session.location_id)).await?,
         sessions: others(scope, other, day_of).await?,
         zone,
         device,
     })
+}
+
+/// What the session's location asks for, and the patient's clearances; nothing where it asks for none.
+async fn clearances(
+    scope: &mut Scope,
+    session: &TreatmentSession,
+    place: Option<Location>,
+) -> Result<Option<(ClearancePolicy, bool, Vec<Clearance>)>> {
+    match place.filter(|it| it.clearance != ClearancePolicy::None) {
+        Some(place) => {
+            let given: Vec<Clearance> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
+            Ok(Some((place.clearance, place.clearance_blocks, given)))
+        }
+        None => Ok(None),
+    }
 }
 
 /// The other sessions, with their areas and the interval that their own protocols ask for.
@@ -290,12 +317,15 @@ async fn lots(scope: &mut Scope, session: &TreatmentSession, parts: &Parts) -> R
     Ok(used)
 }
 
-async fn zones(scope: &mut Scope, locations: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, Tz>> {
-    let mut wanted: Vec<Uuid> = locations.collect();
+async fn locations(scope: &mut Scope, named: impl Iterator<Item = Uuid>) -> Result<Vec<Location>> {
+    let mut wanted: Vec<Uuid> = named.collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let found = places::locations(scope, &wanted).await?;
-    Ok(found.into_iter().map(|it| (it.id, it.time_zone.parse().unwrap_or(Tz::UTC))).collect())
+    places::locations(scope, &wanted).await
+}
+
+fn zones(places: &[Location]) -> HashMap<Uuid, Tz> {
+    places.iter().map(|it| (it.id, it.time_zone.parse().unwrap_or(Tz::UTC))).collect()
 }
 
 /// The published protocols of these kinds of treatment.

@@ -5,6 +5,7 @@ use crate::access::Scope;
 use crate::adverse_event::AdverseEvent;
 use crate::aftercare::AftercareNote;
 use crate::call_back::CallBack;
+use crate::clearance::Clearance;
 use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::error::{Error, Result};
@@ -101,13 +102,16 @@ timeline! {
         Photo, "taken_at", NEVER, "status <> 'stored'", "concat_ws(', ', phase, view, area)";
         /// An outcome assessment.
         OutcomeAssessment, "assessed_at", NEVER, IN_ERROR, "concat_ws(', ', scale, rater_role)";
+        /// A clearance.
+        Clearance, "given_at", NEVER, IN_ERROR, "concat_ws(', ', array_to_string(modalities, ', '), CASE WHEN revoked_at IS NOT NULL THEN 'revoked' END)";
         /// An adverse event.
         AdverseEvent, "onset_at", NEVER, IN_ERROR, "concat_ws(', ', kind, severity, outcome)";
         /// A recall.
         CallBack, "created_at", NEVER, NEVER, "concat_ws(', ', reason, status)";
     }
     not_on {
-        Organisation, Location, Staff, Credential, Patient, HealthTerm, Countersignature, Retraction, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,
+        Organisation, Location, Staff, Credential, Patient, HealthTerm, Countersignature, Retraction,
+        SupervisionAgreement, ChartReview, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,
         ConsentTemplateVersion, PatientMerge, LegalHold, PatientErasure, PatientRestriction, EmergencyAccess,
         ServiceAccount, ApiKey,
     }

@@ -171,6 +171,53 @@ diesel::table! {
 }
 
 diesel::table! {
+    chart_review (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        agreement_id -> Uuid,
+        reviewer_id -> Uuid,
+        record_kind -> Text,
+        record_id -> Uuid,
+        signed_by -> Uuid,
+        signed_at -> Timestamptz,
+        due_on -> Date,
+        outcome -> Nullable<Text>,
+        note -> Nullable<Text>,
+        reviewed_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    clearance (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        patient_id -> Uuid,
+        prescriber_id -> Uuid,
+        modalities -> Array<Nullable<Text>>,
+        areas -> Array<Nullable<Text>>,
+        in_person -> Bool,
+        given_at -> Timestamptz,
+        valid_until -> Nullable<Date>,
+        note -> Nullable<Text>,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Uuid>,
+        revoke_reason -> Nullable<Text>,
+        entered_in_error -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     consent (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -502,6 +549,8 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+        clearance -> Text,
+        clearance_blocks -> Bool,
     }
 }
 
@@ -974,6 +1023,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    supervision_agreement (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        supervisor_id -> Uuid,
+        supervisee_id -> Uuid,
+        location_id -> Nullable<Uuid>,
+        percent -> Int2,
+        within_days -> Int2,
+        starts_on -> Date,
+        ends_on -> Nullable<Date>,
+        note -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     treatment_plan (org_id, id) {
         org_id -> Uuid,
         id -> Uuid,
@@ -1080,6 +1149,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_key,
     api_key_use,
     chart_counter,
+    chart_review,
+    clearance,
     consent,
     consent_signature,
     consent_template,
@@ -1123,6 +1194,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in,
     sign_in_failure,
     staff,
+    supervision_agreement,
     treatment_plan,
     treatment_session,
 );

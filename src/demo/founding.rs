@@ -11,7 +11,7 @@ use crate::db::Pool;
 use crate::equip::equip;
 use crate::error::Result;
 use crate::ledger::Record;
-use crate::organisation::{Location, Staff, store};
+use crate::organisation::{ClearancePolicy, Location, Staff, store};
 use crate::page::{Listing, kept, listing};
 use crate::protocol::{ProtocolVersion, VersionStatus};
 use crate::record::{Address, Stamp};
@@ -313,6 +313,8 @@ fn location(number: u64, clinic: &Clinic) -> Location {
         }),
         phone: Some(clinic.phone.to_owned()),
         active: true,
+        clearance: ClearancePolicy::None,
+        clearance_blocks: false,
         stamp: Stamp::new(None, opened_at()),
     }
 }

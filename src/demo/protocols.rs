@@ -91,6 +91,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         plan: plan.as_ref(),
         consents: &[(session.modality, consent_at(&newest_first, session.modality, at, days))],
         consultation: held.as_ref(),
+        clearance: None,
     });
     for check in found.iter_mut().filter(|check| check.verdict == CheckVerdict::Warn) {
         check.overridden = Some(Override {
@@ -157,5 +158,6 @@ fn reason(rule: CheckRule) -> &'static str {
         CheckRule::Consultation => "Looked at again on the day; nothing has changed.",
         CheckRule::SkinType => "Lower energy and a test spot four weeks ago, no darkening.",
         CheckRule::Anaesthetic => "Came off late; no signs, patient watched for half an hour.",
+        CheckRule::Clearance => "The prescriber saw the patient last month; the paper is in the file.",
     }
 }

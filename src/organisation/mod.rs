@@ -7,7 +7,7 @@ pub mod store;
 use crate::ids;
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
-use crate::vocabulary::{RecordKind, StaffRole};
+use crate::vocabulary::{RecordKind, StaffRole, vocabulary};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +27,22 @@ pub struct Organisation {
     pub stamp: Stamp,
 }
 
+vocabulary! {
+    /// Whether a location asks for a prescriber's clearance before a treatment.
+    ClearancePolicy {
+        /// It does not.
+        None = "none",
+        /// It asks for one that was given face to face.
+        InPerson = "in_person",
+        /// It asks for one, given in any way.
+        AnyMode = "any_mode",
+    }
+}
+
+fn no_clearance() -> ClearancePolicy {
+    ClearancePolicy::None
+}
+
 /// A clinic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Location {
@@ -42,6 +58,12 @@ pub struct Location {
     pub phone: Option<String>,
     /// Whether new records may name it.
     pub active: bool,
+    /// Whether it asks for a prescriber's clearance.
+    #[serde(default = "no_clearance")]
+    pub clearance: ClearancePolicy,
+    /// Whether a missing clearance blocks a session; otherwise it warns.
+    #[serde(default)]
+    pub clearance_blocks: bool,
     /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -53,6 +53,8 @@ vocabulary! {
         Dose = "dose",
         /// The patient's age against the protocol's.
         Age = "age",
+        /// A prescriber's clearance, where the location asks for one.
+        Clearance = "clearance",
     }
 }
 

@@ -17,8 +17,9 @@ const OF_ANY_SHAPE: [(&str, &str, &str); 6] = [
 ];
 
 /// Kinds that hang on no patient: no chart has them.
-const OF_NOBODY: [&str; 15] = [
+const OF_NOBODY: [&str; 16] = [
     "CREDENTIAL",
+    "SUPERVISION_AGREEMENT",
     "ORGANISATION",
     "LOCATION",
     "STAFF",

@@ -28,7 +28,7 @@ async fn the_timeline_has_every_kind_newest_first() {
         .superuser()
         .await
         .column("SELECT upper(name) FROM patient_tables() WHERE name NOT IN ('legal_hold', 'patient_restriction', 'emergency_access', \
-            'countersignature', 'retraction')")
+            'countersignature', 'retraction', 'chart_review')")
         .await;
     // What is put on a signed record is shown with it.
     let advice = "tables of patients, and kinds on the timeline; everything() of merges/marked.rs makes one of each, \

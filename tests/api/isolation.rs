@@ -39,6 +39,7 @@ fn wide(name: &str, arguments: &str) -> String {
         "sessionChecks" => "{ checks { recordId } }",
         "chartCompleteness" => "{ items { field } }",
         "possibleDuplicates" => "{ patient { id } }",
+        "chartReviewFigures" => "{ due }",
         "chart" => "{ patient { id } records { id } }",
         "lotTrace" => "{ lot { id } patients { nodes { patient { id } } } }",
         _ if arguments.starts_with("(first") => "{ nodes { id } totalCount }",

@@ -36,6 +36,7 @@ const FLOORS: &[&[&str]] = &[
         "adverse_event::words",
         "consent::image",
         "signing::retraction",
+        "care::checks::clearance",
         "consent::rules",
         "outcome::scale",
         "outcome::series",

@@ -312,6 +312,7 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("ProtocolRules", "aftercare", false),
     ("ProtocolRules", "checkIns", false),
     ("ProtocolRules", "symptomThresholds", false),
+    ("Query", "chartReviewFigures", false),
     ("Query", "nodes", false),
     ("Query", "outcomeScales", false),
     ("Recall", "attempts", true),

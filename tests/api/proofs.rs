@@ -4,7 +4,7 @@ use crate::access::{MUTATIONS, PUBLIC, chart, input_of};
 use crate::support::*;
 
 /// What asks for a proof. All else goes on with an old one.
-const PROVED: [&str; 30] = [
+const PROVED: [&str; 33] = [
     "signConsultation",
     "signSession",
     "signAftercareNote",
@@ -35,6 +35,9 @@ const PROVED: [&str; 30] = [
     "updateCredential",
     "countersignRecord",
     "retractSignedRecord",
+    "agreeSupervision",
+    "updateSupervisionAgreement",
+    "giveClearance",
 ];
 
 /// Makes every proof so old.

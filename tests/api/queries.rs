@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Each query with its SQL statements, all told: BEGIN with the tenant and whose token it is, its own, COMMIT, and the row
 /// of the access log. What is reached at the same time shares a statement, so that where the same people stand at
 /// several places there is a range.
-const QUERIES: [(&str, RangeInclusive<usize>); 12] = [
+const QUERIES: [(&str, RangeInclusive<usize>); 13] = [
     ("day-list", 11..=11),
     ("patient-search", 9..=9),
     ("chart", 22..=26),
@@ -22,6 +22,7 @@ const QUERIES: [(&str, RangeInclusive<usize>); 12] = [
     ("outcome-series", 9..=9),
     ("recalls", 10..=10),
     ("lot-trace", 13..=13),
+    ("review-queue", 11..=11),
     ("chart-as-of", 8..=8),
 ];
 
@@ -46,6 +47,8 @@ struct SmallChart {
     plan: Made,
     open_session: Made,
     known_at: String,
+    /// Whose signed records Anna reads.
+    sam: SignedIn,
 }
 
 fn session(patient: &Made, by: &SignedIn, day: &str, more: Value) -> Value {
@@ -115,7 +118,10 @@ async fn small_chart(clinic: &Clinic) -> SmallChart {
     let recall = Made::of(&desk.ask(query).await["recalls"]["nodes"][0]);
     let tried = json!({"channel": "PHONE", "outcome": "LEFT_MESSAGE", "at": at("03-27", 9), "note": "With her sister"});
     desk.make("logRecallAttempt", "recall", recall.edit_with(tried)).await;
-    SmallChart { patient, lot, plan, open_session: second, known_at }
+    let sam = new_colleague(&clinic.admin(), "Sam").await;
+    supervised(&clinic.admin(), anna.id(), sam.id()).await;
+    sam.sign_consultation(&sam.consultation_with(&other, json!({"heldAt": at("01-07", 10)})).await).await;
+    SmallChart { patient, lot, plan, open_session: second, known_at, sam }
 }
 
 /// More of everything that the queries list.
@@ -141,6 +147,7 @@ async fn grow(clinic: &Clinic, chart: &SmallChart) {
         let namesake = anna.patient("Ana", "Ramírez").await;
         let without_plan = with(session(&namesake, &anna, "01-13", hour), json!({"planId": null}));
         anna.make("logSession", "session", without_plan).await;
+        chart.sam.signed_consultation(&namesake).await;
         let recall = anna.recall(&namesake).await;
         let tried = json!({"channel": "SMS", "outcome": "LEFT_MESSAGE"});
         anna.make("logRecallAttempt", "recall", recall.edit_with(tried)).await;
@@ -183,6 +190,7 @@ impl Redaction {
         match key {
             "endCursor" => "<cursor>".to_owned(),
             "url" => "<link>".to_owned(),
+            "dueOn" => "<day>".to_owned(),
             // What is told of has whole hours; what the service noted itself has microseconds.
             _ if is_moment && (text.contains('.') || key == "expiresAt") => "<time>".to_owned(),
             _ if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => "<hash>".to_owned(),
@@ -196,7 +204,7 @@ fn variables(clinic: &Clinic, chart: &SmallChart) -> Value {
     json!({
         "from": "2025-01-13T00:00:00+01:00", "before": "2025-01-14T00:00:00+01:00", "text": "ramirez", "patient": chart.patient.id,
         "plan": chart.plan.id, "on": "2025-03-25", "session": chart.open_session.id, "input": third,
-        "area": "CHEEK", "scale": "gais", "lot": chart.lot.id, "at": Value::Null,
+        "area": "CHEEK", "scale": "gais", "lot": chart.lot.id, "at": Value::Null, "me": clinic.practitioner().id(),
     })
 }
 

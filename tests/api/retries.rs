@@ -79,7 +79,8 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let (anna, admin) = (clinic.practitioner(), clinic.admin());
     let patient = anna.patient("Ada", "Lovelace").await;
     let session = anna.signed_session(&patient).await;
-    let theirs = new_colleague(&admin, "Sam").await.signed_consultation(&patient).await;
+    let sam = new_colleague(&admin, "Sam").await;
+    let theirs = sam.signed_consultation(&patient).await;
     let text = anna.consent_text("DATA", json!({})).await;
     let product = anna.product("Sold in lots").await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "TOPICAL_GROWTH_SERUM"});
@@ -118,6 +119,13 @@ async fn every_record_that_takes_an_id_can_be_retried() {
             "countersignature",
             "countersignature",
             json!({"recordId": theirs.id, "meaning": "REVIEWER"}),
+        ),
+        (
+            &admin,
+            "agreeSupervision",
+            "supervisionAgreement",
+            "supervision",
+            json!({"supervisorId": anna.id(), "superviseeId": sam.id(), "percent": 5, "withinDays": 7}),
         ),
         (&admin, "addCredential", "credential", "credential", credential_of(anna.id())),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),

@@ -252,6 +252,8 @@ async fn total_count_is_counted_only_when_it_is_asked_for() {
         "addenda",
         "countersignatures",
         "retractions",
+        "supervisionAgreements",
+        "chartReviews",
         "credentials",
         "locations",
         "staff",

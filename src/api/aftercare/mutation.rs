@@ -11,6 +11,7 @@ use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::session::{TreatmentSession, store as sessions};
 use crate::signing::{self, Given, store::judge_first};
+use crate::supervision::store::{self as supervision, JustSigned};
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
@@ -222,6 +223,11 @@ async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate
     note.stamp = note.stamp.changed(Some(signer), now);
     note.signature = Some(signing::sign(&note, signer, now, given)?);
     kept::save(scope, Action::Sign, &note, expected).await?;
+    if let Some(signature) = &note.signature {
+        let location = Some(sessions::session(scope, note.session_id).await?.location_id);
+        let (patient, record) = (note.patient_id, (RecordKind::AftercareNote, id));
+        supervision::draw(scope, JustSigned { patient, record, location, signature }).await?;
+    }
     Ok(note)
 }
 

@@ -12,6 +12,7 @@ use crate::page::kept;
 use crate::patient::store as patients;
 use crate::record::Stamp;
 use crate::signing::{self, Given, store::judge_first};
+use crate::supervision::store::{self as supervision, JustSigned};
 use crate::vocabulary::{Action, RecordKind, StaffRole};
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use uuid::Uuid;
@@ -127,6 +128,11 @@ async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate
     consultation.stamp = consultation.stamp.changed(Some(signer), now);
     consultation.signature = Some(signing::sign(&consultation, signer, now, given)?);
     kept::save(scope, Action::Sign, &consultation, expected).await?;
+    if let Some(signature) = &consultation.signature {
+        let (patient, location) = (consultation.patient_id, consultation.location_id);
+        let record = (RecordKind::Consultation, id);
+        supervision::draw(scope, JustSigned { patient, record, location, signature }).await?;
+    }
     Ok(consultation)
 }
 

@@ -1,7 +1,7 @@
 //! What the mutations of the organisation take and give.
 
 use super::address::AddressInput;
-use crate::organisation::{Location, Organisation, Staff};
+use crate::organisation::{ClearancePolicy, Location, Organisation, Staff};
 use crate::scalars::{Date, DateTime};
 use crate::vocabulary::StaffRole;
 use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
@@ -64,6 +64,10 @@ pub struct UpdateLocationInput {
     pub(super) phone: MaybeUndefined<String>,
     /// Whether new records may name it.
     pub(super) active: Option<bool>,
+    /// Whether it asks for a prescriber's clearance (rule CLEARANCE).
+    pub(super) clearance: Option<ClearancePolicy>,
+    /// Whether a missing clearance blocks a session; otherwise it warns.
+    pub(super) clearance_blocks: Option<bool>,
 }
 
 /// Result of `updateLocation`.

@@ -4,7 +4,7 @@ use crate::api::history::history;
 use crate::ledger::RecordVersion;
 use crate::operation::{Running, plain};
 use crate::organisation::filter::PlaceOrder;
-use crate::organisation::{Location, loader};
+use crate::organisation::{ClearancePolicy, Location, loader};
 use crate::page::{Connection, ListOrder, Listed, PageArguments, batch_counter, global_id};
 use crate::record::Address;
 use crate::scalars::DateTime;
@@ -45,6 +45,14 @@ impl Location {
     async fn active(&self) -> bool {
         self.active
     }
+    /// Whether it asks for a prescriber's clearance (rule CLEARANCE).
+    async fn clearance(&self) -> ClearancePolicy {
+        self.clearance
+    }
+    /// Whether a missing clearance blocks a session; otherwise it warns.
+    async fn clearance_blocks(&self) -> bool {
+        self.clearance_blocks
+    }
     /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
@@ -68,7 +76,7 @@ impl Location {
     }
 }
 
-plain!(Location: id, name, time_zone, phone, active, version, created_at, updated_at);
+plain!(Location: id, name, time_zone, phone, active, clearance, clearance_blocks, version, created_at, updated_at);
 
 /// A page of locations, for the root field and for the organisation's field.
 pub(super) async fn locations(

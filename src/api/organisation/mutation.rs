@@ -13,7 +13,7 @@ use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store::{self, Joining};
-use crate::organisation::{Location, Staff, is_time_zone};
+use crate::organisation::{ClearancePolicy, Location, Staff, is_time_zone};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind};
@@ -64,8 +64,17 @@ impl OrganisationMutation {
                 transaction(|scope| {
                     Box::pin(async move {
                         let stamp = Stamp::new(scope.viewer().staff, ids::now());
-                        let location =
-                            Location { id, name, time_zone: input.time_zone, address, phone, active: true, stamp };
+                        let location = Location {
+                            id,
+                            name,
+                            time_zone: input.time_zone,
+                            address,
+                            phone,
+                            active: true,
+                            clearance: ClearancePolicy::None,
+                            clearance_blocks: false,
+                            stamp,
+                        };
                         store::add_location(scope, &location).await?;
                         Ok(location)
                     })
@@ -100,6 +109,8 @@ impl OrganisationMutation {
                             address: patched(address, before.address),
                             phone: patched(phone, before.phone),
                             active: input.active.unwrap_or(before.active),
+                            clearance: input.clearance.unwrap_or(before.clearance),
+                            clearance_blocks: input.clearance_blocks.unwrap_or(before.clearance_blocks),
                             stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
                         };
                         if before.stamp.version != input.expected_version {

@@ -22,6 +22,7 @@ use crate::session::{
     store::{self, Replaced},
 };
 use crate::signing::{self, Given, store::judge_first};
+use crate::supervision::store::{self as supervision, JustSigned};
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, Object, Result};
 use uuid::Uuid;
@@ -205,6 +206,11 @@ async fn sign(scope: &mut Scope, id: Uuid, expected: i32, given: Given) -> crate
     let content = Content { session: &session, parts: &parts };
     session.signature = Some(signing::sign(&content, signer, now, given)?);
     store::save(scope, Action::Sign, &session, expected, Replaced { old: &old, new: &parts }).await?;
+    if let Some(signature) = &session.signature {
+        let (patient, location) = (session.patient_id, Some(session.location_id));
+        let record = (RecordKind::TreatmentSession, id);
+        supervision::draw(scope, JustSigned { patient, record, location, signature }).await?;
+    }
     Ok(session)
 }
 

@@ -2,10 +2,12 @@
 
 use super::agents::read_agents;
 use crate::catalogue::{Device, Product, ProductLot, plain};
+use crate::clearance::Clearance;
 use crate::consultation::Candidacy;
 use crate::health::HealthEntry;
 use crate::health_review::HealthReview;
 use crate::health_term::HealthTerm;
+use crate::organisation::ClearancePolicy;
 use crate::plan::PlanArea;
 use crate::protocol::{Rules, Verdicts};
 use crate::session::{AnaestheticAgent, SessionStatus, TopicalAnaesthetic};
@@ -203,6 +205,17 @@ pub struct Held<'a> {
     pub only: bool,
 }
 
+/// What the session's location asks for, and what prescribers have given.
+#[derive(Debug, Clone, Copy)]
+pub struct ClearanceFact<'a> {
+    /// The location's policy.
+    pub policy: ClearancePolicy,
+    /// Whether a missing one blocks.
+    pub blocks: bool,
+    /// The patient's clearances.
+    pub given: &'a [Clearance],
+}
+
 /// Everything that the checks look at.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -247,6 +260,8 @@ pub struct Facts<'a> {
     pub consents: &'a [(Modality, ConsentFact)],
     /// The consultation.
     pub consultation: Option<&'a ConsultationFact>,
+    /// The prescribers' clearances, and whether the location asks for one.
+    pub clearance: Option<ClearanceFact<'a>>,
 }
 
 impl<'a> Facts<'a> {

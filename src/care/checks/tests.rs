@@ -1,9 +1,11 @@
 use super::*;
 use crate::catalogue::Device;
+use crate::clearance::Clearance;
 use crate::consultation::Candidacy;
 use crate::health::{HealthEntry, HealthEntryKind};
 use crate::health_term::HealthTerm;
 use crate::ids;
+use crate::organisation::ClearancePolicy;
 use crate::protocol::{Rules, defaults};
 use crate::record::Stamp;
 use crate::scalars;
@@ -49,6 +51,8 @@ pub(super) struct Case {
     pub(super) others: Vec<(Modality, Rules)>,
     /// Whether the session has a protocol; the same rules are one of several published ones where it has none.
     pub(super) named: bool,
+    /// What the location asks for, whether a missing one blocks, and what was given.
+    pub(super) clearance: Option<(ClearancePolicy, bool, Vec<Clearance>)>,
 }
 
 impl Case {
@@ -79,6 +83,7 @@ impl Case {
             uses: vec![Modality::Microneedling],
             others: Vec::new(),
             named: true,
+            clearance: None,
         }
     }
 
@@ -114,6 +119,11 @@ impl Case {
             plan: self.plan.as_ref(),
             consents: &self.consents,
             consultation: self.consultation.as_ref(),
+            clearance: self.clearance.as_ref().map(|(policy, blocks, given)| ClearanceFact {
+                policy: *policy,
+                blocks: *blocks,
+                given,
+            }),
         })
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 stored! {
     Location = location;
     repeats: true;
-    always: name, active;
+    always: name, active, clearance, clearance_blocks;
     asked: time_zone, phone;
     opt_json: address;
     parts {

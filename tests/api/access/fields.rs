@@ -33,7 +33,7 @@ pub static FIELDS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 #[rustfmt::skip]
 const OTHER_FIELDS: &[Row] = &[
     ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
-    ("Location", "location", ALL, "id name timeZone address phone active version createdAt updatedAt history"),
+    ("Location", "location", ALL, "id name timeZone address phone active clearance clearanceBlocks version createdAt updatedAt history"),
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active endsOn locations credentials invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
     ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),
@@ -93,6 +93,15 @@ const OTHER_FIELDS: &[Row] = &[
     ("Countersignature", "countersignature", CLINICAL, "id patient recordId recordKind signature history"),
     ("CountersignatureConnection", "countersignatures", CLINICAL, "edges nodes pageInfo totalCount"),
     ("CountersignatureEdge", "countersignatures/edges/0", CLINICAL, "node cursor"),
+    ("SupervisionAgreement", "supervisionAgreement", CLINICAL, "id supervisor supervisee location percent withinDays startsOn endsOn note \
+        version createdAt createdBy updatedAt updatedBy history"),
+    ("SupervisionAgreementConnection", "supervisionAgreements", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("SupervisionAgreementEdge", "supervisionAgreements/edges/0", CLINICAL, "node cursor"),
+    ("ChartReview", "chartReview", CLINICAL, "id patient agreement reviewer recordId recordKind signedBy signedAt dueOn overdue outcome note \
+        reviewedAt version createdAt createdBy updatedAt updatedBy history"),
+    ("ChartReviewConnection", "chartReviews", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("ChartReviewEdge", "chartReviews/edges/0", CLINICAL, "node cursor"),
+    ("ChartReviewFigure", "chartReviewFigures/0", CLINICAL, "month due done agreed needsRevision overdue"),
     ("Retraction", "retraction", CLINICAL, "id patient recordId recordKind at by reason copyId history"),
     ("RetractionConnection", "retractions", CLINICAL, "edges nodes pageInfo totalCount"),
     ("RetractionEdge", "retractions/edges/0", CLINICAL, "node cursor"),

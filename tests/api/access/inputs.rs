@@ -268,6 +268,31 @@ impl<'c> Around<'c> {
             "addAftercareNote" => json!({"sessionId": session.id, "kind": "CHECK_IN", "redness": 2}),
             "updateAftercareNote" => anna.note(session).await.edit_with(json!({"patch": {"text": "Sunscreen."}})),
             "signAftercareNote" => anna.note(session).await.edit(),
+            "agreeSupervision" | "updateSupervisionAgreement" | "recordChartReview" => {
+                let sam = new_colleague(admin, "Sam").await;
+                let agreement = match mutation {
+                    "agreeSupervision" => {
+                        return Some(
+                            json!({"supervisorId": anna.id(), "superviseeId": sam.id(), "locationId": anna.location,
+                            "percent": 10, "withinDays": 7}),
+                        );
+                    }
+                    _ => supervised(admin, anna.id(), sam.id()).await,
+                };
+                if mutation == "updateSupervisionAgreement" {
+                    return Some(agreement.edit_with(json!({"patch": {"percent": 20}})));
+                }
+                sam.signed_consultation(patient).await;
+                let due = review_due(anna).await;
+                admin
+                    .make(
+                        "updateSupervisionAgreement",
+                        "supervisionAgreement",
+                        agreement.edit_with(json!({"patch": {"percent": 0}})),
+                    )
+                    .await;
+                due.edit_with(json!({"outcome": "AGREED"}))
+            }
             "retractSignedRecord" => {
                 json!({"id": anna.signed_consultation(patient).await.id, "reason": "Another patient's"})
             }

@@ -60,6 +60,13 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let member = StaffMember { role: Role::Practitioner, email, id: supervisor.id.clone(), token };
     let seen = json!({"recordId": session.id, "meaning": "SUPERVISOR"});
     let seen = anna.beside(member).make("countersignRecord", "countersignature", seen).await;
+    let agreement = supervised(&admin, &supervisor.id, anna.id()).await;
+    let over = agreement.edit_with(json!({"patch": {"endsOn": day(-1)}}));
+    let signed = anna.signed_consultation(&patient).await;
+    admin.make("updateSupervisionAgreement", "supervisionAgreement", over).await;
+    let query = "query ($id: ID!) { chartReviews(filter: {agreementId: $id}) { nodes { id version recordId } } }";
+    let review = anna.graphql(query, json!({"id": agreement.id})).await.ok()["chartReviews"]["nodes"][0].clone();
+    assert_eq!(review["recordId"], signed.id);
     let retracted = anna.signed_consultation(&patient).await;
     let retracted = json!({"id": retracted.id, "reason": "Another patient's"});
     let retraction = anna.make("retractSignedRecord", "retraction", retracted).await;
@@ -94,7 +101,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
-        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "credential": credential.id,
+        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "agreement": agreement.id, "review": review["id"], "credential": credential.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
         "term": term.id,
     });

@@ -52,6 +52,7 @@ const NO_KINDS: &[(&str, &[&str])] = &[
         "CLINICAL_READ",
         &[
             "RequiredConsent",
+            "ChartReviewFigure",
             "PhotoPair",
             "OutcomeSeries",
             "TimelineEntry",

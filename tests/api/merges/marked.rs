@@ -25,6 +25,11 @@ pub async fn everything(clinic: &Clinic, patient: &Made, marker: &str) {
     let taken = anna.make("signConsultation", "consultation", taken).await;
     let sam = new_colleague(&clinic.admin(), "Sam").await;
     sam.make("countersignRecord", "countersignature", json!({"recordId": taken.id, "meaning": "REVIEWER"})).await;
+    let kim = new_colleague(&clinic.admin(), "Kim").await;
+    supervised(&clinic.admin(), anna.id(), kim.id()).await;
+    kim.signed_consultation(patient).await;
+    let found = json!({"outcome": "NEEDS_REVISION", "note": marker});
+    anna.make("recordChartReview", "chartReview", review_due(&anna).await.edit_with(found)).await;
     anna.make("retractSignedRecord", "retraction", json!({"id": taken.id, "reason": marker})).await;
     // Of some there is another below, with links that none has that is made alone.
     for kind in PLAIN {

@@ -167,12 +167,24 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     let sam = new_colleague(&clinic.admin(), "Sam").await;
     sam.make("countersignRecord", "countersignature", json!({"recordId": session.id, "meaning": "REVIEWER"})).await;
     clinic.admin().make("addCredential", "credential", credential_of(sam.id())).await;
+    supervised(&clinic.admin(), anna.id(), sam.id()).await;
+    let theirs = sam.signed_consultation(&patient).await;
+    sql.run(&format!("DELETE FROM consultation WHERE id = '{}'", uuid_of(&theirs.id))).await;
     let wrong = anna.sign_consultation(&anna.consultation(&patient).await).await;
     anna.make("retractSignedRecord", "retraction", json!({"id": wrong.id, "reason": "Another patient's"})).await;
     sql.run(&format!("DELETE FROM consultation WHERE id = '{}'", uuid_of(&wrong.id))).await;
+    clone("chart_review", ", 'record_id', gen_random_uuid()").await;
     clone("retraction", ", 'record_id', gen_random_uuid()").await;
     clone("countersignature", ", 'record_id', gen_random_uuid()").await;
-    let others = ["consultation", "treatment_session", "aftercare_note", "health_entry", "consent", "credential"];
+    let others = [
+        "consultation",
+        "treatment_session",
+        "aftercare_note",
+        "health_entry",
+        "consent",
+        "credential",
+        "supervision_agreement",
+    ];
     for table in others.into_iter().chain(PLAIN.iter().map(|kind| kind.table)) {
         assert_eq!(clone(table, "").await, ROWS as u64 - 1);
     }
@@ -205,6 +217,8 @@ fn pairs(of_patient: &str, of_session: &str, of_template: &str) -> Vec<(List, Li
     let times = |direction: &str| List::new("$", "addenda", format!("direction: {direction}"));
     let mut pairs = vec![(times("ASC"), times("DESC"))];
     pairs.extend(List::in_orders("$", "countersignatures", &["SIGNED_AT"]));
+    pairs.extend(List::in_orders("$", "supervisionAgreements", &["CREATED_AT"]));
+    pairs.extend(List::in_orders("$", "chartReviews", &["DUE_ON", "CREATED_AT"]));
     pairs.extend(List::in_orders("$", "retractions", &["RETRACTED_AT"]));
     pairs.extend(List::in_orders("$", "credentials", &["CREATED_AT", "EXPIRES_ON"]));
     for field in ["locations", "staff"] {
@@ -270,6 +284,7 @@ async fn every_list_in_every_order_shows_every_row_once_both_ways() {
         // Who works there and the texts that an organisation starts with are there already.
         let before = match ascending.field {
             "staff" => 5,
+            "credentials" => 1,
             "consentTemplates" => 8,
             _ => 0,
         };

@@ -13,7 +13,7 @@ const BESIDE_ANOTHER: &str = "query ($a: ID!, $b: ID!, $s: ID!) { \
     other: patient(id: $b) { displayName recalls { totalCount } history { totalCount } } }";
 
 /// What is clinical of somebody else.
-const OF_ANOTHER: [&str; 12] = [
+const OF_ANOTHER: [&str; 13] = [
     "chart(patientId: $id) { sessions { id } }",
     "chart(patientId: $id) { records { id } }",
     "patient(id: $id) { healthHistory { text } }",
@@ -26,10 +26,11 @@ const OF_ANOTHER: [&str; 12] = [
     "addenda(filter: {patientId: $id}) { nodes { id } }",
     "countersignatures(filter: {patientId: $id}) { nodes { id } }",
     "retractions(filter: {patientId: $id}) { nodes { id } }",
+    "chartReviews(filter: {patientId: $id}) { nodes { id } }",
 ];
 
 /// Lists that may hold others'.
-const LISTS: [&str; 10] = [
+const LISTS: [&str; 12] = [
     "{ sessions { totalCount } }",
     "{ sessions(first: 0) { totalCount } }",
     "{ healthEntries { nodes { id } } }",
@@ -37,6 +38,8 @@ const LISTS: [&str; 10] = [
     "{ addenda { nodes { id } } }",
     "{ countersignatures { nodes { id } } }",
     "{ retractions { nodes { id } } }",
+    "{ chartReviews { nodes { id } } }",
+    "{ chartReviewFigures(from: \"2026-01-01\", until: \"2030-01-01\") { due } }",
     "{ photos { nodes { id } } }",
     "{ lotTrace(lot: \"L-1\") { sessionCount } }",
     "{ patients(filter: {hasSessionSince: \"2020-01-01T00:00:00Z\"}) { totalCount } }",

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What a query of one patient is asked with, beside the ids of plain kinds.
-const ABOUT_ONE: [&str; 14] = [
+const ABOUT_ONE: [&str; 15] = [
     "$patient",
     "$session",
     "$consultation",
@@ -16,6 +16,7 @@ const ABOUT_ONE: [&str; 14] = [
     "$addendum",
     "$countersignature",
     "$retraction",
+    "$review",
     "$photo",
     "$plan",
     "$consent",
@@ -25,7 +26,7 @@ const ABOUT_ONE: [&str; 14] = [
 ];
 
 /// Records of a patient's, beside those of plain kinds.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "patient",
     "session",
     "consultation",
@@ -39,6 +40,7 @@ const KINDS: [&str; 15] = [
     "addendum",
     "countersignature",
     "retraction",
+    "review",
     "merge",
     "hold",
 ];

@@ -20,6 +20,7 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.addendum(&signed).await;
     let sam = new_colleague(&clinic.admin(), "Sam").await;
     sam.make("countersignRecord", "countersignature", json!({"recordId": signed.id, "meaning": "REVIEWER"})).await;
+    supervised(&clinic.admin(), sam.id(), anna.id()).await;
     let wrong = anna.signed_consultation(&patient).await;
     anna.make("retractSignedRecord", "retraction", json!({"id": wrong.id, "reason": "Another patient's"})).await;
     clinic.admin().make("addCredential", "credential", credential_of(sam.id())).await;

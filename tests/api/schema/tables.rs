@@ -139,6 +139,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("api_key", "INSERT SELECT UPDATE"),
     ("api_key_use", "INSERT SELECT UPDATE"),
     ("chart_counter", "INSERT SELECT UPDATE"),
+    ("chart_review", "INSERT SELECT UPDATE"),
     ("consent", "INSERT SELECT UPDATE"),
     ("consent_signature", "INSERT SELECT"),
     ("consent_template", "INSERT SELECT UPDATE"),
@@ -181,6 +182,7 @@ const GRANTS: &[(&str, &str)] = &[
     ("sign_in", "INSERT SELECT UPDATE"),
     ("sign_in_failure", "DELETE INSERT SELECT UPDATE"),
     ("staff", "INSERT SELECT UPDATE"),
+    ("supervision_agreement", "INSERT SELECT UPDATE"),
     ("treatment_plan", "INSERT SELECT UPDATE"),
     ("treatment_session", "INSERT SELECT UPDATE"),
 ];

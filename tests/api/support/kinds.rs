@@ -44,7 +44,7 @@ pub struct PlainKind {
 type MakesInput = fn(&SignedIn) -> Value;
 
 /// Every plain kind.
-pub const PLAIN: &[PlainKind] = &[OUTCOME, HEALTH_REVIEW];
+pub const PLAIN: &[PlainKind] = &[OUTCOME, HEALTH_REVIEW, CLEARANCE];
 
 /// Outcome assessments, the model.
 const OUTCOME: PlainKind = PlainKind {
@@ -91,6 +91,31 @@ const HEALTH_REVIEW: PlainKind = PlainKind {
             "note": text})
     },
     changed_with: &[("markHealthReviewEnteredInError", |_| json!({"reason": "Of another patient"}))],
+};
+
+/// Clearances by a prescriber: the practitioner of the template has the credential.
+const CLEARANCE: PlainKind = PlainKind {
+    table: "clearance",
+    ty: "Clearance",
+    key: "clearance",
+    one: "clearance",
+    list: "clearances",
+    of_patient: "clearances",
+    orders: &["GIVEN_AT", "CREATED_AT", "UPDATED_AT"],
+    fields: "id patient prescriber modalities areas inPerson givenAt validUntil note revokedAt revokedBy revokeReason \
+        enteredInError version createdAt createdBy updatedAt updatedBy history",
+    nested: "prescriber { displayName }",
+    readers: CLINICAL,
+    writers: PRACTITIONER,
+    made_with: "giveClearance",
+    input: |_, patient, _, text| {
+        json!({"patientId": patient, "modalities": ["MICRONEEDLING"], "areas": ["CHEEK"], "inPerson": true,
+            "givenAt": hours_ago(1), "note": text})
+    },
+    changed_with: &[
+        ("revokeClearance", |_| json!({"reason": "A new medicine"})),
+        ("markClearanceEnteredInError", |_| json!({})),
+    ],
 };
 
 impl PlainKind {

@@ -97,6 +97,20 @@ pub fn credential_of(staff: &str) -> Value {
         "jurisdiction": "United Kingdom", "prescriber": true})
 }
 
+/// Agrees that a supervisor reads every record that a colleague signs.
+pub async fn supervised(admin: &SignedIn, supervisor: &str, supervisee: &str) -> Made {
+    let input = json!({"supervisorId": supervisor, "superviseeId": supervisee, "percent": 100, "withinDays": 7,
+        "startsOn": day(-10)});
+    admin.make("agreeSupervision", "supervisionAgreement", input).await
+}
+
+/// The one review of a supervisor that is due.
+pub async fn review_due(supervisor: &SignedIn) -> Made {
+    let query = "query ($id: ID!) { chartReviews(filter: {reviewerId: $id, done: false}) { nodes { id version } } }";
+    let found = supervisor.graphql(query, json!({"id": supervisor.id()})).await.ok();
+    Made::of(&found["chartReviews"]["nodes"][0])
+}
+
 /// Another practitioner of somebody's organisation, signed in, whose licence says nothing.
 pub async fn new_colleague(admin: &SignedIn, name: &str) -> SignedIn {
     let email = format!("{}@staff.example", uuid::Uuid::now_v7());

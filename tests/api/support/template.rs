@@ -145,6 +145,9 @@ async fn organisation(door: &Anonymous, name: &str) -> Organisation {
     let query =
         "mutation { addLocation(input: {name: \"Main Street\", timeZone: \"Europe/Madrid\"}) { location { id } } }";
     let admin = door.with_token(&staff[0].token);
+    let practitioner = staff.iter().find(|it| it.role == Role::Practitioner).expect("a practitioner");
+    let noted = admin.does("addCredential", super::credential_of(&practitioner.id), "__typename").await;
+    assert_eq!(noted.outcome(), "ok", "{}", noted.text);
     let location =
         admin.graphql(query, json!({})).await.ok()["addLocation"]["location"]["id"].as_str().expect("id").to_owned();
     Organisation { name: name.to_owned(), uuid: uuid_of(&id), id, location, staff }
