@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION public.patient_tables() RETURNS TABLE (place integer,
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
     VALUES
+        (0, 'health_review', '{}'::text[]),
         (1, 'health_entry', '{}'::text[]),
         (2, 'consultation', '{}'),
         (3, 'treatment_plan', '{consultation_id}'),

@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION public.patient_tables() RETURNS TABLE (place integer,
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
     VALUES
+        (0, 'health_review', '{}'::text[]),
         (1, 'health_entry', '{}'::text[]),
         (2, 'consultation', '{}'),
         (3, 'treatment_plan', '{consultation_id}'),
@@ -36,7 +37,7 @@ END $$;
 ALTER TABLE session_check FORCE ROW LEVEL SECURITY;
 ALTER TABLE session_check DROP CONSTRAINT session_check_rule_check;
 ALTER TABLE session_check ADD CONSTRAINT session_check_rule_check CHECK (rule IN ('interval', 'depth', 'contraindication',
-    'consent', 'lot', 'device', 'consultation', 'skin_type', 'anaesthetic', 'course', 'product', 'protocol'));
+    'consent', 'lot', 'device', 'consultation', 'skin_type', 'anaesthetic', 'course', 'product', 'protocol', 'history'));
 ALTER TABLE location DROP COLUMN clearance_blocks;
 ALTER TABLE location DROP COLUMN clearance;
 DROP TABLE clearance;

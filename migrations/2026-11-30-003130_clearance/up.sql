@@ -47,7 +47,8 @@ ALTER TABLE location ADD COLUMN clearance_blocks boolean NOT NULL DEFAULT false;
 
 ALTER TABLE session_check DROP CONSTRAINT session_check_rule_check;
 ALTER TABLE session_check ADD CONSTRAINT session_check_rule_check CHECK (rule IN ('interval', 'depth', 'contraindication',
-    'consent', 'lot', 'device', 'consultation', 'skin_type', 'anaesthetic', 'course', 'product', 'protocol', 'clearance'));
+    'consent', 'lot', 'device', 'consultation', 'skin_type', 'anaesthetic', 'course', 'product', 'protocol',
+    'history', 'clearance'));
 
 -- What a way back has put aside.
 DO $$
@@ -64,6 +65,7 @@ CREATE OR REPLACE FUNCTION public.patient_tables() RETURNS TABLE (place integer,
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
     VALUES
+        (0, 'health_review', '{}'::text[]),
         (1, 'health_entry', '{}'::text[]),
         (2, 'consultation', '{}'),
         (3, 'treatment_plan', '{consultation_id}'),

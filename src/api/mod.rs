@@ -53,7 +53,7 @@ use health::{HealthQuery, mutation::HealthMutation};
 use health_review::{HealthReviewQuery, mutation::HealthReviewMutation};
 use health_term::{HealthTermQuery, mutation::HealthTermMutation};
 use merge::{MergeQuery, mutation::MergeMutation};
-use organisation::{OrganisationQuery, mutation::OrganisationMutation};
+use organisation::{OrganisationQuery, location_mutation::LocationMutation, mutation::OrganisationMutation};
 use outcome::{OutcomeQuery, mutation::OutcomeMutation};
 use patient::{mutation::PatientMutation, query::PatientQuery};
 use photo::{PhotoQuery, mutation::PhotoMutation};
@@ -106,6 +106,7 @@ pub struct Mutation(
     sign_in::SignInMutation,
     identity::IdentityMutation,
     OrganisationMutation,
+    LocationMutation,
     CredentialMutation,
     ServiceAccountMutation,
     PatientMutation,

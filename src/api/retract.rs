@@ -188,7 +188,7 @@ impl Copied {
 }
 
 fn check_born(patient: &Patient, at: DateTime<Utc>) -> Result<()> {
-    patient.born_by(at.date_naive(), "input.correctPatientId")
+    patient.lived_on(at.date_naive(), "input.correctPatientId")
 }
 
 /// The same content on the right chart, as a draft of who did the work. What belongs to the other patient stays behind: the

@@ -46,7 +46,8 @@ use protocol::protocol;
 use skin_type::skin_type;
 use uuid::Uuid;
 
-/// What every rule says of a session: one answer at least for each, PASS where nothing speaks against it. Without a protocol
+/// What every rule says of a session: one answer at least for each, PASS where nothing speaks against it; CLEARANCE only
+/// where the location asks for one. Without a protocol
 /// the rules that only a protocol can judge say nothing, and PROTOCOL warns of it.
 pub fn checks(facts: &Facts<'_>) -> Vec<KeptCheck> {
     let mut answers = Answers { facts, found: Vec::new() };
@@ -81,5 +82,7 @@ pub fn keep_overrides(before: &[KeptCheck], mut now: Vec<KeptCheck>, practitione
     now
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

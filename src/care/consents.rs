@@ -1,7 +1,7 @@
 //! Which consent and which consultation a session rests on.
 
 use super::checks::{ConsentDoubt, ConsentFact, ConsultationFact, Tissue};
-use crate::consent::{Consent, ConsentKind, ConsentSigner, ConsentStatus, Given, is_minor_on};
+use crate::consent::{Consent, ConsentKind, ConsentSigner, ConsentStatus, Given, is_under};
 use crate::consultation::{Candidacy, Consultation};
 use crate::vocabulary::{Concern, Modality};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -14,6 +14,8 @@ pub struct Days {
     pub born: NaiveDate,
     /// The day of the session.
     pub session: NaiveDate,
+    /// The age from which patients decide alone there.
+    pub of_age: u32,
 }
 
 /// How the consent to a kind of treatment stands at a moment: the best there is.
@@ -58,12 +60,13 @@ pub fn consent_at(consents: &[Consent], modality: Modality, at: DateTime<Utc>, d
 
 /// Why a consent does not do: a guardian gives it for a patient under age, and the patient gives it afterwards.
 fn doubt(given: &Given, days: Days) -> Option<ConsentDoubt> {
-    let minor_then = is_minor_on(days.born, given.at.date_naive());
+    let minor = |day| is_under(days.born, day, days.of_age);
+    let minor_then = minor(given.at.date_naive());
     match (given.signer, minor_then) {
         (ConsentSigner::Patient, true) => Some(ConsentDoubt::Minor),
         (ConsentSigner::Patient, false) => None,
         (ConsentSigner::Guardian, false) => Some(ConsentDoubt::Adult),
-        (ConsentSigner::Guardian, true) => (!is_minor_on(days.born, days.session)).then_some(ConsentDoubt::GrownUp),
+        (ConsentSigner::Guardian, true) => (!minor(days.session)).then_some(ConsentDoubt::GrownUp),
     }
 }
 
@@ -88,6 +91,7 @@ pub fn consultation_before(
         candidacy: it.candidacy,
         signed: it.signature.is_some(),
         about: about(&it.concerns),
+        mode: it.mode,
     })
 }
 
@@ -147,7 +151,9 @@ mod tests {
     fn a_consent_is_given_by_whom_it_is_for_at_that_age() {
         let at = noon(2026, 6, 15);
         let session = at.date_naive();
-        let of = |consents: &[Consent], born| consent_at(consents, Modality::Microneedling, at, Days { born, session });
+        let of = |consents: &[Consent], born| {
+            consent_at(consents, Modality::Microneedling, at, Days { born, session, of_age: 18 })
+        };
         let child = NaiveDate::from_ymd_opt(2008, 6, 14).expect("a day");
         let still = NaiveDate::from_ymd_opt(2008, 6, 16).expect("a day");
         let adult = NaiveDate::from_ymd_opt(1990, 1, 1).expect("a day");
@@ -160,6 +166,12 @@ mod tests {
         assert_eq!(of(one(&own), child), Doubtful(own.id, ConsentDoubt::Minor), "a corrected birth date");
         assert_eq!(of(one(&own), adult), InForce(own.id));
         assert_eq!(of(&[mother, own.clone()], adult), InForce(own.id), "another one does");
+        let at_16 = |consents: &[Consent], born| {
+            consent_at(consents, Modality::Microneedling, at, Days { born, session, of_age: 16 })
+        };
+        let young = NaiveDate::from_ymd_opt(2009, 6, 14).expect("a day");
+        assert_eq!(of(one(&own), young), Doubtful(own.id, ConsentDoubt::Minor), "17, of age at 18");
+        assert_eq!(at_16(one(&own), young), InForce(own.id), "where 16 is enough");
         let no = consent(None, noon(2026, 2, 1));
         assert_eq!(of(&[no.clone(), own.clone()], adult), Refused(no.id), "a later no");
         let earlier = consent(None, noon(2025, 12, 1));

@@ -41,6 +41,7 @@ struct Gathered {
     consents: Vec<(Modality, ConsentFact)>,
     consultation: Option<ConsultationFact>,
     /// What the location asks for, whether a missing one blocks, and what was given.
+    consultation_in_person: bool,
     clearance: Option<(ClearancePolicy, bool, Vec<Clearance>)>,
     skin_type: Option<FitzpatrickType>,
     born: NaiveDate,
@@ -132,6 +133,7 @@ pub async fn evaluate(scope: &mut Scope, session: &TreatmentSession, parts: &Par
         plan: found.plan.as_ref(),
         consents: &found.consents,
         consultation: found.consultation.as_ref(),
+        consultation_in_person: found.consultation_in_person,
         clearance: found.clearance.as_ref().map(|(policy, blocks, given)| ClearanceFact {
             policy: *policy,
             blocks: *blocks,
@@ -213,7 +215,12 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
         Some(id) => listing::by_ids::<TreatmentPlan>(scope, &[id]).await?.pop(),
         None => None,
     };
-    let days = Days { born: patient.birth_date, session: session.started_at.with_timezone(&zone).date_naive() };
+    let place = places.into_iter().find(|it| it.id == session.location_id);
+    let days = Days {
+        born: patient.birth_date,
+        session: session.started_at.with_timezone(&zone).date_naive(),
+        of_age: place.as_ref().and_then(|it| u32::try_from(it.age_of_consent).ok()).unwrap_or(18),
+    };
     let reviews: Vec<HealthReview> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
     // By the day of the place of the session: the patient is asked there, or on the phone from there.
     let reviewed = |kept: HealthReview| ReviewFact { day: kept.reviewed_at.with_timezone(&zone).date_naive(), kept };
@@ -225,10 +232,11 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
         skin_type: patient.skin_type.map(|skin| skin.fitzpatrick),
         born: patient.birth_date,
         consents: uses.iter().map(|it| (*it, consent_at(&consents, *it, session.started_at, days))).collect(),
+        consultation_in_person: place.as_ref().is_some_and(|it| it.consultation_in_person),
         consultation: consultation_before(&consultations, session.started_at, day_of),
         plan: plan.map(|it| PlanFact { id: it.id, planned_sessions: it.planned_sessions, areas: it.areas }),
         lots: lots(scope, session, parts).await?,
-        clearance: clearances(scope, session, places.into_iter().find(|it| it.id == session.location_id)).await?,
+        clearance: clearances(scope, session, place).await?,
         sessions: others(scope, other, day_of).await?,
         zone,
         device,

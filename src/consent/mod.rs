@@ -12,7 +12,7 @@ pub use filter::{
     VersionFilter, VersionOrder, push_not_outgrown,
 };
 pub use image::image_type;
-pub use rules::{ConsentStep, in_force, is_minor_on, standing};
+pub use rules::{ConsentStep, in_force, is_minor_on, is_under, standing};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

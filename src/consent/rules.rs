@@ -51,7 +51,12 @@ pub fn needed_for(purpose: ConsentUse) -> ConsentKind {
 
 /// Whether somebody is under 18 on a day. Who was born on 29 February is 18 on 1 March of a common year.
 pub fn is_minor_on(birth_date: NaiveDate, day: NaiveDate) -> bool {
-    day.years_since(birth_date).is_none_or(|years| years < AGE_OF_MAJORITY)
+    is_under(birth_date, day, AGE_OF_MAJORITY)
+}
+
+/// Whether somebody is younger than so many years on a day.
+pub fn is_under(birth_date: NaiveDate, day: NaiveDate, age: u32) -> bool {
+    day.years_since(birth_date).is_none_or(|years| years < age)
 }
 
 /// The age from which somebody decides alone, in years: 18 in every country that the defaults are for (Convention on the

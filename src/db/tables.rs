@@ -551,6 +551,8 @@ diesel::table! {
         updated_by -> Nullable<Uuid>,
         clearance -> Text,
         clearance_blocks -> Bool,
+        age_of_consent -> Int2,
+        consultation_in_person -> Bool,
     }
 }
 
@@ -1114,6 +1116,7 @@ diesel::joinable!(consent_template_version -> organisation (org_id));
 diesel::joinable!(device -> organisation (org_id));
 diesel::joinable!(emergency_access -> organisation (org_id));
 diesel::joinable!(health_review -> organisation (org_id));
+diesel::joinable!(health_term -> organisation (org_id));
 diesel::joinable!(idempotency -> organisation (org_id));
 diesel::joinable!(ledger_head -> organisation (org_id));
 diesel::joinable!(legal_hold -> organisation (org_id));

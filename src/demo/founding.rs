@@ -315,6 +315,8 @@ fn location(number: u64, clinic: &Clinic) -> Location {
         active: true,
         clearance: ClearancePolicy::None,
         clearance_blocks: false,
+        age_of_consent: 18,
+        consultation_in_person: false,
         stamp: Stamp::new(None, opened_at()),
     }
 }

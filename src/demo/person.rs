@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::names;
 use crate::ids;
 use crate::patient::search::fold;
-use crate::patient::{EmergencyContact, Patient, PatientDetails, PatientStatus, PersonName, SexAtBirth};
+use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth};
 use crate::record::Stamp;
 use crate::vocabulary::FitzpatrickType;
 use chrono::{Datelike, NaiveDate, TimeDelta};
@@ -55,7 +55,7 @@ pub(super) fn person(
         pronouns: pronouns.map(str::to_owned),
         email,
         phone,
-        details: PatientDetails::default(),
+        details: Box::default(),
         address,
         emergency_contact,
         skin_type: None,

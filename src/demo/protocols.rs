@@ -60,7 +60,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
     let (lots, sessions) = (lots_of(scribe, parts, at), earlier(scribe));
     let mut newest_first = chart.consents.clone();
     newest_first.reverse();
-    let days = Days { born: chart.patient.birth_date, session: at.with_timezone(&zone).date_naive() };
+    let days = Days { born: chart.patient.birth_date, session: at.with_timezone(&zone).date_naive(), of_age: 18 };
     let held = consultation_before(&chart.consultations, at, |at, _| at.with_timezone(&zone).date_naive());
     let plan = chart.plans.iter().find(|it| Some(it.id) == session.plan_id).map(|it| PlanFact {
         id: it.id,
@@ -91,6 +91,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         plan: plan.as_ref(),
         consents: &[(session.modality, consent_at(&newest_first, session.modality, at, days))],
         consultation: held.as_ref(),
+        consultation_in_person: false,
         clearance: None,
     });
     for check in found.iter_mut().filter(|check| check.verdict == CheckVerdict::Warn) {

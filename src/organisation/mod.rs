@@ -43,6 +43,10 @@ fn no_clearance() -> ClearancePolicy {
     ClearancePolicy::None
 }
 
+fn of_age() -> i16 {
+    18
+}
+
 /// A clinic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Location {
@@ -64,6 +68,12 @@ pub struct Location {
     /// Whether a missing clearance blocks a session; otherwise it warns.
     #[serde(default)]
     pub clearance_blocks: bool,
+    /// From which age patients decide alone, in years.
+    #[serde(default = "of_age")]
+    pub age_of_consent: i16,
+    /// Whether the consultation before a treatment must have been held face to face.
+    #[serde(default)]
+    pub consultation_in_person: bool,
     /// Version, and who created and changed the record when.
     #[serde(flatten)]
     pub stamp: Stamp,

@@ -101,7 +101,7 @@ pub struct Patient {
     pub phone: Option<String>,
     /// Former names, other phones, language and identifiers of other systems.
     #[serde(flatten)]
-    pub details: PatientDetails,
+    pub details: Box<PatientDetails>,
     /// The home address.
     pub address: Option<Address>,
     /// Whom to call.

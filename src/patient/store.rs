@@ -44,7 +44,7 @@ fn name_columns(name: &PersonName) -> Result<(String, Option<String>, Option<Str
     Ok((name.given.clone(), name.middle.clone(), name.family.clone(), name.key()))
 }
 
-fn details_of(details: serde_json::Value) -> Result<PatientDetails> {
+fn details_of(details: serde_json::Value) -> Result<Box<PatientDetails>> {
     Ok(serde_json::from_value(details)?)
 }
 

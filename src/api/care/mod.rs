@@ -94,7 +94,7 @@ pub struct SessionChecks {
     verdict: CheckVerdict,
     /// The version of the protocol that the rules belong to.
     protocol_version: ProtocolVersion,
-    /// At least one answer for each rule.
+    /// At least one answer for each rule; CLEARANCE answers only where the location asks for one.
     checks: Vec<SessionCheck>,
 }
 

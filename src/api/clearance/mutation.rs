@@ -103,7 +103,7 @@ async fn give(scope: &mut Scope, mut it: Clearance) -> error::Result<Clearance> 
     scope.viewer().check(Action::Create, RecordKind::Clearance)?;
     it.prescriber_id = scope.viewer().author()?;
     let patient = patients::active_patient(scope, it.patient_id, "input.patientId").await?;
-    patient.born_by(it.given_at.date_naive(), "input.givenAt")?;
+    patient.lived_on(it.given_at.date_naive(), "input.givenAt")?;
     let (mine, today) = ([it.prescriber_id], ids::now().date_naive());
     for day in [it.given_at.date_naive(), today] {
         if prescribers(scope, &mine, &it.modalities, day).await?.is_empty() {

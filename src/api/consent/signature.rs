@@ -3,7 +3,7 @@
 use crate::access::Scope;
 use crate::consent::{
     Consent, ConsentSignatureMethod, ConsentSigner, ConsentStatus, ConsentTemplateVersion, Given, SignatureImage,
-    hash_of, image_type, is_minor_on,
+    hash_of, image_type, is_minor_on, is_under,
 };
 use crate::error::{self, Error, Faults};
 use crate::ids;
@@ -137,7 +137,11 @@ pub(super) async fn signed(
     patient.lived_on(given.at.date_naive(), "input.signing.givenAt")?;
     let mut faults = Faults::default();
     if given.signer == ConsentSigner::Patient && is_minor_on(patient.birth_date, given.at.date_naive()) {
-        faults.add("input.signing.signer", "the patient is under 18 on the day: a guardian signs (GUARDIAN)");
+        let least = people::least_age_of_consent(scope).await?;
+        if is_under(patient.birth_date, given.at.date_naive(), least) {
+            let message = format!("the patient is under {least} on the day: a guardian signs (GUARDIAN)");
+            faults.add("input.signing.signer", message);
+        }
     }
     if let Some(witness) = given.witness_id
         && let Some(why) = unfit(people::staff(scope, &[witness]).await?.first(), None)

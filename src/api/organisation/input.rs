@@ -68,6 +68,10 @@ pub struct UpdateLocationInput {
     pub(super) clearance: Option<ClearancePolicy>,
     /// Whether a missing clearance blocks a session; otherwise it warns.
     pub(super) clearance_blocks: Option<bool>,
+    /// From which age patients decide alone, in years, 12 to 21 (rule CONSENT).
+    pub(super) age_of_consent: Option<i32>,
+    /// Whether the consultation before a treatment must have been held face to face (rule CONSULTATION).
+    pub(super) consultation_in_person: Option<bool>,
 }
 
 /// Result of `updateLocation`.

@@ -53,6 +53,14 @@ impl Location {
     async fn clearance_blocks(&self) -> bool {
         self.clearance_blocks
     }
+    /// From which age patients decide alone, in years: 18 unless it was set.
+    async fn age_of_consent(&self) -> i16 {
+        self.age_of_consent
+    }
+    /// Whether the consultation before a treatment must have been held face to face (rule CONSULTATION).
+    async fn consultation_in_person(&self) -> bool {
+        self.consultation_in_person
+    }
     /// The version number: 1 at first, increased by 1 with each change. Send it back as `expectedVersion`.
     async fn version(&self) -> i32 {
         self.stamp.version
@@ -76,7 +84,7 @@ impl Location {
     }
 }
 
-plain!(Location: id, name, time_zone, phone, active, clearance, clearance_blocks, version, created_at, updated_at);
+plain!(Location: id, name, time_zone, phone, active, clearance, clearance_blocks, age_of_consent, consultation_in_person, version, created_at, updated_at);
 
 /// A page of locations, for the root field and for the organisation's field.
 pub(super) async fn locations(

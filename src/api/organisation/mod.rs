@@ -3,6 +3,7 @@
 pub mod address;
 pub mod input;
 pub mod location;
+pub mod location_mutation;
 pub mod mutation;
 pub mod staff;
 

@@ -1,10 +1,10 @@
 //! Managing the organisation, its locations and its staff.
 
 use super::input::{
-    AddLocationInput, AddLocationPayload, AddStaffInput, AddStaffPayload, ChangeStaffEmailInput,
-    ChangeStaffEmailPayload, CreateInvitationLinkInput, CreateInvitationLinkPayload, CreatePasswordResetLinkInput,
-    CreatePasswordResetLinkPayload, RevokeStaffSignInsInput, RevokeStaffSignInsPayload, UpdateLocationInput,
-    UpdateLocationPayload, UpdateOrganisationInput, UpdateOrganisationPayload, UpdateStaffInput, UpdateStaffPayload,
+    AddStaffInput, AddStaffPayload, ChangeStaffEmailInput, ChangeStaffEmailPayload, CreateInvitationLinkInput,
+    CreateInvitationLinkPayload, CreatePasswordResetLinkInput, CreatePasswordResetLinkPayload, RevokeStaffSignInsInput,
+    RevokeStaffSignInsPayload, UpdateOrganisationInput, UpdateOrganisationPayload, UpdateStaffInput,
+    UpdateStaffPayload,
 };
 use crate::access::one_time::OneTimeToken;
 use crate::access::{Scope, password};
@@ -12,8 +12,8 @@ use crate::error::{Error, at_version};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
+use crate::organisation::Staff;
 use crate::organisation::store::{self, Joining};
-use crate::organisation::{ClearancePolicy, Location, Staff, is_time_zone};
 use crate::record::Stamp;
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind};
@@ -46,83 +46,6 @@ impl OrganisationMutation {
             )
             .await?;
         Ok(UpdateOrganisationPayload { organisation })
-    }
-
-    /// Adds a clinic to the organisation.
-    async fn add_location(&self, ctx: &Context<'_>, input: AddLocationInput) -> Result<AddLocationPayload> {
-        let mut inputs = Inputs::new();
-        let id = inputs.new_id(RecordKind::Location, input.id.as_ref());
-        let name = inputs.text("name", &input.name, 200);
-        check_time_zone(&mut inputs, &input.time_zone);
-        let address = input.address.as_ref().map(|address| address.read(&mut inputs, "address"));
-        let phone = inputs.phone("phone", input.phone.as_deref());
-        inputs.finish()?;
-        let operation = ctx.operation()?;
-        let location = operation
-            .mutate(
-                operation.retry(ctx, input.id.as_ref())?,
-                transaction(|scope| {
-                    Box::pin(async move {
-                        let stamp = Stamp::new(scope.viewer().staff, ids::now());
-                        let location = Location {
-                            id,
-                            name,
-                            time_zone: input.time_zone,
-                            address,
-                            phone,
-                            active: true,
-                            clearance: ClearancePolicy::None,
-                            clearance_blocks: false,
-                            stamp,
-                        };
-                        store::add_location(scope, &location).await?;
-                        Ok(location)
-                    })
-                }),
-            )
-            .await?;
-        Ok(AddLocationPayload { location })
-    }
-
-    /// Changes a clinic.
-    async fn update_location(&self, ctx: &Context<'_>, input: UpdateLocationInput) -> Result<UpdateLocationPayload> {
-        let mut inputs = Inputs::new();
-        let id = inputs.id("id", RecordKind::Location, &input.id);
-        let name = input.name.as_deref().map(|name| inputs.text("name", name, 200));
-        if let Some(zone) = &input.time_zone {
-            check_time_zone(&mut inputs, zone);
-        }
-        let address = input.address.map_value(|address| address.read(&mut inputs, "address"));
-        let phone = inputs.patch("phone", input.phone, |inputs, path, text| inputs.phone(path, Some(&text)));
-        inputs.finish()?;
-        let operation = ctx.operation()?;
-        let location = operation
-            .mutate(
-                operation.retry(ctx, None)?,
-                transaction(move |scope| {
-                    Box::pin(async move {
-                        let before = store::location(scope, id).await?;
-                        let after = Location {
-                            id,
-                            name: name.unwrap_or(before.name),
-                            time_zone: input.time_zone.unwrap_or(before.time_zone),
-                            address: patched(address, before.address),
-                            phone: patched(phone, before.phone),
-                            active: input.active.unwrap_or(before.active),
-                            clearance: input.clearance.unwrap_or(before.clearance),
-                            clearance_blocks: input.clearance_blocks.unwrap_or(before.clearance_blocks),
-                            stamp: before.stamp.changed(scope.viewer().staff, ids::now()),
-                        };
-                        if before.stamp.version != input.expected_version {
-                            return Err(Error::stale("location", input.expected_version, before.stamp.version));
-                        }
-                        store::save_location(scope, &after, input.expected_version).await?;
-                        Ok(after)
-                    })
-                }),
-            )
-            .await?;
-        Ok(UpdateLocationPayload { location })
     }
 
     /// Adds somebody to the staff. Unless a password was given, they are not a member and their account is unchanged
@@ -387,10 +310,4 @@ async fn check_locations(scope: &mut Scope, before: &Staff, after: &Staff) -> cr
         return Err(Error::input("input.locationIds", "names a location that is not of this organisation"));
     }
     Ok(())
-}
-
-fn check_time_zone(inputs: &mut Inputs, zone: &str) {
-    if !is_time_zone(zone) {
-        inputs.fault("timeZone", "is not an IANA time zone: use a name such as Europe/Madrid");
-    }
 }

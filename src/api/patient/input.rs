@@ -236,7 +236,7 @@ impl RegisterPatientInput {
             pronouns: inputs.opt_text("pronouns", self.pronouns.as_deref(), 60),
             email: inputs.email("email", self.email.as_deref()),
             phone: inputs.phone("phone", self.phone.as_deref()),
-            details: details.apply(&PatientDetails::default()),
+            details: Box::new(details.apply(&PatientDetails::default())),
             address: self.address.as_ref().map(|address| address.read(&mut inputs, "address")),
             emergency_contact: self
                 .emergency_contact
@@ -317,7 +317,7 @@ impl ReadPatch {
             pronouns: patched(self.pronouns, before.pronouns.clone()),
             email: patched(self.email, before.email.clone()),
             phone: patched(self.phone, before.phone.clone()),
-            details: self.details.apply(&before.details),
+            details: Box::new(self.details.apply(&before.details)),
             address: patched(self.address, before.address.clone()),
             emergency_contact: patched(self.emergency_contact, before.emergency_contact.clone()),
             skin_type: patched(skin_type, before.skin_type.clone()),

@@ -50,7 +50,7 @@ fn lacks(facts: &super::Facts<'_>, asked: ClearanceFact<'_>, modality: Modality)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::tests::{Case, day, noon};
     use super::*;
     use crate::ids;
@@ -73,6 +73,11 @@ mod tests {
             entered_in_error: false,
             stamp: Stamp::new(None, noon(day(6, 1))),
         }
+    }
+
+    /// One that covers every treatment of every area.
+    pub(in crate::care::checks) fn of_everything() -> Clearance {
+        Clearance { modalities: Modality::ALL.to_vec(), ..given() }
     }
 
     /// What CLEARANCE says of a session on 15 June that needles the left cheek.

@@ -2,7 +2,7 @@
 
 use super::answers::{Answers, before, verdict};
 use super::facts::{Tissue, tissue};
-use crate::consultation::Candidacy;
+use crate::consultation::{Candidacy, ConsultationMode};
 use crate::session::CheckRule;
 use crate::vocabulary::RecordKind;
 use chrono::Days;
@@ -32,6 +32,12 @@ pub(super) fn consultation(answers: &mut Answers<'_>) {
         let found = held.candidacy.map_or_else(|| "not decided".to_owned(), Candidacy::words);
         told(format!("the consultation of {} found the patient {found}", held.held_on));
     }
+    if facts.consultation_in_person && held.mode != ConsultationMode::InPerson {
+        told(format!(
+            "the consultation of {} was held by telehealth; this place asks for one face to face",
+            held.held_on
+        ));
+    }
     let treated = |part| facts.areas.iter().any(|it| tissue(it.area) == part);
     for (part, words) in [(Tissue::Hair, "hair and scalp"), (Tissue::Skin, "skin")] {
         if treated(part) && !held.about.is_empty() && !held.about.contains(&part) {
@@ -58,6 +64,7 @@ mod tests {
             held_on,
             valid_until,
             candidacy,
+            mode: ConsultationMode::InPerson,
             signed: true,
             about: vec![Tissue::Skin],
         };

@@ -3,7 +3,7 @@
 use super::agents::read_agents;
 use crate::catalogue::{Device, Product, ProductLot, plain};
 use crate::clearance::Clearance;
-use crate::consultation::Candidacy;
+use crate::consultation::{Candidacy, ConsultationMode};
 use crate::health::HealthEntry;
 use crate::health_review::HealthReview;
 use crate::health_term::HealthTerm;
@@ -149,6 +149,8 @@ pub struct ConsultationFact {
     pub signed: bool,
     /// What it was about; empty where it does not say.
     pub about: Vec<Tissue>,
+    /// How it was held.
+    pub mode: ConsultationMode,
 }
 
 /// A review of the health history, with the day on which the patient was asked, where the session takes place.
@@ -260,6 +262,8 @@ pub struct Facts<'a> {
     pub consents: &'a [(Modality, ConsentFact)],
     /// The consultation.
     pub consultation: Option<&'a ConsultationFact>,
+    /// Whether the location asks for one that was held face to face.
+    pub consultation_in_person: bool,
     /// The prescribers' clearances, and whether the location asks for one.
     pub clearance: Option<ClearanceFact<'a>>,
 }

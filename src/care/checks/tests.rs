@@ -1,18 +1,16 @@
 use super::*;
 use crate::catalogue::Device;
 use crate::clearance::Clearance;
-use crate::consultation::Candidacy;
+use crate::consultation::{Candidacy, ConsultationMode};
 use crate::health::{HealthEntry, HealthEntryKind};
 use crate::health_term::HealthTerm;
 use crate::ids;
 use crate::organisation::ClearancePolicy;
 use crate::protocol::{Rules, defaults};
 use crate::record::Stamp;
-use crate::scalars;
 use crate::session::{CheckRule, SessionStatus};
 use crate::vocabulary::{BodyArea, FitzpatrickType, IntradermalUse, Modality, ProductRole, Side};
-use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
-use proptest::prelude::*;
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use rust_decimal::Decimal;
 
 fn rules() -> Rules {
@@ -44,6 +42,7 @@ pub(super) struct Case {
     pub(super) plan: Option<PlanFact>,
     pub(super) consents: Vec<(Modality, ConsentFact)>,
     pub(super) consultation: Option<ConsultationFact>,
+    pub(super) consultation_in_person: bool,
     pub(super) modality: Modality,
     /// Every kind of treatment that the session uses.
     pub(super) uses: Vec<Modality>,
@@ -71,6 +70,7 @@ impl Case {
             sessions: Vec::new(),
             plan: None,
             consents: vec![(Modality::Microneedling, ConsentFact::InForce(ids::new_id()))],
+            consultation_in_person: false,
             consultation: Some(ConsultationFact {
                 id: ids::new_id(),
                 held_on: day(5, 1),
@@ -78,12 +78,13 @@ impl Case {
                 candidacy: Some(Candidacy::Suitable),
                 signed: true,
                 about: vec![Tissue::Skin],
+                mode: ConsultationMode::InPerson,
             }),
             modality: Modality::Microneedling,
             uses: vec![Modality::Microneedling],
             others: Vec::new(),
             named: true,
-            clearance: None,
+            clearance: Some((ClearancePolicy::AnyMode, false, vec![clearance::tests::of_everything()])),
         }
     }
 
@@ -119,6 +120,7 @@ impl Case {
             plan: self.plan.as_ref(),
             consents: &self.consents,
             consultation: self.consultation.as_ref(),
+            consultation_in_person: self.consultation_in_person,
             clearance: self.clearance.as_ref().map(|(policy, blocks, given)| ClearanceFact {
                 policy: *policy,
                 blocks: *blocks,
@@ -328,80 +330,4 @@ fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
     let ids: std::collections::BTreeSet<String> = found.iter().map(|it| it.id(session)).collect();
     assert_eq!(ids.len(), found.len());
     assert!(found.iter().all(|it| it.id(session) == it.clone().id(session) && it.id(session) != it.id(Uuid::nil())));
-}
-
-/// Something that speaks against a session.
-fn against() -> impl Strategy<Value = fn(&mut Case)> {
-    proptest::sample::select(vec![
-        (|it| it.health.push(entry("keloid_tendency"))) as fn(&mut Case),
-        |it| it.health.push(entry("rosacea")),
-        |it| it.health.push(HealthEntry { kind: HealthEntryKind::Allergy, code: None, ..entry("zzyzx") }),
-        |it| it.sessions.push(session(day(6, 10), BodyArea::Cheek, Side::Left)),
-        |it| it.sessions.push(session(day(6, 20), BodyArea::Cheek, Side::Left)),
-        |it| it.consultation = None,
-        |it| it.reviews.clear(),
-        |it| it.cream = Some(CreamFact { minutes: Some(90), ..CreamFact::default() }),
-        |it| it.modality = Modality::Prp,
-        |it| {
-            let depth_mm = Some(Decimal::new(20, 1));
-            it.areas.push(AreaFact { area: BodyArea::Nose, side: Side::Midline, depth_mm });
-        },
-    ])
-}
-
-proptest! {
-    #[test]
-    fn an_override_of_one_answer_never_settles_another(
-        facts in proptest::collection::vec(against(), 1..5),
-        more in against(),
-        which in 0_usize..10,
-    ) {
-        let mut case = Case::fine();
-        facts.iter().for_each(|put| put(&mut case));
-        let mut seen = case.checks();
-        let open: Vec<usize> =
-            seen.iter().enumerate().filter(|(_, it)| it.verdict != CheckVerdict::Pass).map(|(i, _)| i).collect();
-        let chosen = open[which % open.len()];
-        let done = Override { reason: "Wanted".to_owned(), by: ids::new_id(), supervisor_id: None, at: ids::now() };
-        seen[chosen].overridden = Some(done);
-        more(&mut case);
-        let now = keep_overrides(&seen, case.checks(), ids::new_id());
-        for check in now.iter().filter(|it| it.overridden.is_some()) {
-            prop_assert!(check.is_same(&seen[chosen]), "{:?} was settled by {:?}", check, seen[chosen]);
-        }
-    }
-
-    #[test]
-    fn the_interval_warns_exactly_when_a_naive_calendar_says_so(days in 0_i64..120, least in 0_i32..90, same: bool) {
-        let side = if same { Side::Left } else { Side::Right };
-        let earlier = session(day(6, 15) - TimeDelta::days(days), BodyArea::Cheek, side);
-        let mut case = Case { sessions: vec![earlier], ..Case::fine() };
-        case.rules.interval_min_days = least;
-        // One day after the other, until the day of the session.
-        let (mut on, mut counted) = (day(6, 15) - TimeDelta::days(days), 0);
-        while on < day(6, 15) {
-            on = on.succ_opt().expect("a day");
-            counted += 1;
-        }
-        let warned = case.against().contains(&(CheckRule::Interval, CheckVerdict::Warn));
-        prop_assert_eq!(warned, same && counted < least);
-    }
-
-    #[test]
-    fn every_rule_answers_whatever_the_facts(depth in 0_i64..900, areas in 0_usize..5, minutes in proptest::option::of(-10_i64..500), limit in 0_i64..800) {
-        let area = AreaFact { area: BodyArea::Cheek, side: Side::Bilateral, depth_mm: Some(Decimal::new(depth, 2)) };
-        let mut case = Case { areas: vec![area; areas], cream: Some(CreamFact { minutes, ..CreamFact::default() }), ..Case::fine() };
-        for it in &mut case.rules.depth_limits {
-            it.max_mm = scalars::Decimal(Decimal::new(limit, 2));
-        }
-        let found = case.checks();
-        for rule in CheckRule::ALL {
-            let of_rule: Vec<_> = found.iter().filter(|it| it.rule == *rule).collect();
-            prop_assert!(!of_rule.is_empty());
-            let passes = of_rule.iter().filter(|it| it.verdict == CheckVerdict::Pass).count();
-            prop_assert!(passes == 0 || of_rule.len() == 1, "a pass stands alone");
-        }
-        let too_deep = found.iter().any(|it| it.rule == CheckRule::Depth && it.verdict != CheckVerdict::Pass);
-        prop_assert_eq!(too_deep, areas > 0 && depth > limit);
-    }
 }

@@ -1,6 +1,7 @@
 //! The SQL of locations.
 
 use crate::access::Scope;
+use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
@@ -9,12 +10,14 @@ use crate::organisation::filter::{PlaceFilter, PlaceOrder};
 use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
+use diesel::sql_types as st;
+use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 stored! {
     Location = location;
     repeats: true;
-    always: name, active, clearance, clearance_blocks;
+    always: name, active, clearance, clearance_blocks, age_of_consent, consultation_in_person;
     asked: time_zone, phone;
     opt_json: address;
     parts {
@@ -28,6 +31,20 @@ listing!(Location, PlaceFilter, PlaceOrder, {});
 pub async fn locations(scope: &mut Scope, wanted: &[Uuid]) -> Result<Vec<Location>> {
     listing::by_ids(scope, wanted).await
 }
+
+/// The least age from which patients decide alone at one of the locations in use; 18 where there is none.
+pub async fn least_age_of_consent(scope: &mut Scope) -> Result<u32> {
+    let door = scope.read(RecordKind::Location)?;
+    let found: Option<i16> =
+        Sql::<st::Nullable<st::SmallInt>>::new("SELECT min(age_of_consent) FROM location WHERE active AND org_id = ")
+            .bind(door.org)
+            .get_result(door.connection)
+            .await?;
+    Ok(found.and_then(|age| u32::try_from(age).ok()).unwrap_or(AGE_OF_MAJORITY))
+}
+
+/// From which age patients decide alone where no location says so, in years.
+const AGE_OF_MAJORITY: u32 = 18;
 
 /// Adds a location.
 pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {

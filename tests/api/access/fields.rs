@@ -33,7 +33,7 @@ pub static FIELDS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 #[rustfmt::skip]
 const OTHER_FIELDS: &[Row] = &[
     ("Organisation", "organisation", ALL, "id name secondFactorRoles version createdAt locations history"),
-    ("Location", "location", ALL, "id name timeZone address phone active clearance clearanceBlocks version createdAt updatedAt history"),
+    ("Location", "location", ALL, "id name timeZone address phone active clearance clearanceBlocks ageOfConsent consultationInPerson version createdAt updatedAt history"),
     ("Staff", "staffMember", ALL, "id displayName email role licenceNumber active endsOn locations credentials invitedAt joinedAt unreviewedEmergencyAccess organisation version createdAt createdBy updatedAt history"),
     ("Staff", "staffMember", ARCHIVES, "secondFactor signIns"),
     ("SignIn", "staffMember/signIns/0", ARCHIVES, "id current client address createdAt lastSeenAt expiresAt secondFactor byCookie"),

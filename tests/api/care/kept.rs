@@ -177,7 +177,7 @@ async fn what_was_signed_before_checks_were_rows_verifies_after() {
     revert_down_to(&clinic.database, MOVED).await;
     let differ = "SELECT count(*) FROM treatment_session s WHERE coalesce(s.checks, '[]') IS DISTINCT FROM \
         (SELECT jsonb_path_query_array(l.content::jsonb, '$.checks[*] ? (@.rule != \"course\" && @.rule != \"product\" && \
-        @.rule != \"protocol\" && @.rule != \"dose\" && @.rule != \"age\" && @.rule != \"history\")') FROM ledger l WHERE l.record_id = s.id ORDER BY l.seq DESC LIMIT 1)";
+        @.rule != \"protocol\" && @.rule != \"dose\" && @.rule != \"age\" && @.rule != \"history\" && @.rule != \"clearance\")') FROM ledger l WHERE l.record_id = s.id ORDER BY l.seq DESC LIMIT 1)";
     assert_eq!(sql.one(differ).await, "0");
     assert_eq!(sql.one("SELECT count(*) FROM treatment_session WHERE checks IS NOT NULL").await, "4");
     let check = |cause: &str, at: &str| {

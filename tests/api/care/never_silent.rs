@@ -209,3 +209,41 @@ async fn nothing_happens_before_the_birth() {
     let moved = session.edit_with(json!({"patch": {"startedAt": before, "endedAt": "2019-06-01T11:00:00Z"}}));
     assert_eq!(anna.does("updateSession", moved, "__typename").await.faults(), ["input.patch.startedAt"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_says_from_which_age_and_after_which_consultation_it_treats() {
+    let clinic = Clinic::start().await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    let today = chrono::Utc::now().date_naive();
+    let seventeen = (today - chrono::TimeDelta::days(17 * 365 + 30)).to_string();
+    let young = anna.patient_with("Ida", "Young", json!({"birthDate": seventeen})).await;
+    let text = anna.consent_text("TREATMENT", json!({"modalities": ["MICRONEEDLING"]})).await;
+    let own = text.record(&young, json!({"givenAt": hours_ago(3)}));
+    let refused = anna.does("recordConsent", own.clone(), "consent { id }").await;
+    assert!(refused.faults() == ["input.signing.signer"] && refused.text.contains("under 18"), "{}", refused.text);
+    let called = json!({"mode": "TELEHEALTH", "heldAt": hours_ago(60)});
+    let called = anna.consultation_with(&young, called).await;
+    anna.sign_consultation(&called).await;
+    let version = "query ($id: ID!) { location(id: $id) { version ageOfConsent consultationInPerson } }";
+    let place = anna.graphql(version, json!({"id": anna.location})).await.ok()["location"].clone();
+    assert_eq!((&place["ageOfConsent"], &place["consultationInPerson"]), (&json!(18), &json!(false)));
+    let place = Made { id: anna.location.clone(), version: place["version"].as_i64().unwrap() };
+    for wrong in [11, 22] {
+        let input = place.edit_with(json!({"ageOfConsent": wrong}));
+        assert_eq!(admin.does("updateLocation", input, "location { id }").await.faults(), ["input.ageOfConsent"]);
+    }
+    let ours = place.edit_with(json!({"ageOfConsent": 16, "consultationInPerson": true}));
+    admin.make("updateLocation", "location", ours).await;
+    anna.does("recordConsent", own, "consent { inForce }").await.ok();
+    let mut input = session_to_sign(&young, &anna.location);
+    input["protocolVersionId"] = json!(anna.protocol().await.version);
+    let found = asked(&anna, &input).await;
+    assert!(of_rule(&found, "CONSENT").is_empty(), "{found:?}");
+    let told = of_rule(&found, "CONSULTATION");
+    assert!(told.len() == 1 && told[0]["cause"].as_str().unwrap().contains("face to face"), "{found:?}");
+    // The law of the place of the session counts: elsewhere nobody of 17 decides alone.
+    let elsewhere = json!({"name": "Elsewhere", "timeZone": "Europe/Paris"});
+    input["locationId"] = json!(admin.make("addLocation", "location", elsewhere).await.id);
+    let found = asked(&anna, &input).await;
+    assert_eq!((of_rule(&found, "CONSENT").len(), of_rule(&found, "CONSULTATION").len()), (1, 0), "{found:?}");
+}

@@ -6,6 +6,7 @@ mod afterwards;
 mod beginning;
 mod course;
 mod results;
+mod stormy;
 
 use crate::binary::{Service, verify};
 use crate::support::*;

@@ -1,0 +1,2 @@
+ALTER TABLE location DROP COLUMN consultation_in_person;
+ALTER TABLE location DROP COLUMN age_of_consent;
