@@ -251,7 +251,7 @@ async fn a_birth_date_does_not_move_past_what_the_chart_tells_of() {
     assert!(refused.text.contains("after a treatment session of 2019-06-01"), "{}", refused.text);
     let hidden = moved(&desk, &patient, "2019-06-03").await;
     assert_eq!(hidden.faults(), ["input.patch.birthDate"]);
-    assert!(!hidden.text.contains("session") && !hidden.text.contains("2019-06-01"), "{}", hidden.text);
+    assert!(!hidden.text.contains("treatment session") && !hidden.text.contains("2019-06-01"), "{}", hidden.text);
     // The day of another time zone, and an earlier day, are taken.
     let patient = Made::of(&moved(&desk, &patient, "2019-06-02").await.ok()["updatePatient"]["patient"]);
     let patient = Made::of(&moved(&desk, &patient, "1990-01-01").await.ok()["updatePatient"]["patient"]);

@@ -162,6 +162,31 @@ pub struct ReviewFact {
     pub day: NaiveDate,
 }
 
+#[cfg(test)]
+impl ReviewFact {
+    /// A review at a moment of a day in which nothing is known of any part.
+    pub(super) fn none_known(day: NaiveDate, at: DateTime<Utc>) -> Self {
+        let answer = Some(crate::health_review::ReviewAnswer::NoneKnown);
+        let kept = HealthReview {
+            id: crate::ids::new_id(),
+            patient_id: Uuid::nil(),
+            reviewed_at: at,
+            reviewed_by: Uuid::nil(),
+            answers: crate::health_review::Answers {
+                allergies: answer,
+                medicines: answer,
+                conditions: answer,
+                pregnancy: answer,
+            },
+            note: None,
+            entered_in_error: false,
+            error_reason: None,
+            stamp: crate::record::Stamp::new(None, at),
+        };
+        Self { kept, day }
+    }
+}
+
 /// The numbing cream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreamFact {

@@ -81,13 +81,11 @@ pub(super) fn history(answers: &mut Answers<'_>) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::super::tests::{Case, day, entry, noon};
     use super::*;
     use crate::health::{HealthEntry, HealthEntryKind};
     use crate::health_review::Answers as Said;
-    use crate::ids;
-    use crate::record::Stamp;
     use ReviewAnswer::{Declined, Listed, NoneKnown, Unchanged};
 
     fn said(answer: ReviewAnswer) -> Said {
@@ -98,23 +96,8 @@ pub(super) mod tests {
     /// A review so many days before the session, 15 June.
     fn review(days: u64, answers: Said) -> ReviewFact {
         let day = day(6, 15) - chrono::Days::new(days);
-        let kept = HealthReview {
-            id: ids::new_id(),
-            patient_id: uuid::Uuid::nil(),
-            reviewed_at: noon(day),
-            reviewed_by: uuid::Uuid::nil(),
-            answers,
-            note: None,
-            entered_in_error: false,
-            error_reason: None,
-            stamp: Stamp::new(None, noon(day)),
-        };
-        ReviewFact { kept, day }
-    }
-
-    /// A review of that day in which nothing is known of any part.
-    pub(in super::super) fn reviewed() -> ReviewFact {
-        review(0, said(NoneKnown))
+        let known = ReviewFact::none_known(day, noon(day));
+        ReviewFact { kept: HealthReview { answers, ..known.kept }, day }
     }
 
     fn told(case: &Case) -> Option<String> {

@@ -66,7 +66,7 @@ impl Case {
             skin_type: Some(FitzpatrickType::Iii),
             health: Vec::new(),
             terms: Vec::new(),
-            reviews: vec![history::tests::reviewed()],
+            reviews: vec![ReviewFact::none_known(day(6, 15), noon(day(6, 15)))],
             sessions: Vec::new(),
             plan: None,
             consents: vec![(Modality::Microneedling, ConsentFact::InForce(ids::new_id()))],

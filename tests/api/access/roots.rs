@@ -178,6 +178,8 @@ const OTHER_MUTATIONS: &[(&str, Rights)] = &[
     ("addDevice",            ARCHIVES),
     ("updateDevice",         ARCHIVES),
     ("noteDeviceRecall",     ARCHIVES),
+    ("addHealthTerm",        ARCHIVES),
+    ("updateHealthTerm",     ARCHIVES),
     ("addProduct",           ARCHIVES),
     ("updateProduct",        ARCHIVES),
     ("addProductLot",        ARCHIVES),

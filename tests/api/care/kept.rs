@@ -206,7 +206,7 @@ async fn what_was_signed_before_checks_were_rows_verifies_after() {
     assert_eq!(sql.column(forced).await, ["session_check", "treatment_session"]);
     // The answers of later rules were put aside on the way down, and are back.
     let order = format!(
-        "SELECT cause FROM session_check WHERE session_id = '{}' AND rule NOT IN ('course', 'product', 'protocol') \
+        "SELECT cause FROM session_check WHERE session_id = '{}' AND rule NOT IN ('course', 'product', 'protocol', 'history') \
          ORDER BY position",
         uuid_of(&other.id)
     );
