@@ -64,15 +64,16 @@ fn answered(due: &[&CheckInDue], ended_at: DateTime<Utc>, contacts: &[DateTime<U
     contacts.sort_unstable();
     for contact in contacts {
         let begun = due.iter().take_while(|it| hours_after(ended_at, it.from_hours) <= contact).count();
-        if let Some(last) = done[..begun].last_mut().filter(|it| it.is_none()) {
-            *last = Some(contact);
+        let last = begun.checked_sub(1);
+        if let Some(open) = last.and_then(|last| done.get_mut(last)).filter(|it| it.is_none()) {
+            *open = Some(contact);
             continue;
         }
-        let since = due[..begun].last().map_or(0, |it| it.from_hours);
-        let Some(next) = due.get(begun).filter(|_| done[begun].is_none()) else { continue };
+        let since = last.and_then(|last| due.get(last)).map_or(0, |it| it.from_hours);
+        let (Some(next), Some(open)) = (due.get(begun), done.get_mut(begun)) else { continue };
         let early = EARLY_HOURS.min((next.from_hours - since) / 2);
-        if contact >= hours_after(ended_at, next.from_hours - early) {
-            done[begun] = Some(contact);
+        if open.is_none() && contact >= hours_after(ended_at, next.from_hours - early) {
+            *open = Some(contact);
         }
     }
     done

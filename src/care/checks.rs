@@ -83,6 +83,4 @@ pub fn keep_overrides(before: &[KeptCheck], mut now: Vec<KeptCheck>, practitione
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;

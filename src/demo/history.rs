@@ -116,7 +116,7 @@ pub(super) fn review(scribe: &mut Scribe<'_>, by: Uuid, at: DateTime<Utc>) -> Re
         pregnancy: said(ReviewPart::Pregnancy),
     };
     let number = u64::try_from(scribe.chart.reviews.len()).unwrap_or(0);
-    let mut dice = Dice::new(scribe.world.seed ^ 0x6173_6b65_64, u64::from(scribe.index) << 16 | number);
+    let mut dice = Dice::new(scribe.world.seed ^ 0x61_736b_6564, u64::from(scribe.index) << 16 | number);
     let review = HealthReview {
         id: ids::id_at(at, dice.bytes()),
         patient_id: scribe.chart.patient.id,

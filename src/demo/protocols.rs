@@ -80,7 +80,7 @@ pub(super) fn check(scribe: &Scribe<'_>, session: &TreatmentSession, parts: &Par
         areas: &areas,
         device: session.device_id.and_then(|id| world.shelf.device_of(id)),
         lots: &lots,
-        cream: session.anaesthetic.as_ref().map(CreamFact::of),
+        cream: session.anaesthetic.as_deref().map(CreamFact::of),
         skin_type: chart.patient.skin_type.as_ref().map(|skin| skin.fitzpatrick),
         patient: session.patient_id,
         born: chart.patient.birth_date,

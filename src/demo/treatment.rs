@@ -38,7 +38,8 @@ pub(super) fn session(
     let products = products(scribe, treatment, started_at);
     let device = device(scribe, modality);
     let dice = &mut scribe.dice;
-    let anaesthetic = (needles && dice.chance(880)).then(|| anaesthetic(dice, started_at, treatment.areas.len()));
+    let anaesthetic =
+        (needles && dice.chance(880)).then(|| Box::new(anaesthetic(dice, started_at, treatment.areas.len())));
     let pain_score = needles.then(|| {
         let pain = dice.between(1, 5) + i64::from(anaesthetic.is_none()) * 2;
         i16::try_from(pain).unwrap_or(0)

@@ -173,7 +173,7 @@ pub struct TreatmentSession {
     /// The product that the needles glided on.
     pub glide: Option<String>,
     /// The numbing cream.
-    pub anaesthetic: Option<TopicalAnaesthetic>,
+    pub anaesthetic: Option<Box<TopicalAnaesthetic>>,
     /// Pain as the patient put it, 0 to 10.
     pub pain_score: Option<i16>,
     /// The immediate reaction of the skin.

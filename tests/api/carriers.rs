@@ -17,7 +17,8 @@ const OF_ANY_SHAPE: [(&str, &str, &str); 6] = [
 ];
 
 /// Kinds that hang on no patient: no chart has them.
-const OF_NOBODY: [&str; 16] = [
+const OF_NOBODY: [&str; 17] = [
+    "HEALTH_TERM",
     "CREDENTIAL",
     "SUPERVISION_AGREEMENT",
     "ORGANISATION",

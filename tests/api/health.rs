@@ -224,7 +224,7 @@ async fn what_is_entered_twice_is_told_and_not_refused() {
     let (first, told) = add(&ada, "ALLERGY", "Lidocaine: hives", None).await;
     assert_eq!(told, [""; 0]);
     let (second, told) = add(&ada, "ALLERGY", "Local anaesthetic", Some("lignocaine")).await;
-    assert_eq!(told, [first.id.clone()], "by another name");
+    assert_eq!(told, std::slice::from_ref(&first.id), "by another name");
     assert_eq!(add(&ada, "MEDICATION", "Lidocaine: hives", None).await.1, [""; 0], "of another kind");
     let (theirs, told) = add(&eve, "ALLERGY", "lidocaine - HIVES", None).await;
     assert_eq!(told, [""; 0], "of another patient");

@@ -152,7 +152,7 @@ fn read(folder: &Path, module: &[String], found: &mut Vec<(String, String)>) {
         let path = entry.expect("an entry").path();
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let mut inner = module.to_vec();
-        if path.is_dir() {
+        if path.is_dir() && stem != "tests" {
             inner.push(stem);
             read(&path, &inner, found);
         } else if path.extension().is_some_and(|it| it == "rs") && stem != "tests" {

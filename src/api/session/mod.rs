@@ -115,7 +115,7 @@ impl TreatmentSession {
     }
     /// The numbing cream.
     async fn anaesthetic(&self) -> Option<&TopicalAnaesthetic> {
-        self.anaesthetic.as_ref()
+        self.anaesthetic.as_deref()
     }
     /// The treated areas, in the order they were given.
     async fn areas(&self, ctx: &Context<'_>) -> Result<Vec<AtOnce<SessionArea>>> {

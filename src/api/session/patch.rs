@@ -103,7 +103,7 @@ impl SessionPatch {
             MaybeUndefined::Null => (None, None),
             MaybeUndefined::Value((device, device_id)) => (Some(device), device_id),
         };
-        let anaesthetic = self.anaesthetic.map_value(|cream| cream.read(&mut inputs, "patch.anaesthetic"));
+        let anaesthetic = self.anaesthetic.map_value(|cream| Box::new(cream.read(&mut inputs, "patch.anaesthetic")));
         let after = TreatmentSession {
             practitioner_id: inputs
                 .opt_id("patch.practitionerId", RecordKind::Staff, self.practitioner_id.as_ref())

@@ -249,7 +249,7 @@ impl LogSessionInput {
             device: device.map(|(device, _)| device),
             skin_preparation: inputs.opt_text("skinPreparation", self.skin_preparation.as_deref(), 500),
             glide: inputs.opt_text("glide", self.glide.as_deref(), 200),
-            anaesthetic: self.anaesthetic.map(|cream| cream.read(&mut inputs, "anaesthetic")),
+            anaesthetic: self.anaesthetic.map(|cream| Box::new(cream.read(&mut inputs, "anaesthetic"))),
             pain_score: inputs.small("painScore", self.pain_score, 0, 10),
             immediate_reaction: inputs.opt_text("immediateReaction", self.immediate_reaction.as_deref(), 2000),
             note: inputs.opt_text("note", self.note.as_deref(), 20_000),

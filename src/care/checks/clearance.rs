@@ -3,7 +3,7 @@
 //! face since 2025-06-01; the states of the US differ).
 
 use super::answers::{Answers, verdict};
-use super::facts::ClearanceFact;
+use super::facts::{ClearanceFact, Facts};
 use crate::clearance::Clearance;
 use crate::organisation::ClearancePolicy;
 use crate::session::{CheckRule, CheckVerdict};
@@ -29,7 +29,7 @@ pub(super) fn clearance(answers: &mut Answers<'_>) {
 }
 
 /// What a kind of treatment of the session lacks.
-fn lacks(facts: &super::Facts<'_>, asked: ClearanceFact<'_>, modality: Modality) -> Option<String> {
+fn lacks(facts: &Facts<'_>, asked: ClearanceFact<'_>, modality: Modality) -> Option<String> {
     let in_force = |it: &&Clearance| it.in_force(facts.started_at, facts.day) && it.covers(modality);
     let there: Vec<&Clearance> = asked.given.iter().filter(in_force).collect();
     let words = modality.words();
@@ -50,35 +50,9 @@ fn lacks(facts: &super::Facts<'_>, asked: ClearanceFact<'_>, modality: Modality)
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::tests::{Case, day, noon};
+mod tests {
+    use super::super::tests::{Case, day, given, noon};
     use super::*;
-    use crate::ids;
-    use crate::record::Stamp;
-
-    fn given() -> Clearance {
-        Clearance {
-            id: ids::new_id(),
-            patient_id: ids::new_id(),
-            prescriber_id: ids::new_id(),
-            modalities: vec![Modality::Microneedling],
-            areas: Vec::new(),
-            in_person: true,
-            given_at: noon(day(6, 1)),
-            valid_until: None,
-            note: None,
-            revoked_at: None,
-            revoked_by: None,
-            revoke_reason: None,
-            entered_in_error: false,
-            stamp: Stamp::new(None, noon(day(6, 1))),
-        }
-    }
-
-    /// One that covers every treatment of every area.
-    pub(in crate::care::checks) fn of_everything() -> Clearance {
-        Clearance { modalities: Modality::ALL.to_vec(), ..given() }
-    }
 
     /// What CLEARANCE says of a session on 15 June that needles the left cheek.
     fn said(policy: ClearancePolicy, blocks: bool, given: Vec<Clearance>, uses: &[Modality]) -> Vec<CheckVerdict> {

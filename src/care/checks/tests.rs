@@ -1,3 +1,5 @@
+mod properties;
+
 use super::*;
 use crate::catalogue::Device;
 use crate::clearance::Clearance;
@@ -84,7 +86,11 @@ impl Case {
             uses: vec![Modality::Microneedling],
             others: Vec::new(),
             named: true,
-            clearance: Some((ClearancePolicy::AnyMode, false, vec![clearance::tests::of_everything()])),
+            clearance: Some((
+                ClearancePolicy::AnyMode,
+                false,
+                vec![Clearance { modalities: Modality::ALL.to_vec(), ..given() }],
+            )),
         }
     }
 
@@ -134,6 +140,26 @@ impl Case {
         let mut found: Vec<_> = self.checks().into_iter().map(|it| (it.rule, it.verdict)).collect();
         found.retain(|it| it.1 != CheckVerdict::Pass);
         found
+    }
+}
+
+/// A clearance of 1 June for needles on any area.
+pub(super) fn given() -> Clearance {
+    Clearance {
+        id: ids::new_id(),
+        patient_id: ids::new_id(),
+        prescriber_id: ids::new_id(),
+        modalities: vec![Modality::Microneedling],
+        areas: Vec::new(),
+        in_person: true,
+        given_at: noon(day(6, 1)),
+        valid_until: None,
+        note: None,
+        revoked_at: None,
+        revoked_by: None,
+        revoke_reason: None,
+        entered_in_error: false,
+        stamp: Stamp::new(None, noon(day(6, 1))),
     }
 }
 

@@ -46,7 +46,7 @@ const OTHER_QUERIES: &[Query] = &[
     ("retractions",    "(first: 2)",       CLINICAL),
     ("supervisionAgreement",  "(id: $agreement)", CLINICAL),
     ("supervisionAgreements", "(first: 2)", CLINICAL),
-    ("chartReview",    "(id: $review)",    CLINICAL),
+    ("chartReview",    "(id: $reading)",   CLINICAL),
     ("chartReviews",   "(first: 2)",       CLINICAL),
     ("chartReviewFigures", "(from: \"2024-01-01\", until: \"2033-12-31\")", CLINICAL),
     ("photo",          "(id: $photo)",     CLINICAL),

@@ -101,7 +101,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
         "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
-        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "agreement": agreement.id, "review": review["id"], "credential": credential.id,
+        "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "agreement": agreement.id, "reading": review["id"], "credential": credential.id,
         "device": device.id, "product": product.id, "lot": lot.id, "event": event.id, "recall": recall.id,
         "term": term.id,
     });

@@ -206,17 +206,22 @@ async fn what_was_signed_before_checks_were_rows_verifies_after() {
     assert_eq!(sql.column(forced).await, ["session_check", "treatment_session"]);
     // The answers of later rules were put aside on the way down, and are back.
     let order = format!(
-        "SELECT cause FROM session_check WHERE session_id = '{}' AND rule NOT IN ('course', 'product', 'protocol', 'history') \
-         ORDER BY position",
+        "SELECT cause FROM session_check WHERE session_id = '{}' AND rule NOT IN ('course', 'product', 'protocol', 'history', \
+         'clearance', 'dose', 'age') ORDER BY position",
         uuid_of(&other.id)
     );
     assert_eq!(sql.column(&order).await, ["z", "a", "", "", "m"]);
-    // A draft from before goes on with its reasons: an edit of its note changes nothing else.
+    // A draft from before goes on with its reasons: an edit of its note changes nothing but what HISTORY says, as the reviews
+    // are in a table that the way down has dropped.
     let edit = draft.edit_with(json!({"patch": {"note": "Went well"}}));
     anna.does("updateSession", edit, "session { history(first: 1) { nodes { changes { field } } } }").await.ok();
     let history = "query ($id: ID!) { session(id: $id) { history(first: 1) { nodes { changes { field } } } } }";
     let newest = anna.graphql(history, json!({"id": draft.id})).await.ok();
-    assert_eq!(newest["session"]["history"]["nodes"][0]["changes"], json!([{"field": "note"}]));
+    assert_eq!(newest["session"]["history"]["nodes"][0]["changes"], json!([{"field": "checks"}, {"field": "note"}]));
+    let told = "query ($id: ID!) { session(id: $id) { checks { rule verdict settled } } }";
+    let told = anna.graphql(told, json!({"id": draft.id})).await.ok()["session"]["checks"].clone();
+    let open: Vec<&Value> = told.as_array().unwrap().iter().filter(|it| it["settled"] == false).collect();
+    assert!(open.iter().all(|it| it["rule"] == "HISTORY"), "{told}");
 
     // Nothing is lost on the way back either.
     sql.plain_ledger("true").await;

@@ -16,7 +16,7 @@ const ABOUT_ONE: [&str; 15] = [
     "$addendum",
     "$countersignature",
     "$retraction",
-    "$review",
+    "$reading",
     "$photo",
     "$plan",
     "$consent",
@@ -40,7 +40,7 @@ const KINDS: [&str; 16] = [
     "addendum",
     "countersignature",
     "retraction",
-    "review",
+    "reading",
     "merge",
     "hold",
 ];

@@ -1,5 +1,5 @@
-use super::tests::{Case, day, entry, session};
-use super::*;
+use super::super::*;
+use super::{Case, day, entry, session};
 use crate::health::{HealthEntry, HealthEntryKind};
 use crate::session::CheckRule;
 use crate::vocabulary::{BodyArea, Modality, Side};
