@@ -40,6 +40,8 @@ pub enum PhotoWithheld {
     NoConsent,
     /// LEGAL_DUTY was asked for, no legal hold stands on the patient and no reason was stated.
     NoDuty,
+    /// A link belongs to the sign-in of a person: a program, which signs in by a key, gets none.
+    NeedsSignIn,
     /// Its bytes are not stored: they have not arrived yet, or never will.
     NotStored,
     /// It was entered in error.
@@ -219,13 +221,16 @@ impl Photo {
             }
             let operation = ctx.operation()?;
             let viewer = operation.reader().await?.viewer();
+            let Ok(holder) = operation.holder(&viewer) else {
+                return Ok(PhotoLink { url: None, expires_at: None, withheld: Some(PhotoWithheld::NeedsSignIn) });
+            };
             let reading = match size {
                 PhotoSize::Original => Reading::Original,
                 PhotoSize::Thumbnail => Reading::Thumbnail,
             };
             let pass = Pass {
                 purpose: Use::Read(reading, purpose.into()),
-                holder: operation.holder(&viewer)?,
+                holder,
                 record: self.id,
                 until: link_until(ids::now()),
             };

@@ -94,6 +94,11 @@ async fn a_parent_s_consent_to_photos_ends_with_the_childhood() {
         let state = if holds { "ACTIVE" } else { "EXPIRED" };
         assert_eq!(found["consent"], json!({"status": "ACTIVE", "state": state, "inForce": holds}), "{days}");
         assert_eq!(found["consents"]["totalCount"], i32::from(holds));
+        let due = "query ($of: ID!, $by: Date!) { consents(filter: {patientId: $of, toRenewBy: $by}) { totalCount } }";
+        for (by, expected) in [(day(1), 0), (day(30), i32::from(holds))] {
+            let found = anna.graphql(due, json!({"of": patient.id, "by": by})).await.ok();
+            assert_eq!(found["consents"]["totalCount"], expected, "{days} {by}");
+        }
         let input =
             json!({"patientId": patient.id, "phase": "BEFORE", "view": "FRONTAL", "area": "CHEEK", "side": "LEFT"});
         let asked = anna.does("requestPhotoUpload", input, ASK).await;
