@@ -20,11 +20,16 @@ def fault(long):
             holder = place.sql()
             holder.rows("BEGIN")
             holder.rows("LOCK TABLE patient IN ACCESS EXCLUSIVE MODE")
-            outcomes = []
+            outcomes, released = [], threading.Event()
 
             def hold():
-                client = service.client(token, 20)
-                outcomes.append(client.ask("{ patients { totalCount } }"))
+                # Each thread that serves has a share of the pool: who came to one that has none free comes again, by another
+                # connection, until every share is taken.
+                while True:
+                    answer = service.client(token, 20).ask("{ patients { totalCount } }")
+                    if answer.codes != ["UNAVAILABLE"] or released.is_set():
+                        outcomes.append(answer)
+                        return
 
             holders = [threading.Thread(target=hold) for _ in range(SIZE)]
             for thread in holders:
@@ -43,6 +48,7 @@ def fault(long):
                 check((answer.status, answer.codes) == (503, ["UNAVAILABLE"]), f"{answer.status} {answer.body[:200]!r}")
                 check(int(answer.headers.get("retry-after", "0")) >= 1, "no Retry-After")
                 slowest, refused = max(slowest, took), refused + 1
+            released.set()
             holder.rows("ROLLBACK")
             holder.close()
             for thread in holders:
