@@ -15,7 +15,7 @@ use crate::health::{HealthEntry, codes, store as health};
 use crate::health_review::HealthReview;
 use crate::health_term::{HealthTerm, store as terms};
 use crate::ids;
-use crate::organisation::{ClearancePolicy, Location, store as places, unfit};
+use crate::organisation::{AGE_OF_MAJORITY, ClearancePolicy, Location, store as places, unfit};
 use crate::page::listing;
 use crate::patient::store as patients;
 use crate::plan::TreatmentPlan;
@@ -40,8 +40,8 @@ struct Gathered {
     plan: Option<PlanFact>,
     consents: Vec<(Modality, ConsentFact)>,
     consultation: Option<ConsultationFact>,
-    /// What the location asks for, whether a missing one blocks, and what was given.
     consultation_in_person: bool,
+    /// What the location asks for, whether a missing one blocks, and what was given.
     clearance: Option<(ClearancePolicy, bool, Vec<Clearance>)>,
     skin_type: Option<FitzpatrickType>,
     born: NaiveDate,
@@ -219,7 +219,7 @@ async fn gather(scope: &mut Scope, session: &TreatmentSession, parts: &Parts, us
     let days = Days {
         born: patient.birth_date,
         session: session.started_at.with_timezone(&zone).date_naive(),
-        of_age: place.as_ref().and_then(|it| u32::try_from(it.age_of_consent).ok()).unwrap_or(18),
+        of_age: place.as_ref().map_or(AGE_OF_MAJORITY, |it| it.age_of_consent).unsigned_abs().into(),
     };
     let reviews: Vec<HealthReview> = listing::all_under(scope, "patient_id", &[session.patient_id]).await?;
     // By the day of the place of the session: the patient is asked there, or on the phone from there.

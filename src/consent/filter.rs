@@ -1,11 +1,11 @@
 //! What lists of consents and of their texts can be filtered and sorted by.
 
-use super::rules::AGE_OF_MAJORITY;
 use super::{
     Consent, ConsentKind, ConsentStatus, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus,
 };
 use crate::db::Sql;
 use crate::ids;
+use crate::organisation::AGE_OF_MAJORITY;
 use crate::page::{self, Key};
 use crate::scalars::{Date, DateTime};
 

@@ -1,6 +1,7 @@
 //! The rules of consents: what may follow on what, what is in force when, what is needed for what.
 
 use super::{Consent, ConsentKind, ConsentSigner, ConsentState, ConsentStatus, ConsentUse, Given};
+use crate::organisation::AGE_OF_MAJORITY;
 use crate::vocabulary::Modality;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -51,17 +52,13 @@ pub fn needed_for(purpose: ConsentUse) -> ConsentKind {
 
 /// Whether somebody is under 18 on a day. Who was born on 29 February is 18 on 1 March of a common year.
 pub fn is_minor_on(birth_date: NaiveDate, day: NaiveDate) -> bool {
-    is_under(birth_date, day, AGE_OF_MAJORITY)
+    is_under(birth_date, day, AGE_OF_MAJORITY.unsigned_abs().into())
 }
 
 /// Whether somebody is younger than so many years on a day.
 pub fn is_under(birth_date: NaiveDate, day: NaiveDate, age: u32) -> bool {
     day.years_since(birth_date).is_none_or(|years| years < age)
 }
-
-/// The age from which somebody decides alone, in years: 18 in every country that the defaults are for (Convention on the
-/// Rights of the Child, Art. 1).
-pub const AGE_OF_MAJORITY: u32 = 18;
 
 impl Given {
     /// When a guardian's word ends: as the day begins (in UTC) on which the patient is of age. None for the patient's own,
@@ -70,7 +67,7 @@ impl Given {
         if self.signer != ConsentSigner::Guardian || !is_minor_on(born, self.at.date_naive()) {
             return None;
         }
-        let months = chrono::Months::new(AGE_OF_MAJORITY * 12);
+        let months = chrono::Months::new(u32::from(AGE_OF_MAJORITY.unsigned_abs()) * 12);
         let day = born.checked_add_months(months)?;
         // Who was born on 29 February is of age on 1 March.
         let day = if is_minor_on(born, day) { day.succ_opt()? } else { day };

@@ -43,8 +43,12 @@ fn no_clearance() -> ClearancePolicy {
     ClearancePolicy::None
 }
 
+/// The age from which somebody decides alone where a location says nothing else, in years: 18 in every country that the
+/// defaults are for (Convention on the Rights of the Child, Art. 1).
+pub const AGE_OF_MAJORITY: i16 = 18;
+
 fn of_age() -> i16 {
-    18
+    AGE_OF_MAJORITY
 }
 
 /// A clinic.

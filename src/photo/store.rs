@@ -89,6 +89,11 @@ pub async fn agreed(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<(Uuid, P
     Ok(kinds.into_iter().filter_map(|(patient, kind)| Some((patient, purpose(&kind)?))).collect())
 }
 
+/// Whether a patient agrees to a purpose now, by a consent.
+pub async fn agrees(scope: &mut Scope, patient: Uuid, purpose: PhotoPurpose) -> Result<bool> {
+    Ok(agreed(scope, &[patient]).await?.iter().any(|(_, agreed)| *agreed == purpose))
+}
+
 /// What asks for a consent, and for which.
 const PURPOSES: [(PhotoPurpose, ConsentKind); 2] = [
     (PhotoPurpose::ClinicalRecord, ConsentKind::ClinicalPhoto),

@@ -4,7 +4,7 @@ use super::input::{AddLocationInput, AddLocationPayload, UpdateLocationInput, Up
 use crate::error::Error;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
-use crate::organisation::{ClearancePolicy, Location, is_time_zone, store};
+use crate::organisation::{AGE_OF_MAJORITY, ClearancePolicy, Location, is_time_zone, store};
 use crate::record::Stamp;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Object, Result};
@@ -40,7 +40,7 @@ impl LocationMutation {
                             active: true,
                             clearance: ClearancePolicy::None,
                             clearance_blocks: false,
-                            age_of_consent: 18,
+                            age_of_consent: AGE_OF_MAJORITY,
                             consultation_in_person: false,
                             stamp,
                         };

@@ -230,8 +230,7 @@ async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
     photo.stamp = Stamp::new(Some(scope.viewer().author()?), ids::now());
     let patient = patients::active_patient(scope, photo.patient_id, "input.patientId").await?;
     patient.lived_on(photo.taken_at.date_naive(), "input.takenAt")?;
-    let agreed = store::agreed(scope, &[photo.patient_id]).await?;
-    if !agreed.iter().any(|(_, purpose)| *purpose == PhotoPurpose::ClinicalRecord) {
+    if !store::agrees(scope, photo.patient_id, PhotoPurpose::ClinicalRecord).await? {
         let message =
             "has no consent to clinical photos in force: record one first (recordConsent, kind CLINICAL_PHOTO)";
         return Err(Error::input("input.patientId", message));

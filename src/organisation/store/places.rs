@@ -5,8 +5,8 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::ledger;
-use crate::organisation::Location;
 use crate::organisation::filter::{PlaceFilter, PlaceOrder};
+use crate::organisation::{AGE_OF_MAJORITY, Location};
 use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
@@ -40,11 +40,8 @@ pub async fn least_age_of_consent(scope: &mut Scope) -> Result<u32> {
             .bind(door.org)
             .get_result(door.connection)
             .await?;
-    Ok(found.and_then(|age| u32::try_from(age).ok()).unwrap_or(AGE_OF_MAJORITY))
+    Ok(found.unwrap_or(AGE_OF_MAJORITY).unsigned_abs().into())
 }
-
-/// From which age patients decide alone where no location says so, in years.
-const AGE_OF_MAJORITY: u32 = 18;
 
 /// Adds a location.
 pub async fn add_location(scope: &mut Scope, location: &Location) -> Result<()> {

@@ -130,11 +130,9 @@ fn wanted(pass: &Pass) -> Action {
 /// Refuses bytes of a photo that none have come for yet, unless its patient agrees to photos now. Bytes that are kept already
 /// stay, and are answered for.
 async fn agrees_to_bytes(scope: &mut Scope, photo: &Photo) -> Outcome<()> {
-    if photo.status != PhotoStatus::AwaitingUpload {
-        return Ok(());
-    }
-    let agreed = store::agreed(scope, &[photo.patient_id]).await?;
-    if agreed.iter().any(|(_, purpose)| *purpose == PhotoPurpose::ClinicalRecord) {
+    if photo.status != PhotoStatus::AwaitingUpload
+        || store::agrees(scope, photo.patient_id, PhotoPurpose::ClinicalRecord).await?
+    {
         return Ok(());
     }
     let message = "the patient does not agree to clinical photos, or not any more; nothing was kept";

@@ -45,10 +45,7 @@ impl Bearer {
                 why = why.or(hold.map(|(_, reason)| format!("legal hold: {reason}")));
                 why.is_some()
             }
-            Some(purpose) => {
-                let agreed = store::agreed(&mut scope, &[photo.patient_id]).await?;
-                agreed.iter().any(|(_, agreed)| *agreed == purpose)
-            }
+            Some(purpose) => store::agrees(&mut scope, photo.patient_id, purpose).await?,
         };
         scope.rollback().await;
         let allowed = shown(&photo).and_then(|()| {
