@@ -10,7 +10,7 @@ median of the rounds' ratios. Before a question is measured, the sides' answers 
 """
 import argparse, json, os, subprocess, tempfile
 
-import access_log, answers, own_statements, report
+import access_log, answers, own_statements, report, search
 from database import Database
 from least import LeastSql
 from load import pgbench, wrk
@@ -25,6 +25,9 @@ WARM_UP = 2  # seconds of each side before its turns count: connections, plans, 
 
 def main():
     options = arguments()
+    if options.only == search.NAME:
+        search.measure(options)
+        return
     folder = os.path.abspath(options.data_dir)
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     subprocess.run([options.clinic, "demo", "--patients", str(options.patients), "--data-dir", folder],
@@ -39,6 +42,8 @@ def main():
             access_log.measure(options, service, choose(None, service, database))
     finally:
         service.stop()
+    if options.only is None:
+        search.measure(options)
 
 
 def arguments():
@@ -52,7 +57,9 @@ def arguments():
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--clients", type=int, default=32)
     options.add_argument("--pool", type=int, default=16, help="connections of the service, and of each process of the peer")
-    options.add_argument("--only", help=f"a part of one request's name, or {access_log.NAME}")
+    options.add_argument("--only", help=f"a part of one request's name, {access_log.NAME} or {search.NAME}")
+    options.add_argument("--searched", type=int, default=1_000_000, help="patients that are searched")
+    options.add_argument("--searches", type=int, default=200, help="of each kind")
     options = options.parse_args()
     options.clinic = os.path.abspath(options.clinic)
     return options

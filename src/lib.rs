@@ -24,6 +24,7 @@ mod demo; // a believable clinic, made by the program
 mod equip; // what every organisation starts with
 mod error; // the only error type
 pub mod evidence; // the chains verified, signed checkpoints of them, evidence for outsiders
+mod folding; // how names are compared: without case and accents
 #[doc(hidden)]
 pub mod fuzzing; // what the fuzz targets run
 mod gate; // what a GraphQL document costs, measured before anything runs
@@ -44,6 +45,7 @@ mod organisation; // the tenant, its locations and its staff
 mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
+mod phone; // phone numbers, as people write them and in E.164
 mod photo; // photos: upload, consent, pairs
 mod plan; // treatment plans
 mod privacy; // restricted patients, emergency access, who looked

@@ -13,6 +13,7 @@ pub mod consultation;
 mod countersign;
 pub mod credential;
 pub mod custody;
+mod duplicates;
 pub mod health;
 pub mod health_review;
 pub mod health_term;

@@ -557,6 +557,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    name_piece (org_id, piece, word) {
+        org_id -> Uuid,
+        piece -> Int4,
+        word -> Text,
+    }
+}
+
+diesel::table! {
     one_time_token (token_hash) {
         token_hash -> Bytea,
         purpose -> Text,
@@ -711,6 +719,14 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    patient_search (org_id, word, patient_id) {
+        org_id -> Uuid,
+        word -> Text,
+        patient_id -> Uuid,
     }
 }
 
@@ -1171,6 +1187,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ledger_head,
     legal_hold,
     location,
+    name_piece,
     one_time_token,
     organisation,
     outcome_assessment,
@@ -1179,6 +1196,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     patient_identifier,
     patient_merge,
     patient_restriction,
+    patient_search,
     photo,
     product,
     product_lot,

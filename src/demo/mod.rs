@@ -49,7 +49,7 @@ const FEW: u32 = 40;
 const SEED: u64 = 1;
 
 /// The tables that a fill writes, but for the ledger.
-const RECORDS: &str = "organisation, location, staff, credential, account, account_membership, chart_counter, patient, patient_search, \
+const RECORDS: &str = "organisation, location, staff, credential, account, account_membership, chart_counter, patient, patient_search, name_piece, \
                        health_entry, health_review, consultation, treatment_session, session_area, product_use, session_check, aftercare_note, addendum, device, product, \
                        product_lot, treatment_plan, consent, photo, outcome_assessment, adverse_event, recall";
 
@@ -90,8 +90,11 @@ pub async fn fill(
         let (owner, world) = (&database.owner, Arc::new(world));
         let at_once = present == 0 && patients >= bulk::LEAST && bulk::write(owner, objects, &world, patients).await?;
         if !at_once {
-            write::write(owner, objects, world, present..patients).await?;
+            write::write(owner, objects, Arc::clone(&world), present..patients).await?;
         }
+        let transaction = write::begin(&mut client, &world).await?;
+        crate::server::refold::names(&transaction, world.org).await?;
+        transaction.commit().await.map_err(plain)?;
         tidy(database).await?;
     }
     Ok(Demo { password })

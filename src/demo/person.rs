@@ -3,8 +3,8 @@
 use super::chart::{Place, World, visit};
 use super::dice::Dice;
 use super::names;
+use crate::folding::fold;
 use crate::ids;
-use crate::patient::search::fold;
 use crate::patient::{EmergencyContact, Patient, PatientStatus, PersonName, SexAtBirth};
 use crate::record::Stamp;
 use crate::vocabulary::FitzpatrickType;

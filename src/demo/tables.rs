@@ -28,7 +28,7 @@ table!(
      pronouns, email, phone, address, emergency_contact, fitzpatrick_type, fitzpatrick_assessed_on, fitzpatrick_assessed_by, \
      status, status_reason, version, created_at, created_by, updated_at, updated_by"
 );
-table!(PATIENT_SEARCH, "patient_search", "org_id, trigram, patient_id");
+table!(PATIENT_SEARCH, "patient_search", "org_id, word, patient_id");
 table!(
     HEALTH_ENTRY,
     "health_entry",
@@ -315,8 +315,8 @@ impl ChartRows {
         rows.put(skin.map(|skin| skin.fitzpatrick.number())).put(skin.and_then(|skin| skin.assessed_on));
         rows.put(skin.and_then(|skin| skin.assessed_by)).put(it.status.as_str()).put(it.status_reason.as_ref());
         rows.stamp(&it.stamp)?.end();
-        for trigram in search::pieces_of(it) {
-            self.search.put(org).put(trigram).put(it.id).end();
+        for word in search::keys_of(&it.into()) {
+            self.search.put(org).put(&word).put(it.id).end();
         }
         for it in &chart.health {
             let rows = &mut self.health;

@@ -1,8 +1,8 @@
 //! Entries that seem to say the same: the one allergy entered twice.
 
 use super::{HealthEntry, codes};
+use crate::folding::fold;
 use crate::health_term::HealthTerm;
-use crate::patient::search::fold;
 use chrono::NaiveDate;
 
 /// Whether two entries of one kind that hold on a day seem to say the same: a code that both are about, by the list and the

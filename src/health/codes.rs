@@ -2,8 +2,8 @@
 //! (`codes.json`), with a version: names, brands and other codes in several languages, each with its source.
 
 use super::{HealthEntry, HealthEntryKind};
+use crate::folding::fold;
 use crate::health_term::HealthTerm;
-use crate::patient::search::fold;
 use crate::vocabulary::{Modality, vocabulary};
 use serde::Deserialize;
 use std::borrow::Cow;

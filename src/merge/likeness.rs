@@ -21,10 +21,9 @@ pub struct Reason {
 
 /// The score, 0 to 1, and what it is the sum of, the weightiest first.
 pub fn compare(a: &Patient, b: &Patient) -> (f64, Vec<Reason>) {
-    let mut reasons: Vec<Reason> = [names(a, b), birth_dates(a.birth_date, b.birth_date), phones(a, b), emails(a, b)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let twins = may_be_twins(a, b);
+    let found = [names(a, b, twins), birth_dates(a.birth_date, b.birth_date), phones(a, b, twins), emails(a, b, twins)];
+    let mut reasons: Vec<Reason> = found.into_iter().flatten().collect();
     reasons.sort_by(|one, other| other.weight.total_cmp(&one.weight));
     let sum: f64 = reasons.iter().map(|reason| reason.weight).sum();
     (hundredths(sum.min(1.0)), reasons)
@@ -37,13 +36,31 @@ fn hundredths(number: f64) -> f64 {
 /// Alone the same name is not enough: many share one.
 const SAME_NAME: f64 = 0.45;
 
-fn names(a: &Patient, b: &Patient) -> Option<Reason> {
-    let (one, other) = (&a.legal_name, &b.legal_name);
+/// A phone or an e-mail that two share. Twins have their parents', so of them it says little.
+const SHARED: f64 = 0.25;
+const SHARED_BY_TWINS: f64 = 0.1;
+
+/// Below it two given names are two names: a letter wrong in one of three leaves two pieces of four, and in longer ones more.
+const ANOTHER_NAME: f64 = 0.25;
+
+/// How alike the given names are, and what each is called.
+fn given_names(a: &Patient, b: &Patient) -> f64 {
     let given = |patient: &Patient, name: &str| {
         let called = patient.preferred_name.as_deref().map_or(0.0, |called| search::likeness(called, name));
         search::likeness(&patient.legal_name.given, name).max(called)
     };
-    let straight_given = given(a, &other.given).max(given(b, &one.given));
+    given(a, &b.legal_name.given).max(given(b, &a.legal_name.given))
+}
+
+/// Born on one day with one family name, and called otherwise.
+fn may_be_twins(a: &Patient, b: &Patient) -> bool {
+    let (Some(one), Some(other)) = (&a.legal_name.family, &b.legal_name.family) else { return false };
+    a.birth_date == b.birth_date && search::likeness(one, other) > 0.99 && given_names(a, b) < ANOTHER_NAME
+}
+
+fn names(a: &Patient, b: &Patient, twins: bool) -> Option<Reason> {
+    let (one, other) = (&a.legal_name, &b.legal_name);
+    let straight_given = given_names(a, b);
     let family = |name: &PersonName| name.family.clone().unwrap_or_default();
     // Two people with one name each are as alike as that name; a former family name is a family name.
     let families = |patient: &Patient| {
@@ -60,6 +77,7 @@ fn names(a: &Patient, b: &Patient) -> Option<Reason> {
     };
     let swapped = (search::likeness(&one.given, &family(other)) + search::likeness(&family(one), &other.given)) / 2.0;
     let (alike, explanation) = match (straight, swapped) {
+        (straight, _) if twins => (straight, "the same family name and another given name: perhaps twins"),
         (straight, swapped) if swapped > straight => (swapped * 0.9, "given and family name swapped"),
         (straight, _) if straight > 0.99 => (straight, "the same name"),
         (straight, _) => (straight, "a similar name"),
@@ -86,15 +104,26 @@ fn digits_apart(a: NaiveDate, b: NaiveDate) -> usize {
     a.to_string().chars().zip(b.to_string().chars()).filter(|(a, b)| a != b).count()
 }
 
-fn phones(a: &Patient, b: &Patient) -> Option<Reason> {
-    let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
-    let same = digits(a.phone.as_deref()?) == digits(b.phone.as_deref()?);
-    same.then_some(Reason { field: IdentityField::Phone, explanation: "the same phone number", weight: 0.25 })
+fn phones(a: &Patient, b: &Patient, twins: bool) -> Option<Reason> {
+    // All are in E.164, the first one and those beside it.
+    let numbers = |patient: &'_ Patient| -> BTreeSet<String> {
+        patient.phone.iter().chain(patient.details.other_phones.iter().map(|it| &it.number)).cloned().collect()
+    };
+    let same = !numbers(a).is_disjoint(&numbers(b));
+    same.then_some(Reason {
+        field: IdentityField::Phone,
+        explanation: "the same phone number",
+        weight: if twins { SHARED_BY_TWINS } else { SHARED },
+    })
 }
 
-fn emails(a: &Patient, b: &Patient) -> Option<Reason> {
-    let same = a.email.as_deref()?.eq_ignore_ascii_case(b.email.as_deref()?);
-    same.then_some(Reason { field: IdentityField::Email, explanation: "the same e-mail", weight: 0.25 })
+fn emails(a: &Patient, b: &Patient, twins: bool) -> Option<Reason> {
+    let same = a.email.as_deref()?.to_lowercase() == b.email.as_deref()?.to_lowercase();
+    same.then_some(Reason {
+        field: IdentityField::Email,
+        explanation: "the same e-mail",
+        weight: if twins { SHARED_BY_TWINS } else { SHARED },
+    })
 }
 
 /// The days of birth that a slip of the pen makes of one: itself, day and month swapped, and every single wrong digit.
@@ -181,6 +210,28 @@ mod tests {
         }
         let stranger = patient(("Ian", "Smith"), "1971-11-30", None, None);
         assert_eq!(compare(&zoe, &stranger), (0.0, vec![]));
+    }
+
+    #[test]
+    fn twins_with_a_parents_phone_are_not_one_person() {
+        let (phone, email) = (Some("+4930123456"), Some("eltern@x.example"));
+        let mia = patient(("Mia", "Böhm"), "2004-02-29", phone, email);
+        let (score, reasons) = compare(&mia, &patient(("Lea", "Boehm"), "2004-02-29", phone, email));
+        assert!((ENOUGH..0.8).contains(&score), "{score} {reasons:?}");
+        assert!(reasons.iter().any(|it| it.explanation.contains("perhaps twins")), "{reasons:?}");
+        // The same chart twice, and a slip of the pen in it.
+        assert_eq!(compare(&mia, &mia).0, 1.0);
+        let (slip, reasons) = compare(&mia, &patient(("Mie", "Böhm"), "2004-02-29", phone, email));
+        assert!(slip > score && !reasons.iter().any(|it| it.explanation.contains("twins")), "{slip} {reasons:?}");
+    }
+
+    #[test]
+    fn another_phone_of_theirs_counts_as_one() {
+        let mut mia = patient(("Mia", "Böhm"), "2004-02-29", Some("+4930123456"), None);
+        let other = patient(("M.", "Böhm"), "1971-11-30", Some("+4930999999"), None);
+        let before = compare(&mia, &other).0;
+        mia.details.other_phones.push(crate::patient::OtherPhone { number: "+4930999999".to_owned(), label: None });
+        assert_eq!(hundredths(compare(&mia, &other).0 - before), 0.25);
     }
 
     #[test]

@@ -46,40 +46,33 @@ fn before_column(before: &Option<Value>) -> Result<(Value,)> {
     Ok((before,))
 }
 
-/// Patients who may be the same person: they share half of the name's pieces, a phone, an e-mail or nearly a date of
-/// birth. Found by indexes; `likeness` says how alike they are.
+/// Patients who may be the same person: with the same phone or e-mail, born on the same day, or nearly and with a name that
+/// is alike. Found by indexes; `likeness` says how alike they are. A name alone is no evidence: many share one.
 pub async fn candidates(scope: &mut Scope, patient: &Patient) -> Result<Vec<Patient>> {
-    let pieces = search::name_pieces(patient);
-    let enough = i64::try_from(pieces.len() / 2).unwrap_or(i64::MAX).max(1);
+    let names = patients::names_alike(scope, patient).await?;
     let days: Vec<String> = likeness::near_days(patient.birth_date).iter().map(ToString::to_string).collect();
+    let reached = search::reached_by(&patient.into());
     let door = scope.read(RecordKind::Patient)?;
-    let ids: Vec<Uuid> =
-        Sql::<st::Uuid>::new("SELECT id FROM ((SELECT patient_id AS id FROM patient_search WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND trigram = ANY (")
-            .bind(pieces)
-            .text(
-                ") AND patient_id <> ALL ((SELECT closed_patients())::uuid[]) GROUP BY patient_id HAVING count(*) >= ",
-            )
-            .bind(enough)
-            .text(" ORDER BY count(*) DESC, patient_id LIMIT 300) UNION (SELECT id FROM patient WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND birth_date = ANY (")
-            .bind(days)
-            .text("::date[]) ORDER BY birth_date = ")
-            .bind(patient.birth_date)
-            .text(" DESC, id LIMIT 1000) UNION (SELECT id FROM patient WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND phone = ")
-            .bind(patient.phone.clone())
-            .text(" LIMIT 100) UNION (SELECT id FROM patient WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND email = ")
-            .bind(patient.email.clone())
-            .text(" LIMIT 100)) AS near WHERE id <> ")
-            .bind(patient.id)
-            .load(door.connection)
-            .await?;
+    let ids: Vec<Uuid> = Sql::<st::Uuid>::new("SELECT id FROM ((SELECT id FROM patient WHERE org_id = ")
+        .bind(door.org)
+        .text(" AND birth_date = ")
+        .bind(patient.birth_date)
+        .text(" ORDER BY id LIMIT 1000) UNION (SELECT p.id FROM patient p WHERE p.org_id = ")
+        .bind(door.org)
+        .text(" AND p.birth_date = ANY (")
+        .bind(days)
+        .text("::date[]) AND EXISTS (SELECT FROM patient_search s WHERE s.org_id = ")
+        .bind(door.org)
+        .text(" AND s.patient_id = p.id AND s.word = ANY (")
+        .bind(names)
+        .text(")) ORDER BY p.id LIMIT 1000) UNION (SELECT patient_id FROM patient_search WHERE org_id = ")
+        .bind(door.org)
+        .text(" AND word = ANY (")
+        .bind(reached)
+        .text(") LIMIT 200)) AS near WHERE id <> ")
+        .bind(patient.id)
+        .load(door.connection)
+        .await?;
     patients::looked_over(scope, &ids).await
 }
 

@@ -5,6 +5,7 @@ use crate::characters::{fault_of_line, fault_of_prose};
 use crate::error::{Faults, Result};
 use crate::ids;
 use crate::ledger::Retry;
+use crate::phone::Countries;
 use crate::vocabulary::RecordKind;
 use async_graphql::{ID, MaybeUndefined};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -20,12 +21,18 @@ const LONGEST_LINE: usize = 254;
 #[derive(Default)]
 pub struct Inputs {
     faults: Faults,
+    countries: Countries,
 }
 
 impl Inputs {
     /// Starts reading.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Starts reading; a phone number without a country code is of one of these countries.
+    pub fn in_countries(countries: Countries) -> Self {
+        Self { countries, ..Self::default() }
     }
 
     /// Notes a fault at `input.<path>`.
@@ -198,18 +205,15 @@ impl Inputs {
         Some(email)
     }
 
-    /// A telephone number in E.164: `+` and 7 to 15 digits. Spaces, dots, hyphens and brackets are taken out.
+    /// A telephone number, kept in E.164 (`+442079460958`) however it is written. One without a country code is of the
+    /// countries that these inputs were made for.
     pub fn phone(&mut self, path: &str, phone: Option<&str>) -> Option<String> {
-        let phone: String = self.opt_text(path, phone, 40)?.chars().filter(|c| !" .-()/".contains(*c)).collect();
-        let fine = phone.strip_prefix('+').is_some_and(|digits| {
-            (7..=15).contains(&digits.len())
-                && digits.bytes().all(|digit| digit.is_ascii_digit())
-                && !digits.starts_with('0')
-        });
-        if !fine {
-            self.fault(path, "must be an E.164 number: + and the country code first, such as +34600123456");
-        }
-        Some(phone)
+        let text = self.opt_text(path, phone, 40)?;
+        let number = crate::phone::e164(&text, &self.countries);
+        Some(number.unwrap_or_else(|unusable| {
+            self.fault(path, unusable.message());
+            text
+        }))
     }
 }
 

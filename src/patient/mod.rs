@@ -7,6 +7,7 @@ pub mod store;
 
 pub use details::{ExternalIdentifier, OtherPhone, PatientDetails};
 
+use crate::folding::fold;
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
 use crate::vocabulary::{FitzpatrickType, RecordKind, vocabulary};
@@ -135,8 +136,8 @@ impl Record for Patient {
 impl PersonName {
     /// What names are sorted by: family name, then given name, folded. One name stands where a family name does.
     pub fn key(&self) -> String {
-        let given = search::fold(&self.given);
-        self.family.as_deref().map_or(given.clone(), |family| format!("{} {given}", search::fold(family)))
+        let given = fold(&self.given);
+        self.family.as_deref().map_or(given.clone(), |family| format!("{} {given}", fold(family)))
     }
 
     /// A given name with the family name, if there is one.

@@ -1,5 +1,6 @@
 //! The SQL of patients.
 
+mod found;
 mod identifiers;
 mod list;
 
@@ -191,16 +192,29 @@ async fn note_taken(scope: &mut Scope, number: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes the pieces a patient is found by.
+/// The rows of what is searched that are names like somebody's own: the same, or a little misspelt.
+pub async fn names_alike(scope: &mut Scope, patient: &Patient) -> Result<Vec<String>> {
+    found::rows_alike(scope, patient).await
+}
+
+/// Writes what a patient is found by.
 async fn index(scope: &mut Scope, (action, kind): (Action, RecordKind), patient: &Patient) -> Result<()> {
+    let keys = search::keys_of(&patient.into());
+    let (pieces, words) = search::name_pieces_of(&keys);
     let door = scope.write(action, kind)?;
-    Sql::<()>::new("INSERT INTO patient_search (org_id, trigram, patient_id) SELECT ")
+    Sql::<()>::new("WITH found AS (INSERT INTO patient_search (org_id, word, patient_id) SELECT ")
         .bind(door.org)
-        .text(", t, ")
+        .text(", word, ")
         .bind(patient.id)
         .text(" FROM unnest(")
-        .bind(search::pieces_of(patient))
-        .text("::int4[]) AS t")
+        .bind(keys.into_iter().collect::<Vec<String>>())
+        .text("::text[]) AS word) INSERT INTO name_piece (org_id, piece, word) SELECT ")
+        .bind(door.org)
+        .text(", piece, word FROM unnest(")
+        .bind(pieces)
+        .text("::int4[], ")
+        .bind(words)
+        .text("::text[]) AS n(piece, word) ON CONFLICT DO NOTHING")
         .execute(door.connection)
         .await?;
     Ok(())
@@ -227,14 +241,9 @@ pub async fn put(scope: &mut Scope, right: (Action, RecordKind), before: &Patien
     if before.details.identifiers != after.details.identifiers {
         identifiers::write(scope, right, after).await?;
     }
-    if search::pieces_of(before) != search::pieces_of(after) {
+    if search::keys_of(&before.into()) != search::keys_of(&after.into()) {
         let door = scope.write(right.0, right.1)?;
-        Sql::<()>::new("DELETE FROM patient_search WHERE org_id = ")
-            .bind(door.org)
-            .text(" AND patient_id = ")
-            .bind(after.id)
-            .execute(door.connection)
-            .await?;
+        Sql::<()>::new("SELECT forget_words(ARRAY[").bind(after.id).text("])").execute(door.connection).await?;
         index(scope, right, after).await?;
     }
     scope.show([after.id]);

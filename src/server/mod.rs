@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod housekeeping;
+pub(crate) mod refold;
 
 use crate::access::password;
 use crate::access::rate::Rates;
@@ -98,6 +99,7 @@ impl Prepared {
         let opened = async {
             // Before anything is written, because new entries might catch up with the checkpoint.
             let evidence = held_to_checkpoints(settings, &database).await?;
+            refold::ensure(&database.owner).await?;
             Ok((evidence, Objects::open(&settings.objects, &settings.database.data_dir)?))
         };
         match opened.await {

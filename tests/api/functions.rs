@@ -19,6 +19,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("entry_just_written(bigint, text, text)", "everybody"),
     ("erase_patient_records(bigint)", "clinic_app, with the owner's rights"),
     ("erasing_patients()", "everybody"),
+    ("forget_words(uuid[])", "everybody"),
     ("keeps_what_holds(text, jsonb)", "everybody"),
     ("merge_span(patient_merge)", "everybody"),
     ("merges_around(uuid[])", "everybody"),

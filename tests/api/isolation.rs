@@ -38,7 +38,7 @@ fn wide(name: &str, arguments: &str) -> String {
         "outcomeScales" => "{ code }",
         "sessionChecks" => "{ checks { recordId } }",
         "chartCompleteness" => "{ items { field } }",
-        "possibleDuplicates" => "{ patient { id } }",
+        "possibleDuplicates" | "possiblePatients" => "{ patient { id } }",
         "chartReviewFigures" => "{ due }",
         "chart" => "{ patient { id } records { id } }",
         "lotTrace" => "{ lot { id } patients { nodes { patient { id } } } }",

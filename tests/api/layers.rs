@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// From the ground up. A file may use what is on its own floor or below. `*` stands for a slice, `api::*` for its face.
 const FLOORS: &[&[&str]] = &[
-    &["characters"],
+    &["characters", "folding", "phone"],
     &["vocabulary", "error", "config", "scalars", "keys"],
     &["kinds"],
     &["ids", "record", "gate"],
@@ -19,6 +19,9 @@ const FLOORS: &[&[&str]] = &[
     &[
         "*",
         "patient::search",
+        "patient::search::keys",
+        "patient::search::pieces",
+        "patient::search::query",
         "patient::details",
         "photo::clean",
         "photo::clean::cleaned",
@@ -82,6 +85,7 @@ const FLOORS: &[&[&str]] = &[
         "organisation::store::places",
         "organisation::store::staff",
         "patient::store::list",
+        "patient::store::found",
         "patient::store::identifiers",
         "chart::store::earliest",
         "session::parts",
@@ -102,7 +106,7 @@ const FLOORS: &[&[&str]] = &[
         "photo::upload::refused",
         "photo::upload::sweep",
     ],
-    &["api::history", "api::lists", "api::stamp"],
+    &["api::duplicates", "api::history", "api::lists", "api::stamp"],
     &["api::*"],
     &["api"],
     &["http", "equip"],

@@ -2,11 +2,11 @@
 
 use crate::access::Scope;
 use crate::error::{self, Error};
+use crate::folding::fold;
 use crate::health_term::HealthTerm;
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
-use crate::patient::search::fold;
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};

@@ -2,11 +2,11 @@
 
 pub mod mutation;
 
+use super::duplicates::{PossibleDuplicate, duplicates_of};
 use super::stamp::RecordStamp;
-use crate::error::Error;
 use crate::ids;
 use crate::ledger::shown_content;
-use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge, likeness, store};
+use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge};
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Listed, global_id};
@@ -127,28 +127,6 @@ impl PatientMerge {
 
 plain!(PatientMerge: id, merged_at, reason, undone_at, undo_reason);
 
-/// Evidence that two charts belong to one person.
-#[derive(SimpleObject)]
-pub struct DuplicateReason {
-    /// The field.
-    field: IdentityField,
-    /// The reason in words.
-    explanation: &'static str,
-    /// Its weight, 0 to 1.
-    weight: f64,
-}
-
-/// A patient who may be the same person as another.
-#[derive(SimpleObject)]
-pub struct PossibleDuplicate {
-    /// The other patient.
-    patient: Patient,
-    /// The likelihood, 0.5 to 1: the sum of the weights of the reasons, at most 1.
-    score: f64,
-    /// The reasons, the weightiest first.
-    reasons: Vec<DuplicateReason>,
-}
-
 /// The queries of this module.
 #[derive(Default)]
 pub struct MergeQuery;
@@ -156,7 +134,7 @@ pub struct MergeQuery;
 #[Object]
 impl MergeQuery {
     /// Other patients who may be the same person, the likeliest first. Compared are names (also swapped or slightly
-    /// misspelt), date of birth (also with day and month swapped or one digit wrong), phone and e-mail. Null with
+    /// misspelt), date of birth (also with day and month swapped or one digit wrong), phones and e-mail. Null with
     /// NOT_FOUND if there is no such patient.
     async fn possible_duplicates(
         &self,
@@ -166,27 +144,8 @@ impl MergeQuery {
     ) -> Option<Result<Vec<PossibleDuplicate>>> {
         let found = async {
             let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;
-            let wanted = usize::try_from(first.unwrap_or(10)).ok().filter(|first| *first <= 50);
-            let wanted = wanted.ok_or_else(|| Error::input("first", "must be from 0 to 50"))?;
-            let mut scope = ctx.operation()?.reader().await?;
-            let patient = patient_store::patient(&mut scope, id).await?;
-            let mut found: Vec<PossibleDuplicate> = Vec::new();
-            for other in store::candidates(&mut scope, &patient).await? {
-                let (score, reasons) = likeness::compare(&patient, &other);
-                if score >= likeness::ENOUGH {
-                    let reasons = reasons.into_iter().map(|reason| DuplicateReason {
-                        field: reason.field,
-                        explanation: reason.explanation,
-                        weight: reason.weight,
-                    });
-                    found.push(PossibleDuplicate { patient: other, score, reasons: reasons.collect() });
-                }
-            }
-            found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.patient.id.cmp(&b.patient.id)));
-            found.truncate(wanted);
-            scope.show(found.iter().map(|duplicate| duplicate.patient.id));
-            ctx.operation()?.lead_to(found.len())?;
-            Ok(found)
+            let patient = patient_store::patient(&mut *ctx.operation()?.reader().await?, id).await?;
+            duplicates_of(ctx, &patient, first).await
         };
         Some(found.await)
     }

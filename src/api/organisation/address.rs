@@ -46,6 +46,11 @@ pub struct AddressInput {
 
 impl AddressInput {
     /// Checks the address; faults are noted under `path`.
+    /// Its country, as it was sent.
+    pub fn country(&self) -> &str {
+        self.country.trim()
+    }
+
     pub fn read(&self, inputs: &mut Inputs, path: &str) -> Address {
         if self.lines.is_empty() || self.lines.len() > 4 {
             inputs.fault(&format!("{path}.lines"), "must have 1 to 4 lines");

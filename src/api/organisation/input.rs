@@ -36,7 +36,7 @@ pub struct AddLocationInput {
     pub(super) time_zone: String,
     /// The address.
     pub(super) address: Option<AddressInput>,
-    /// E.164 number.
+    /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address.
     pub(super) phone: Option<String>,
 }
 
@@ -60,7 +60,8 @@ pub struct UpdateLocationInput {
     pub(super) time_zone: Option<String>,
     /// The address.
     pub(super) address: MaybeUndefined<AddressInput>,
-    /// E.164 number.
+    /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address in this
+    /// input.
     pub(super) phone: MaybeUndefined<String>,
     /// Whether new records may name it.
     pub(super) active: Option<bool>,

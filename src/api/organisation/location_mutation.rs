@@ -1,10 +1,12 @@
 //! Adding and changing the clinics of an organisation.
 
+use super::address::AddressInput;
 use super::input::{AddLocationInput, AddLocationPayload, UpdateLocationInput, UpdateLocationPayload};
 use crate::error::Error;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::{AGE_OF_MAJORITY, ClearancePolicy, Location, is_time_zone, store};
+use crate::phone::Countries;
 use crate::record::Stamp;
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Object, Result};
@@ -17,7 +19,7 @@ pub struct LocationMutation;
 impl LocationMutation {
     /// Adds a clinic to the organisation.
     async fn add_location(&self, ctx: &Context<'_>, input: AddLocationInput) -> Result<AddLocationPayload> {
-        let mut inputs = Inputs::new();
+        let mut inputs = Inputs::in_countries(Countries::of(input.address.as_ref().map(AddressInput::country)));
         let id = inputs.new_id(RecordKind::Location, input.id.as_ref());
         let name = inputs.text("name", &input.name, 200);
         check_time_zone(&mut inputs, &input.time_zone);
@@ -55,7 +57,7 @@ impl LocationMutation {
 
     /// Changes a clinic.
     async fn update_location(&self, ctx: &Context<'_>, input: UpdateLocationInput) -> Result<UpdateLocationPayload> {
-        let mut inputs = Inputs::new();
+        let mut inputs = Inputs::in_countries(Countries::of(input.address.value().map(AddressInput::country)));
         let id = inputs.id("id", RecordKind::Location, &input.id);
         let name = input.name.as_deref().map(|name| inputs.text("name", name, 200));
         if let Some(zone) = &input.time_zone {

@@ -59,8 +59,8 @@ impl PersonNameInput {
 /// A phone beside the first one.
 #[derive(InputObject)]
 pub struct OtherPhoneInput {
-    /// E.164 number.
-    number: String,
+    /// Phone number, as people write it; kept in E.164.
+    pub(super) number: String,
     /// Whose or where, such as `work`, at most 60 characters.
     label: Option<String>,
 }

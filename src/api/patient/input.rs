@@ -1,14 +1,16 @@
 //! What the mutations of patients take and give.
 
 use super::details::{DetailsInput, ExternalIdentifierInput, OtherPhoneInput, PersonNameInput, ReadDetails};
+use crate::api::duplicates::{PossibleDuplicate, duplicates_of};
 use crate::api::organisation::AddressInput;
 use crate::ids;
 use crate::operation::{Inputs, patched};
 use crate::patient::{EmergencyContact, Patient, PatientDetails, PatientStatus, PersonName, SexAtBirth, SkinType};
+use crate::phone::Countries;
 use crate::record::Stamp;
 use crate::scalars::Date;
 use crate::vocabulary::{FitzpatrickType, RecordKind};
-use async_graphql::{ID, InputObject, MaybeUndefined, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Result, SimpleObject};
 use uuid::Uuid;
 
 /// The emergency contact.
@@ -18,7 +20,7 @@ pub struct EmergencyContactInput {
     name: String,
     /// The contact's relationship to the patient.
     relationship: Option<String>,
-    /// E.164 number.
+    /// Phone number, as people write it; kept in E.164.
     phone: String,
 }
 
@@ -76,7 +78,8 @@ pub struct RegisterPatientInput {
     pub(super) pronouns: Option<String>,
     /// E-mail.
     pub(super) email: Option<String>,
-    /// E.164 number.
+    /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address, or else
+    /// of the locations.
     pub(super) phone: Option<String>,
     /// Names that the patient had before, at most 20.
     pub(super) former_names: Option<Vec<PersonNameInput>>,
@@ -100,9 +103,23 @@ pub struct RegisterPatientInput {
 
 /// Result of `registerPatient`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct RegisterPatientPayload {
     /// The new patient.
     pub(super) patient: Patient,
+}
+
+#[ComplexObject]
+impl RegisterPatientPayload {
+    /// Other patients who may be the same person, the likeliest first. The new one is registered all the same: if it is one
+    /// person, merge the two charts (`mergePatients`).
+    async fn possible_duplicates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many, the most likely first: 0 to 50, 10 by default.")] first: Option<i32>,
+    ) -> Option<Result<Vec<PossibleDuplicate>>> {
+        Some(duplicates_of(ctx, &self.patient, first).await)
+    }
 }
 
 /// Changes to a patient. An absent field stays as it is; null clears it.
@@ -127,7 +144,8 @@ pub struct PatientPatch {
     pronouns: MaybeUndefined<String>,
     /// E-mail.
     email: MaybeUndefined<String>,
-    /// E.164 number.
+    /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address in this
+    /// patch, or else of the locations.
     phone: MaybeUndefined<String>,
     /// Names that the patient had before, at most 20: all of them.
     former_names: Option<Vec<PersonNameInput>>,
@@ -202,8 +220,20 @@ pub struct RestorePatientPayload {
 }
 
 impl RegisterPatientInput {
-    pub(super) fn read(self) -> crate::error::Result<Patient> {
-        let mut inputs = Inputs::new();
+    /// The phones of the input.
+    pub(super) fn phones(&self) -> impl Iterator<Item = &str> {
+        let contact = self.emergency_contact.as_ref().map(|contact| contact.phone.as_str());
+        let others = self.other_phones.iter().flatten().map(|other| other.number.as_str());
+        self.phone.as_deref().into_iter().chain(contact).chain(others)
+    }
+
+    /// The country of the address, where numbers without a country code are of.
+    pub(super) fn country(&self) -> Option<&str> {
+        self.address.as_ref().map(AddressInput::country)
+    }
+
+    pub(super) fn read(self, countries: Countries) -> crate::error::Result<Patient> {
+        let mut inputs = Inputs::in_countries(countries);
         let skin_type = match (&self.skin_type, self.fitzpatrick_type) {
             (Some(skin), other) => {
                 if other.is_some_and(|other| other != skin.fitzpatrick_type) {
@@ -272,6 +302,18 @@ pub(super) struct ReadPatch {
 }
 
 impl PatientPatch {
+    /// The phones of the patch.
+    pub(super) fn phones(&self) -> impl Iterator<Item = &str> {
+        let contact = self.emergency_contact.value().map(|contact| contact.phone.as_str());
+        let others = self.other_phones.iter().flatten().map(|other| other.number.as_str());
+        self.phone.value().map(String::as_str).into_iter().chain(contact).chain(others)
+    }
+
+    /// The country of the address, where numbers without a country code are of.
+    pub(super) fn country(&self) -> Option<&str> {
+        self.address.value().map(AddressInput::country)
+    }
+
     pub(super) fn read(self, inputs: &mut Inputs) -> ReadPatch {
         ReadPatch {
             chart_number: self.chart_number.map(|number| inputs.text("patch.chartNumber", &number, 40)),

@@ -1,5 +1,6 @@
 //! Patients in the API: the record and its links to what belongs to it.
 
+mod countries;
 pub mod details;
 pub mod gathered;
 pub mod input;

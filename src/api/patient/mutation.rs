@@ -1,5 +1,6 @@
 //! Registering, changing, archiving and restoring patients.
 
+use super::countries::countries_for;
 use super::input::{
     ArchivePatientInput, ArchivePatientPayload, RegisterPatientInput, RegisterPatientPayload, RestorePatientInput,
     RestorePatientPayload, UpdatePatientInput, UpdatePatientPayload,
@@ -48,7 +49,8 @@ impl PatientMutation {
     async fn register_patient(&self, ctx: &Context<'_>, input: RegisterPatientInput) -> Result<RegisterPatientPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
-        let mut new = input.read()?;
+        let countries = countries_for(&operation, input.phones(), input.country()).await?;
+        let mut new = input.read(countries)?;
         let work = transaction(move |scope| {
             Box::pin(async move {
                 let author = Some(scope.viewer().author()?);
@@ -64,11 +66,12 @@ impl PatientMutation {
 
     /// Changes a patient.
     async fn update_patient(&self, ctx: &Context<'_>, input: UpdatePatientInput) -> Result<UpdatePatientPayload> {
-        let mut inputs = Inputs::new();
+        let operation = ctx.operation()?;
+        let countries = countries_for(&operation, input.patch.phones(), input.patch.country()).await?;
+        let mut inputs = Inputs::in_countries(countries);
         let id = inputs.id("id", RecordKind::Patient, &input.id);
         let patch = input.patch.read(&mut inputs);
         inputs.finish()?;
-        let operation = ctx.operation()?;
         let work = transaction(move |scope| {
             Box::pin(async move {
                 scope.viewer().check(Action::Update, RecordKind::Patient)?;

@@ -1,12 +1,17 @@
 //! The queries of patients: one, and the list with its search.
 
+use super::countries::countries_for;
 use super::details::ExternalIdentifierInput;
+use super::input::RegisterPatientInput;
+use crate::api::duplicates::{PossibleDuplicate, duplicates_of};
 use crate::error::Error;
 use crate::ids;
 use crate::operation::{AtOnce, Inputs, Running};
+use crate::organisation::store as places;
 use crate::page::columns;
 use crate::page::{Connection, Direction, PageArguments, counter, listing};
 use crate::patient::{Patient, PatientStatus, search, store};
+use crate::phone::{self, Countries};
 use crate::scalars::{Date, DateTime};
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, ID, InputObject, Object, Result};
@@ -18,12 +23,38 @@ pub struct PatientFilter {
     status: Option<Vec<PatientStatus>>,
     /// With a treatment session at or after this moment. For roles that see clinical records.
     has_session_since: Option<DateTime>,
+    /// With this chart number; case and signs do not matter. Also whom the patient who has it was merged into.
+    chart_number: Option<String>,
+    /// With this phone number, as people write it, as their first or another one. Without a country code it is of the
+    /// locations' countries.
+    phone: Option<String>,
+    /// With this e-mail.
+    email: Option<String>,
     /// Born on this day.
     birth_date: Option<Date>,
     /// With this identifier of another system; also whom the patient who has it was merged into.
     identifier: Option<ExternalIdentifierInput>,
     /// Registered or changed at or after this moment.
     updated_since: Option<DateTime>,
+}
+
+impl PatientFilter {
+    /// The rows of what is searched that a patient must have one of, for each condition.
+    fn exactly(&self, countries: &Countries) -> Result<Vec<Vec<String>>> {
+        let mut exactly = Vec::new();
+        exactly.extend(self.chart_number.as_deref().map(|number| vec![search::chart_key(number)]));
+        exactly.extend(self.email.as_deref().map(|email| vec![search::email_key(email)]));
+        if let Some(phone) = &self.phone {
+            let meant = phone::meant(phone, countries);
+            if meant.is_empty() {
+                let unusable = phone::e164(phone, countries).err();
+                let message = unusable.map_or("is no phone number", phone::Unusable::message);
+                return Err(Error::input("filter.phone", message).into());
+            }
+            exactly.push(meant.iter().map(|number| search::number_key(number)).collect());
+        }
+        Ok(exactly)
+    }
 }
 
 /// The order of the list of patients.
@@ -62,7 +93,9 @@ impl PatientQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Part of a name, phone, e-mail or chart number; small misspellings are tolerated. At most 100 characters."
+            desc = "A name, phone, e-mail or chart number, or part of one, as people write it; each word must be found. Whoever \
+                    has exactly this comes first, then whose names begin so, then misspelt ones. At most 100 characters. \
+                    A single word that begins over 2,000 names or numbers finds the first 2,000 of them."
         )]
         search: Option<String>,
         #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<PatientFilter>>,
@@ -73,13 +106,18 @@ impl PatientQuery {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Patient>> {
         let filter = filter.unwrap_or_default();
+        let phones = search.iter().chain(&filter.phone).any(|text| search::needs_countries(text));
+        let countries = match phones {
+            true => places::countries(&mut *ctx.operation()?.reader().await?).await?,
+            false => Countries::default(),
+        };
         let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) if text.chars().count() > search::LONGEST_QUERY => {
                 return Err(Error::input("search", "has over 100 characters: search by part of it").into());
             }
             Some(text) => {
-                let query = search::query(text);
+                let query = search::query(text, &countries);
                 Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
             }
         };
@@ -91,10 +129,12 @@ impl PatientQuery {
         if field == store::OrderField::Relevance && searched.is_none() {
             return Err(Error::input("orderBy.field", "RELEVANCE needs a search text").into());
         }
+        let exactly = filter.exactly(&countries)?;
         let mut inputs = Inputs::new();
         let identifier = filter.identifier.map(|it| it.read(&mut inputs, "filter.identifier"));
         inputs.finish()?;
         let filter = store::Filter {
+            exactly,
             search: searched,
             statuses: filter.status.unwrap_or_default(),
             session_since: filter.has_session_since.map(|time| time.0),
@@ -105,7 +145,8 @@ impl PatientQuery {
         let order = store::order(field, direction);
         let window = PageArguments { first, after, last, before }.window::<Patient>(ctx, &order).await?;
         let columns = columns::of_connection::<Patient>(ctx);
-        let page = store::page(&mut *ctx.operation()?.reader().await?, &filter, &order, &window, columns).await?;
+        let page =
+            store::page(&mut *ctx.operation()?.reader().await?, &filter, (field, &order), &window, columns).await?;
         let keys: std::collections::HashMap<_, _> =
             page.rows.iter().map(|found| (found.0.id, store::key(field, found))).collect();
         let count = counter(move |operation| {
@@ -119,5 +160,21 @@ impl PatientQuery {
             |patient| keys.get(&patient.id).cloned().unwrap_or((crate::page::Key::Number(0), patient.id)),
             count,
         ))
+    }
+
+    /// Patients who may be the person of whom this would be the chart, the likeliest first: ask before a patient is
+    /// registered. Nothing is kept. Compared is what `possibleDuplicates` compares.
+    async fn possible_patients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What `registerPatient` would be sent.")] input: RegisterPatientInput,
+        #[graphql(desc = "At most this many, the most likely first: 0 to 50, 10 by default.")] first: Option<i32>,
+    ) -> Option<Result<Vec<PossibleDuplicate>>> {
+        let found = async {
+            let operation = ctx.operation()?;
+            let countries = countries_for(&operation, input.phones(), input.country()).await?;
+            duplicates_of(ctx, &input.read(countries)?, first).await
+        };
+        Some(found.await)
     }
 }

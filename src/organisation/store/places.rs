@@ -8,6 +8,7 @@ use crate::ledger;
 use crate::organisation::filter::{PlaceFilter, PlaceOrder};
 use crate::organisation::{AGE_OF_MAJORITY, Location};
 use crate::page::{Stored, listing, stored};
+use crate::phone::Countries;
 use crate::record::Stamp;
 use crate::vocabulary::{Action, RecordKind};
 use diesel::sql_types as st;
@@ -41,6 +42,18 @@ pub async fn least_age_of_consent(scope: &mut Scope) -> Result<u32> {
             .get_result(door.connection)
             .await?;
     Ok(found.unwrap_or(AGE_OF_MAJORITY).unsigned_abs().into())
+}
+
+/// The countries of the locations in use: those that a phone number without a country code may be of.
+pub async fn countries(scope: &mut Scope) -> Result<Countries> {
+    let door = scope.read(RecordKind::Location)?;
+    let codes: Vec<String> = Sql::<st::Text>::new(
+        "SELECT DISTINCT address ->> 'country' FROM location WHERE active AND address ->> 'country' IS NOT NULL AND org_id = ",
+    )
+    .bind(door.org)
+    .load(door.connection)
+    .await?;
+    Ok(Countries::of(codes.iter().map(String::as_str)))
 }
 
 /// Adds a location.

@@ -1,5 +1,6 @@
 //! The list of patients, and whom a text finds.
 
+use super::found::{Ready, push_search};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
@@ -21,6 +22,9 @@ pub struct Filter {
     pub statuses: Vec<PatientStatus>,
     /// With a treatment session at or after this moment.
     pub session_since: Option<DateTime<Utc>>,
+    /// Found by one of these rows of what is searched (see `search::chart_key`, `email_key`, `number_key`), for each list of
+    /// rows; also whom the patient who has it was merged into.
+    pub exactly: Vec<Vec<String>>,
     /// Born on this day.
     pub birth_date: Option<NaiveDate>,
     /// With this identifier of another system; also whoever has it was merged into.
@@ -76,51 +80,10 @@ pub fn key(field: OrderField, (patient, score): &Found) -> (Key, Uuid) {
     (key, patient.id)
 }
 
-/// Whom a text finds, and how well each fits it.
-fn push_search<R>(sql: &mut Sql<R>, org: Uuid, query: &search::Query, themselves: bool) {
-    sql.push(if themselves {
-        " JOIN ("
-    } else {
-        " JOIN (SELECT f.org_id, coalesce(m.merged_into, m.id) AS patient_id, max(f.score) AS score FROM ("
-    });
-    // Pieces that the query has, counted per patient; the score is how many, the inner ones counting double.
-    sql.push("SELECT org_id, patient_id, count(*) FILTER (WHERE trigram = ANY (")
-        .push_bind(query.pieces.clone())
-        .push(")) + count(*) FILTER (WHERE trigram = ANY (")
-        .push_bind(query.inner.clone())
-        .push(")) AS score FROM patient_search WHERE org_id = ")
-        .push_bind(org)
-        .push(" AND trigram = ANY (")
-        .push_bind(
-            query
-                .pieces
-                .iter()
-                .chain(&query.inner)
-                .copied()
-                .collect::<std::collections::BTreeSet<_>>()
-                .into_iter()
-                .collect::<Vec<_>>(),
-        )
-        .push(") GROUP BY org_id, patient_id HAVING count(*) FILTER (WHERE trigram = ANY (")
-        .push_bind(query.pieces.clone())
-        .push(")) >= ")
-        .push_bind(i64::from(query.needed));
-    if !query.inner.is_empty() {
-        sql.push(" OR count(*) FILTER (WHERE trigram = ANY (")
-            .push_bind(query.inner.clone())
-            .push(")) = ")
-            .push_bind(i64::try_from(query.inner.len()).unwrap_or(i64::MAX));
-    }
-    if !themselves {
-        sql.push(") AS f JOIN patient m ON m.org_id = ").push_bind(org).push(" AND m.id = f.patient_id GROUP BY 1, 2");
-    }
-    sql.push(") AS found ON found.org_id = patient.org_id AND found.patient_id = patient.id");
-}
-
 /// ` FROM … WHERE …` of a filter.
-fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
+fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter, search: Option<&Ready>) {
     sql.push(" FROM patient");
-    if let Some(query) = &filter.search {
+    if let Some(query) = search {
         // Who was merged into another is found as that one, by an old chart number too; unless merged ones are asked for.
         let themselves = filter.statuses.contains(&PatientStatus::Merged);
         push_search(sql, org, query, themselves);
@@ -140,6 +103,17 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter) {
     }
     if let Some(date) = filter.birth_date {
         sql.push(" AND patient.birth_date = ").push_bind(date);
+    }
+    for rows in &filter.exactly {
+        let themselves = filter.statuses.contains(&PatientStatus::Merged);
+        let of = if themselves { "m.id" } else { "coalesce(m.merged_into, m.id)" };
+        sql.push(format!(" AND patient.id IN (SELECT {of} FROM patient_search s JOIN patient m ON m.org_id = "))
+            .push_bind(org)
+            .push(" AND m.id = s.patient_id WHERE s.org_id = ")
+            .push_bind(org)
+            .push(" AND s.word = ANY (")
+            .push_bind(rows.clone())
+            .push("))");
     }
     if let Some(ExternalIdentifier { system, value }) = &filter.identifier {
         let themselves = filter.statuses.contains(&PatientStatus::Merged);
@@ -174,23 +148,62 @@ struct Score {
     score: i64,
 }
 
+impl Filter {
+    /// Whether nothing but a search decides who is found.
+    fn is_search_alone(&self) -> bool {
+        self.session_since.is_none()
+            && self.birth_date.is_none()
+            && self.identifier.is_none()
+            && self.updated_since.is_none()
+            && self.exactly.is_empty()
+    }
+
+    /// The search with the names that are like the ones sought.
+    async fn whole_search(&self, scope: &mut Scope) -> Result<Option<Ready>> {
+        let Some(query) = &self.search else { return Ok(None) };
+        Ready::all(scope, query, self.is_search_alone()).await.map(Some)
+    }
+}
+
+/// The rows of a page.
+async fn rows(
+    scope: &mut Scope,
+    (filter, search): (&Filter, Option<&Ready>),
+    order: &Order,
+    window: &Window,
+    columns: &str,
+) -> Result<Page<Found>> {
+    let door = scope.read(RecordKind::Patient)?;
+    let score = if search.is_some() { "found.score" } else { "0::int8" };
+    let mut sql = Sql::<st::Untyped>::new(format!("SELECT {columns}, {score} AS score"));
+    push_source(&mut sql, door.org, filter, search);
+    window.push_to(&mut sql, order);
+    let rows: Vec<(RowOf<Patient>, Score)> = sql.load(door.connection).await?;
+    Ok(window.page(rows.into_iter().map(|(row, score)| (row.0, score.score)).collect()))
+}
+
 /// A page of patients.
 pub async fn page(
     scope: &mut Scope,
     filter: &Filter,
-    order: &Order,
+    (field, order): (OrderField, &Order),
     window: &Window,
     columns: Columns,
 ) -> Result<Page<Found>> {
     check(scope, filter)?;
-    let door = scope.read(RecordKind::Patient)?;
-    let score = if filter.search.is_some() { "found.score" } else { "0::int8" };
     let columns = text_of::<Patient>(columns);
-    let mut sql = Sql::<st::Untyped>::new(format!("SELECT {columns}, {score} AS score"));
-    push_source(&mut sql, door.org, filter);
-    window.push_to(&mut sql, order);
-    let rows: Vec<(RowOf<Patient>, Score)> = sql.load(door.connection).await?;
-    let page = window.page(rows.into_iter().map(|(row, score)| (row.0, score.score)).collect());
+    // The best come first, so names that are like the ones sought are not looked for where better ones fill the page.
+    let best_first = field == OrderField::Relevance && order.direction == Direction::Desc && !window.backward;
+    if let Some(query) = filter.search.as_ref().filter(|_| best_first) {
+        let exact = Ready::exact(query, filter.is_search_alone());
+        let page = rows(scope, (filter, Some(&exact)), order, window, &columns).await?;
+        if page.has_next || query.is_exact() {
+            scope.show(page.rows.iter().map(|(patient, _)| patient.id));
+            return Ok(page);
+        }
+    }
+    let search = filter.whole_search(scope).await?;
+    let page = rows(scope, (filter, search.as_ref()), order, window, &columns).await?;
     scope.show(page.rows.iter().map(|(patient, _)| patient.id));
     Ok(page)
 }
@@ -198,9 +211,10 @@ pub async fn page(
 /// How many patients a filter keeps.
 pub async fn count(scope: &mut Scope, filter: &Filter) -> Result<i64> {
     check(scope, filter)?;
+    let search = filter.whole_search(scope).await?;
     let door = scope.read(RecordKind::Patient)?;
     let mut sql = Sql::<st::BigInt>::new("SELECT count(*)");
-    push_source(&mut sql, door.org, filter);
+    push_source(&mut sql, door.org, filter, search.as_ref());
     let count = sql.get_result(door.connection).await?;
     scope.counted(RecordKind::Patient, None, count);
     Ok(count)

@@ -60,6 +60,7 @@ const OTHER_QUERIES: &[Query] = &[
     ("chartCompleteness", "(recordId: $draft)", CLINICAL),
     ("addenda",        "(first: 2)",       CLINICAL),
     ("possibleDuplicates", "(patientId: $patient)", ALL),
+    ("possiblePatients", "(input: {legalName: {given: \"Zoë\", family: \"Ramírez\"}, birthDate: \"1990-05-17\"})", ALL),
     ("chart",          "(patientId: $patient)", CLINICAL),
     ("patientErasures", "(first: 2)",      ERASURES),
     ("emergencyAccesses", "(first: 2)",    ERASURES),

@@ -280,7 +280,7 @@ async fn the_canonical_export_is_the_same_however_contents_are_kept() {
     let packed = place.export(work.path(), "packed").await;
     sql.plain_ledger("true").await;
     assert!(place.export(work.path(), "plain").await == packed, "byte for byte");
-    // Every line of the ledger is what Postgres writes of the row as text, and pieces of a search come in their order.
+    // Every line of the ledger is what Postgres writes of the row as text, and the words of a search come in their order.
     let text = String::from_utf8(packed).unwrap();
     let lines = |table: &str| {
         let begin = format!("{{\"table\":\"{table}\",\"row\":");
@@ -291,8 +291,8 @@ async fn the_canonical_export_is_the_same_however_contents_are_kept() {
                   record_id, record_kind, request_id, salt, seq, version FROM ledger ORDER BY org_id, seq, at) AS r";
     sql.run("SET TimeZone = 'UTC'").await;
     assert_eq!(lines("ledger"), sql.column(ledger).await);
-    let search = "SELECT row_to_json(r) FROM (SELECT org_id, patient_id, trigram FROM patient_search \
-                  ORDER BY org_id, trigram, patient_id) AS r";
+    let search = "SELECT row_to_json(r) FROM (SELECT org_id, patient_id, word FROM patient_search \
+                  ORDER BY org_id, word, patient_id) AS r";
     assert_eq!(lines("patient_search"), sql.column(search).await);
 }
 

@@ -8,9 +8,10 @@ use crate::support::*;
 use std::time::{Duration, Instant};
 
 /// The tables of charts, with what their rows are compared by.
-const FILLED: [&str; 17] = [
+const FILLED: [&str; 18] = [
     "patient",
     "patient_search",
+    "name_piece",
     "health_entry",
     "health_review",
     "consultation",

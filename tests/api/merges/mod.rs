@@ -49,6 +49,57 @@ async fn possible_duplicates_are_scored_and_explained() {
     assert_eq!(clinic.stranger().graphql(query, json!({"id": zoe.id})).await.outcome(), "NOT_FOUND");
 }
 
+/// The ids and scores of a list of possible duplicates.
+fn scored(found: &Value) -> Vec<(&str, f64)> {
+    let each = found.as_array().expect("a list").iter();
+    each.map(|it| (it["patient"]["id"].as_str().expect("an id"), it["score"].as_f64().expect("a score"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_here_already_is_told_before_and_after_somebody_is_registered() {
+    let clinic = Clinic::start().await;
+    let desk = clinic.front_desk();
+    let hong =
+        desk.patient_with("Hồng", "Trần", json!({"birthDate": "1990-05-07", "phone": "+44 (0)7700 900417"})).await;
+    let goetz = desk.patient_with("Götz", "Böhm", json!({"birthDate": "1980-02-01"})).await;
+    clinic.stranger().patient_with("Hồng", "Trần", json!({"birthDate": "1990-05-07"})).await;
+    let ask = "query ($input: RegisterPatientInput!, $first: Int) { possiblePatients(input: $input, first: $first) {
+        score patient { id } reasons { field } } }";
+    let person = |given: &str, family: &str, day: &str, phone: Option<&str>| json!({"legalName": {"given": given, "family": family}, "birthDate": day, "phone": phone});
+    let again = person("Hong", "Tran", "1990-05-07", Some("+44 7700 900417"));
+    let before = desk.graphql(ask, json!({"input": again})).await.ok();
+    assert_eq!(scored(&before["possiblePatients"]), [(hong.id.as_str(), 1.0)]);
+    assert_eq!(desk.graphql(ask, json!({"input": again, "first": 0})).await.ok()["possiblePatients"], json!([]));
+    assert_eq!(desk.graphql(ask, json!({"input": again, "first": 51})).await.outcome(), "BAD_USER_INPUT");
+    assert_eq!(
+        desk.graphql(ask, json!({"input": person("", "Tran", "1990-05-07", None)})).await.faults(),
+        ["input.legalName.given"]
+    );
+    for (other, expected) in [
+        (person("Goetz", "Boehm", "1980-02-01", None), Some(&goetz)),
+        (person("Götz", "Böhm", "1980-01-02", None), Some(&goetz)),
+        (person("Hong", "Tran", "1971-11-30", None), None),
+        (person("Anna", "Nuova", "1990-05-07", None), None),
+    ] {
+        let found = desk.graphql(ask, json!({"input": other})).await.ok();
+        let ids: Vec<&str> = scored(&found["possiblePatients"]).into_iter().map(|it| it.0).collect();
+        assert_eq!(ids, expected.map(|it| it.id.as_str()).into_iter().collect::<Vec<_>>(), "{other}");
+    }
+    // It is registered all the same, and the answer tells.
+    let told = desk
+        .does("registerPatient", again, "patient { id } possibleDuplicates { score patient { id } reasons { field } }")
+        .await
+        .ok();
+    assert_eq!(scored(&told["registerPatient"]["possibleDuplicates"]), [(hong.id.as_str(), 1.0)]);
+    let told = desk
+        .does("registerPatient", person("Anna", "Nuova", "1999-09-09", None), "possibleDuplicates { score }")
+        .await
+        .ok();
+    assert_eq!(told["registerPatient"]["possibleDuplicates"], json!([]));
+    // Nothing was kept by asking, and whom a clerk may not see is not told of.
+    assert_eq!(desk.ask("{ patients { totalCount } }").await["patients"]["totalCount"], 4);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_merged_says_why() {
     let clinic = Clinic::start().await;

@@ -8,7 +8,7 @@ use crate::support::*;
 /// Every row of every table that holds something of patients, but for what a merge may leave changed.
 async fn rows(sql: &Sql) -> Vec<String> {
     let mut tables = sql.column("SELECT name FROM patient_tables() UNION SELECT name FROM patient_parts()").await;
-    tables.extend(["patient_search".to_owned(), "patient_identifier".to_owned()]);
+    tables.extend(["patient_search".to_owned(), "name_piece".to_owned(), "patient_identifier".to_owned()]);
     let mut found = Vec::new();
     for table in tables {
         found.extend(sql.column(&format!("SELECT '{table} ' || t::text FROM {table} AS t ORDER BY 1")).await);

@@ -191,7 +191,7 @@ async fn ties(clinic: &Clinic) -> (SignedIn, Made, Made) {
     sql.run("UPDATE addendum SET added_at = (SELECT max(added_at) FROM addendum)").await;
     // Chart numbers, names of places and accounts are unique; names, birthdays and times of people are not.
     clone("patient", ", 'chart_number', 'T-' || n").await;
-    sql.run("INSERT INTO patient_search SELECT DISTINCT p.org_id, s.trigram, p.id FROM patient p, patient_search s WHERE p.chart_number LIKE 'T-%'").await;
+    sql.run("INSERT INTO patient_search SELECT DISTINCT p.org_id, s.word, p.id FROM patient p, patient_search s WHERE p.chart_number LIKE 'T-%'").await;
     clone("location", ", 'name', 'Place ' || n").await;
     sql.run(&format!(
         "INSERT INTO account SELECT (jsonb_populate_record(NULL::account, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'email', 'tie' || n || '@x.example'))).* \

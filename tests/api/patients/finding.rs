@@ -169,24 +169,208 @@ async fn the_list_comes_in_each_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_has_a_piece_of_a_search_twice() {
+async fn what_finds_a_patient_goes_with_the_patient() {
     let clinic = Clinic::start().await;
     let (anna, sql) = (clinic.practitioner(), clinic.database.superuser().await);
-    let twice = async || {
-        let twice = "SELECT count(*) FROM (SELECT FROM patient_search GROUP BY org_id, patient_id, trigram HAVING count(*) > 1) AS t";
-        assert_eq!(sql.one(twice).await, "0", "the score of a search counts rows");
-        sql.one("SELECT count(*) FROM patient_search").await
-    };
-    // The same pieces in several names, in the phone and in the chart number.
-    let more = json!({"preferredName": "Anna", "email": "anna.anna@anna.example", "phone": "+34600600600", "chartNumber": "A-600600"});
-    let (first, second) = (anna.patient_with("Anna Anna", "Annanna", more).await, anna.patient("Anna", "Annan").await);
-    let before = twice().await;
-    let patch = json!({"patch": {"legalName": {"given": "Hannah Anna", "family": "Annanna"}}});
-    let first = anna.make("updatePatient", "patient", first.edit_with(patch)).await;
-    assert_ne!(twice().await, before);
-    let taking = json!({"resolution": [{"field": "LEGAL_NAME", "take": "FROM"}]});
-    let merge = anna.make("mergePatients", "merge", crate::access::merging(&first, &second, taking)).await;
-    twice().await;
-    anna.does("unmergePatients", json!({"mergeId": merge.id, "reason": "Twins"}), "merge { id }").await.ok();
-    twice().await;
+    let kept = async || sql.column("SELECT DISTINCT word FROM name_piece UNION SELECT word FROM patient_search").await;
+    let before = kept().await;
+    let greta = anna.patient_with("Greta", "Garbo", json!({"email": "g@hollywood.example"})).await;
+    let hans = anna.patient("Hans", "Garbo").await;
+    let patch = json!({"patch": {"legalName": {"given": "Greta", "family": "Gustafsson"}}});
+    let greta = anna.make("updatePatient", "patient", greta.edit_with(patch)).await;
+    let words = kept().await;
+    assert!(words.contains(&"garbo".to_owned()), "another patient has the name: {words:?}");
+    let patch = json!({"patch": {"legalName": {"given": "Hans", "family": "Moser"}}});
+    let hans = anna.make("updatePatient", "patient", hans.edit_with(patch)).await;
+    let words = kept().await;
+    assert!(!words.iter().any(|it| it.contains("garbo")) && words.contains(&"moser".to_owned()), "{words:?}");
+    let admin = clinic.admin();
+    for patient in [greta, hans] {
+        let input = crate::custody::erasing(&admin, &patient).await;
+        admin.does("erasePatient", input, "erasure { id }").await.ok();
+    }
+    assert_eq!(kept().await, before, "nothing tells of them");
+}
+
+/// Ids of whom a text finds, best first.
+async fn found(caller: &Caller, text: &str) -> Vec<String> {
+    let query = "query ($s: String) { patients(search: $s) { totalCount nodes { id } } }";
+    let data = caller.graphql(query, json!({"s": text})).await.ok();
+    let nodes = data["patients"]["nodes"].as_array().unwrap();
+    nodes.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_the_world_are_found_as_people_type_them() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    // Given, family; texts that find them; texts that do not.
+    let people: &[(&str, &str, &[&str], &[&str])] = &[
+        ("Thị Hồng", "Trần", &["tran", "TRAN THI HONG", "Trần", "hong tran"], &["tranh xu", "tram dong"]),
+        ("Ģirts", "Ķēniņš", &["girts", "kenins", "KENINS GIRTS"], &["kentucky"]),
+        ("Ġorġ", "Żammit", &["gorg", "zammit"], &["zeppelin"]),
+        ("Ọlá", "Ṣótúndé", &["ola", "sotunde"], &["olga"]),
+        ("Γιώργος", "Παππάς", &["ΓΙΩΡΓΟΣ", "γιωργος", "παππας"], &["παπαδοπουλου"]),
+        ("Götz", "Böhm", &["goetz", "gotz", "boehm", "Böhm Götz", "Goetz Boehm"], &["botham"]),
+        ("Søren", "Ångström", &["soeren", "soren", "angstrom", "aangstroem"], &["soraya"]),
+        ("小明", "王", &["王小明", "王", "小明", "小明 王"], &["王大", "明小"]),
+        ("민수", "김", &["김민수", "민수"], &["박"]),
+        ("Anil", "D’Sa", &["D‘Sa", "d sa", "dsa", "D'Sa"], &["da silva x"]),
+        ("Sean", "O'Hara", &["ohara", "o hara", "O´Hara", "O`Hara"], &["omara q"]),
+        ("می\u{200c}نا", "رضایی", &["مینا", "رضایی"], &["مريم"]),
+        ("İbrahim", "Yıldız", &["ibrahim", "YILDIZ"], &["yolanda"]),
+    ];
+    for (given, family, by, not_by) in people {
+        let patient = anna.patient(given, family).await;
+        for text in *by {
+            assert!(found(&anna, text).await.contains(&patient.id), "{given} {family} by {text}");
+        }
+        for text in *not_by {
+            assert!(!found(&anna, text).await.contains(&patient.id), "{given} {family} by {text}");
+        }
+    }
+    let names = anna.ask("{ patients(orderBy: {field: NAME}) { nodes { legalName { family } } } }").await;
+    let names: Vec<&str> = names["patients"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["legalName"]["family"].as_str().unwrap())
+        .collect();
+    let latin: Vec<&str> = names
+        .into_iter()
+        .filter(|it| it.chars().next().is_some_and(|c| c < '\u{370}' || c > '\u{1e00}' && c < '\u{2000}'))
+        .collect();
+    assert_eq!(
+        latin,
+        ["Ångström", "Böhm", "D’Sa", "Ķēniņš", "O'Hara", "Ṣótúndé", "Trần", "Yıldız", "Żammit"],
+        "without regard to accents"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_found_as_people_write_them() {
+    let clinic = Clinic::start().await;
+    let (anna, admin) = (clinic.practitioner(), clinic.admin());
+    // What is kept; what finds it; what does not.
+    let numbers: &[(&str, &[&str], &[&str])] = &[
+        (
+            "+33624917824",
+            &[
+                "+33 6 24 91 78 24",
+                "06 24 91 78 24",
+                "0624917824",
+                "91 78 24",
+                "0033 6 24 91 78 24",
+                "06.24.91.78.24",
+                "7824",
+            ],
+            &["06 24 91 78 25", "824"],
+        ),
+        (
+            "+447700900417",
+            &["07700 900417", "07700900417", "00447700900417", "+44 (0)7700 900417", "900417", "+44 770"],
+            &["07700 900418", "+45 770"],
+        ),
+        ("+4532145678", &["+45 32 14 56 78", "32 14 56 78", "5678"], &["32 14 56 79"]),
+        ("+12125550142", &["(212) 555-0142", "212 555 0142", "5550142"], &["(212) 555-0143"]),
+        ("+390612345678", &["06 1234 5678", "+39 06 12345678"], &["06 1234 5679"]),
+    ];
+    for (kept, by, not_by) in numbers {
+        let patient = anna.patient_with("Petra", "Phone", json!({"phone": kept})).await;
+        for text in *by {
+            assert!(found(&anna, text).await.contains(&patient.id), "{kept} by {text}");
+        }
+        for text in *not_by {
+            assert!(!found(&anna, text).await.contains(&patient.id), "{kept} by {text}");
+        }
+    }
+    // A country's own way to write its numbers, once the clinic has a location there.
+    let moscow = json!({"name": "Moscow", "timeZone": "Europe/Moscow", "address": {"lines": ["1 Street"], "city": "Moscow", "country": "RU"}});
+    admin.does("addLocation", moscow, "location { id }").await.ok();
+    let patient = anna.patient_with("Nina", "Number", json!({"phone": "8 (495) 123-45-67"})).await;
+    let query = "query ($phone: String) { patients(filter: {phone: $phone}) { totalCount nodes { id phone } } }";
+    for (text, count) in [("8 495 123 45 67", 1), ("+74951234567", 1), ("+7 495 123 45 68", 0), ("123 45 67", 0)] {
+        let answer = anna.graphql(query, json!({"phone": text})).await;
+        if text == "123 45 67" {
+            assert_eq!(answer.faults(), ["filter.phone"], "a part is no number");
+            continue;
+        }
+        let answer = answer.ok();
+        assert_eq!(answer["patients"]["totalCount"], count, "{text}");
+        if count == 1 {
+            assert_eq!(answer["patients"]["nodes"][0], json!({"id": patient.id, "phone": "+74951234567"}));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_exactly_this_comes_first() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let mut made = Vec::new();
+    for (number, email) in [
+        ("P-100075", "jo1234@x.example"),
+        ("P-000075", "jo@x.example"),
+        ("P-0000751", "jo12@x.example"),
+        ("75", "jo1@x.example"),
+    ] {
+        made.push(anna.patient_with("Ida", "Index", json!({"chartNumber": number, "email": email})).await);
+        for text in [number, email] {
+            let first = found(&anna, text).await;
+            assert_eq!(first.first(), made.last().map(|it| &it.id), "{text}");
+        }
+    }
+    for (text, first) in [("P-100075", 0), ("p 000075", 1), ("000075", 1), ("jo12@x.example", 2), ("jo@x.example", 1)] {
+        assert_eq!(found(&anna, text).await.first(), Some(&made[first].id), "{text}");
+    }
+    let mut named = Vec::new();
+    for given in ["Joanne", "Jo", "Jocelyn"] {
+        named.push(anna.patient(given, "Fimexelo").await.id);
+    }
+    let got = found(&anna, "jo fimexelo").await;
+    assert_eq!((got.len(), got.first()), (3, Some(&named[1])), "a whole word before the start of one");
+    let former = json!({"formerNames": [{"given": "Ada", "family": "Quux"}]});
+    let was = anna.patient_with("Ada", "Byron", former).await.id;
+    let is = anna.patient("Bea", "Quux").await.id;
+    assert_eq!(found(&anna, "quux").await, [is, was], "a name of today before a former one");
+    let filter = "query ($f: PatientFilter) { patients(filter: $f) { totalCount nodes { id } } }";
+    for (condition, expected) in [
+        (json!({"chartNumber": "P-000075"}), vec![&made[1].id]),
+        (json!({"chartNumber": "p000075"}), vec![&made[1].id]),
+        (json!({"chartNumber": "P-00007"}), vec![]),
+        (json!({"email": "JO1@x.example"}), vec![&made[3].id]),
+        (json!({"email": "jo1"}), vec![]),
+        (json!({"email": "jo1@x.example", "chartNumber": "P-000075"}), vec![]),
+    ] {
+        let answer = anna.graphql(filter, json!({"f": condition})).await.ok();
+        let ids: Vec<&str> =
+            answer["patients"]["nodes"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, expected, "{condition}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_search_go_on_from_exact_names_to_those_like_it() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    for (given, family) in
+        [("Ann", "Berg"), ("Ann", "Berger"), ("Anna", "Berg"), ("Ann", "Bergh"), ("An", "Borg"), ("Aann", "Bergg")]
+    {
+        anna.patient(given, family).await;
+    }
+    let query = "query ($after: String) { patients(search: \"ann berg\", first: 1, after: $after) {
+        totalCount pageInfo { hasNextPage endCursor } nodes { displayName } } }";
+    let (mut after, mut walked) = (Value::Null, Vec::new());
+    loop {
+        let page = anna.graphql(query, json!({"after": after})).await.ok()["patients"].clone();
+        walked.push(page["nodes"][0]["displayName"].as_str().unwrap().to_owned());
+        assert_eq!(page["totalCount"], 5, "An Borg is too far");
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(walked.first().map(String::as_str), Some("Ann Berg"));
+    assert_eq!(walked.last().map(String::as_str), Some("Aann Bergg"), "{walked:?}");
+    assert_eq!(walked.iter().collect::<std::collections::HashSet<_>>().len(), 5, "{walked:?}");
 }

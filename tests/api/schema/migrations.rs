@@ -101,15 +101,13 @@ async fn packed_contents_are_not_thrown_away() {
     assert_eq!(sql.one(forced).await, "t");
 }
 
-/// `src/db/tables.rs` as `diesel print-schema` and `cargo fmt` would write it, of the tables that the database has. Diesel
-/// knows no table without a primary key, which `patient_search` is.
+/// `src/db/tables.rs` as `diesel print-schema` and `cargo fmt` would write it, of the tables that the database has.
 async fn tables_of(sql: &Sql) -> String {
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let rows = sql.rows("
         SELECT relname, attname, typname, attnotnull FROM pg_class c JOIN pg_attribute ON attrelid = c.oid JOIN pg_type t ON t.oid = atttypid
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0
-        AND NOT attisdropped AND relname <> '__diesel_schema_migrations'
-        AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) ORDER BY relname, attnum").await;
+        AND NOT attisdropped AND relname <> '__diesel_schema_migrations' ORDER BY relname, attnum").await;
     for row in rows {
         let [Some(table), Some(column), Some(ty), Some(required)] = row.as_slice() else { panic!("{row:?}") };
         let mut letters = ty.trim_start_matches('_').chars();

@@ -96,7 +96,7 @@ async fn the_tenant_can_write_no_row_of_another() {
     assert_eq!(sql.run(&format!("UPDATE patient SET gender = 'x' WHERE org_id = '{north}' AND id = '{id}'")).await, 0);
     for statement in [
         format!("INSERT INTO chart_counter (org_id, next_number) VALUES ('{north}', 1)"),
-        format!("INSERT INTO patient_search (org_id, trigram, patient_id) VALUES ('{north}', 7, '{id}')"),
+        format!("INSERT INTO patient_search (org_id, word, patient_id) VALUES ('{north}', 'nx', '{id}')"),
         format!("UPDATE organisation SET org_id = '{north}'"),
     ] {
         let refused = sql.try_run(&statement).await.expect_err(&statement);
