@@ -2,11 +2,15 @@
 //! takes. Nothing is unpacked here, and nothing is believed that the decoders would not read the same way.
 
 mod cleaned;
+mod frame;
+mod huffman;
 mod jpeg;
 mod png;
 mod webp;
+mod whole;
 
-pub use cleaned::{Cleaned, MOST_SIDE, PictureFault};
+pub use cleaned::{Cleaned, JpegKind, MOST_SIDE, PictureFault};
+pub use whole::jpeg_is_whole;
 
 use super::MediaType;
 use jpeg::clean_jpeg;

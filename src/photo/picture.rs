@@ -4,9 +4,9 @@
 mod read;
 mod write;
 
-pub use super::clean::PictureFault;
+pub use super::clean::{JpegKind, PictureFault};
 
-use super::clean::Cleaned;
+use super::clean::{Cleaned, jpeg_is_whole};
 use super::{MediaType, turned};
 use crate::record::hex;
 use image::metadata::Orientation;
@@ -140,6 +140,9 @@ impl Look {
         let Self { cleaned, media_type, profile, memory } = self;
         let orientation = cleaned.orientation;
         let mut kept = cleaned.bytes;
+        if media_type == MediaType::Jpeg {
+            jpeg_is_whole(&kept)?;
+        }
         let mut picture = decode(&kept, media_type, memory)?;
         let mut small = if picture.width().max(picture.height()) > THUMBNAIL {
             picture.thumbnail(THUMBNAIL, THUMBNAIL)

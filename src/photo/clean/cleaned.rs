@@ -5,6 +5,22 @@ use image::metadata::Orientation;
 /// The most pixels of a side: what a JPEG can have. Decoders keep a row or two apart.
 pub const MOST_SIDE: u32 = 65_535;
 
+/// What the EXIF of a JPEG begins with. Some programs write it in a WebP or a PNG too, where it does not belong.
+pub(super) const EXIF: &[u8] = b"Exif\0\0";
+
+/// Kinds of JPEG that neither browsers nor this service can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JpegKind {
+    /// Packed without loss, as scanners of film write them.
+    Lossless,
+    /// In several frames of growing size.
+    Hierarchical,
+    /// With arithmetic coding.
+    Arithmetic,
+    /// More than 8 bits a channel.
+    Bits,
+}
+
 /// Why a file is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PictureFault {
@@ -12,6 +28,8 @@ pub enum PictureFault {
     NotAPicture,
     /// HEIC.
     Heic,
+    /// A JPEG of this kind.
+    JpegKind(JpegKind),
     /// It moves.
     Animated,
     /// It can't be decoded to its end.
@@ -43,6 +61,7 @@ pub struct Cleaned {
 
 /// Which way up a picture is. Read here: the decoders are given no EXIF, XMP or text.
 pub(super) fn upright_by(exif: Option<&[u8]>) -> Orientation {
+    let exif = exif.map(|exif| exif.strip_prefix(EXIF).unwrap_or(exif));
     exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::photo::MOST_BYTES;
 use crate::photo::intake::Busy;
-use crate::photo::picture::PictureFault;
+use crate::photo::picture::{JpegKind, PictureFault};
 
 /// Why an address does not do what was asked of it, for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,7 @@ impl From<PictureFault> for Refused {
                 "HEIC and AVIF pictures are not taken: send a JPEG (iPhone: Settings, Camera, Formats, Most Compatible; \
                  or share the picture as JPEG)",
             ),
+            PictureFault::JpegKind(kind) => (415, "JPEG_NOT_TAKEN", jpeg_kind(kind)),
             PictureFault::Animated => (415, "NOT_A_PHOTO", "this picture moves: send a still JPEG, PNG or WebP"),
             PictureFault::Broken => {
                 (400, "PHOTO_BROKEN", "the picture can't be read to its end, it may have been cut: send it again")
@@ -123,6 +124,24 @@ impl From<PictureFault> for Refused {
     }
 }
 
+fn jpeg_kind(kind: JpegKind) -> &'static str {
+    match kind {
+        JpegKind::Lossless => {
+            "this JPEG is packed without loss (JPEG lossless or JPEG-LS), which browsers do not show: save it as a usual JPEG, \
+             or without loss as a PNG"
+        }
+        JpegKind::Hierarchical => {
+            "this JPEG is hierarchical, which browsers do not show: save it as a usual (baseline or progressive) JPEG"
+        }
+        JpegKind::Arithmetic => {
+            "this JPEG has arithmetic coding, which browsers do not show: save it as a usual JPEG, with Huffman coding"
+        }
+        JpegKind::Bits => {
+            "this JPEG has more than 8 bits a channel, which browsers do not show: save it with 8 bits, or as a PNG with 16"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +158,15 @@ mod tests {
         assert_eq!((limited.status, limited.retry_after), (429, Some(42)));
         assert_eq!(Refused::from(Error::Unavailable).retry_after, Some(1));
         assert_eq!(Refused::cut().retry_after, None);
+    }
+
+    #[test]
+    fn what_would_fail_again_is_not_asked_for_again() {
+        use JpegKind::{Arithmetic, Bits, Hierarchical, Lossless};
+        for kind in [Lossless, Hierarchical, Arithmetic, Bits] {
+            let refused = Refused::from(PictureFault::JpegKind(kind));
+            assert_eq!((refused.status, refused.code), (415, "JPEG_NOT_TAKEN"));
+            assert!(!refused.message.contains("again") && refused.message.contains("save it"), "{}", refused.message);
+        }
     }
 }

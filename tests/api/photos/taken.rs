@@ -100,8 +100,17 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
     let half = whole[..whole.len() / 2].to_vec();
     let mut large = whole.clone();
     large.resize(26 * 1024 * 1024, 0);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2..whole.len() / 2 + 2].copy_from_slice(&[0xFF, 0x9F]);
+    let ended = [&whole[..whole.len() / 2], &[0xFF, 0xD9]].concat();
+    let mut lossless = whole.clone();
+    let frame = whole.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame");
+    lossless[frame + 1] = 0xC3;
     for (bytes, expected, says) in [
         (b"<html>not a picture, whatever it says</html>".to_vec(), (415, "NOT_A_PHOTO"), "JPEG, PNG or WebP"),
+        (damaged, (400, "PHOTO_BROKEN"), "cut"),
+        (ended, (400, "PHOTO_BROKEN"), "cut"),
+        (lossless, (415, "JPEG_NOT_TAKEN"), "without loss"),
         (picture(ImageFormat::Jpeg, 1)[..8].to_vec(), (400, "PHOTO_BROKEN"), "send it again"),
         (heic, (415, "HEIC_NOT_TAKEN"), "Most Compatible"),
         (half, (400, "PHOTO_BROKEN"), "cut"),
