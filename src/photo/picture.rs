@@ -1,10 +1,12 @@
 //! A picture's bytes: what they are, whether they are whole, without what they say about the person and the place, and
 //! a small copy. Nothing here touches a disk or the network; it takes processor time, so it runs off the async threads.
 
+mod content;
 mod read;
 mod write;
 
 pub use super::clean::{JpegKind, PictureFault};
+pub use content::{Content, HEAD, sniff};
 
 use super::clean::{Cleaned, jpeg_is_whole};
 use super::{MediaType, turned};
@@ -27,35 +29,6 @@ const THUMBNAIL: u32 = 400;
 
 /// Larger colour profiles are not copied into thumbnails.
 const LARGEST_PROFILE: usize = 64 * 1024;
-
-/// What the first bytes of a file say it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// A picture that is taken.
-    Picture(MediaType),
-    /// HEIC, HEIF or AVIF: what telephones write.
-    Heic,
-    /// Anything else.
-    Other,
-}
-
-/// How many bytes `sniff` needs.
-pub const HEAD: usize = 12;
-
-/// Tells a file by its first bytes, whatever its name and the request say.
-pub fn sniff(head: &[u8]) -> Content {
-    match head {
-        [0xFF, 0xD8, 0xFF, ..] => Content::Picture(MediaType::Jpeg),
-        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Content::Picture(MediaType::Png),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Picture(MediaType::Webp),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..]
-            if [b"hei", b"hev", b"mif", b"msf", b"avi"].iter().any(|known| brand.starts_with(*known)) =>
-        {
-            Content::Heic
-        }
-        _ => Content::Other,
-    }
-}
 
 /// A picture as it is kept.
 pub struct Picture {
@@ -97,8 +70,7 @@ pub struct Seen {
 pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
     let media_type = match sniff(bytes) {
         Content::Picture(media_type) => media_type,
-        Content::Heic => return Err(PictureFault::Heic),
-        Content::Other => return Err(PictureFault::NotAPicture),
+        other => return Err(other.fault().unwrap_or(PictureFault::NotAPicture)),
     };
     let (cleaned, Head { unpacked, profile }) = headed(bytes, media_type)?;
     let turning = match (cleaned.orientation, media_type) {

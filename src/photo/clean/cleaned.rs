@@ -26,7 +26,11 @@ pub enum JpegKind {
 pub enum PictureFault {
     /// No picture that is taken.
     NotAPicture,
-    /// HEIC.
+    /// A form with files in it.
+    Multipart,
+    /// A picture written as text: base64, alone, in a data URL or in JSON.
+    Encoded,
+    /// HEIC or AVIF.
     Heic,
     /// A JPEG of this kind.
     JpegKind(JpegKind),

@@ -99,6 +99,18 @@ impl From<PictureFault> for Refused {
                 "HEIC and AVIF pictures are not taken: send a JPEG (iPhone: Settings, Camera, Formats, Most Compatible; \
                  or share the picture as JPEG)",
             ),
+            PictureFault::Multipart => (
+                415,
+                "NOT_A_PHOTO",
+                "this is a form (multipart): send the bytes of the file itself as the body of the PUT, with nothing around \
+                 them, as fetch(url, {method: \"PUT\", body: file}) and curl --upload-file do",
+            ),
+            PictureFault::Encoded => (
+                415,
+                "NOT_A_PHOTO",
+                "this is text (base64, a data URL or JSON): send the bytes of the file itself as the body of the PUT, not \
+                 encoded",
+            ),
             PictureFault::JpegKind(kind) => (415, "JPEG_NOT_TAKEN", jpeg_kind(kind)),
             PictureFault::Animated => (415, "NOT_A_PHOTO", "this picture moves: send a still JPEG, PNG or WebP"),
             PictureFault::Broken => {
@@ -167,6 +179,15 @@ mod tests {
             let refused = Refused::from(PictureFault::JpegKind(kind));
             assert_eq!((refused.status, refused.code), (415, "JPEG_NOT_TAKEN"));
             assert!(!refused.message.contains("again") && refused.message.contains("save it"), "{}", refused.message);
+        }
+        for fault in [PictureFault::Multipart, PictureFault::Encoded] {
+            let refused = Refused::from(fault);
+            assert_eq!((refused.status, refused.code), (415, "NOT_A_PHOTO"));
+            assert!(
+                refused.message.contains("the bytes of the file itself as the body of the PUT"),
+                "{}",
+                refused.message
+            );
         }
     }
 }

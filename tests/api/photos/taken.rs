@@ -103,6 +103,8 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
     let mut damaged = whole.clone();
     damaged[whole.len() / 2..whole.len() / 2 + 2].copy_from_slice(&[0xFF, 0x9F]);
     let ended = [&whole[..whole.len() / 2], &[0xFF, 0xD9]].concat();
+    let form =
+        [&b"--x\r\nContent-Disposition: form-data; name=\"photo\"\r\n\r\n"[..], &whole, b"\r\n--x--\r\n"].concat();
     let mut lossless = whole.clone();
     let frame = whole.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame");
     lossless[frame + 1] = 0xC3;
@@ -110,7 +112,10 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
         (b"<html>not a picture, whatever it says</html>".to_vec(), (415, "NOT_A_PHOTO"), "JPEG, PNG or WebP"),
         (damaged, (400, "PHOTO_BROKEN"), "cut"),
         (ended, (400, "PHOTO_BROKEN"), "cut"),
+        (form, (415, "NOT_A_PHOTO"), "the bytes of the file itself as the body of the PUT"),
+        (b"/9j/4AAQSkZJRgABAQ".to_vec(), (415, "NOT_A_PHOTO"), "base64"),
         (lossless, (415, "JPEG_NOT_TAKEN"), "without loss"),
+        (b"\0\0\0\x1Cftypavif\0\0\0\0mif1avif".to_vec(), (415, "HEIC_NOT_TAKEN"), "Most Compatible"),
         (picture(ImageFormat::Jpeg, 1)[..8].to_vec(), (400, "PHOTO_BROKEN"), "send it again"),
         (heic, (415, "HEIC_NOT_TAKEN"), "Most Compatible"),
         (half, (400, "PHOTO_BROKEN"), "cut"),
