@@ -59,6 +59,10 @@ pub struct Cleaned {
     pub codes: u64,
     /// Bytes of its colour profile, as they lie in the file: a PNG's is packed.
     pub profile: usize,
+    /// Whether it is of four inks, as is its profile then.
+    pub inks: bool,
+    /// Whether its pixels are packed with loss.
+    pub lossy: bool,
     /// Which way up it is, by the EXIF that was taken out.
     pub orientation: Orientation,
 }

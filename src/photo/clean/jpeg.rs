@@ -2,6 +2,8 @@
 
 use super::cleaned::{Bytes, Cleaned, EXIF, PictureFault, upright_by};
 use super::frame::{Frame, kind_not_taken};
+use super::profile::own_profile;
+use std::ops::Range;
 
 /// The most scans of a progressive JPEG, and the most pixels that all of them together go over. Encoders write ten; each
 /// scan is a walk over the whole picture, and can be a hundred bytes.
@@ -9,6 +11,8 @@ const MOST_SCANS: u64 = 32;
 const MOST_SCANNED: u64 = 640_000_000;
 
 const JPEG_PROFILE: &[u8] = b"ICC_PROFILE\0";
+/// The most of a profile that one segment holds.
+const MOST_OF_PART: usize = 65_519;
 
 /// What is kept of a JPEG's segment.
 fn jpeg_kept(marker: u8, content: &[u8], profiled: bool) -> Option<Vec<u8>> {
@@ -29,6 +33,27 @@ fn push_segment(kept: &mut Vec<u8>, marker: u8, content: &[u8]) -> Result<(), Pi
     kept.extend_from_slice(&length.to_be_bytes());
     kept.extend_from_slice(content);
     Ok(())
+}
+
+/// The segments of a JPEG's profile without what it says of a screen; none where that stays as it is, or its segments do
+/// not make one (ICC.1:2022, B.4: each has its number, from 1, and how many there are).
+fn own_profile_in(kept: &[u8], places: &[Range<usize>]) -> Option<Vec<Vec<u8>>> {
+    let parts = places.iter().map(|place| {
+        let content = kept.get(place.start + 4..place.end)?.strip_prefix(JPEG_PROFILE)?;
+        let [turn, _, part @ ..] = content else { return None };
+        Some((*turn, part))
+    });
+    let mut parts = parts.collect::<Option<Vec<_>>>()?;
+    parts.sort_by_key(|(turn, _)| *turn);
+    let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
+    let own = own_profile(&whole)?;
+    let count = u8::try_from(own.len().div_ceil(MOST_OF_PART)).ok()?;
+    Some(
+        (1..=count)
+            .zip(own.chunks(MOST_OF_PART))
+            .map(|(turn, part)| [JPEG_PROFILE, &[turn, count], part].concat())
+            .collect(),
+    )
 }
 
 /// The next marker. Before the first scan stray bytes are passed over, as decoders do; after it there are none, for what
@@ -68,7 +93,7 @@ pub(super) fn clean_jpeg(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
     let mut rest = Bytes(bytes);
     let mut kept = Vec::with_capacity(bytes.len());
     let (mut frame, mut scans, mut in_parts) = (None::<Frame>, 0, false);
-    let (mut profile, mut exif) = (0_usize, None);
+    let (mut profile, mut exif, mut profiles) = (0_usize, None, Vec::new());
     kept.extend_from_slice(rest.take(2)?);
     loop {
         let marker = next_marker(&mut rest, scans == 0)?;
@@ -80,8 +105,8 @@ pub(super) fn clean_jpeg(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
                 return Err(PictureFault::TooDear);
             }
             let beside = if in_parts || frame.progressive { frame.coefficients() } else { 0 };
-            let orientation = upright_by(exif);
-            return Ok(Cleaned { bytes: kept, pixels, beside, codes: 0, profile, orientation });
+            let (inks, orientation) = (frame.components.len() == 4, upright_by(exif));
+            return Ok(Cleaned { bytes: kept, pixels, beside, codes: 0, profile, inks, lossy: true, orientation });
         }
         let length = usize::from(u16::from_be_bytes(rest.array()?));
         let content = rest.take(length.checked_sub(2).ok_or(PictureFault::Broken)?)?;
@@ -99,8 +124,24 @@ pub(super) fn clean_jpeg(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
         }
         let content = jpeg_kept(marker, content, profiled);
         if let Some(content) = &content {
+            let begin = kept.len();
             push_segment(&mut kept, marker, content)?;
-            profile += if marker == 0xE2 { content.len() } else { 0 };
+            if marker == 0xE2 {
+                profile += content.len();
+                profiles.push(begin..kept.len());
+            }
+        }
+        if marker == 0xDA
+            && scans == 0
+            && let Some(own) = own_profile_in(&kept, &profiles)
+        {
+            profile = own.iter().map(Vec::len).sum();
+            for place in std::mem::take(&mut profiles).into_iter().rev() {
+                kept.drain(place);
+            }
+            let scan_head = kept.split_off(kept.len() - length - 2);
+            own.iter().try_for_each(|content| push_segment(&mut kept, 0xE2, content))?;
+            kept.extend_from_slice(&scan_head);
         }
         if marker == 0xDA {
             let components = content.as_deref().and_then(|content| content.first()).copied().unwrap_or(0);
@@ -108,6 +149,22 @@ pub(super) fn clean_jpeg(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
             scans += 1;
             let scan = scan_length(rest.0)?;
             kept.extend_from_slice(rest.take(scan)?);
+        }
+    }
+}
+
+/// The colour transform that Adobe's segment of a cleaned JPEG tells (T.872, 6.5.3): 0 for none, 1 for YCbCr, 2 for YCCK.
+/// None where there is no such segment.
+pub fn adobe_of_jpeg(bytes: &[u8]) -> Option<u8> {
+    let mut rest = Bytes(bytes.get(2..)?);
+    loop {
+        let [_, marker] = rest.array().ok()?;
+        let length = usize::from(u16::from_be_bytes(rest.array().ok()?));
+        let content = rest.take(length.checked_sub(2)?).ok()?;
+        match marker {
+            0xEE => return content.get(11).copied(),
+            0xDA => return None,
+            _ => {}
         }
     }
 }
