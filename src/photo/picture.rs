@@ -3,6 +3,8 @@
 
 mod colour;
 mod content;
+#[cfg(feature = "heic")]
+mod heic;
 mod read;
 mod shrink;
 mod write;
@@ -54,6 +56,9 @@ pub struct Look {
 enum Source {
     /// A file that is kept as it is, cleaned, unless it has to be turned.
     Cleaned { cleaned: Cleaned, media_type: MediaType, head: Head },
+    /// A file that is kept as a JPEG.
+    #[cfg(feature = "heic")]
+    Heic(heic::Heic),
 }
 
 /// What a look tells.
@@ -65,6 +70,8 @@ pub struct Seen {
     pub pixels: u64,
     /// Bytes of memory that unpacking takes at most, the file's own included.
     pub memory: u64,
+    /// Whether it takes seconds of a processor: a HEIC.
+    pub slow: bool,
 }
 
 /// Cleans a file and looks at its head: `TooManyPixels`, `TooDear` or `Lossless` where unpacking could take more memory
@@ -72,6 +79,17 @@ pub struct Seen {
 pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
     guarded(|| match sniff(bytes) {
         Content::Picture(media_type) => look_at_cleaned(bytes, media_type, most_memory),
+        #[cfg(feature = "heic")]
+        Content::Heic => {
+            let heic = heic::Heic::look(bytes)?;
+            let memory = [WRITING, LEAST_MEMORY, heic.memory()].into_iter().fold(0, u64::saturating_add);
+            let memory = memory.saturating_add(shrink::memory(heic.pixels()));
+            if memory > most_memory {
+                Err(PictureFault::TooDear)
+            } else {
+                Ok(Look { source: Source::Heic(heic), memory })
+            }
+        }
         other => Err(other.fault().unwrap_or(PictureFault::NotAPicture)),
     })
 }
@@ -117,16 +135,26 @@ pub fn prepare(bytes: &[u8]) -> Result<Picture, PictureFault> {
 impl Look {
     /// What it tells.
     pub fn seen(&self) -> Seen {
-        let Source::Cleaned { cleaned, .. } = &self.source;
-        let upright = cleaned.orientation == Orientation::NoTransforms;
-        let hash = upright.then(|| hex::text(&Sha256::digest(&cleaned.bytes)));
-        Seen { hash, pixels: cleaned.pixels, memory: self.memory }
+        let (hash, pixels, slow) = match &self.source {
+            Source::Cleaned { cleaned, .. } => {
+                let upright = cleaned.orientation == Orientation::NoTransforms;
+                (upright.then(|| hex::text(&Sha256::digest(&cleaned.bytes))), cleaned.pixels, false)
+            }
+            #[cfg(feature = "heic")]
+            Source::Heic(heic) => (None, heic.pixels(), true),
+        };
+        Seen { hash, pixels, memory: self.memory, slow }
     }
 
     /// Decodes it to its end, turns it the right way up, and shrinks it.
     pub fn unpack(self) -> Result<Picture, PictureFault> {
         guarded(|| match self.source {
             Source::Cleaned { cleaned, media_type, head } => unpack_cleaned(cleaned, media_type, head, self.memory),
+            #[cfg(feature = "heic")]
+            Source::Heic(heic) => {
+                let heic::Read { picture, orientation, profile } = heic.read()?;
+                Unpacked { picture, orientation, profile, lossy: true }.written(MediaType::Jpeg, &[])
+            }
         })
     }
 }

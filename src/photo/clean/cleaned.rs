@@ -30,7 +30,7 @@ pub enum PictureFault {
     Multipart,
     /// A picture written as text: base64, alone, in a data URL or in JSON.
     Encoded,
-    /// HEIC or AVIF.
+    /// An AVIF, or a HEIC of a kind that is not taken.
     Heic,
     /// A JPEG of this kind.
     JpegKind(JpegKind),

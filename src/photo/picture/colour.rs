@@ -2,6 +2,8 @@
 
 use crate::photo::clean::{PictureFault, adobe_of_jpeg};
 use image::{DynamicImage, RgbImage};
+#[cfg(feature = "heic")]
+use moxcms::{CicpColorPrimaries, CicpProfile, MatrixCoefficients, TransferCharacteristics};
 use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
 use std::sync::Arc;
 use zune_core::bytestream::ZCursor;
@@ -78,4 +80,29 @@ fn ycck_to_cmyk(pixel: &mut [u8; 4]) {
 fn to_byte(value: f32) -> u8 {
     // Saturating.
     value.round() as u8
+}
+
+/// Whether a profile is of three colours.
+#[cfg(feature = "heic")]
+pub(super) fn is_rgb(profile: &[u8]) -> bool {
+    ColorProfile::new_from_slice(profile).is_ok_and(|profile| profile.color_space == DataColorSpace::Rgb)
+}
+
+/// The same picture in sRGB, whose primaries and transfer are told by their numbers (ITU-T H.273). Those that nobody uses
+/// for pictures are refused.
+#[cfg(feature = "heic")]
+pub(super) fn of_codes(picture: RgbImage, primaries: u8, transfer: u8) -> Result<RgbImage, PictureFault> {
+    let unknown = |_| PictureFault::Heic;
+    let from = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries: CicpColorPrimaries::try_from(primaries).map_err(unknown)?,
+        transfer_characteristics: TransferCharacteristics::try_from(transfer).map_err(unknown)?,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    let transform = from
+        .create_transform_8bit(Layout::Rgb, &ColorProfile::new_srgb(), Layout::Rgb, TransformOptions::default())
+        .map_err(unknown)?;
+    let mut turned = RgbImage::new(picture.width(), picture.height());
+    transform.transform(&picture, &mut turned).map_err(unknown)?;
+    Ok(turned)
 }

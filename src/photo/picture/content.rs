@@ -8,7 +8,7 @@ use crate::photo::clean::PictureFault;
 pub enum Content {
     /// A picture that is kept as it is.
     Picture(MediaType),
-    /// HEIC or HEIF: what iPhones write.
+    /// HEIC or HEIF: what iPhones write. It is kept as a JPEG.
     Heic,
     /// AVIF.
     Avif,
@@ -55,6 +55,7 @@ impl Content {
     pub fn fault(self) -> Option<PictureFault> {
         match self {
             Self::Picture(_) => None,
+            Self::Heic if cfg!(feature = "heic") => None,
             Self::Heic | Self::Avif => Some(PictureFault::Heic),
             Self::Multipart => Some(PictureFault::Multipart),
             Self::Encoded => Some(PictureFault::Encoded),

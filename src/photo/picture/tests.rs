@@ -1,4 +1,6 @@
 mod colours;
+#[cfg(feature = "heic")]
+mod heic;
 mod turned;
 
 use super::read::read_head;

@@ -38,7 +38,7 @@ pub(super) fn turn(
     }
     let as_jpeg =
         media_type == MediaType::Jpeg || (media_type == MediaType::Webp && lossy && !picture.color().has_alpha());
-    let quality = if media_type == MediaType::Jpeg { TURNED_QUALITY } else { CONVERTED_QUALITY };
+    let quality = if media_type == MediaType::Jpeg && !file.is_empty() { TURNED_QUALITY } else { CONVERTED_QUALITY };
     let done = if as_jpeg {
         write_jpeg(&picture, orientation, quality, profile, &mut written)
     } else {

@@ -91,13 +91,13 @@ impl From<PictureFault> for Refused {
     fn from(fault: PictureFault) -> Self {
         let (status, code, message) = match fault {
             PictureFault::NotAPicture => {
-                (415, "NOT_A_PHOTO", "this is no picture that is taken: send a JPEG, PNG or WebP")
+                (415, "NOT_A_PHOTO", "this is no picture that is taken: send a JPEG, PNG, WebP or HEIC")
             }
             PictureFault::Heic => (
                 415,
                 "HEIC_NOT_TAKEN",
-                "HEIC and AVIF pictures are not taken: send a JPEG (iPhone: Settings, Camera, Formats, Most Compatible; \
-                 or share the picture as JPEG)",
+                "this HEIC or AVIF can't be read: AVIF, films and pictures with high dynamic range are not taken. Send a JPEG \
+                 (iPhone: Settings, Camera, Formats, Most Compatible; or share the picture as JPEG)",
             ),
             PictureFault::Multipart => (
                 415,
