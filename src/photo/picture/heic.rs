@@ -76,16 +76,15 @@ impl Heic {
         if area(size) > MOST_PIXELS || size.0.max(size.1) > MOST_SIDE {
             return Err(PictureFault::TooManyPixels);
         }
-        // Whether the first piece is one that can be read is known from its configuration.
         let first = pieces.first().copied().ok_or(PictureFault::Broken)?;
-        file.hevc_config(first).map_err(broken)?.ok_or(PictureFault::Broken)?;
         let (shown, orientation) = placed(&file, id, size)?;
         let colours = colours(&file, id, first)?;
         Ok(Self { bytes: bytes.to_vec(), size, piece, pieces, shown, orientation, colours })
     }
 
+    /// How many pixels it has, or a piece of it that is larger.
     pub(super) fn pixels(&self) -> u64 {
-        area(self.size)
+        area(self.size).max(area(self.piece))
     }
 
     /// Bytes of memory that reading it takes: the picture, once more where its colours are turned or a part of it is shown,
@@ -95,7 +94,7 @@ impl Heic {
         let file = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
         let profile = if let Colours::Profile(profile) = &self.colours { profile.len() } else { 0 };
         let profile = u64::try_from(profile).unwrap_or(u64::MAX);
-        [self.pixels().saturating_mul(3 * turned), coded(self.piece).saturating_mul(OF_PIECE), file.saturating_mul(4)]
+        [area(self.size).saturating_mul(3 * turned), coded(self.piece).saturating_mul(OF_PIECE), file.saturating_mul(4)]
             .into_iter()
             .fold(profile.saturating_mul(2).saturating_add(4 * MIB), u64::saturating_add)
     }
@@ -142,7 +141,7 @@ impl Heic {
         Ok(Read { picture: DynamicImage::ImageRgb8(picture), orientation: self.orientation, profile })
     }
 
-    /// What a telephone's file of this size may go over: each piece, with its parameters.
+    /// What the units of a file as telephones write them go over: four or five for each piece, most of them parameters.
     fn most_coded(&self) -> u64 {
         u64::try_from(self.pieces.len()).unwrap_or(u64::MAX).saturating_mul(area(self.piece)).saturating_mul(8)
     }
