@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor", cursor),
     ("id", id),
     ("photo_header", photo_header),
+    ("heic", heic),
     ("files", files),
 ];
 
@@ -75,6 +76,15 @@ pub fn photo_header(bytes: &[u8]) {
         // One that is turned is kept without loss, and may be longer for it than what is taken without loss.
         let again = photo::picture::prepare(&picture.bytes);
         assert!(matches!(again, Ok(_) | Err(photo::picture::PictureFault::Lossless)));
+    }
+}
+
+/// A HEIC: its head, its pieces, and the JPEG that is kept of it.
+pub fn heic(bytes: &[u8]) {
+    if photo::picture::sniff(bytes) == photo::picture::Content::Heic
+        && let Ok(picture) = photo::picture::prepare(bytes)
+    {
+        assert!(photo::picture::prepare(&picture.bytes).is_ok());
     }
 }
 

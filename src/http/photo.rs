@@ -7,7 +7,7 @@ use super::request::{self, REQUEST_ID};
 use crate::error::Error;
 use crate::photo::MOST_BYTES;
 use crate::photo::intake::{Arrived, Intake};
-use crate::photo::picture::{Content, HEAD, PictureFault, sniff};
+use crate::photo::picture::{HEAD, sniff};
 use crate::photo::upload::{Bearer, Refused, Stored};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
@@ -184,11 +184,7 @@ impl Pace {
 }
 
 fn tell(head: &[u8]) -> Result<(), Refused> {
-    match sniff(head) {
-        Content::Picture(_) => Ok(()),
-        Content::Heic => Err(PictureFault::Heic.into()),
-        Content::Other => Err(PictureFault::NotAPicture.into()),
-    }
+    sniff(head).fault().map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 async fn drain(mut payload: web::Payload) {

@@ -1,12 +1,20 @@
 //! A picture's file without what is not the picture; and, from its headers alone, how large it is and what unpacking it
-//! takes. Nothing is unpacked here, and nothing is believed that the decoders would not read the same way.
+//! takes. Nothing but a packed colour profile is unpacked here, and nothing is believed that the decoders would not read the same way.
 
 mod cleaned;
+mod frame;
+mod huffman;
 mod jpeg;
 mod png;
+mod profile;
 mod webp;
+mod whole;
 
-pub use cleaned::{Cleaned, MOST_SIDE, PictureFault};
+pub use cleaned::{Cleaned, JpegKind, MOST_SIDE, PictureFault};
+pub use jpeg::adobe_of_jpeg;
+pub use png::colours_of_png;
+pub use profile::own_profile;
+pub use whole::jpeg_is_whole;
 
 use super::MediaType;
 use jpeg::clean_jpeg;

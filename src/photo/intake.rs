@@ -51,6 +51,7 @@ pub struct Intake {
     senders: Arc<Turns>,
     readers: Arc<Turns>,
     unpacking: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
     faults: Cache<[u8; 32], PictureFault>,
     kept: Cache<(Uuid, [u8; 32]), String>,
 }
@@ -89,6 +90,7 @@ impl Intake {
             senders: Turns::new(PLACES_OF_ONE, WAITING),
             readers: Turns::new(READINGS_OF_ONE, WAITING),
             unpacking: Arc::new(Semaphore::new(memory)),
+            slow: Arc::new(Semaphore::new(1)),
             faults: Cache::builder().max_capacity(capacity).time_to_live(time).build(),
             kept: Cache::builder().max_capacity(capacity).time_to_live(time).build(),
         })
@@ -125,6 +127,12 @@ impl Intake {
         let wanted = u32::try_from(bytes.div_ceil(MIB)).unwrap_or(most).clamp(1, most);
         let got = timeout_at(until, Arc::clone(&self.unpacking).acquire_many_owned(wanted)).await;
         got.ok().and_then(Result::ok).map(Memory).ok_or(Busy::Others)
+    }
+
+    /// A turn for a picture that takes seconds of a processor: one at a time, so that the others don't wait for it.
+    pub async fn slow(&self, until: Instant) -> Result<OwnedSemaphorePermit, Busy> {
+        let got = timeout_at(until, Arc::clone(&self.slow).acquire_owned()).await;
+        got.ok().and_then(Result::ok).ok_or(Busy::Others)
     }
 
     /// A file for the bytes of an upload.

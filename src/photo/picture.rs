@@ -1,61 +1,35 @@
 //! A picture's bytes: what they are, whether they are whole, without what they say about the person and the place, and
 //! a small copy. Nothing here touches a disk or the network; it takes processor time, so it runs off the async threads.
 
+mod colour;
+mod content;
+#[cfg(feature = "heic")]
+mod heic;
 mod read;
+mod shrink;
 mod write;
 
-pub use super::clean::PictureFault;
+pub use super::clean::{JpegKind, PictureFault};
+pub use content::{Content, HEAD, sniff};
 
-use super::clean::Cleaned;
+use super::clean::{Cleaned, jpeg_is_whole};
 use super::{MediaType, turned};
 use crate::record::hex;
+use image::DynamicImage;
 use image::metadata::Orientation;
 use read::{Head, MIB, MOST_OF_HEAD, decode, headed};
 use sha2::{Digest, Sha256};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use write::{WRITING, thumbnail, turn};
 
 /// The most memory for one picture where nobody says how much there is: 64 megapixels of a telephone's JPEG, turned.
 const MOST_MEMORY: u64 = 384 * MIB;
 
-/// What looking takes beside four times the file: a profile in the decoder, and its copy.
-pub const LOOKING: u64 = 2 * MOST_OF_HEAD;
+/// What looking takes beside four times the file: a profile as it is unpacked, another without what it says of a screen, or
+/// one in the decoder, and its copy.
+pub const LOOKING: u64 = 4 * MOST_OF_HEAD;
 /// What unpacking anything takes: tables, rows, the thumbnail.
 const LEAST_MEMORY: u64 = 8 * MIB;
-
-/// The longest side of a thumbnail, pixels.
-const THUMBNAIL: u32 = 400;
-
-/// Larger colour profiles are not copied into thumbnails.
-const LARGEST_PROFILE: usize = 64 * 1024;
-
-/// What the first bytes of a file say it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// A picture that is taken.
-    Picture(MediaType),
-    /// HEIC, HEIF or AVIF: what telephones write.
-    Heic,
-    /// Anything else.
-    Other,
-}
-
-/// How many bytes `sniff` needs.
-pub const HEAD: usize = 12;
-
-/// Tells a file by its first bytes, whatever its name and the request say.
-pub fn sniff(head: &[u8]) -> Content {
-    match head {
-        [0xFF, 0xD8, 0xFF, ..] => Content::Picture(MediaType::Jpeg),
-        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Content::Picture(MediaType::Png),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Picture(MediaType::Webp),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..]
-            if [b"hei", b"hev", b"mif", b"msf", b"avi"].iter().any(|known| brand.starts_with(*known)) =>
-        {
-            Content::Heic
-        }
-        _ => Content::Other,
-    }
-}
 
 /// A picture as it is kept.
 pub struct Picture {
@@ -75,10 +49,16 @@ pub struct Picture {
 
 /// A picture that was looked at and not unpacked yet.
 pub struct Look {
-    cleaned: Cleaned,
-    media_type: MediaType,
-    profile: Option<Vec<u8>>,
+    source: Source,
     memory: u64,
+}
+
+enum Source {
+    /// A file that is kept as it is, cleaned, unless it has to be turned.
+    Cleaned { cleaned: Cleaned, media_type: MediaType, head: Head },
+    /// A file that is kept as a JPEG.
+    #[cfg(feature = "heic")]
+    Heic(heic::Heic),
 }
 
 /// What a look tells.
@@ -90,27 +70,52 @@ pub struct Seen {
     pub pixels: u64,
     /// Bytes of memory that unpacking takes at most, the file's own included.
     pub memory: u64,
+    /// Whether it takes seconds of a processor: a HEIC.
+    pub slow: bool,
 }
 
 /// Cleans a file and looks at its head: `TooManyPixels`, `TooDear` or `Lossless` where unpacking could take more memory
 /// than this.
 pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
-    let media_type = match sniff(bytes) {
-        Content::Picture(media_type) => media_type,
-        Content::Heic => return Err(PictureFault::Heic),
-        Content::Other => return Err(PictureFault::NotAPicture),
-    };
-    let (cleaned, Head { unpacked, profile }) = headed(bytes, media_type)?;
+    guarded(|| match sniff(bytes) {
+        Content::Picture(media_type) => look_at_cleaned(bytes, media_type, most_memory),
+        #[cfg(feature = "heic")]
+        Content::Heic => {
+            let heic = heic::Heic::look(bytes)?;
+            let memory = [WRITING, LEAST_MEMORY, heic.memory()].into_iter().fold(0, u64::saturating_add);
+            let memory = memory.saturating_add(shrink::memory(heic.pixels()));
+            if memory > most_memory {
+                Err(PictureFault::TooDear)
+            } else {
+                Ok(Look { source: Source::Heic(heic), memory })
+            }
+        }
+        other => Err(other.fault().unwrap_or(PictureFault::NotAPicture)),
+    })
+}
+
+/// Decoders are given whatever is sent. A panic in one says that the file is broken, and must not look like a fault of the
+/// service's own.
+fn guarded<T>(work: impl FnOnce() -> Result<T, PictureFault>) -> Result<T, PictureFault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PictureFault::Broken))
+}
+
+fn look_at_cleaned(bytes: &[u8], media_type: MediaType, most_memory: u64) -> Result<Look, PictureFault> {
+    let (cleaned, head) = headed(bytes, media_type)?;
     let turning = match (cleaned.orientation, media_type) {
         (Orientation::NoTransforms, _) => 0,
         (_, MediaType::Jpeg) => WRITING,
-        (_, MediaType::Png | MediaType::Webp) => unpacked.saturating_mul(2).saturating_add(WRITING),
+        (_, MediaType::Png | MediaType::Webp) => head.unpacked.saturating_mul(2).saturating_add(WRITING),
     };
     // The file as it came, as it is kept, and as the decoder keeps it.
     let files = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_mul(3);
     // The decoder's and the look's, or the look's and the one that is written.
-    let profiles = profile.as_ref().and_then(|it| u64::try_from(it.len()).ok()).unwrap_or(0).saturating_mul(2);
-    let parts = [files, unpacked, cleaned.beside, profiles, turning, LEAST_MEMORY];
+    let profiles = head.profile.as_ref().and_then(|it| u64::try_from(it.len()).ok()).unwrap_or(0);
+    // Its tables as numbers of four bytes, for the colours of a thumbnail.
+    let profiles = profiles.saturating_mul(2 + 4 * 2);
+    let inks = if cleaned.inks { cleaned.pixels.saturating_mul(4) } else { 0 };
+    let shrinking = shrink::memory(cleaned.pixels);
+    let parts = [files, head.unpacked, inks, cleaned.beside, profiles, turning, shrinking, LEAST_MEMORY];
     let memory = parts.into_iter().fold(0, u64::saturating_add);
     if memory > most_memory {
         return Err(PictureFault::TooDear);
@@ -119,7 +124,7 @@ pub fn look(bytes: &[u8], most_memory: u64) -> Result<Look, PictureFault> {
     if memory > most_memory {
         return Err(PictureFault::Lossless);
     }
-    Ok(Look { cleaned, media_type, profile, memory })
+    Ok(Look { source: Source::Cleaned { cleaned, media_type, head }, memory })
 }
 
 /// Checks, cleans and shrinks.
@@ -130,40 +135,83 @@ pub fn prepare(bytes: &[u8]) -> Result<Picture, PictureFault> {
 impl Look {
     /// What it tells.
     pub fn seen(&self) -> Seen {
-        let upright = self.cleaned.orientation == Orientation::NoTransforms;
-        let hash = upright.then(|| hex::text(&Sha256::digest(&self.cleaned.bytes)));
-        Seen { hash, pixels: self.cleaned.pixels, memory: self.memory }
+        let (hash, pixels, slow) = match &self.source {
+            Source::Cleaned { cleaned, .. } => {
+                let upright = cleaned.orientation == Orientation::NoTransforms;
+                (upright.then(|| hex::text(&Sha256::digest(&cleaned.bytes))), cleaned.pixels, false)
+            }
+            #[cfg(feature = "heic")]
+            Source::Heic(heic) => (None, heic.pixels(), true),
+        };
+        Seen { hash, pixels, memory: self.memory, slow }
     }
 
     /// Decodes it to its end, turns it the right way up, and shrinks it.
     pub fn unpack(self) -> Result<Picture, PictureFault> {
-        let Self { cleaned, media_type, profile, memory } = self;
-        let orientation = cleaned.orientation;
-        let mut kept = cleaned.bytes;
-        let mut picture = decode(&kept, media_type, memory)?;
-        let mut small = if picture.width().max(picture.height()) > THUMBNAIL {
-            picture.thumbnail(THUMBNAIL, THUMBNAIL)
-        } else {
-            picture.clone()
-        };
-        let (mut width, mut height) = (picture.width(), picture.height());
-        if orientation != Orientation::NoTransforms {
-            kept = turn(&mut picture, orientation, media_type, profile.as_deref())?;
-            small.apply_orientation(orientation);
-            if turned::swaps_sides(orientation) {
-                (width, height) = (height, width);
+        guarded(|| match self.source {
+            Source::Cleaned { cleaned, media_type, head } => unpack_cleaned(cleaned, media_type, head, self.memory),
+            #[cfg(feature = "heic")]
+            Source::Heic(heic) => {
+                let heic::Read { picture, orientation, profile } = heic.read()?;
+                Unpacked { picture, orientation, profile, lossy: true }.written(MediaType::Jpeg, &[])
             }
-        }
-        let profile = profile.filter(|profile| profile.len() <= LARGEST_PROFILE && picture.color().has_color());
-        Ok(Picture {
-            media_type,
-            width,
-            height,
-            hash: hex::text(&Sha256::digest(&kept)),
-            thumbnail: thumbnail(&small, profile.as_deref()).map_err(|_| PictureFault::Broken)?,
-            bytes: kept,
         })
     }
+}
+
+fn unpack_cleaned(cleaned: Cleaned, media_type: MediaType, head: Head, memory: u64) -> Result<Picture, PictureFault> {
+    let Cleaned { bytes, orientation, lossy, inks, .. } = cleaned;
+    if media_type == MediaType::Jpeg {
+        jpeg_is_whole(&bytes)?;
+    }
+    // A profile of four inks does not fit the three colours of a decoded picture: it is in sRGB then.
+    let in_srgb = head.profile.as_deref().filter(|_| inks).and_then(|profile| colour::decode_inks(&bytes, profile));
+    let picture = in_srgb.unwrap_or_else(|| decode(&bytes, media_type, memory))?;
+    let unpacked = Unpacked { picture, orientation, profile: head.profile.filter(|_| !inks), lossy };
+    if orientation == Orientation::NoTransforms {
+        unpacked.kept(media_type, bytes)
+    } else {
+        unpacked.written(media_type, &bytes)
+    }
+}
+
+/// A picture's pixels, and what is to become of them.
+struct Unpacked {
+    picture: DynamicImage,
+    orientation: Orientation,
+    profile: Option<Vec<u8>>,
+    lossy: bool,
+}
+
+impl Unpacked {
+    /// The picture whose file stays.
+    fn kept(self, media_type: MediaType, bytes: Vec<u8>) -> Result<Picture, PictureFault> {
+        let small = shrink::shrink(&self.picture, self.profile.as_deref());
+        let size = (self.picture.width(), self.picture.height());
+        done(media_type, bytes, size, &small.into())
+    }
+
+    /// The picture in a file that is written anew.
+    fn written(self, media_type: MediaType, file: &[u8]) -> Result<Picture, PictureFault> {
+        let mut small: DynamicImage = shrink::shrink(&self.picture, self.profile.as_deref()).into();
+        small.apply_orientation(self.orientation);
+        let (mut width, mut height) = (self.picture.width(), self.picture.height());
+        if turned::swaps_sides(self.orientation) {
+            (width, height) = (height, width);
+        }
+        let (media_type, bytes) = turn(self, media_type, file)?;
+        done(media_type, bytes, (width, height), &small)
+    }
+}
+
+fn done(
+    media_type: MediaType,
+    bytes: Vec<u8>,
+    (width, height): (u32, u32),
+    small: &DynamicImage,
+) -> Result<Picture, PictureFault> {
+    let thumbnail = thumbnail(small).map_err(|_| PictureFault::Broken)?;
+    Ok(Picture { media_type, width, height, hash: hex::text(&Sha256::digest(&bytes)), thumbnail, bytes })
 }
 
 #[cfg(test)]

@@ -288,8 +288,8 @@ pub struct PhotoMutation;
 
 #[Object]
 impl PhotoMutation {
-    /// Adds a photo that awaits its bytes, and returns the address to send them to: JPEG, PNG or WebP, recognised by
-    /// content, at most 25 MiB. docs/photos.md describes the answers of that address.
+    /// Adds a photo that awaits its bytes, and returns the address to send them to: JPEG, PNG, WebP or HEIC, recognised by
+    /// content, at most 25 MiB. A HEIC is kept as a JPEG. docs/photos.md describes the answers of that address.
     async fn request_photo_upload(
         &self,
         ctx: &Context<'_>,

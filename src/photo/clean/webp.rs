@@ -1,6 +1,7 @@
 //! A WebP's file without what is not the picture.
 
 use super::cleaned::{Bytes, Cleaned, PictureFault, upright_by};
+use super::profile::own_profile;
 use image::metadata::Orientation;
 
 /// Bytes of memory that the prefix codes of a WebP packed without loss may take for each byte of its chunk. image-webp
@@ -56,7 +57,7 @@ pub(super) fn clean_webp(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
     let mut chunks = Bytes(Bytes(rest.0).take(size)?);
     chunks.take(4)?;
     let extended = chunks.0.starts_with(b"VP8X");
-    let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
+    let (mut kept, mut lossy) = (b"RIFF\0\0\0\0WEBP".to_vec(), false);
     while !chunks.0.is_empty() {
         let name: [u8; 4] = chunks.array()?;
         let length = usize::try_from(u32::from_le_bytes(chunks.array()?)).map_err(|_| PictureFault::Broken)?;
@@ -74,8 +75,12 @@ pub(super) fn clean_webp(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
                 let gone = if profiled { 0x0C } else { 0x2C };
                 content.first_mut().ok_or(PictureFault::Broken).map(|flags| *flags &= !gone)?;
             }
-            b"VP8 " | b"VP8L" | b"ALPH" => {}
-            b"ICCP" if profiled => profile += length,
+            b"VP8 " => lossy = true,
+            b"VP8L" | b"ALPH" => {}
+            b"ICCP" if profiled => {
+                content = own_profile(&content).unwrap_or(content);
+                profile += content.len();
+            }
             b"EXIF" if extended => {
                 orientation.get_or_insert_with(|| upright_by(Some(&content)));
                 continue;
@@ -83,14 +88,15 @@ pub(super) fn clean_webp(bytes: &[u8], profiled: bool) -> Result<Cleaned, Pictur
             _ => continue,
         }
         kept.extend_from_slice(&name);
-        kept.extend_from_slice(&u32::try_from(length).map_err(|_| PictureFault::Broken)?.to_le_bytes());
+        kept.extend_from_slice(&u32::try_from(content.len()).map_err(|_| PictureFault::Broken)?.to_le_bytes());
         kept.append(&mut content);
-        if length % 2 == 1 {
+        if kept.len() % 2 == 1 {
             kept.push(0);
         }
     }
     let size = u32::try_from(kept.len() - 8).map_err(|_| PictureFault::Broken)?;
     kept.splice(4..8, size.to_le_bytes());
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    Ok(Cleaned { bytes: kept, pixels, beside: pixels.saturating_mul(beside), codes, profile, orientation })
+    let beside = pixels.saturating_mul(beside);
+    Ok(Cleaned { bytes: kept, pixels, beside, codes, profile, inks: false, lossy, orientation })
 }

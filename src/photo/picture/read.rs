@@ -2,12 +2,12 @@
 
 use crate::photo::MediaType;
 use crate::photo::clean::{Cleaned, MOST_OF_PROFILE, MOST_SIDE, PictureFault, clean, without_profile};
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
 pub(super) const MIB: u64 = 1024 * 1024;
 /// The most pixels: 64 megapixels are 192 MB of memory.
-const MOST_PIXELS: u64 = 64_000_000;
+pub(super) const MOST_PIXELS: u64 = 64_000_000;
 
 /// What a decoder may keep while it reads a picture's head. A PNG's colour profile is packed, up to a thousand to one: it
 /// counts with its packed bytes, and a row.
@@ -50,9 +50,7 @@ pub(super) fn read_head(bytes: &[u8], media_type: MediaType) -> Result<Head, Pic
     if u64::from(width) * u64::from(height) > MOST_PIXELS || width.max(height) > MOST_SIDE {
         return Err(PictureFault::TooManyPixels);
     }
-    // A profile of four inks does not fit the three colours that a decoded CMYK picture has.
-    let inks = decoder.original_color_type() == ExtendedColorType::Cmyk8;
-    let profile = decoder.icc_profile().ok().flatten().filter(|_| !inks);
+    let profile = decoder.icc_profile().ok().flatten();
     Ok(Head { unpacked: decoder.total_bytes(), profile })
 }
 

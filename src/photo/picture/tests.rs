@@ -1,3 +1,8 @@
+mod colours;
+#[cfg(feature = "heic")]
+mod heic;
+mod turned;
+
 use super::read::read_head;
 use super::write::encode;
 use super::*;
@@ -106,7 +111,7 @@ fn a_picture_is_weighed_by_its_head() {
     assert_eq!(fault(65_536, 1, 8, 0), Some(PictureFault::TooManyPixels), "a row is kept apart");
     let seen = look(&png_of(1000, 1000, 8, 2), MOST_MEMORY).expect("a look").seen();
     assert_eq!(seen.pixels, 1_000_000);
-    assert!((11_000_000..13_000_000).contains(&seen.memory), "{seen:?}");
+    assert!((22_000_000..24_000_000).contains(&seen.memory), "{seen:?}");
     let least = seen.memory;
     assert!(look(&png_of(1000, 1000, 8, 2), least).is_ok());
     assert_eq!(look(&png_of(1000, 1000, 8, 2), least - 1).err(), Some(PictureFault::TooDear));
@@ -211,12 +216,12 @@ fn of_several_profiles_one_is_kept_and_packed_text_is_not_unpacked() {
 }
 
 #[test]
-fn a_small_profile_is_in_the_picture_its_thumbnail_and_the_turned_one() {
+fn a_profile_is_in_the_picture_and_the_turned_one_and_not_in_the_thumbnail() {
     let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     for (chunks, size) in [(Vec::new(), (60, 40)), (chunk(b"eXIf", exif), (40, 60))] {
         let picture = prepare(&png_with(&[packed_profile(2048), chunks])).expect("a picture");
         assert_eq!((picture.width, picture.height), size);
-        assert!(holds(&picture.bytes, b"iCCP") && holds(&picture.thumbnail, b"ICC_PROFILE"));
+        assert!(holds(&picture.bytes, b"iCCP") && !holds(&picture.thumbnail, b"ICC_PROFILE"));
         assert!(!holds(&picture.bytes, b"eXIf"));
         assert_eq!(read_head(&picture.bytes, MediaType::Png).expect("a head").profile, Some(vec![0; 2048]));
     }
@@ -255,13 +260,6 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
     })
-}
-
-#[test]
-fn a_file_is_told_by_its_content() {
-    assert_eq!(sniff(b"\0\0\0\x18ftypheic\0\0"), Content::Heic);
-    assert_eq!(sniff(b"GIF89a"), Content::Other);
-    assert_eq!(sniff(b""), Content::Other);
 }
 
 proptest! {

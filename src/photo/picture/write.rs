@@ -1,8 +1,9 @@
 //! Writing a picture that had to be turned, and its small copy.
 
+use super::Unpacked;
 use super::read::{MIB, fault_of};
 use crate::photo::MediaType;
-use crate::photo::clean::PictureFault;
+use crate::photo::clean::{PictureFault, colours_of_png};
 use crate::photo::turned::Turned;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -15,40 +16,69 @@ use std::io::Write;
 const MOST_WRITTEN: usize = 50 * 1024 * 1024;
 pub(super) const WRITING: u64 = 100 * MIB;
 
-/// JPEG quality of a thumbnail, and of a picture that had to be turned.
+/// JPEG quality of a thumbnail, of a JPEG that had to be turned, and of what was no JPEG before.
 const THUMBNAIL_QUALITY: u8 = 80;
 const TURNED_QUALITY: u8 = 95;
+const CONVERTED_QUALITY: u8 = 90;
 
-/// The file of a picture turned the right way up. A JPEG is read in the other order as it is written: no second picture
-/// lies in memory.
+/// How long a PNG's signature and first chunk are.
+const HEAD_OF_PNG: usize = 33;
+
+/// The file of a picture turned the right way up, and what it is. What was packed with loss becomes a JPEG: without loss it
+/// would be ten times as long, and nobody writes a WebP with loss in Rust. What is transparent stays a WebP.
 pub(super) fn turn(
-    picture: &mut DynamicImage,
-    orientation: Orientation,
+    unpacked: Unpacked,
     media_type: MediaType,
-    profile: Option<&[u8]>,
-) -> Result<Vec<u8>, PictureFault> {
+    file: &[u8],
+) -> Result<(MediaType, Vec<u8>), PictureFault> {
+    let Unpacked { mut picture, orientation, profile, lossy } = unpacked;
     let mut written = Written(Vec::new());
-    let jpeg = |written| {
-        let mut encoder = JpegEncoder::new_with_quality(written, TURNED_QUALITY);
-        if let Some(profile) = profile {
-            let _ = encoder.set_icc_profile(profile.to_vec());
-        }
-        encoder
-    };
-    let done = match (media_type, &*picture) {
-        (MediaType::Jpeg, DynamicImage::ImageRgb8(pixels)) => {
-            jpeg(&mut written).encode_image(&Turned { pixels, orientation })
-        }
-        (MediaType::Jpeg, DynamicImage::ImageLuma8(pixels)) => {
-            jpeg(&mut written).encode_image(&Turned { pixels, orientation })
-        }
-        _ => {
-            picture.apply_orientation(orientation);
-            encode(picture, media_type, profile, &mut written)
-        }
+    if media_type == MediaType::Webp && lossy && is_opaque(&picture) {
+        picture = picture.into_rgb8().into();
+    }
+    let as_jpeg =
+        media_type == MediaType::Jpeg || (media_type == MediaType::Webp && lossy && !picture.color().has_alpha());
+    let quality = if media_type == MediaType::Jpeg && !file.is_empty() { TURNED_QUALITY } else { CONVERTED_QUALITY };
+    let done = if as_jpeg {
+        write_jpeg(&picture, orientation, quality, profile, &mut written)
+    } else {
+        picture.apply_orientation(orientation);
+        let profile = profile.filter(|_| media_type != MediaType::Png);
+        encode(&picture, media_type, profile.as_deref(), &mut written)
     };
     done.map_err(|error| if written.is_full() { PictureFault::TooDear } else { fault_of(&error) })?;
-    Ok(written.0)
+    let mut bytes = written.0;
+    if media_type == MediaType::Png {
+        // What its colours are stands behind its head.
+        bytes.splice(HEAD_OF_PNG..HEAD_OF_PNG, colours_of_png(file));
+    }
+    Ok((if as_jpeg { MediaType::Jpeg } else { media_type }, bytes))
+}
+
+fn is_opaque(picture: &DynamicImage) -> bool {
+    match picture {
+        DynamicImage::ImageRgba8(pixels) => pixels.pixels().all(|pixel| pixel.0[3] == u8::MAX),
+        other => !other.color().has_alpha(),
+    }
+}
+
+/// Writes a JPEG in the other order as the picture lies in memory: no second picture does.
+fn write_jpeg(
+    picture: &DynamicImage,
+    orientation: Orientation,
+    quality: u8,
+    profile: Option<Vec<u8>>,
+    to: &mut Written,
+) -> image::ImageResult<()> {
+    let mut encoder = JpegEncoder::new_with_quality(to, quality);
+    if let Some(profile) = profile {
+        let _ = encoder.set_icc_profile(profile);
+    }
+    match picture {
+        DynamicImage::ImageRgb8(pixels) => encoder.encode_image(&Turned { pixels, orientation }),
+        DynamicImage::ImageLuma8(pixels) => encoder.encode_image(&Turned { pixels, orientation }),
+        other => encoder.encode_image(&Turned { pixels: &other.to_rgb8(), orientation }),
+    }
 }
 
 /// A file as it is written, of a bounded size.
@@ -99,22 +129,9 @@ pub(super) fn encode(
     }
 }
 
-/// The file of the small copy, on white where the picture is transparent.
-pub(super) fn thumbnail(small: &DynamicImage, profile: Option<&[u8]>) -> Result<Vec<u8>, image::ImageError> {
-    let mut opaque = image::RgbImage::new(small.width(), small.height());
-    for (to, from) in opaque.pixels_mut().zip(small.to_rgba8().pixels()) {
-        let [red, green, blue, alpha] = from.0;
-        let on_white = |colour: u8| {
-            let (colour, alpha) = (u16::from(colour), u16::from(alpha));
-            u8::try_from((colour * alpha + 255 * (255 - alpha)) / 255).unwrap_or(u8::MAX)
-        };
-        to.0 = [on_white(red), on_white(green), on_white(blue)];
-    }
+/// The file of the small copy.
+pub(super) fn thumbnail(small: &DynamicImage) -> Result<Vec<u8>, image::ImageError> {
     let mut bytes = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, THUMBNAIL_QUALITY);
-    if let Some(profile) = profile {
-        let _ = encoder.set_icc_profile(profile.to_vec());
-    }
-    opaque.write_with_encoder(encoder)?;
+    small.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, THUMBNAIL_QUALITY))?;
     Ok(bytes)
 }

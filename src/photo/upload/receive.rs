@@ -133,10 +133,14 @@ impl Bearer {
         if let Some(stored) = self.settled(pass, seen.hash.as_deref()).await? {
             return Ok(Unpacked::Stored(stored));
         }
+        let turn = if seen.slow { Some(self.intake.slow(until).await?) } else { None };
         let memory = self.intake.memory(seen.memory, until).await?;
         self.pay(pass, MEGAPIXEL_POINTS * seen.pixels.div_ceil(1_000_000)).await?;
         let file = arrived.clone();
-        let unpacking = off(memory, move || look(&file, most).map(|looked| looked.and_then(Look::unpack)));
+        let unpacking = off(memory, move || {
+            let _turn = turn;
+            look(&file, most).map(|looked| looked.and_then(Look::unpack))
+        });
         let slow = |_| {
             tracing::warn!(pixels = seen.pixels, "a picture takes too long to be unpacked");
             note(PictureFault::TooDear)

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::photo::MOST_BYTES;
 use crate::photo::intake::Busy;
-use crate::photo::picture::PictureFault;
+use crate::photo::picture::{JpegKind, PictureFault};
 
 /// Why an address does not do what was asked of it, for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,14 +91,27 @@ impl From<PictureFault> for Refused {
     fn from(fault: PictureFault) -> Self {
         let (status, code, message) = match fault {
             PictureFault::NotAPicture => {
-                (415, "NOT_A_PHOTO", "this is no picture that is taken: send a JPEG, PNG or WebP")
+                (415, "NOT_A_PHOTO", "this is no picture that is taken: send a JPEG, PNG, WebP or HEIC")
             }
             PictureFault::Heic => (
                 415,
                 "HEIC_NOT_TAKEN",
-                "HEIC and AVIF pictures are not taken: send a JPEG (iPhone: Settings, Camera, Formats, Most Compatible; \
-                 or share the picture as JPEG)",
+                "this HEIC or AVIF can't be read: AVIF, films and pictures with high dynamic range are not taken. Send a JPEG \
+                 (iPhone: Settings, Camera, Formats, Most Compatible; or share the picture as JPEG)",
             ),
+            PictureFault::Multipart => (
+                415,
+                "NOT_A_PHOTO",
+                "this is a form (multipart): send the bytes of the file itself as the body of the PUT, with nothing around \
+                 them, as fetch(url, {method: \"PUT\", body: file}) and curl --upload-file do",
+            ),
+            PictureFault::Encoded => (
+                415,
+                "NOT_A_PHOTO",
+                "this is text (base64, a data URL or JSON): send the bytes of the file itself as the body of the PUT, not \
+                 encoded",
+            ),
+            PictureFault::JpegKind(kind) => (415, "JPEG_NOT_TAKEN", jpeg_kind(kind)),
             PictureFault::Animated => (415, "NOT_A_PHOTO", "this picture moves: send a still JPEG, PNG or WebP"),
             PictureFault::Broken => {
                 (400, "PHOTO_BROKEN", "the picture can't be read to its end, it may have been cut: send it again")
@@ -123,6 +136,24 @@ impl From<PictureFault> for Refused {
     }
 }
 
+fn jpeg_kind(kind: JpegKind) -> &'static str {
+    match kind {
+        JpegKind::Lossless => {
+            "this JPEG is packed without loss (JPEG lossless or JPEG-LS), which browsers do not show: save it as a usual JPEG, \
+             or without loss as a PNG"
+        }
+        JpegKind::Hierarchical => {
+            "this JPEG is hierarchical, which browsers do not show: save it as a usual (baseline or progressive) JPEG"
+        }
+        JpegKind::Arithmetic => {
+            "this JPEG has arithmetic coding, which browsers do not show: save it as a usual JPEG, with Huffman coding"
+        }
+        JpegKind::Bits => {
+            "this JPEG has more than 8 bits a channel, which browsers do not show: save it with 8 bits, or as a PNG with 16"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +170,24 @@ mod tests {
         assert_eq!((limited.status, limited.retry_after), (429, Some(42)));
         assert_eq!(Refused::from(Error::Unavailable).retry_after, Some(1));
         assert_eq!(Refused::cut().retry_after, None);
+    }
+
+    #[test]
+    fn what_would_fail_again_is_not_asked_for_again() {
+        use JpegKind::{Arithmetic, Bits, Hierarchical, Lossless};
+        for kind in [Lossless, Hierarchical, Arithmetic, Bits] {
+            let refused = Refused::from(PictureFault::JpegKind(kind));
+            assert_eq!((refused.status, refused.code), (415, "JPEG_NOT_TAKEN"));
+            assert!(!refused.message.contains("again") && refused.message.contains("save it"), "{}", refused.message);
+        }
+        for fault in [PictureFault::Multipart, PictureFault::Encoded] {
+            let refused = Refused::from(fault);
+            assert_eq!((refused.status, refused.code), (415, "NOT_A_PHOTO"));
+            assert!(
+                refused.message.contains("the bytes of the file itself as the body of the PUT"),
+                "{}",
+                refused.message
+            );
+        }
     }
 }

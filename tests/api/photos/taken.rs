@@ -100,10 +100,24 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
     let half = whole[..whole.len() / 2].to_vec();
     let mut large = whole.clone();
     large.resize(26 * 1024 * 1024, 0);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2..whole.len() / 2 + 2].copy_from_slice(&[0xFF, 0x9F]);
+    let ended = [&whole[..whole.len() / 2], &[0xFF, 0xD9]].concat();
+    let form =
+        [&b"--x\r\nContent-Disposition: form-data; name=\"photo\"\r\n\r\n"[..], &whole, b"\r\n--x--\r\n"].concat();
+    let mut lossless = whole.clone();
+    let frame = whole.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a frame");
+    lossless[frame + 1] = 0xC3;
     for (bytes, expected, says) in [
-        (b"<html>not a picture, whatever it says</html>".to_vec(), (415, "NOT_A_PHOTO"), "JPEG, PNG or WebP"),
+        (b"<html>not a picture, whatever it says</html>".to_vec(), (415, "NOT_A_PHOTO"), "JPEG, PNG, WebP or HEIC"),
+        (damaged, (400, "PHOTO_BROKEN"), "cut"),
+        (ended, (400, "PHOTO_BROKEN"), "cut"),
+        (form, (415, "NOT_A_PHOTO"), "the bytes of the file itself as the body of the PUT"),
+        (b"/9j/4AAQSkZJRgABAQ".to_vec(), (415, "NOT_A_PHOTO"), "base64"),
+        (lossless, (415, "JPEG_NOT_TAKEN"), "without loss"),
+        (b"\0\0\0\x1Cftypavif\0\0\0\0mif1avif".to_vec(), (415, "HEIC_NOT_TAKEN"), "Most Compatible"),
         (picture(ImageFormat::Jpeg, 1)[..8].to_vec(), (400, "PHOTO_BROKEN"), "send it again"),
-        (heic, (415, "HEIC_NOT_TAKEN"), "Most Compatible"),
+        (heic, (400, "PHOTO_BROKEN"), "cut"),
         (half, (400, "PHOTO_BROKEN"), "cut"),
         (Vec::new(), (400, "UPLOAD_CUT"), "empty"),
         (large, (413, "PHOTO_TOO_LARGE"), "25 MiB"),
@@ -134,6 +148,25 @@ async fn what_is_no_photo_is_refused_and_leaves_nothing() {
     // The address still takes the picture.
     assert_eq!(put(&clinic, url, whole).await.0, 200);
     assert_eq!(files(clinic.objects()).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heic_is_kept_as_a_jpeg_without_what_it_says_beside_the_picture() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let patient = anna.patient("Ada", "Lovelace").await;
+    let asked = ask(&anna, &patient, json!({})).await;
+    let sent = include_bytes!("../../../fuzz/corpus/heic/turned").to_vec();
+    assert!(holds(&sent, "SECRET"));
+    let (status, answer) = put(&clinic, url_of(&asked), sent.clone()).await;
+    assert_eq!((status, &answer["width"], &answer["height"]), (200, &json!(64), &json!(64)), "{answer}");
+    assert_eq!(put(&clinic, url_of(&asked), sent).await, (200, answer), "and again");
+    let text = "query ($id: ID!) { photo(id: $id) { status mediaType } }";
+    let photo = anna.graphql(text, json!({"id": asked["photo"]["id"]})).await.ok()["photo"].clone();
+    assert_eq!(photo, json!({"status": "STORED", "mediaType": "image/jpeg"}));
+    for kept in files(clinic.objects()).iter().map(|file| std::fs::read(file).unwrap()) {
+        assert!(kept.starts_with(&[0xFF, 0xD8, 0xFF]) && !holds(&kept, "SECRET"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
