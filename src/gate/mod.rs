@@ -203,7 +203,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal.code {
             codes::QUERY_TOO_LARGE => Self::QueryTooLarge(refusal.message),
-            _ => Self::input("query", refusal.message),
+            _ => Self::input("query", crate::error::Code::WrongForm.says(refusal.message)),
         }
     }
 }

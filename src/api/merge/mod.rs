@@ -3,7 +3,7 @@
 pub mod mutation;
 
 use super::stamp::RecordStamp;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::ledger::shown_content;
 use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge, likeness, store};
@@ -167,7 +167,10 @@ impl MergeQuery {
         let found = async {
             let id = ids::argument("patientId", RecordKind::Patient, &patient_id)?;
             let wanted = usize::try_from(first.unwrap_or(10)).ok().filter(|first| *first <= 50);
-            let wanted = wanted.ok_or_else(|| Error::input("first", "must be from 0 to 50"))?;
+            let wanted = wanted.ok_or_else(|| {
+                let flaw = Code::of_range(first.is_some_and(|first| first > 0)).says("must be from 0 to 50");
+                Error::input("first", flaw.with("min", "0").with("max", "50"))
+            })?;
             let mut scope = ctx.operation()?.reader().await?;
             let patient = patient_store::patient(&mut scope, id).await?;
             let mut found: Vec<PossibleDuplicate> = Vec::new();

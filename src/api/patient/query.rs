@@ -1,7 +1,7 @@
 //! The queries of patients: one, and the list with its search.
 
 use super::details::ExternalIdentifierInput;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::operation::{AtOnce, Inputs, Running};
 use crate::page::columns;
@@ -76,11 +76,17 @@ impl PatientQuery {
         let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) if text.chars().count() > search::LONGEST_QUERY => {
-                return Err(Error::input("search", "has over 100 characters: search by part of it").into());
+                return Err(Error::input(
+                    "search",
+                    Code::TooLong.says("has over 100 characters: search by part of it").with("max", 100),
+                )
+                .into());
             }
             Some(text) => {
                 let query = search::query(text);
-                Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
+                Some(query.ok_or_else(|| {
+                    Error::input("search", Code::Empty.says("has no letter and no digit to search by"))
+                })?)
             }
         };
         let (field, direction) = match order_by {
@@ -89,7 +95,11 @@ impl PatientQuery {
             None => (store::OrderField::Name, Direction::Asc),
         };
         if field == store::OrderField::Relevance && searched.is_none() {
-            return Err(Error::input("orderBy.field", "RELEVANCE needs a search text").into());
+            return Err(Error::input(
+                "orderBy.field",
+                Code::Needs.says("RELEVANCE needs a search text").with("other", "text"),
+            )
+            .into());
         }
         let mut inputs = Inputs::new();
         let identifier = filter.identifier.map(|it| it.read(&mut inputs, "filter.identifier"));

@@ -1,0 +1,98 @@
+//! The codes of faults: docs/errors.md has all of them and no others, and every place in the source that finds a fault
+//! gives it parameters that its code has. And what clients get of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What the source declares: variant, word, parameters.
+fn declared() -> Vec<(String, String, BTreeSet<String>)> {
+    let source =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/flaw.rs")).expect("text");
+    let (_, table) = source.split_once("\ncodes! {").expect("the table");
+    let (table, _) = table.split_once("\n}").expect("its end");
+    let rows = table.lines().filter(|line| line.contains(" = \""));
+    rows.map(|row| {
+        let (variant, rest) = row.trim().split_once(" = ").expect("a word");
+        let mut quoted = rest.split('"').skip(1).step_by(2).map(str::to_owned);
+        (variant.to_owned(), quoted.next().expect("a word"), quoted.collect())
+    })
+    .collect()
+}
+
+/// The source files below a folder.
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).expect("text")));
+        }
+    }
+}
+
+fn all_sources() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
+}
+
+#[test]
+fn the_page_of_codes_has_all_that_there_are_and_no_others() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).expect("text");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let told: BTreeMap<String, BTreeSet<String>> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let [code, means, params, example] = cells.as_slice() else { panic!("not four cells: {row}") };
+            assert!(!means.is_empty() && example.trim_end_matches('|').trim().len() > 5, "no words: {row}");
+            let params = params.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            (code.trim_matches('`').to_owned(), params)
+        })
+        .collect();
+    let there: BTreeMap<_, _> = declared().into_iter().map(|(_, word, params)| (word, params)).collect();
+    assert!(there.len() > 30);
+    assert_eq!(told, there);
+}
+
+/// The text after a closing bracket that ends what `rest` begins within.
+fn after_call(rest: &str) -> &str {
+    let (mut depth, mut in_text, mut escaped) = (1, false, false);
+    for (at, letter) in rest.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            '(' if !in_text => depth += 1,
+            ')' if !in_text => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &rest[at + 1..];
+        }
+    }
+    ""
+}
+
+#[test]
+fn every_code_is_used_and_has_the_parameters_that_it_says() {
+    let declared = declared();
+    let mut used = BTreeSet::new();
+    for (file, text) in all_sources() {
+        for (at, _) in text.match_indices("Code::") {
+            let rest = &text[at + "Code::".len()..];
+            let variant: String = rest.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+            let Some((_, _, params)) = declared.iter().find(|(name, ..)| *name == variant) else { continue };
+            used.insert(variant.clone());
+            let Some(said) = rest[variant.len()..].trim_start().strip_prefix(".says(") else { continue };
+            let mut rest = after_call(said);
+            while let Some(more) = rest.trim_start().strip_prefix(".with(") {
+                let name = more.trim_start().trim_start_matches('"').split('"').next().unwrap_or_default();
+                assert!(params.contains(name), "{file}: {variant} has no parameter {name}: {params:?}");
+                rest = after_call(more);
+            }
+        }
+    }
+    let unused: Vec<_> = declared.iter().map(|(name, ..)| name).filter(|name| !used.contains(*name)).collect();
+    assert!(unused.is_empty(), "nothing has these codes: {unused:?}");
+}
