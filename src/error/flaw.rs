@@ -106,8 +106,18 @@ codes! {
     WrongStep = "WRONG_STEP" ["min", "step"],
     /// It is of another type.
     WrongType = "WRONG_TYPE" ["type"],
+    /// The input has no such field.
+    UnknownField = "UNKNOWN_FIELD" ["type"],
     /// No such word is in the list.
     UnknownValue = "UNKNOWN_VALUE" ["value", "allowed"],
+    /// A day is not written as one.
+    NotADate = "NOT_A_DATE" [],
+    /// A moment is not written as one.
+    NotADateTime = "NOT_A_DATE_TIME" [],
+    /// A leap second, which is not kept.
+    LeapSecond = "LEAP_SECOND" [],
+    /// A decimal number is not written as one.
+    NotADecimal = "NOT_A_DECIMAL" [],
     /// It is not an id of this service.
     NotAnId = "NOT_AN_ID" ["prefix"],
     /// It is the id of another kind of record.

@@ -1,6 +1,7 @@
 //! The codes of faults: docs/errors.md has all of them and no others, and every place in the source that finds a fault
 //! gives it parameters that its code has. And what clients get of them.
 
+use crate::support::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -95,4 +96,42 @@ fn every_code_is_used_and_has_the_parameters_that_it_says() {
     }
     let unused: Vec<_> = declared.iter().map(|(name, ..)| name).filter(|name| !used.contains(*name)).collect();
     assert!(unused.is_empty(), "nothing has these codes: {unused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_values_and_of_rules_have_paths_codes_and_parameters() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let told = |answer: &Answer| -> Vec<(String, String)> {
+        assert_eq!(answer.code(), "BAD_USER_INPUT", "{}", answer.text);
+        let fields = answer.errors[0]["extensions"]["fields"].as_array().expect("fields");
+        let word = |fault: &Value, name: &str| fault[name].as_str().expect(name).to_owned();
+        fields.iter().map(|fault| (word(fault, "path"), word(fault, "code"))).collect()
+    };
+    let pairs = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        all.iter().map(|(path, code)| ((*path).to_owned(), (*code).to_owned())).collect()
+    };
+    let name = json!({"given": "Ada", "family": "Byron"});
+    let wrong = json!({"legalName": name, "birthDate": "13/13/2020", "sexAtBirth": "NONSENSE", "phone": "no"});
+    let answer = anna.does("registerPatient", wrong, "patient { id }").await;
+    assert_eq!(told(&answer), pairs(&[("input.birthDate", "NOT_A_DATE"), ("input.sexAtBirth", "UNKNOWN_VALUE")]));
+    assert!(answer.errors[0]["extensions"]["fields"][1]["params"]["allowed"].is_array(), "{}", answer.text);
+    assert!(!answer.text.contains("\"data\""), "nothing ran: {}", answer.text);
+
+    let wrong = json!({"legalName": {"given": "", "family": "B"}, "birthDate": "2090-01-01", "phone": "no"});
+    let answer = anna.does("registerPatient", wrong, "patient { id }").await;
+    let expected =
+        [("input.legalName.given", "EMPTY"), ("input.birthDate", "IN_FUTURE"), ("input.phone", "NOT_A_PHONE")];
+    let (mut found, mut expected) = (told(&answer), pairs(&expected));
+    (found.sort(), expected.sort());
+    assert_eq!(found, expected);
+
+    let literal = "mutation { updatePatient(input: {id: \"x\", expectedVersion: 99999999999, patch: {birthDate: \"\", nope: 1}}) \
+                   { patient { id } } }";
+    let expected = [
+        ("input.expectedVersion", "TOO_LARGE"),
+        ("input.patch.birthDate", "NOT_A_DATE"),
+        ("input.patch.nope", "UNKNOWN_FIELD"),
+    ];
+    assert_eq!(told(&anna.graphql(literal, json!({})).await), pairs(&expected));
 }
