@@ -1,15 +1,15 @@
 //! Reading inputs: every fault is collected, with its path.
 
+use super::digest::digest;
 use super::{Operation, RequestFacts};
 use crate::characters::{fault_of_line, fault_of_prose};
-use crate::error::{Code, Faults, Flaw, Result};
+use crate::error::{Code, Error, Faults, Flaw, Result};
 use crate::ids;
 use crate::ledger::Retry;
 use crate::vocabulary::RecordKind;
 use async_graphql::{ID, MaybeUndefined};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The maximum length of a one-line text: a name, a number, a place, or, the longest, an e-mail address. A text that
@@ -263,18 +263,11 @@ pub fn patched<T>(patch: MaybeUndefined<T>, before: Option<T>) -> Option<T> {
     }
 }
 
-/// The SHA-256 of a mutation's name and arguments, as the client gave them (variables put in).
+/// The digest of a mutation's name and arguments.
 fn ctx_digest(ctx: &async_graphql::Context<'_>) -> Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
-    hasher.update(ctx.field().name().as_bytes());
-    let arguments = ctx.field().arguments().map_err(|error| crate::error::Error::input("input", Code::WrongType.says(error.message)))?;
-    for (name, value) in arguments {
-        hasher.update([0]);
-        hasher.update(name.as_bytes());
-        hasher.update([0]);
-        hasher.update(value.to_string().as_bytes());
-    }
-    Ok(hasher.finalize().into())
+    let refused = |error: async_graphql::ServerError| Error::input("input", Code::WrongType.says(error.message));
+    let arguments = ctx.field().arguments().map_err(refused)?;
+    Ok(digest(ctx.field().name(), arguments))
 }
 
 impl Operation {

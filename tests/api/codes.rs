@@ -98,6 +98,33 @@ fn every_code_is_used_and_has_the_parameters_that_it_says() {
     assert!(unused.is_empty(), "nothing has these codes: {unused:?}");
 }
 
+/// What is told apart by an idempotency key: null from absent in changes alone (src/operation/digest.rs). Where the code
+/// tells them apart it is a patch, or the input of a mutation called `update…`, or what stands in a patch and in the input
+/// of a new record alike, where both mean none.
+#[test]
+fn null_is_told_from_absent_in_changes_only() {
+    let mut met = 0;
+    for (file, text) in all_sources() {
+        let mut holder = String::new();
+        for line in text.lines() {
+            if let Some((_, rest)) = line.split_once("struct ") {
+                holder = rest.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+            }
+            // A field of a struct; what stands further in is a parameter.
+            let named = line.split_once(": MaybeUndefined<").and_then(|(named, _)| named.strip_prefix("    "));
+            let name =
+                named.map(|it| it.trim_start_matches("pub").trim_start_matches("(super)").trim_start_matches(' '));
+            let plain = |name: &str| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            if named.is_some_and(|named| !named.starts_with(' ')) && name.is_some_and(plain) {
+                met += 1;
+                let change = holder.starts_with("Update") || holder.contains("Patch") || holder.contains("Details");
+                assert!(change, "{file}: {holder}: {line}");
+            }
+        }
+    }
+    assert!(met > 50, "{met} fields");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_values_and_of_rules_have_paths_codes_and_parameters() {
     let clinic = Clinic::start().await;
@@ -134,4 +161,22 @@ async fn faults_of_values_and_of_rules_have_paths_codes_and_parameters() {
         ("input.patch.nope", "UNKNOWN_FIELD"),
     ];
     assert_eq!(told(&anna.graphql(literal, json!({})).await), pairs(&expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_and_absent_are_one_to_a_key_except_where_null_clears() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    let mut input = json!({"legalName": {"given": "Ada", "family": "Byron"}, "birthDate": "1980-01-01"});
+    let first = anna.does_with_key("one", "registerPatient", input.clone(), "patient { id version }").await.ok();
+    input["email"] = Value::Null;
+    let again = anna.does_with_key("one", "registerPatient", input, "patient { id version }").await.ok();
+    assert_eq!(again, first);
+    let patient = &first["registerPatient"]["patient"];
+    let change = |patch: Value| json!({"id": patient["id"], "expectedVersion": patient["version"], "patch": patch});
+    let absent = change(json!({"pronouns": "she"}));
+    let cleared = change(json!({"pronouns": "she", "email": null}));
+    anna.does_with_key("two", "updatePatient", absent, "patient { id }").await.ok();
+    let answer = anna.does_with_key("two", "updatePatient", cleared, "patient { id }").await;
+    assert_eq!(answer.code(), "IDEMPOTENCY_MISMATCH");
 }
