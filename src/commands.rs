@@ -174,7 +174,7 @@ async fn fill_demo(settings: DemoSettings) -> Result<(), String> {
 async fn check_documents(arguments: DocumentsArguments) -> Result<(), String> {
     let DocumentsCommand::Check { file, max_cost } = arguments.command;
     let (gate, _) = documents(max_cost, None).await?;
-    match Persisted::read(&file, &gate).await {
+    match Persisted::read(&file, &gate) {
         Ok(read) => {
             tell::line(format!("{} documents fit this schema", read.count()));
             Ok(())

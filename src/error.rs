@@ -3,8 +3,10 @@
 //! `Error` deliberately has no `Display`, because `async_graphql` publishes the text of anything that has one.
 
 mod database;
+mod flaw;
 mod graphql;
 
+pub use flaw::{Code, Flaw, Param};
 pub use graphql::SharedError;
 
 /// `Result` with this crate's error.
@@ -16,7 +18,17 @@ pub struct Fault {
     /// Path from the arguments down, e.g. `input.areas.0.needleDepthMm`.
     pub path: String,
     /// What is wrong and what would be valid.
-    pub message: String,
+    pub flaw: Flaw,
+}
+
+impl Fault {
+    /// What faults say together: the only one itself, or how many there are.
+    pub fn summary(faults: &[Self]) -> String {
+        match faults {
+            [only] => format!("{}: {}", only.path, only.flaw.message()),
+            many => format!("{} faults in the input; extensions.fields names each", many.len()),
+        }
+    }
 }
 
 /// Collects every fault of an input, so that all are reported at once.
@@ -25,8 +37,8 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Notes a fault at a path.
-    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault { path: path.into(), message: message.into() });
+    pub fn add(&mut self, path: impl Into<String>, flaw: Flaw) {
+        self.0.push(Fault { path: path.into(), flaw });
     }
 
     /// `Ok` when no fault was noted, else `BAD_USER_INPUT` with all of them.
@@ -141,8 +153,8 @@ pub enum Error {
 
 impl Error {
     /// A single fault as an error.
-    pub fn input(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::BadUserInput(vec![Fault { path: path.into(), message: message.into() }])
+    pub fn input(path: impl Into<String>, flaw: Flaw) -> Self {
+        Self::BadUserInput(vec![Fault { path: path.into(), flaw }])
     }
 
     /// "There is no patient with the id …": also used for records that the viewer may not know of.
@@ -220,10 +232,7 @@ impl Error {
             Self::Forbidden(text) | Self::NotFound(text) | Self::RecordSigned(text) | Self::QueryTooLarge(text) => {
                 text.clone()
             }
-            Self::BadUserInput(faults) => match faults.as_slice() {
-                [only] => format!("{}: {}", only.path, only.message),
-                many => format!("{} faults in the input; extensions.fields names each", many.len()),
-            },
+            Self::BadUserInput(faults) => Fault::summary(faults),
             Self::Conflict { message, .. } | Self::ProtocolBlocked { message, .. } => message.clone(),
             Self::ReauthenticationRequired => {
                 "this asks for your password or a code again: send confirmIdentity, then this once more with the token it gives"
@@ -276,10 +285,13 @@ mod tests {
 
     #[test]
     fn one_fault_reads_as_a_sentence_and_many_are_counted() {
-        assert_eq!(Error::input("input.email", "must contain @").public_message(), "input.email: must contain @");
+        assert_eq!(
+            Error::input("input.email", Code::NotAnEmail.says("must contain @")).public_message(),
+            "input.email: must contain @"
+        );
         let mut faults = Faults::default();
-        faults.add("a", "x");
-        faults.add("b", "y");
+        faults.add("a", Flaw::empty());
+        faults.add("b", Flaw::too_long(3, 2));
         let error = faults.into_result().expect_err("two faults");
         assert!(error.public_message().starts_with("2 faults"));
     }

@@ -1,5 +1,6 @@
 //! Typed ids: a UUIDv7 shown with the name of its kind, `patient_01k9…`, after the TypeID convention.
 
+use crate::error::{Code, Flaw};
 use crate::kinds::{KINDS, Kind};
 use crate::vocabulary::RecordKind;
 use chrono::{DateTime, TimeZone, Utc};
@@ -69,24 +70,28 @@ pub fn parse_with(prefix: &str, text: &str) -> Option<Uuid> {
     Some(Uuid::from_u128(value))
 }
 
-/// Reads the id of one kind; the sentence says what is wrong with any other text.
-pub fn parse(kind: RecordKind, text: &str) -> Result<Uuid, String> {
+/// Reads the id of one kind; the flaw says what is wrong with any other text.
+pub fn parse(kind: RecordKind, text: &str) -> Result<Uuid, Flaw> {
     match parse_any(text) {
         Some((found, id)) if found == kind => Ok(id),
         Some((found, _)) => {
-            Err(format!("is the id of {}; that of {} starts with {}_", found.one(), kind.one(), prefix(kind)))
+            let message = format!("is the id of {}; that of {} starts with {}_", found.one(), kind.one(), prefix(kind));
+            Err(Code::WrongKind.says(message).with("prefix", prefix(kind)))
         }
-        None => Err(format!(
-            "is not an id of this service; that of {} starts with {}_ and has 26 characters after it",
-            kind.one(),
-            prefix(kind)
-        )),
+        None => {
+            let message = format!(
+                "is not an id of this service; that of {} starts with {}_ and has 26 characters after it",
+                kind.one(),
+                prefix(kind)
+            );
+            Err(Code::NotAnId.says(message).with("prefix", prefix(kind)))
+        }
     }
 }
 
 /// Reads an argument that must be the id of one kind.
 pub fn argument(path: &str, kind: RecordKind, text: &str) -> crate::error::Result<Uuid> {
-    parse(kind, text).map_err(|message| crate::error::Error::input(path, message))
+    parse(kind, text).map_err(|flaw| crate::error::Error::input(path, flaw))
 }
 
 #[cfg(test)]
@@ -119,7 +124,8 @@ mod tests {
     #[test]
     fn another_kind_s_id_is_named() {
         let id = show(RecordKind::TreatmentSession, new_id());
-        let message = parse(RecordKind::Patient, &id).expect_err("wrong kind");
+        let flaw = parse(RecordKind::Patient, &id).expect_err("wrong kind");
+        let message = flaw.message();
         assert!(message.contains("treatment session") && message.contains("patient_"), "{message}");
     }
 

@@ -1,5 +1,6 @@
 //! Phone numbers: as people write them, and in E.164, by Google's libphonenumber.
 
+use crate::error::{Code, Flaw};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
 
 /// The countries that a number without a country code may be of: ISO 3166-1 alpha-2. Unknown ones count nothing.
@@ -38,7 +39,17 @@ pub enum Unusable {
 
 impl Unusable {
     /// What is wrong and what to send.
-    pub fn message(self) -> &'static str {
+    pub fn flaw(self) -> Flaw {
+        let code = match self {
+            Self::NotANumber | Self::UnknownCountry => Code::NotAPhone,
+            Self::NoCountry | Self::AnyCountry => return Code::Needs.says(self.message()).with("other", "countryCode"),
+            Self::TooShort => Code::TooShort,
+            Self::TooLong => Code::TooLong,
+        };
+        code.says(self.message())
+    }
+
+    fn message(self) -> &'static str {
         match self {
             Self::NotANumber => "must be a phone number, such as +34 600 123 456",
             Self::NoCountry => {

@@ -1,7 +1,26 @@
 //! The scalars of the API.
 
+use crate::error::{Code, Flaw};
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{Datelike, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
+
+/// What is wrong with a value that is sent for a scalar of ours, by the scalar's name. `None` for a value that is read, and
+/// for a name that is none of ours.
+pub fn flaw(name: &str, value: &Value) -> Option<Flaw> {
+    match name {
+        "Date" => Date::read(value).err(),
+        "DateTime" => DateTime::read(value).err(),
+        "Decimal" => Decimal::read(value).err(),
+        _ => None,
+    }
+}
+
+fn as_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
 
 /// A day, `2026-11-22` (RFC 3339 full-date).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,12 +30,18 @@ pub struct Date(pub NaiveDate);
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        read_day(text).map(Self).ok_or_else(|| InputValueError::custom("must be a day that exists, as in 2026-11-22"))
+        Self::read(&value).map_err(|flaw| InputValueError::custom(flaw.message()))
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+impl Date {
+    fn read(value: &Value) -> Result<Self, Flaw> {
+        let day = as_text(value).and_then(read_day);
+        day.map(Self).ok_or_else(|| Code::NotADate.says("must be a day that exists, as in 2026-11-22"))
     }
 }
 
@@ -55,19 +80,25 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        let time = read_moment(text)
-            .ok_or_else(|| InputValueError::custom("must be a moment with its offset, as in 2026-11-22T09:30:00Z"))?;
-        // Postgres has no such second: it would become one of the next day.
-        if time.nanosecond() >= NANOSECONDS {
-            let message = "is a leap second, which is not kept: send second 59, or 00 of the next minute";
-            return Err(InputValueError::custom(message));
-        }
-        Ok(Self(time.trunc_subsecs(6)))
+        Self::read(&value).map_err(|flaw| InputValueError::custom(flaw.message()))
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl DateTime {
+    fn read(value: &Value) -> Result<Self, Flaw> {
+        let time = as_text(value)
+            .and_then(read_moment)
+            .ok_or_else(|| Code::NotADateTime.says("must be a moment with its offset, as in 2026-11-22T09:30:00Z"))?;
+        // Postgres has no such second: it would become one of the next day.
+        if time.nanosecond() >= NANOSECONDS {
+            let message = "is a leap second, which is not kept: send second 59, or 00 of the next minute";
+            return Err(Code::LeapSecond.says(message));
+        }
+        Ok(Self(time.trunc_subsecs(6)))
     }
 }
 
@@ -80,20 +111,25 @@ pub struct Decimal(pub rust_decimal::Decimal);
 #[Scalar]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = match &value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return Err(InputValueError::expected_type(value)),
-        };
-        let refused = || InputValueError::custom("must be a decimal number of at most 28 digits, as in 1.25");
-        if !is_plain_decimal(&text) {
-            return Err(refused());
-        }
-        rust_decimal::Decimal::from_str_exact(&text).map(Self).map_err(|_| refused())
+        Self::read(&value).map_err(|flaw| InputValueError::custom(flaw.message()))
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.normalize().to_string())
+    }
+}
+
+impl Decimal {
+    fn read(value: &Value) -> Result<Self, Flaw> {
+        let text = match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let plain = text.filter(|text| is_plain_decimal(text));
+        let read = plain.and_then(|text| rust_decimal::Decimal::from_str_exact(&text).ok());
+        let message = "must be a decimal number of at most 28 digits, with a point, as in 1.25";
+        read.map(Self).ok_or_else(|| Code::NotADecimal.says(message))
     }
 }
 

@@ -9,7 +9,7 @@ use super::sight::Sight;
 use super::sign_in::{Doorkeeper, REFUSED};
 use super::throttle;
 use super::viewer::Viewer;
-use crate::error::{Error, NotSignedIn, Result};
+use crate::error::{Code, Error, NotSignedIn, Result};
 use crate::ids;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -71,7 +71,7 @@ impl Doorkeeper {
         let places = account::places(&mut accounts, account.id).await?;
         drop(accounts);
         if let Some(fault) = password::judge(password.clone(), vec![email.clone()]).await? {
-            return Err(Error::input("input.password", fault));
+            return Err(Error::input("input.password", Code::WeakPassword.says(fault)));
         }
         let token = token.to_owned();
         if places.is_empty() && account.email == email && account.disabled_at.is_none() {
@@ -135,5 +135,5 @@ pub async fn enter(connection: &mut AsyncPgConnection, bearer: Bearer) -> Result
 
 /// The single answer to an invitation that was used, has ended or was never made.
 pub fn spent() -> Error {
-    Error::input("input.token", SPENT)
+    Error::input("input.token", Code::WrongSecret.says(SPENT))
 }

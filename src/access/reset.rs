@@ -7,7 +7,7 @@ use super::second_factor::Proof;
 use super::sign_in::{Doorkeeper, Place, Rotated, Rotation};
 use super::throttle;
 use super::{Caller, password};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub enum Reset {
 /// The single answer to a link that was used, has ended or was never made, and to one that would open another
 /// organisation.
 pub fn spent() -> Error {
-    Error::input("input.token", SPENT)
+    Error::input("input.token", Code::WrongSecret.says(SPENT))
 }
 
 impl Doorkeeper {
@@ -63,7 +63,7 @@ impl Doorkeeper {
             return Ok(Reset::Elsewhere(Tried { account: Some(account.id), also: None }));
         }
         if let Some(fault) = password::judge(new.clone(), vec![account.email.clone()]).await? {
-            return Err(Error::input("input.newPassword", fault));
+            return Err(Error::input("input.newPassword", Code::WeakPassword.says(fault)));
         }
         let password_hash = password::hash(new).await?;
         let mut transaction = self.pool().write(org).await?;

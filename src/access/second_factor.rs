@@ -6,7 +6,7 @@ use super::sign_in::{Doorkeeper, Rotated, Rotation};
 use super::throttle;
 use super::{Caller, password};
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rand::{Rng, TryRngCore};
@@ -103,7 +103,7 @@ impl Doorkeeper {
         if account.has_second_factor() {
             return Err(Error::input(
                 "input",
-                "there is a second factor already: take it away with removeSecondFactor",
+                Code::Done.says("there is a second factor already: take it away with removeSecondFactor"),
             ));
         }
         let mut secret = vec![0_u8; 20];
@@ -134,7 +134,10 @@ impl Doorkeeper {
     ) -> Result<Option<(Vec<String>, Rotated)>> {
         let account = self.owner(sign_in).await?;
         let Some(sealed) = account.totp_secret.clone().filter(|_| !account.has_second_factor()) else {
-            return Err(Error::input("input.code", "there is none to confirm: begin with beginSecondFactor"));
+            return Err(Error::input(
+                "input.code",
+                Code::WrongState.says("there is none to confirm: begin with beginSecondFactor"),
+            ));
         };
         let now = ids::now();
         let mut accounts = self.pool().accounts().await?;
@@ -192,7 +195,10 @@ impl Doorkeeper {
     pub async fn renew_recovery_codes(&self, caller: Caller<'_>, sign_in: Uuid) -> Result<Vec<String>> {
         let account = self.owner(sign_in).await?;
         if !account.has_second_factor() {
-            return Err(Error::input("input", "there is no second factor: set one up with beginSecondFactor"));
+            return Err(Error::input(
+                "input",
+                Code::WrongState.says("there is no second factor: set one up with beginSecondFactor"),
+            ));
         }
         let mut transaction = self.pool().write(self.organisation_of_caller(caller).await?).await?;
         let codes = self.write_recovery_codes(transaction.connection()?, account.id).await?;
@@ -210,7 +216,7 @@ impl Doorkeeper {
     ) -> Result<Option<Rotated>> {
         let account = self.owner(sign_in).await?;
         if !account.has_second_factor() {
-            return Err(Error::input("input", "there is no second factor"));
+            return Err(Error::input("input", Code::WrongState.says("there is no second factor")));
         }
         let places = account::places(&mut *self.pool().accounts().await?, account.id).await?;
         if self.active_places(&places, None).await?.iter().any(|place| place.must_have_second_factor) {

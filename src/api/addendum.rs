@@ -2,7 +2,7 @@
 
 use super::signing::{AddAddendumInput, NewAddendum};
 use crate::access::Scope;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use crate::operation::{Running, transaction};
 use crate::page::kept;
@@ -37,12 +37,17 @@ async fn add(scope: &mut Scope, new: NewAddendum) -> Result<Addendum> {
             let record = aftercare::store::note(scope, new.record_id).await?;
             (record.patient_id, record.signature.is_some())
         }
-        other => return Err(Error::input("input.recordId", format!("{} takes no addendum", other.one()))),
+        other => {
+            return Err(Error::input(
+                "input.recordId",
+                Code::NotApplicable.says(format!("{} takes no addendum", other.one())),
+            ));
+        }
     };
     if !signed {
         return Err(Error::input(
             "input.recordId",
-            "this record is a draft: change it, an addendum is for a signed one",
+            Code::WrongState.says("this record is a draft: change it, an addendum is for a signed one"),
         ));
     }
     let addendum = Addendum {

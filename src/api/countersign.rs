@@ -1,7 +1,7 @@
 //! Signing what is signed once more, whatever its kind.
 
 use crate::access::Scope;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::kept;
@@ -49,7 +49,10 @@ impl CountersignRecordInput {
         let id = inputs.new_id(RecordKind::Countersignature, self.id.as_ref());
         let record = ids::parse_any(&self.record_id).filter(|(kind, _)| signing::SIGNED_KINDS.contains(kind));
         if record.is_none() {
-            inputs.fault("recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+            inputs.fault(
+                "recordId",
+                Code::WrongKind.says("must be the id of a consultation, a treatment session or an aftercare note"),
+            );
         }
         let reason = inputs.opt_text("reason", self.reason.as_deref(), 500);
         inputs.finish()?;
@@ -84,7 +87,12 @@ async fn signed(scope: &mut Scope, (kind, id): (RecordKind, Uuid)) -> Result<Sig
             let it = aftercare::store::note(scope, id).await?;
             Signed { patient: it.patient_id, first: it.signature, whose: it.author_id, supervisor: None }
         }
-        other => return Err(Error::input("input.recordId", format!("{} takes no signature", other.one()))),
+        other => {
+            return Err(Error::input(
+                "input.recordId",
+                Code::NotApplicable.says(format!("{} takes no signature", other.one())),
+            ));
+        }
     })
 }
 
@@ -120,7 +128,7 @@ async fn add(scope: &mut Scope, new: New) -> Result<Countersignature> {
     let Some(first) = &on.first else {
         return Err(Error::input(
             "input.recordId",
-            "this record is a draft: who did the work signs it first, or who takes it over",
+            Code::WrongState.says("this record is a draft: who did the work signs it first, or who takes it over"),
         ));
     };
     if new.content_hash.is_some_and(|hash| hash != hex::text(&first.content_hash)) {

@@ -1,6 +1,6 @@
 //! Who may be the same person as a patient: asked of one who is there, of one who is to be registered, and told of a new one.
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::merge::{IdentityField, likeness, store};
 use crate::operation::Running;
 use crate::patient::Patient;
@@ -31,7 +31,10 @@ pub struct PossibleDuplicate {
 /// Other patients who may be the same person as one, the likeliest first.
 pub async fn duplicates_of(ctx: &Context<'_>, patient: &Patient, first: Option<i32>) -> Result<Vec<PossibleDuplicate>> {
     let wanted = usize::try_from(first.unwrap_or(10)).ok().filter(|first| *first <= 50);
-    let wanted = wanted.ok_or_else(|| Error::input("first", "must be from 0 to 50"))?;
+    let wanted = wanted.ok_or_else(|| {
+        let flaw = Code::of_range(first.is_some_and(|first| first > 0)).says("must be from 0 to 50");
+        Error::input("first", flaw.with("min", "0").with("max", "50"))
+    })?;
     let mut scope = ctx.operation()?.reader().await?;
     let mut found: Vec<PossibleDuplicate> = Vec::new();
     for other in store::candidates(&mut scope, patient).await? {

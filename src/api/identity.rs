@@ -6,7 +6,7 @@ use crate::access::invitation::Answer;
 use crate::access::one_time::Bearer;
 use crate::access::reset::{self, Reset};
 use crate::access::{password, token};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::Running;
@@ -248,7 +248,7 @@ impl IdentityMutation {
         };
         operation.close_reader().await;
         if let Some(fault) = password::judge(input.new.clone(), vec![account.email.clone(), name]).await? {
-            return Err(Error::input("input.new", fault).into());
+            return Err(Error::input("input.new", Code::WeakPassword.says(fault)).into());
         }
         let caller = operation.caller(&pass);
         let changed = doorkeeper.change_password(caller, (&account, sign_in), input.current, input.new).await?;
@@ -309,8 +309,12 @@ impl IdentityMutation {
     /// Ends one of your own sign-ins (`me { signIns { id } }`), from the next request on. NOT_FOUND if there is none
     /// with this id.
     async fn revoke_sign_in(&self, ctx: &Context<'_>, input: RevokeSignInInput) -> Result<RevokeSignInPayload> {
-        let id = ids::parse_with(SIGN_IN, &input.id)
-            .ok_or_else(|| Error::input("input.id", "is not the id of a sign-in: it starts with sign_in_"))?;
+        let id = ids::parse_with(SIGN_IN, &input.id).ok_or_else(|| {
+            Error::input(
+                "input.id",
+                Code::NotAnId.says("is not the id of a sign-in: it starts with sign_in_").with("prefix", "sign_in"),
+            )
+        })?;
         let operation = ctx.operation()?;
         let (viewer, sign_in, pass) = current(operation).await?;
         let doorkeeper = &operation.service().doorkeeper;

@@ -9,7 +9,7 @@ use crate::consent::{Consent, ConsentTemplate, ConsentTemplateVersion};
 use crate::consultation::Consultation;
 use crate::credential::Credential;
 use crate::custody::{LegalHold, PatientErasure};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::health::HealthEntry;
 use crate::health_review::HealthReview;
 use crate::health_term::HealthTerm;
@@ -228,9 +228,14 @@ impl NodeQuery {
         #[graphql(desc = "Any typed ids, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Result<Node>>>> {
         if ids.len() > MOST_NODES {
-            return Err(
-                Error::input("ids", format!("has {} ids; at most {MOST_NODES} are looked up", ids.len())).into()
-            );
+            return Err(Error::input(
+                "ids",
+                Code::TooMany
+                    .says(format!("has {} ids; at most {MOST_NODES} are looked up", ids.len()))
+                    .with("count", ids.len())
+                    .with("max", MOST_NODES),
+            )
+            .into());
         }
         let mut wanted: BTreeMap<RecordKind, Vec<Uuid>> = BTreeMap::new();
         for (kind, id) in ids.iter().filter_map(|id| ids::parse_any(id)) {
@@ -265,7 +270,10 @@ impl NodeQuery {
             Some(match ids::parse_any(id) {
                 None => Err(Error::input(
                     "ids",
-                    format!("{} is not an id of this service", id.as_str().chars().take(60).collect::<String>()),
+                    Code::NotAnId.says(format!(
+                        "{} is not an id of this service",
+                        id.as_str().chars().take(60).collect::<String>()
+                    )),
                 )
                 .into()),
                 Some((kind, record)) => match (found.get(&record), failed.get(&kind)) {

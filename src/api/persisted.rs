@@ -2,17 +2,13 @@
 //!
 //! Read once, at the start: each must be a document that the gate lets through and the schema knows.
 
-use super::{Schema, builder};
-use crate::gate::DocumentCache;
+use crate::gate::{DocumentCache, Refusal};
 use crate::record::hex;
-use async_graphql::async_trait::async_trait;
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation};
-use async_graphql::{Request, ServerError, ValidationResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// The format name of Apollo's manifest.
 const APOLLO: &str = "apollo-persisted-query-manifest";
@@ -24,50 +20,6 @@ const LONGEST_ID: usize = 256;
 pub struct Persisted {
     texts: HashMap<String, Arc<str>>,
     count: usize,
-}
-
-/// Checks documents against the schema without running them.
-struct Check(Schema);
-
-impl Check {
-    fn new() -> Self {
-        Self(builder().extension(StopAfterValidation).finish())
-    }
-
-    async fn faults(&self, text: &str, operation: Option<&str>) -> Vec<String> {
-        let mut request = Request::new(text);
-        request.operation_name = operation.map(str::to_owned);
-        let errors = self.0.execute(request).await.errors;
-        let told = errors.into_iter().filter(|error| error.message != VALID);
-        told.map(|error| match error.locations.first() {
-            Some(at) => format!("{} (line {}, column {})", error.message, at.line, at.column),
-            None => error.message,
-        })
-        .collect()
-    }
-}
-
-/// The result that marks a valid document.
-const VALID: &str = "valid";
-
-struct StopAfterValidation;
-
-impl ExtensionFactory for StopAfterValidation {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait]
-impl Extension for StopAfterValidation {
-    async fn validation(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        next: NextValidation<'_>,
-    ) -> Result<ValidationResult, Vec<ServerError>> {
-        next.run(ctx).await?;
-        Err(vec![ServerError::new(VALID, None)])
-    }
 }
 
 /// The entries of a file: id and text.
@@ -111,25 +63,21 @@ pub fn hash_of(text: &str) -> String {
 
 impl Persisted {
     /// Reads a file and checks each entry. Every complaint names its entry.
-    pub async fn read(file: &Path, gate: &DocumentCache) -> Result<Self, Vec<String>> {
+    pub fn read(file: &Path, gate: &DocumentCache) -> Result<Self, Vec<String>> {
         let json = std::fs::read_to_string(file)
             .map_err(|error| vec![format!("{} can't be read: {error}", file.display())])?;
-        Self::of(&json, gate).await.map_err(|complaints| {
+        Self::of(&json, gate).map_err(|complaints| {
             complaints.into_iter().map(|complaint| format!("{}: {complaint}", file.display())).collect()
         })
     }
 
-    async fn of(json: &str, gate: &DocumentCache) -> Result<Self, Vec<String>> {
-        Self::checked(json, gate, &Check::new()).await
-    }
-
-    async fn checked(json: &str, gate: &DocumentCache, check: &Check) -> Result<Self, Vec<String>> {
+    fn of(json: &str, gate: &DocumentCache) -> Result<Self, Vec<String>> {
         let entries = entries(json).map_err(|complaint| vec![complaint])?;
         let (mut read, mut complaints) = (Self { texts: HashMap::new(), count: entries.len() }, Vec::new());
         for (id, text) in entries {
             let id = plain(&id);
             let shown: String = id.chars().take(80).collect();
-            match fault(check, gate, &id, &text).await {
+            match fault(gate, &id, &text) {
                 Some(complaint) => complaints.push(format!("the entry {shown:?} {complaint}")),
                 None => {
                     let (hash, text): (String, Arc<str>) = (hash_of(&text), text.into());
@@ -157,7 +105,7 @@ impl Persisted {
 }
 
 /// What is wrong with an entry.
-async fn fault(check: &Check, gate: &DocumentCache, id: &str, text: &str) -> Option<String> {
+fn fault(gate: &DocumentCache, id: &str, text: &str) -> Option<String> {
     let visible = |id: &str| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if !visible(id) {
         return Some(format!("has an id that is not of 1 to {LONGEST_ID} visible ASCII characters"));
@@ -166,22 +114,18 @@ async fn fault(check: &Check, gate: &DocumentCache, id: &str, text: &str) -> Opt
     if claimed_hash(id).is_some_and(|claimed| claimed != hash) {
         return Some(format!("has a text with another SHA-256: {hash}"));
     }
-    match gate.check(text) {
-        Err(refusal) => {
-            let at = refusal.at.map(|at| format!(" (line {}, column {})", at.line, at.column)).unwrap_or_default();
-            Some(format!("is refused: {}{at}", refusal.message))
-        }
-        Ok(operation) => {
-            let faults = check.faults(text, operation.as_deref()).await;
-            (!faults.is_empty()).then(|| format!("does not fit the schema: {}", faults.join("; ")))
-        }
-    }
+    let refusal = gate.check(text).err()?;
+    let told = |refusal: &Refusal| {
+        let at = refusal.at.map(|at| format!(" (line {}, column {})", at.line, at.column)).unwrap_or_default();
+        format!("{}{at}", refusal.message)
+    };
+    let all: Vec<String> = std::iter::once(&refusal).chain(&refusal.more).map(told).collect();
+    Some(format!("is refused: {}", all.join("; ")))
 }
 
 /// For the fuzz targets: reads a text as the file of documents and checks that every accepted document is found again.
-pub(crate) async fn fuzz(json: &str, gate: &DocumentCache) {
-    static CHECK: LazyLock<Check> = LazyLock::new(Check::new);
-    if let Ok(read) = Persisted::checked(json, gate, &CHECK).await {
+pub(crate) fn fuzz(json: &str, gate: &DocumentCache) {
+    if let Ok(read) = Persisted::of(json, gate) {
         assert!(
             read.texts.iter().all(|(id, text)| read.find(id) == Some(text) && read.find(&hash_of(text)) == Some(text))
         );
@@ -194,21 +138,21 @@ mod tests {
     use crate::gate::DocumentLimits;
     use serde_json::json;
 
-    async fn read(file: Value) -> Result<Persisted, Vec<String>> {
-        let gate = DocumentCache::new(DocumentLimits::default(), &builder().finish().sdl()).expect("a gate");
-        Persisted::of(&file.to_string(), &gate).await
+    fn read(file: Value) -> Result<Persisted, Vec<String>> {
+        let gate = DocumentCache::new(DocumentLimits::default(), &crate::api::schema().sdl()).expect("a gate");
+        Persisted::of(&file.to_string(), &gate)
     }
 
-    #[tokio::test]
-    async fn maps_and_manifests_are_read() {
+    #[test]
+    fn maps_and_manifests_are_read() {
         let (one, two) = (
             "query One { me { id } }",
             "query Two($n: Int!, $id: ID!) { staff(first: $n) { nodes { id } } patient(id: $id) { id } }",
         );
-        let map = read(json!({hash_of(one): one, "an-opaque-id": two})).await.expect("a map");
+        let map = read(json!({hash_of(one): one, "an-opaque-id": two})).expect("a map");
         let manifest = json!({"format": APOLLO, "version": 1, "operations": [
             {"id": hash_of(one), "name": "One", "type": "query", "body": one}, {"id": "an-opaque-id", "body": two}]});
-        for found in [map, read(manifest).await.expect("a manifest")] {
+        for found in [map, read(manifest).expect("a manifest")] {
             assert_eq!(found.count(), 2);
             for name in [hash_of(one), hash_of(one).to_uppercase(), format!("sha256:{}", hash_of(one))] {
                 assert_eq!(found.find(&name), Some(one), "{name}");
@@ -219,8 +163,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn complaints_name_their_entries() {
+    #[test]
+    fn complaints_name_their_entries() {
         let good = "{ me { id } }";
         let cases = [
             (json!([]), "is neither a map"),
@@ -231,10 +175,10 @@ mod tests {
             (json!({hash_of("x"): good}), "another SHA-256"),
             (json!({"sha256:abc": good}), "another SHA-256"),
             (json!({"a": "{ me { id }"}), "the entry \"a\" is refused: the query is not GraphQL"),
-            (json!({"a": "{ me { nothing } }"}), "does not fit the schema: Unknown field"),
-            (json!({"a": "query ($x: Nothing) { __typename }"}), "no input type"),
+            (json!({"a": "{ me { nothing } }"}), "is refused: type `Staff` does not have a field `nothing`"),
+            (json!({"a": "query ($x: Nothing) { __typename }"}), "cannot find type `Nothing`"),
             (json!({"a": "fragment F on Staff { id }"}), "is refused"),
-            (json!({"a": "query A { me { id } } query B { me { no } }"}), "does not fit the schema"),
+            (json!({"a": "query A { me { id } } query B { me { no } }"}), "does not have a field `no`"),
             (
                 json!({"a": "{ patients(first: 100) { nodes { sessions(first: 100) { nodes { areas { area side passes endpoint note needleDepthMm } } } } } }"}),
                 "points of cost",
@@ -245,10 +189,10 @@ mod tests {
             ),
         ];
         for (file, complaint) in cases {
-            let found = read(file.clone()).await.expect_err("a complaint");
+            let found = read(file.clone()).expect_err("a complaint");
             assert!(found.len() == 1 && found[0].contains(complaint), "{file} {found:?}");
         }
-        let both = read(json!({"a": "{", "b": good, "c": "{ no }"})).await.expect_err("two complaints");
+        let both = read(json!({"a": "{", "b": good, "c": "{ no }"})).expect_err("two complaints");
         assert_eq!(both.len(), 2, "{both:?}");
     }
 }

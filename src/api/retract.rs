@@ -5,7 +5,7 @@ use crate::aftercare::AftercareNote;
 use crate::call_back::due;
 use crate::care::store as care;
 use crate::consultation::Consultation;
-use crate::error::{Error, Result, at_version};
+use crate::error::{Code, Error, Result, at_version};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{Stored, kept, listing};
@@ -52,7 +52,10 @@ impl RetractSignedRecordInput {
         let mut inputs = Inputs::new();
         let record = ids::parse_any(&self.id).filter(|(kind, _)| signing::SIGNED_KINDS.contains(kind));
         if record.is_none() {
-            inputs.fault("id", "must be the id of a consultation, a treatment session or an aftercare note");
+            inputs.fault(
+                "id",
+                Code::WrongKind.says("must be the id of a consultation, a treatment session or an aftercare note"),
+            );
         }
         let reason = inputs.text("reason", &self.reason, 2000);
         let correct = inputs.opt_id("correctPatientId", RecordKind::Patient, self.correct_patient_id.as_ref());
@@ -117,7 +120,7 @@ async fn retract(scope: &mut Scope, wanted: Wanted) -> Result<Retraction> {
     }
     let Some(signature) = signature else {
         let message = "is a draft: change it, or mark it as entered in error; what is signed is retracted";
-        return Err(Error::input("input.id", message));
+        return Err(Error::input("input.id", Code::WrongState.says(message)));
     };
     check_who(scope, whose, signature)?;
     if !signed::retractions_of(scope, &[id]).await?.is_empty() {
@@ -126,7 +129,7 @@ async fn retract(scope: &mut Scope, wanted: Wanted) -> Result<Retraction> {
     }
     let right = match wanted.correct {
         Some(same) if same == patient_id => {
-            return Err(Error::input("input.correctPatientId", "is the patient whose chart it is in"));
+            return Err(Error::input("input.correctPatientId", Code::Same.says("is the patient whose chart it is in")));
         }
         Some(right) => Some(patients::active_patient(scope, right, "input.correctPatientId").await?),
         None => None,
@@ -227,7 +230,7 @@ async fn copy_of_session(scope: &mut Scope, session: Uuid, right: Uuid) -> Resul
         return Ok(copy);
     }
     let message = "has no copy of the session that the note is about: retract that with this correctPatientId first";
-    Err(Error::input("input.correctPatientId", message))
+    Err(Error::input("input.correctPatientId", Code::Needs.says(message)))
 }
 
 /// Retracting signed records.

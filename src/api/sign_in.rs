@@ -3,7 +3,7 @@
 use crate::access::second_factor::Proof;
 use crate::access::sign_in::{Attempt, Credentials, Entered, Outcome, Rotated, SignedIn};
 use crate::access::{Viewer, token};
-use crate::error::{Error, NotSignedIn};
+use crate::error::{Code, Error, NotSignedIn};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{CallerToken, Operation, Running};
@@ -117,7 +117,7 @@ pub(super) fn proof(password: Option<String>, code: Option<String>) -> crate::er
     match (password, code) {
         (Some(password), None) => Ok((Proof::Password(password), "input.password")),
         (None, Some(code)) => Ok((Proof::Code(code), "input.code")),
-        _ => Err(Error::input("input", "takes a password or a code, one of them")),
+        _ => Err(Error::input("input", Code::NotTogether.says("takes a password or a code, one of them"))),
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn refused(operation: &Operation, viewer: Viewer, at: &str) -> 
         _ => (Event::IdentityRefused, "is wrong"),
     };
     match note(operation, viewer, event).await {
-        Ok(()) => Error::input(at, what),
+        Ok(()) => Error::input(at, Code::WrongSecret.says(what)),
         Err(error) => error,
     }
 }

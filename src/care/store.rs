@@ -10,7 +10,7 @@ use crate::clearance::Clearance;
 use crate::consent::Consent;
 use crate::consultation::Consultation;
 use crate::credential::store::prescribers;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::health::{HealthEntry, codes, store as health};
 use crate::health_review::HealthReview;
 use crate::health_term::{HealthTerm, store as terms};
@@ -362,5 +362,5 @@ pub fn protocol_needed(modality: Modality, published: usize) -> Error {
         "is needed: there are {published} published protocols for {}; `protocols` lists them",
         modality.words()
     );
-    Error::input("input.protocolVersionId", message)
+    Error::input("input.protocolVersionId", Code::Required.says(message))
 }

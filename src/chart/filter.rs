@@ -1,7 +1,7 @@
 //! What a timeline can be filtered by.
 
 use super::kinds::{KINDS, Kind};
-use crate::error::{Faults, Result};
+use crate::error::{Code, Faults, Result};
 use crate::page::{Direction, Key, Order};
 use crate::scalars::DateTime;
 use crate::vocabulary::RecordKind;
@@ -31,11 +31,14 @@ impl TimelineFilter {
         let mut faults = Faults::default();
         for kind in self.kinds.iter().flatten() {
             if !KINDS.iter().any(|known| known.kind == *kind) {
-                faults.add("filter.kinds", format!("{} is not on a timeline", kind.one()));
+                faults.add("filter.kinds", Code::NotApplicable.says(format!("{} is not on a timeline", kind.one())));
             }
         }
         if self.from.zip(self.before).is_some_and(|(from, before)| from.0 >= before.0) {
-            faults.add("filter.before", "is not after from: nothing can be between them");
+            faults.add(
+                "filter.before",
+                Code::WrongOrder.says("is not after from: nothing can be between them").with("other", "from"),
+            );
         }
         faults.into_result()?;
         Ok(TimelineCondition(self))

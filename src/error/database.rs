@@ -1,6 +1,6 @@
 //! What is read off the database's errors.
 
-use super::Error;
+use super::{Code, Error};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 impl From<DieselError> for Error {
@@ -66,7 +66,8 @@ impl Error {
             tracing::warn!(text, "the database refused");
             Self::Unavailable
         } else if UNFIT.iter().any(|start| text.contains(start)) {
-            Self::input("input", "holds a value that can't be kept: a NUL character, or a time out of range")
+            let message = "holds a value that can't be kept: a NUL character, or a time out of range";
+            Self::input("input", Code::BadCharacter.says(message))
         } else {
             Self::Internal(format!("database error in table {:?}: {}", info.table_name(), redact(text)))
         }

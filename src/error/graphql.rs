@@ -1,20 +1,41 @@
 //! An error as GraphQL has it, with its extensions.
 
-use super::{Error, NotSignedIn};
-use async_graphql::{ErrorExtensionValues, Value};
+use super::{Error, Fault, NotSignedIn, Param};
+use async_graphql::{ErrorExtensionValues, Name, Value};
+
+impl Fault {
+    /// Faults as they stand in `extensions.fields`: path, message, code and its parameters.
+    pub fn fields(faults: &[Self]) -> Value {
+        let object = |fault: &Self| {
+            let params = fault.flaw.params().iter().map(|(name, value)| (Name::new(name), Value::from(value.clone())));
+            let parts = [
+                ("path", Value::from(fault.path.clone())),
+                ("message", Value::from(fault.flaw.message())),
+                ("code", Value::from(fault.flaw.code().word())),
+                ("params", Value::Object(params.collect())),
+            ];
+            Value::Object(parts.into_iter().map(|(name, value)| (Name::new(name), value)).collect())
+        };
+        Value::List(faults.iter().map(object).collect())
+    }
+}
+
+impl From<Param> for Value {
+    fn from(param: Param) -> Self {
+        match param {
+            Param::Text(text) => Self::from(text),
+            Param::Number(number) => Self::from(number),
+            Param::Words(words) => Self::List(words.into_iter().map(Self::from).collect()),
+        }
+    }
+}
 
 impl Error {
     fn extend(&self, extensions: &mut ErrorExtensionValues) {
         extensions.set("code", self.code());
         match self {
             Self::BadUserInput(faults) => {
-                let fields = faults.iter().map(|fault| {
-                    let mut entry = async_graphql::indexmap::IndexMap::new();
-                    entry.insert(async_graphql::Name::new("path"), Value::from(fault.path.clone()));
-                    entry.insert(async_graphql::Name::new("message"), Value::from(fault.message.clone()));
-                    Value::Object(entry)
-                });
-                extensions.set("fields", Value::List(fields.collect()));
+                extensions.set("fields", Fault::fields(faults));
             }
             Self::ProtocolBlocked { checks, .. } => {
                 let checks = checks.iter().map(|check| {

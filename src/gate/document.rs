@@ -5,18 +5,16 @@ use std::{collections::HashSet, sync::Arc};
 use async_graphql::{
     Name, Request, Variables,
     parser::{
-        self, parse_query, parse_schema,
-        types::{
-            BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, Type, TypeKind,
-            TypeSystemDefinition,
-        },
+        self, parse_query,
+        types::{ExecutableDocument, OperationType, Selection},
     },
 };
 use moka::sync::Cache;
 
 use super::{
-    DocumentLimits, Measure, Refusal, codes,
+    DocumentLimits, Measure, Refusal,
     cost::{Measurer, short},
+    rules::{Declared, DeclaredBy, Rules},
     scan::scan,
 };
 
@@ -39,23 +37,35 @@ struct Operation {
     name: Option<Name>,
     kind: OperationType,
     measure: Measure,
+    variables: Vec<Declared>,
 }
 
 /// The gate: lets documents through to the executor, and keeps them parsed.
 #[derive(Debug)]
 pub struct DocumentCache {
     limits: DocumentLimits,
-    input_types: HashSet<String>,
+    /// None in tests of measuring alone, whose documents fit no schema.
+    rules: Option<Rules>,
     kept: Cache<String, Arc<Document>>,
 }
 
 impl DocumentCache {
-    /// A gate with an empty cache. `sdl` is the printed schema, from which the names of its input types are taken.
+    /// A gate with an empty cache. `sdl` is the printed schema, by which documents are validated.
     ///
     /// # Errors
     ///
-    /// The parser's message when `sdl` is not a schema.
+    /// The first complaint when `sdl` is not a schema.
     pub fn new(limits: DocumentLimits, sdl: &str) -> Result<Self, String> {
+        Rules::new(sdl).map(|rules| Self::with(limits, Some(rules)))
+    }
+
+    /// A gate that measures documents and does not validate them.
+    #[cfg(test)]
+    pub(super) fn measuring(limits: DocumentLimits) -> Self {
+        Self::with(limits, None)
+    }
+
+    fn with(limits: DocumentLimits, rules: Option<Rules>) -> Self {
         let kept = Cache::builder()
             .max_capacity(CACHE_BYTES)
             // The text counts twice, because its strings are in the document as well.
@@ -63,58 +73,76 @@ impl DocumentCache {
                 u32::try_from(text.len().saturating_mul(2).saturating_add(document.bytes)).unwrap_or(u32::MAX)
             })
             .build();
-        Ok(Self { limits, input_types: input_types(sdl)?, kept })
+        Self { limits, rules, kept }
     }
 
     /// Admits one request, or says why not.
     ///
     /// # Errors
     ///
-    /// `QUERY_TOO_LARGE`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` (no such operation or fragment, a cycle
-    /// of fragments, an unknown input type) or `BAD_USER_INPUT` (a required variable is missing).
+    /// `QUERY_TOO_LARGE`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` (what the schema can't answer) or
+    /// `BAD_USER_INPUT` (values that their types don't take, of literals and of variables).
     pub fn admit(&self, text: &str, operation_name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
         if let Some(document) = self.kept.get(text) {
             return self.select(document, operation_name, variables);
         }
-        let tokens = scan(text, &self.limits)?;
-        let parsed = parse_query(text).map_err(|error| syntax(&error))?;
-        let operations = self.measure(&parsed)?;
-        let bytes = tokens.saturating_mul(TOKEN_BYTES);
-        let document = Arc::new(Document { parsed, operations, bytes });
-        let admitted = self.select(Arc::clone(&document), operation_name, variables)?;
-        self.kept.insert(text.to_owned(), document);
-        Ok(admitted)
+        let (mut document, tokens) = self.read(text)?;
+        // What is over a limit is refused before it is validated.
+        self.hold(&document, operation_name, variables)?;
+        self.validate(text, &mut document)?;
+        document.bytes = tokens.saturating_mul(TOKEN_BYTES);
+        let document = Arc::new(document);
+        // Whatever its variables: who is told of their faults sends the same document again.
+        self.kept.insert(text.to_owned(), Arc::clone(&document));
+        self.select(document, operation_name, variables)
     }
 
-    /// Checks everything about a document that can be checked without variables, for each of its operations. Returns
-    /// the name of one of them, if it has one.
+    /// Checks everything about a document that can be checked without variables, for each of its operations.
     ///
     /// # Errors
     ///
     /// As for `admit`, except for variables.
-    pub fn check(&self, text: &str) -> Result<Option<String>, Refusal> {
-        scan(text, &self.limits)?;
-        let parsed = parse_query(text).map_err(|error| syntax(&error))?;
-        let operations = self.measure(&parsed)?;
-        for operation in &operations {
+    pub fn check(&self, text: &str) -> Result<(), Refusal> {
+        let (mut document, _) = self.read(text)?;
+        for operation in &document.operations {
             self.limits.check(operation.kind, &operation.measure)?;
         }
-        Ok(operations.first().and_then(|operation| operation.name.as_ref()).map(ToString::to_string))
+        self.validate(text, &mut document)
     }
 
-    /// Measures every operation, and the fragments that none uses: the engine's validator walks them all.
+    /// A document from its text, measured; and its tokens, counted.
+    fn read(&self, text: &str) -> Result<(Document, usize), Refusal> {
+        let tokens = scan(text, &self.limits)?;
+        let parsed = parse_query(text).map_err(|error| syntax(&error))?;
+        let operations = self.measure(&parsed)?;
+        Ok((Document { parsed, operations, bytes: 0 }, tokens))
+    }
+
+    /// Holds a document to the rules, and notes the variables of its operations.
+    fn validate(&self, text: &str, document: &mut Document) -> Result<(), Refusal> {
+        let Some(rules) = &self.rules else { return Ok(()) };
+        let mut declared: DeclaredBy = rules.check(text, &self.limits)?;
+        for operation in &mut document.operations {
+            let name = operation.name.as_ref().map(Name::as_str);
+            let found = declared.iter_mut().find(|(found, _)| found.as_deref() == name);
+            operation.variables = found.map(|(_, variables)| std::mem::take(variables)).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Measures every operation, and the fragments that none uses: validation walks them all.
     fn measure(&self, parsed: &ExecutableDocument) -> Result<Vec<Operation>, Refusal> {
         let none = Variables::default();
         let mut met = HashSet::new();
         let mut selections = 0_u64;
         let mut operations = Vec::new();
         for (name, definition) in parsed.operations.iter() {
-            self.hold_variable_types(&definition.node)?;
             let mut measurer = Measurer::new(parsed, Some(&definition.node), &none, &self.limits);
             let measure = measurer.operation(&definition.node)?;
             met.extend(parsed.fragments.keys().filter(|fragment| measurer.has_met(fragment)));
             selections = self.hold_selections(selections, &measure)?;
-            operations.push(Operation { name: name.cloned(), kind: definition.node.ty, measure });
+            let kind = definition.node.ty;
+            operations.push(Operation { name: name.cloned(), kind, measure, variables: Vec::new() });
         }
         let mut measurer = Measurer::new(parsed, None, &none, &self.limits);
         for fragment in parsed.fragments.keys().filter(|fragment| !met.contains(fragment)) {
@@ -133,43 +161,38 @@ impl DocumentCache {
         Ok(sum)
     }
 
-    /// The engine's validator panics over a default value for a list of an unknown type (8.0.0-rc.5,
-    /// `DefaultValuesOfCorrectType`): such types must not reach it.
-    fn hold_variable_types(&self, operation: &OperationDefinition) -> Result<(), Refusal> {
-        for variable in &operation.variable_definitions {
-            let base = base_name(&variable.node.var_type.node);
-            if !self.input_types.contains(base.as_str()) {
-                let message = format!("the variable ${} has no input type: {}", variable.node.name.node, short(base));
-                return Err(Refusal::new(codes::VALIDATION_FAILED, message, Some(variable.pos)));
-            }
-        }
-        Ok(())
-    }
-
     fn select(
         &self,
         document: Arc<Document>,
         operation_name: Option<&str>,
         variables: &Variables,
     ) -> Result<Admitted, Refusal> {
+        let (index, cost) = self.hold(&document, operation_name, variables)?;
+        if let (Some(rules), Some(operation)) = (&self.rules, document.operations.get(index)) {
+            rules.read(&operation.variables, variables)?;
+        }
+        Ok(Admitted { document, index, cost })
+    }
+
+    /// Chooses the operation, and holds it to the limits. Gives its place and its cost.
+    fn hold(
+        &self,
+        document: &Document,
+        operation_name: Option<&str>,
+        variables: &Variables,
+    ) -> Result<(usize, u64), Refusal> {
         let index = position(&document.operations, operation_name)?;
         let Some(operation) = document.operations.get(index) else {
             return Err(Refusal::invalid("the document has no operation".to_owned()));
         };
         let definition = document.parsed.operations.iter().find(|(name, _)| *name == operation.name.as_ref());
-        let mut cost = operation.measure.cost();
-        if let Some((_, definition)) = definition {
-            hold_required(&definition.node, variables)?;
-            if operation.measure.dynamic {
-                let mut measurer = Measurer::new(&document.parsed, Some(&definition.node), variables, &self.limits);
-                let measure = measurer.operation(&definition.node)?;
-                self.limits.check(operation.kind, &measure)?;
-                cost = measure.cost();
-            } else {
-                self.limits.check(operation.kind, &operation.measure)?;
-            }
+        let mut measure = operation.measure;
+        if let Some((_, definition)) = definition.filter(|_| measure.dynamic) {
+            let mut measurer = Measurer::new(&document.parsed, Some(&definition.node), variables, &self.limits);
+            measure = measurer.operation(&definition.node)?;
         }
-        Ok(Admitted { document, index, cost })
+        self.limits.check(operation.kind, &measure)?;
+        Ok((index, measure.cost()))
     }
 }
 
@@ -266,48 +289,6 @@ fn position(operations: &[Operation], wanted: Option<&str>) -> Result<usize, Ref
     operations.iter().position(named).ok_or_else(|| {
         Refusal::invalid(format!("the document has no operation {}: check operationName", short(wanted)))
     })
-}
-
-/// The engine treats a missing variable as an absent argument even if its type makes it required.
-fn hold_required(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
-    for variable in &operation.variable_definitions {
-        let definition = &variable.node;
-        if definition.var_type.node.nullable {
-            continue;
-        }
-        let value = variables.get(&definition.name.node);
-        let missing = value.is_none() && definition.default_value.is_none();
-        if missing || value.is_some_and(|value| matches!(value, async_graphql::Value::Null)) {
-            let name = &definition.name.node;
-            let message = format!("the variable ${name} of type {} needs a value", definition.var_type.node);
-            return Err(Refusal::new(codes::BAD_USER_INPUT, message, Some(variable.pos)));
-        }
-    }
-    Ok(())
-}
-
-fn base_name(declared: &Type) -> &Name {
-    // A list of a list of …: as deep as the scan lets brackets be.
-    let mut declared = declared;
-    loop {
-        match &declared.base {
-            BaseType::Named(name) => return name,
-            BaseType::List(inner) => declared = inner,
-        }
-    }
-}
-
-fn input_types(sdl: &str) -> Result<HashSet<String>, String> {
-    let service = parse_schema(sdl).map_err(|error| error.to_string())?;
-    let mut names: HashSet<String> = ["Int", "Float", "String", "Boolean", "ID"].map(str::to_owned).into();
-    for definition in service.definitions {
-        if let TypeSystemDefinition::Type(definition) = definition
-            && matches!(definition.node.kind, TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_))
-        {
-            names.insert(definition.node.name.node.to_string());
-        }
-    }
-    Ok(names)
 }
 
 /// The parser's complaint without its picture of the line, which is as long as the line.

@@ -2,11 +2,13 @@
 //! parser and validator spend time on it.
 //!
 //! The engine's limits apply only after fragments are expanded (811 bytes kept it busy for 1.8 s). Here a linear scan
-//! of the text comes first (`scan`), then one parse, then a measure with memoised fragments (`cost`). Accepted
-//! documents are cached parsed (`document`), so that the next request with the same text costs one look-up.
+//! of the text comes first (`scan`), then one parse, then a measure with memoised fragments (`cost`), then validation
+//! against the schema (`rules`), for which the engine's own is switched off. Accepted documents are cached parsed
+//! (`document`), so that the next request with the same text costs one look-up, and the reading of its variables.
 
 mod cost;
 mod document;
+mod rules;
 mod scan;
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, parser::types::OperationType};
@@ -14,7 +16,7 @@ use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, parser::ty
 pub use cost::Measure;
 pub use document::{Admitted, DocumentCache};
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 
 /// The `extensions.code` of refusals by the gate.
 pub mod codes {
@@ -143,11 +145,17 @@ pub struct Refusal {
     pub message: String,
     /// The position in the text, if there is one.
     pub at: Option<Pos>,
+    /// Further positions.
+    pub also_at: Box<[Pos]>,
+    /// The values that are wrong, with their paths.
+    pub faults: Box<[Fault]>,
+    /// What else is wrong with the document.
+    pub more: Vec<Refusal>,
 }
 
 impl Refusal {
     fn new(code: &'static str, message: String, at: Option<Pos>) -> Self {
-        Self { code, message, at }
+        Self { code, message, at, also_at: Box::default(), faults: Box::default(), more: Vec::new() }
     }
 
     /// A limit is exceeded by a known amount.
@@ -170,6 +178,16 @@ impl Refusal {
         Self::new(codes::VALIDATION_FAILED, message, None)
     }
 
+    fn invalid_at(message: String, at: Pos) -> Self {
+        Self::new(codes::VALIDATION_FAILED, message, Some(at))
+    }
+
+    /// Values that their types don't take: told as a resolver tells faults of an input.
+    fn of_faults(faults: Vec<Fault>, at: Option<Pos>) -> Self {
+        let message = Fault::summary(&faults);
+        Self { faults: faults.into(), ..Self::new(codes::BAD_USER_INPUT, message, at) }
+    }
+
     /// A query of the schema where that is not allowed.
     pub fn introspection() -> Self {
         let message = "this service does not tell its schema: `clinic schema` prints it, for who has the program";
@@ -189,12 +207,21 @@ impl Refusal {
     }
 
     /// The GraphQL response for this refusal.
-    pub fn into_response(self) -> Response {
+    pub fn into_response(mut self) -> Response {
+        let more = std::mem::take(&mut self.more);
+        Response::from_errors(std::iter::once(self).chain(more).map(Self::into_error).collect())
+    }
+
+    fn into_error(self) -> ServerError {
         let mut error = ServerError::new(self.message, self.at);
+        error.locations.extend(self.also_at);
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", self.code);
+        if !self.faults.is_empty() {
+            extensions.set("fields", Fault::fields(&self.faults));
+        }
         error.extensions = Some(extensions);
-        Response::from_errors(vec![error])
+        error
     }
 }
 
@@ -203,7 +230,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal.code {
             codes::QUERY_TOO_LARGE => Self::QueryTooLarge(refusal.message),
-            _ => Self::input("query", refusal.message),
+            _ => Self::input("query", crate::error::Code::WrongForm.says(refusal.message)),
         }
     }
 }

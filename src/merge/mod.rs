@@ -6,7 +6,7 @@ pub mod store;
 
 pub use filter::{MergeCondition, MergeOrder};
 
-use crate::error::{Error, Faults, Result};
+use crate::error::{Code, Error, Faults, Result};
 use crate::ledger::Record;
 use crate::patient::{Patient, PatientStatus};
 use crate::record::Stamp;
@@ -174,9 +174,9 @@ pub fn resolve(conflicts: &mut [MergeConflict], choices: &[(IdentityField, Merge
     for (i, (field, side)) in choices.iter().enumerate() {
         let path = format!("input.resolution.{i}.field");
         if seen.insert(*field, *side).is_some() {
-            faults.add(path, "is decided twice: send it once");
+            faults.add(path, Code::Duplicate.says("is decided twice: send it once"));
         } else if !conflicts.iter().any(|conflict| conflict.field == *field) {
-            faults.add(path, "is not in conflict: leave it out");
+            faults.add(path, Code::NotApplicable.says("is not in conflict: leave it out"));
         }
     }
     for conflict in conflicts {
@@ -185,7 +185,8 @@ pub fn resolve(conflicts: &mut [MergeConflict], choices: &[(IdentityField, Merge
             let words = conflict.field.words();
             faults.add(
                 "input.resolution",
-                format!("says nothing of the {words}, which differs: take FROM or INTO (dryRun shows both)"),
+                Code::Required
+                    .says(format!("says nothing of the {words}, which differs: take FROM or INTO (dryRun shows both)")),
             );
         }
     }
@@ -239,13 +240,21 @@ pub fn apart(identities: &Identities, now: &Patient) -> Result<(Patient, Vec<Ide
 pub fn may_merge(from: &Patient, into: &Patient) -> Result<()> {
     let mut faults = Faults::default();
     if from.status == PatientStatus::Merged {
-        faults.add("input.fromId", "was merged into another patient already: merge that one (mergedInto)");
+        faults.add(
+            "input.fromId",
+            Code::Merged.says("was merged into another patient already: merge that one (mergedInto)"),
+        );
     }
     match into.status {
         PatientStatus::Active => {}
-        PatientStatus::Archived => faults.add("input.intoId", "is archived: restore them first (restorePatient)"),
+        PatientStatus::Archived => {
+            faults.add("input.intoId", Code::Archived.says("is archived: restore them first (restorePatient)"))
+        }
         PatientStatus::Merged => {
-            faults.add("input.intoId", "was merged into another patient: merge into that one (mergedInto)");
+            faults.add(
+                "input.intoId",
+                Code::Merged.says("was merged into another patient: merge into that one (mergedInto)"),
+            );
         }
     }
     faults.into_result()

@@ -1,8 +1,9 @@
 //! Reading inputs: every fault is collected, with its path.
 
+use super::digest::digest;
 use super::{Operation, RequestFacts};
 use crate::characters::{fault_of_line, fault_of_prose};
-use crate::error::{Faults, Result};
+use crate::error::{Code, Error, Faults, Flaw, Result};
 use crate::ids;
 use crate::ledger::Retry;
 use crate::phone::Countries;
@@ -10,7 +11,6 @@ use crate::vocabulary::RecordKind;
 use async_graphql::{ID, MaybeUndefined};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The maximum length of a one-line text: a name, a number, a place, or, the longest, an e-mail address. A text that
@@ -36,8 +36,8 @@ impl Inputs {
     }
 
     /// Notes a fault at `input.<path>`.
-    pub fn fault(&mut self, path: &str, message: impl Into<String>) {
-        self.faults.add(format!("input.{path}"), message);
+    pub fn fault(&mut self, path: &str, flaw: Flaw) {
+        self.faults.add(format!("input.{path}"), flaw);
     }
 
     /// Ends reading and reports all faults at once.
@@ -47,8 +47,8 @@ impl Inputs {
 
     /// A typed id. An invalid one gives the nil id, which is never used because `finish` fails.
     pub fn id(&mut self, path: &str, kind: RecordKind, id: &ID) -> Uuid {
-        ids::parse(kind, id).unwrap_or_else(|message| {
-            self.fault(path, message);
+        ids::parse(kind, id).unwrap_or_else(|flaw| {
+            self.fault(path, flaw);
             Uuid::nil()
         })
     }
@@ -63,7 +63,7 @@ impl Inputs {
         id.map_or_else(ids::new_id, |id| {
             let id = self.id("id", kind, id);
             if id.get_version_num() != 7 && !id.is_nil() {
-                self.fault("id", "must be made from a version 7 UUID, the ones ordered by time");
+                self.fault("id", Code::WrongForm.says("must be made from a version 7 UUID, the ones ordered by time"));
             }
             id
         })
@@ -74,7 +74,7 @@ impl Inputs {
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
         let text = text.trim();
         if text.is_empty() {
-            self.fault(path, "must not be empty");
+            self.fault(path, Flaw::empty());
         }
         self.check_text(path, text, most);
         text.to_owned()
@@ -91,11 +91,11 @@ impl Inputs {
     fn check_text(&mut self, path: &str, text: &str, most: usize) {
         let length = text.chars().count();
         if length > most {
-            self.fault(path, format!("has {length} characters; at most {most} are kept"));
+            self.fault(path, Flaw::too_long(length, most));
         }
         let fault = if most <= LONGEST_LINE { fault_of_line(text) } else { fault_of_prose(text) };
         if let Some(fault) = fault {
-            self.fault(path, fault);
+            self.fault(path, Code::BadCharacter.says(fault));
         }
     }
 
@@ -130,7 +130,7 @@ impl Inputs {
     ) -> Option<N> {
         let value = value?;
         if value < least || value > most {
-            self.fault(path, format!("is {value}; it must be from {least} to {most}"));
+            self.fault(path, Flaw::out_of_range(value, least, most, unit_of(path)));
         }
         Some(value)
     }
@@ -152,7 +152,7 @@ impl Inputs {
     ) -> Option<Decimal> {
         let value = self.range(path, value, least, most)?.normalize();
         if value.scale() > scale {
-            self.fault(path, format!("has {} digits after the point; at most {scale} are kept", value.scale()));
+            self.fault(path, Flaw::too_precise(value.scale(), scale));
         }
         Some(value)
     }
@@ -161,7 +161,7 @@ impl Inputs {
     pub fn language(&mut self, path: &str, tag: Option<&str>) -> Option<String> {
         let tag = self.opt_text(path, tag, 35)?;
         if !is_language_tag(&tag) {
-            self.fault(path, "must be a BCP 47 language tag, such as en or es-MX");
+            self.fault(path, Code::NotALanguage.says("must be a BCP 47 language tag, such as en or es-MX"));
         }
         Some(tag)
     }
@@ -170,10 +170,16 @@ impl Inputs {
     pub fn past_date(&mut self, path: &str, date: Option<NaiveDate>) -> Option<NaiveDate> {
         let date = date?;
         if date > (Utc::now() + chrono::TimeDelta::hours(14)).date_naive() {
-            self.fault(path, format!("is {date}, in the future"));
+            self.fault(path, Code::InFuture.says(format!("is {date}, in the future")).with("value", date.to_string()));
         }
         if date < NaiveDate::from_ymd_opt(1880, 1, 1).unwrap_or_default() {
-            self.fault(path, format!("is {date}; it must be 1880-01-01 or later"));
+            self.fault(
+                path,
+                Code::TooSmall
+                    .says(format!("is {date}; it must be 1880-01-01 or later"))
+                    .with("value", date.to_string())
+                    .with("min", "1880-01-01"),
+            );
         }
         Some(date)
     }
@@ -181,10 +187,13 @@ impl Inputs {
     /// A moment that is not in the future (five minutes are granted to clocks that differ).
     pub fn past_time(&mut self, path: &str, time: DateTime<Utc>) -> DateTime<Utc> {
         if time > Utc::now() + chrono::TimeDelta::minutes(5) {
-            self.fault(path, "is in the future");
+            self.fault(path, Code::InFuture.says("is in the future").with("value", time.to_rfc3339()));
         }
         if time.timestamp() < 0 {
-            self.fault(path, "is before 1970");
+            self.fault(
+                path,
+                Code::TooSmall.says("is before 1970").with("value", time.to_rfc3339()).with("min", "1970-01-01"),
+            );
         }
         chrono::SubsecRound::trunc_subsecs(time, 6)
     }
@@ -200,7 +209,7 @@ impl Inputs {
                 && !host.contains('@')
         });
         if !fine || email.chars().any(char::is_whitespace) {
-            self.fault(path, "must be an e-mail address such as name@example.com");
+            self.fault(path, Code::NotAnEmail.says("must be an e-mail address such as name@example.com"));
         }
         Some(email)
     }
@@ -211,10 +220,29 @@ impl Inputs {
         let text = self.opt_text(path, phone, 40)?;
         let number = crate::phone::e164(&text, &self.countries);
         Some(number.unwrap_or_else(|unusable| {
-            self.fault(path, unusable.message());
+            self.fault(path, unusable.flaw());
             text
         }))
     }
+}
+
+/// The unit that the name of a field ends with.
+fn unit_of(path: &str) -> Option<&'static str> {
+    let units = [
+        ("Mm", "mm"),
+        ("Cm", "cm"),
+        ("Cm2", "cm²"),
+        ("Kg", "kg"),
+        ("Ms", "ms"),
+        ("Mj", "mJ"),
+        ("Rpm", "rpm"),
+        ("Minutes", "min"),
+        ("Hours", "h"),
+        ("Days", "days"),
+        ("Weeks", "weeks"),
+        ("Months", "months"),
+    ];
+    units.into_iter().find(|(name, _)| path.ends_with(name)).map(|(_, unit)| unit)
 }
 
 /// Whether a text has the form of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits.
@@ -236,18 +264,11 @@ pub fn patched<T>(patch: MaybeUndefined<T>, before: Option<T>) -> Option<T> {
     }
 }
 
-/// The SHA-256 of a mutation's name and arguments, as the client gave them (variables put in).
+/// The digest of a mutation's name and arguments.
 fn ctx_digest(ctx: &async_graphql::Context<'_>) -> Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
-    hasher.update(ctx.field().name().as_bytes());
-    let arguments = ctx.field().arguments().map_err(|error| crate::error::Error::input("input", error.message))?;
-    for (name, value) in arguments {
-        hasher.update([0]);
-        hasher.update(name.as_bytes());
-        hasher.update([0]);
-        hasher.update(value.to_string().as_bytes());
-    }
-    Ok(hasher.finalize().into())
+    let refused = |error: async_graphql::ServerError| Error::input("input", Code::WrongType.says(error.message));
+    let arguments = ctx.field().arguments().map_err(refused)?;
+    Ok(digest(ctx.field().name(), arguments))
 }
 
 impl Operation {

@@ -3,6 +3,7 @@
 mod at_once;
 mod batch;
 mod cursors;
+mod digest;
 mod input;
 mod mutate;
 mod repeated;

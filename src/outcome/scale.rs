@@ -1,5 +1,6 @@
 //! The scales. They are data, `scales.json`: sources number them differently, so each has versions.
 
+use crate::error::{Code, Flaw};
 use crate::vocabulary::vocabulary;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -73,12 +74,13 @@ pub fn scale(code: &str, version: &str) -> Result<&'static OutcomeScale, (&'stat
 
 impl OutcomeScale {
     /// What is wrong with a score on this scale.
-    pub fn fault(&self, score: Decimal) -> Option<String> {
+    pub fn fault(&self, score: Decimal) -> Option<Flaw> {
         let Self { min, max, step, .. } = self;
         if score < *min || score > *max {
-            Some(format!("is {score}; on this scale it must be from {min} to {max}"))
+            Some(Flaw::out_of_range(score, *min, *max, None))
         } else if (score - min).checked_rem(*step).is_none_or(|rest| !rest.is_zero()) {
-            Some(format!("is {score}; on this scale it goes from {min} in steps of {step}"))
+            let message = format!("is {score}; on this scale it goes from {min} in steps of {step}");
+            Some(Code::WrongStep.says(message).with("min", *min).with("step", *step))
         } else {
             None
         }

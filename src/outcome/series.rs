@@ -1,7 +1,7 @@
 //! Series: assessments of one scale version by one role of rater, in the order of time.
 
 use super::{Better, OutcomeAssessment, OutcomeScale, RaterRole, scale, scales};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Code, Error, Faults, Result};
 use crate::vocabulary::BodyArea;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -57,7 +57,7 @@ pub struct BestPair {
 pub fn series_of(all: Vec<OutcomeAssessment>, choice: &SeriesChoice) -> Result<Option<OutcomeSeries>> {
     let any = scales().iter().find(|scale| scale.code == choice.scale).map_or("", |scale| scale.version.as_str());
     let asked = scale(&choice.scale, choice.scale_version.as_deref().unwrap_or(any));
-    asked.map_err(|(path, message)| Error::input(path, message))?;
+    asked.map_err(|(path, message)| Error::input(path, Code::UnknownValue.says(message)))?;
     let chosen = |it: &OutcomeAssessment| {
         !it.entered_in_error
             && it.scale == choice.scale
@@ -80,12 +80,18 @@ fn not_mixed(points: &[OutcomeAssessment]) -> Result<()> {
     let versions: BTreeSet<&str> = points.iter().map(|it| it.scale_version.as_str()).collect();
     if versions.len() > 1 {
         let found = versions.into_iter().collect::<Vec<_>>().join(", ");
-        faults.add("scaleVersion", format!("these versions were used: {found}. They number differently: choose one"));
+        faults.add(
+            "scaleVersion",
+            Code::Required.says(format!("these versions were used: {found}. They number differently: choose one")),
+        );
     }
     let roles: BTreeSet<RaterRole> = points.iter().map(|it| it.rater_role).collect();
     if roles.len() > 1 {
         let found = roles.into_iter().map(|role| role.as_str().to_uppercase()).collect::<Vec<_>>().join(", ");
-        faults.add("raterRole", format!("raters of these roles scored: {found}. They see differently: choose one"));
+        faults.add(
+            "raterRole",
+            Code::Required.says(format!("raters of these roles scored: {found}. They see differently: choose one")),
+        );
     }
     faults.into_result()
 }
@@ -174,7 +180,9 @@ mod tests {
 
     fn faults(all: Vec<OutcomeAssessment>, choice: &SeriesChoice) -> Vec<(String, String)> {
         match series_of(all, choice) {
-            Err(Error::BadUserInput(faults)) => faults.into_iter().map(|fault| (fault.path, fault.message)).collect(),
+            Err(Error::BadUserInput(faults)) => {
+                faults.into_iter().map(|fault| (fault.path, fault.flaw.message().to_owned())).collect()
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Key, Order};
 use crate::db::Sql;
-use crate::error::{Faults, Result};
+use crate::error::{Code, Faults, Result};
 use crate::ids;
 use crate::vocabulary::RecordKind;
 use async_graphql::ID;
@@ -31,7 +31,7 @@ pub struct FilterIds(Faults);
 impl FilterIds {
     /// The id in a part of the filter; an invalid one is noted as a fault.
     pub fn read(&mut self, path: &str, kind: RecordKind, id: Option<&ID>) -> Option<Uuid> {
-        ids::parse(kind, id?).map_err(|message| self.0.add(format!("filter.{path}"), message)).ok()
+        ids::parse(kind, id?).map_err(|flaw| self.0.add(format!("filter.{path}"), flaw)).ok()
     }
 
     /// The same where the id may be of one of several kinds.
@@ -39,7 +39,8 @@ impl FilterIds {
         let found = ids::parse_any(id?).filter(|(kind, _)| kinds.contains(kind));
         if found.is_none() {
             let kinds: Vec<String> = kinds.iter().map(|kind| format!("{}_…", ids::prefix(*kind))).collect();
-            self.0.add(format!("filter.{path}"), format!("must be an id of this service: {}", kinds.join(" or ")));
+            let flaw = Code::WrongKind.says(format!("must be an id of this service: {}", kinds.join(" or ")));
+            self.0.add(format!("filter.{path}"), flaw);
         }
         found.map(|(_, id)| id)
     }

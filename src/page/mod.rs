@@ -20,6 +20,7 @@ pub(crate) use stored::stored;
 pub use stored::{Columns, RowOf, Stored, text_of};
 
 use crate::db::{Bind, Sql};
+use crate::error::{Code, Flaw};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::operation::{CursorOf, Cursors, Running};
@@ -164,7 +165,10 @@ impl PageArguments {
             let opened = operation.service().cursors.open(here, text).and_then(|bytes| Place::read(&bytes));
             match opened {
                 Some(Place(key, id)) if key.same_kind(&order.sample) => from = Some((key, id)),
-                _ => faults.add(name, "is not a cursor of this list in this order: begin anew without it"),
+                _ => faults.add(
+                    name,
+                    Code::WrongForm.says("is not a cursor of this list in this order: begin anew without it"),
+                ),
             }
         }
         faults.into_result()?;
@@ -175,18 +179,24 @@ impl PageArguments {
         let mut faults = crate::error::Faults::default();
         for (name, size) in [("first", self.first), ("last", self.last)] {
             if size.is_some_and(|size| !(0..=LARGEST_PAGE).contains(&size)) {
-                faults.add(name, format!("must be from 0 to {LARGEST_PAGE}"));
+                let flaw = Code::of_range(size > Some(0)).says(format!("must be from 0 to {LARGEST_PAGE}"));
+                faults.add(name, flaw.with("min", "0").with("max", LARGEST_PAGE.to_string()));
             }
         }
         if self.first.is_some() && self.last.is_some() {
-            faults.add("last", "can't go with first: page forward with first and after, backward with last and before");
+            faults.add(
+                "last",
+                Code::NotTogether
+                    .says("can't go with first: page forward with first and after, backward with last and before")
+                    .with("other", "first"),
+            );
         }
         let backward = self.last.is_some();
         let (name, cursor, other) =
             if backward { ("before", &self.before, &self.after) } else { ("after", &self.after, &self.before) };
         if other.is_some() {
             let (wrong, right) = if backward { ("after", "before") } else { ("before", "after") };
-            faults.add(wrong, format!("goes with the other direction: use {right} here"));
+            faults.add(wrong, Code::NotTogether.says(format!("goes with the other direction: use {right} here")));
         }
         let limit = i64::from(self.last.or(self.first).unwrap_or(DEFAULT_PAGE));
         Asked { faults, limit, backward, cursor: cursor.as_deref().map(|text| (name, text)) }
@@ -260,7 +270,7 @@ pub fn global_id(kind: RecordKind, id: Uuid) -> async_graphql::ID {
 
 /// The id of a `node` query.
 pub fn parse_any_id(path: &str, id: &str) -> Result<(RecordKind, Uuid)> {
-    ids::parse_any(id).ok_or_else(|| Error::input(path, "is not an id of this service"))
+    ids::parse_any(id).ok_or_else(|| Error::input(path, Flaw::not_an_id()))
 }
 
 #[cfg(test)]

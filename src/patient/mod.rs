@@ -7,6 +7,7 @@ pub mod store;
 
 pub use details::{ExternalIdentifier, OtherPhone, PatientDetails};
 
+use crate::error::Code;
 use crate::folding::fold;
 use crate::ledger::Record;
 use crate::record::{Address, Stamp};
@@ -157,11 +158,20 @@ impl Patient {
     /// day after are let through.
     pub fn lived_on(&self, day: NaiveDate, path: &str) -> crate::error::Result<()> {
         if let Some(died) = self.deceased_on.filter(|died| day.pred_opt().is_some_and(|before| before > *died)) {
-            return Err(crate::error::Error::input(path, format!("is {day}, after the patient died ({died})")));
+            return Err(crate::error::Error::input(
+                path,
+                Code::WrongOrder
+                    .says(format!("is {day}, after the patient died ({died})"))
+                    .with("value", day.to_string())
+                    .with("other", "deceasedOn"),
+            ));
         }
         if day.succ_opt().is_some_and(|next| next < self.birth_date) {
             let message = format!("is {day}, before the patient was born ({})", self.birth_date);
-            return Err(crate::error::Error::input(path, message));
+            return Err(crate::error::Error::input(
+                path,
+                Code::WrongOrder.says(message).with("value", day.to_string()).with("other", "birthDate"),
+            ));
         }
         Ok(())
     }

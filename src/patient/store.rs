@@ -9,7 +9,7 @@ pub use list::{Filter, OrderField, count, key, order, page};
 use super::{FitzpatrickType, Patient, PatientDetails, PatientStatus, PersonName, SkinType, search};
 use crate::access::Scope;
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ledger;
 use crate::page::{Stored, listing, stored};
 use crate::record::Stamp;
@@ -86,12 +86,14 @@ pub async fn active_patient(scope: &mut Scope, id: Uuid, path: &str) -> Result<P
     let patient = patient(scope, id).await?;
     match patient.status {
         PatientStatus::Active => Ok(patient),
-        PatientStatus::Archived => {
-            Err(Error::input(path, "this patient is archived: restore them first (restorePatient)"))
-        }
-        PatientStatus::Merged => {
-            Err(Error::input(path, "this patient was merged into another: use that one (mergedInto)"))
-        }
+        PatientStatus::Archived => Err(Error::input(
+            path,
+            Code::Archived.says("this patient is archived: restore them first (restorePatient)"),
+        )),
+        PatientStatus::Merged => Err(Error::input(
+            path,
+            Code::Merged.says("this patient was merged into another: use that one (mergedInto)"),
+        )),
     }
 }
 

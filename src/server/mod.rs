@@ -269,7 +269,7 @@ pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCa
     let limits = DocumentLimits { cost: max_cost, ..DocumentLimits::default() };
     let gate = DocumentCache::new(limits, &api::schema().sdl())?;
     let Some(file) = file else { return Ok((gate, Persisted::default())) };
-    let persisted = Persisted::read(file, &gate).await.map_err(|complaints| {
+    let persisted = Persisted::read(file, &gate).map_err(|complaints| {
         let more = complaints.len().saturating_sub(1);
         let more =
             if more > 0 { format!(" (and {more} more: clinic documents check tells all)") } else { String::new() };

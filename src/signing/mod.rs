@@ -10,7 +10,7 @@ pub use filter::{
 };
 pub use retraction::Retraction;
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ledger::{self, Record};
 use crate::record::{Signature, hex};
 use crate::vocabulary::{RecordKind, SignatureMeaning};
@@ -187,7 +187,7 @@ impl Missing {
     /// Notes a field that must be filled before signing, unless it is.
     pub fn unless(&mut self, filled: bool, field: &str, why: &str) {
         if !filled {
-            self.0.add(field, why);
+            self.0.add(field, Code::Required.says(why));
         }
     }
 

@@ -6,7 +6,7 @@ use super::filter::{
 use super::{Addendum, Countersignature, Given, Missing, Retraction};
 use crate::access::Scope;
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ledger::{Kept, KeptSql, content_of};
 use crate::organisation::{Staff, store as people};
 use crate::page::{Stored, listing, stored};
@@ -89,7 +89,10 @@ pub async fn refuse_retracted(scope: &mut Scope, record: Uuid, path: &str) -> Re
     if retractions_of(scope, &[record]).await?.is_empty() {
         return Ok(());
     }
-    Err(Error::input(path, "was retracted: it does not count any more (its `retraction` says why)"))
+    Err(Error::input(
+        path,
+        Code::WrongState.says("was retracted: it does not count any more (its `retraction` says why)"),
+    ))
 }
 
 /// The further signatures of records, the oldest first.

@@ -12,6 +12,7 @@ mod carriers;
 mod catalogue;
 mod charts;
 mod clearances;
+mod codes;
 mod conflicts;
 mod connections;
 mod consents;

@@ -5,7 +5,7 @@ use crate::access::account::{self, Account};
 use crate::access::rate::network_of;
 use crate::access::{password, throttle, token};
 use crate::db::Sql;
-use crate::error::{Error, NotSignedIn, Result};
+use crate::error::{Code, Error, NotSignedIn, Result};
 use crate::ids;
 use crate::vocabulary::StaffRole;
 use chrono::TimeDelta;
@@ -133,7 +133,8 @@ impl Doorkeeper {
             [only] => Ok(*only),
             _ => Err(Error::input(
                 "input.organisationId",
-                "this account works in several organisations: say which (ask its admin for the id)",
+                Code::Required
+                    .says("this account works in several organisations: say which (ask its admin for the id)"),
             )),
         }
     }

@@ -3,7 +3,7 @@
 use crate::adverse_event::{
     AdverseEvent, AdverseEventKind, AdverseEventOutcome, AdverseEventSeverity, Causality, Expectedness,
 };
-use crate::error;
+use crate::error::{self, Code};
 use crate::ids;
 use crate::operation::Inputs;
 use crate::record::Stamp;
@@ -163,14 +163,17 @@ pub(super) struct NewEvent {
 /// Checks that the fields of an event agree.
 pub(super) fn check(inputs: &mut Inputs, prefix: &str, event: &AdverseEvent) {
     if event.kind == AdverseEventKind::Other && event.description.is_none() {
-        inputs.fault(&format!("{prefix}description"), "is missing: OTHER says what happened");
+        inputs.fault(&format!("{prefix}description"), Code::Required.says("is missing: OTHER says what happened"));
     }
     if event.outcome == AdverseEventOutcome::Fatal && !event.serious {
-        inputs.fault(&format!("{prefix}serious"), "must be true: a fatal event is serious");
+        inputs.fault(&format!("{prefix}serious"), Code::Mismatch.says("must be true: a fatal event is serious"));
     }
     let first = event.follow_ups.first().map(|follow_up| follow_up.at);
     if event.resolved_at.is_some_and(|at| at < event.onset_at) || first.is_some_and(|at| at < event.onset_at) {
-        inputs.fault(&format!("{prefix}onsetAt"), "is after a follow-up, or after the event was resolved");
+        inputs.fault(
+            &format!("{prefix}onsetAt"),
+            Code::WrongOrder.says("is after a follow-up, or after the event was resolved"),
+        );
     }
 }
 
@@ -179,11 +182,17 @@ impl ReportAdverseEventInput {
         let mut inputs = Inputs::new();
         let now = ids::now();
         if self.patient_id.is_none() && self.session_id.is_none() && self.aftercare_note_id.is_none() {
-            inputs.fault("patientId", "is missing: say whose it is by patientId, sessionId or aftercareNoteId");
+            inputs.fault(
+                "patientId",
+                Code::Required.says("is missing: say whose it is by patientId, sessionId or aftercareNoteId"),
+            );
         }
         let resolved_at = self.resolved_at.map(|time| inputs.past_time("resolvedAt", time.0));
         if resolved_at.is_some() && !self.outcome.is_resolved() {
-            inputs.fault("resolvedAt", "may only be sent with the outcomes RESOLVED and RESOLVED_WITH_SEQUELAE");
+            inputs.fault(
+                "resolvedAt",
+                Code::NotApplicable.says("may only be sent with the outcomes RESOLVED and RESOLVED_WITH_SEQUELAE"),
+            );
         }
         let event = AdverseEvent {
             id: inputs.new_id(RecordKind::AdverseEvent, self.id.as_ref()),

@@ -9,7 +9,7 @@ use crate::access::Scope;
 use crate::adverse_event::{AdverseEvent, AuthorityReport, FollowUp, expectedness, follow};
 use crate::aftercare::store as notes;
 use crate::catalogue::{Device, ProductLot};
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
@@ -35,7 +35,7 @@ fn end_of(session: &TreatmentSession) -> chrono::DateTime<chrono::Utc> {
 async fn check_lot(scope: &mut Scope, lot: Option<Uuid>, faults: &mut Faults, path: &str) -> error::Result<()> {
     let Some(lot) = lot else { return Ok(()) };
     if listing::by_ids::<ProductLot>(scope, &[lot]).await?.is_empty() {
-        faults.add(path, "is not a lot of this organisation");
+        faults.add(path, Flaw::not_found("lot of this organisation"));
     }
     Ok(())
 }
@@ -50,12 +50,17 @@ async fn name_device(
     if let Some(id) = event.device_id {
         for (field, given) in [("deviceModel", &event.device_model), ("deviceSerial", &event.device_serial)] {
             if given.is_some() {
-                faults.add(format!("input.{field}"), "comes from the catalogue: leave it out, or leave deviceId out");
+                faults.add(
+                    format!("input.{field}"),
+                    Code::NotTogether
+                        .says("comes from the catalogue: leave it out, or leave deviceId out")
+                        .with("other", "deviceId"),
+                );
             }
         }
         match listing::by_ids::<Device>(scope, &[id]).await?.pop() {
             Some(device) => (event.device_model, event.device_serial) = (Some(device.model), device.serial),
-            None => faults.add("input.deviceId", "is not a device of this organisation"),
+            None => faults.add("input.deviceId", Flaw::not_found("device of this organisation")),
         }
     } else if event.device_model.is_none()
         && let Some((session, used)) = session.and_then(|it| Some((it, it.device.as_ref()?)))
@@ -74,9 +79,13 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
     let mut faults = Faults::default();
     if let Some(id) = event.aftercare_note_id {
         match notes::notes(scope, &[id]).await?.into_iter().next() {
-            None => faults.add("input.aftercareNoteId", "is not an aftercare note of this organisation"),
+            None => faults
+                .add("input.aftercareNoteId", Code::NotFound.says("is not an aftercare note of this organisation")),
             Some(note) if event.session_id.is_some_and(|session| session != note.session_id) => {
-                faults.add("input.aftercareNoteId", "is about another session than sessionId");
+                faults.add(
+                    "input.aftercareNoteId",
+                    Code::Mismatch.says("is about another session than sessionId").with("other", "sessionId"),
+                );
             }
             Some(note) => event.session_id = Some(note.session_id),
         }
@@ -89,11 +98,11 @@ async fn report(scope: &mut Scope, new: NewEvent) -> error::Result<AdverseEvent>
         signed::refuse_retracted(scope, session.id, "input.sessionId").await?;
         if patient_id.is_some_and(|patient| patient != session.patient_id) {
             patients::active_patient(scope, patient_id.unwrap_or_default(), "input.patientId").await?;
-            faults.add("input.patientId", "is not the patient of the session");
+            faults.add("input.patientId", Code::Mismatch.says("is not the patient of the session"));
         }
         patient_id = patient_id.or(Some(session.patient_id));
         if event.onset_at < session.started_at {
-            faults.add("input.onsetAt", "is before the session began");
+            faults.add("input.onsetAt", Code::WrongOrder.says("is before the session began"));
         }
     }
     check_lot(scope, event.lot_id, &mut faults, "input.lotId").await?;
@@ -117,7 +126,7 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<A
     if event.entered_in_error {
         return Err(Error::input(
             "input.id",
-            "this adverse event was entered in error: report it again if it did happen",
+            Code::WrongState.says("this adverse event was entered in error: report it again if it did happen"),
         ));
     }
     Ok(event)
@@ -164,7 +173,7 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: AdverseEventP
     if let Some(session) = after.session_id.filter(|_| after.onset_at != before.onset_at) {
         let session = sessions::session(scope, session).await?;
         if after.onset_at < session.started_at {
-            faults.add("input.patch.onsetAt", "is before the session began");
+            faults.add("input.patch.onsetAt", Code::WrongOrder.says("is before the session began"));
         }
     }
     if after.lot_id != before.lot_id {
@@ -177,20 +186,21 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: AdverseEventP
 async fn add_follow_up(scope: &mut Scope, id: Uuid, expected: i32, next: FollowUp) -> error::Result<AdverseEvent> {
     let mut event = editable(scope, id, expected).await?;
     if event.follow_ups.len() >= MOST_FOLLOW_UPS {
-        return Err(Error::input("input.id", format!("has {MOST_FOLLOW_UPS} follow-ups, the most there can be")));
+        return Err(Error::input("input.id", Flaw::full(MOST_FOLLOW_UPS, "follow-ups")));
     }
     let next = FollowUp { author_id: scope.viewer().author()?, ..next };
-    follow(&mut event, next).map_err(|(field, why)| Error::input(format!("input.{field}"), why))?;
+    follow(&mut event, next)
+        .map_err(|(field, why)| Error::input(format!("input.{field}"), Code::WrongOrder.says(why)))?;
     save(scope, event, expected).await
 }
 
 async fn reported(scope: &mut Scope, id: Uuid, expected: i32, report: AuthorityReport) -> error::Result<AdverseEvent> {
     let mut event = editable(scope, id, expected).await?;
     if report.at < event.onset_at {
-        return Err(Error::input("input.reportedAt", "is before the event began"));
+        return Err(Error::input("input.reportedAt", Code::WrongOrder.says("is before the event began")));
     }
     if event.reports.len() >= MOST_REPORTS {
-        return Err(Error::input("input.id", format!("has {MOST_REPORTS} reports, the most there can be")));
+        return Err(Error::input("input.id", Flaw::full(MOST_REPORTS, "reports")));
     }
     event.reports.push(report.clone());
     event.report = Some(report);

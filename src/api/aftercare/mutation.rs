@@ -3,6 +3,7 @@
 use crate::access::Scope;
 use crate::aftercare::{Adherence, AftercareNote, AftercareNoteKind, missing, store};
 use crate::api::signing::SignRecordInput;
+use crate::error::Code;
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::kept;
@@ -161,7 +162,7 @@ impl AftercareNotePatch {
 /// Checks that a note is not about a time before its session.
 fn check_time(inputs: &mut Inputs, prefix: &str, noted_at: chrono::DateTime<chrono::Utc>, session: &TreatmentSession) {
     if noted_at < session.started_at {
-        inputs.fault(&format!("{prefix}notedAt"), "is before the session began");
+        inputs.fault(&format!("{prefix}notedAt"), Code::WrongOrder.says("is before the session began"));
     }
 }
 

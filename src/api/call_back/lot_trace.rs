@@ -5,7 +5,7 @@ use crate::adverse_event::AdverseEvent;
 use crate::call_back::store::{self, LotUse, MOST_USES, Trail};
 use crate::call_back::{Attempt, CallBack};
 use crate::catalogue::{Product, ProductLot};
-use crate::error::{Error, Faults};
+use crate::error::{Code, Error, Faults};
 use crate::ids;
 use crate::operation::{AtOnce, Running, plain};
 use crate::page::{Connection, Direction, Key, Listed, Order, PageArguments, Window, counter, listing};
@@ -260,12 +260,15 @@ async fn trace(
     match (&id, &lot, &product) {
         (Some(Err(why)), _, _) => faults.add("lotId", why.clone()),
         (Some(Ok(_)), None, None) | (None, Some(_), _) => {}
-        (Some(Ok(_)), _, _) => faults.add("lotId", "can't be sent with lot and product: send one or the other"),
-        (None, None, _) => faults.add("lot", "is missing: say which lot, by lotId or by lot"),
+        (Some(Ok(_)), _, _) => faults.add(
+            "lotId",
+            Code::NotTogether.says("can't be sent with lot and product: send one or the other").with("other", "lot"),
+        ),
+        (None, None, _) => faults.add("lot", Code::Required.says("is missing: say which lot, by lotId or by lot")),
     }
     for (path, text) in [("lot", &lot), ("product", &product)] {
         if text.as_ref().is_some_and(|text| text.contains('\0')) {
-            faults.add(path, "contains a NUL character: take it out");
+            faults.add(path, Code::BadCharacter.says("contains a NUL character: take it out"));
         }
     }
     faults.into_result()?;

@@ -3,7 +3,7 @@
 use super::safety_notice::{CreateSafetyRecallInput, CreateSafetyRecallPayload, notify};
 use crate::access::Scope;
 use crate::call_back::{Attempt, CallBack, CallBackReason, CallBackStatus, ContactChannel, ContactOutcome};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
@@ -105,7 +105,8 @@ fn today() -> NaiveDate {
 /// Checks that a day is not too far ahead.
 fn near(inputs: &mut Inputs, path: &str, day: NaiveDate) -> NaiveDate {
     if today().checked_add_days(Days::new(FARTHEST)).is_some_and(|last| day > last) {
-        inputs.fault(path, format!("is {day}, over ten years ahead"));
+        inputs
+            .fault(path, Code::TooLarge.says(format!("is {day}, over ten years ahead")).with("value", day.to_string()));
     }
     day
 }
@@ -136,10 +137,13 @@ impl CreateRecallInput {
         let due_from = self.due_from.map_or_else(today, |day| day.0);
         let due_until = near(&mut inputs, "dueUntil", self.due_until.0);
         if due_until < due_from {
-            inputs.fault("dueUntil", "is before dueFrom");
+            inputs.fault("dueUntil", Code::WrongOrder.says("is before dueFrom").with("other", "dueFrom"));
         }
         if self.reason == CallBackReason::SafetyNotice {
-            inputs.fault("reason", "can't be SAFETY_NOTICE: use createSafetyRecall with the lot");
+            inputs.fault(
+                "reason",
+                Code::NotApplicable.says("can't be SAFETY_NOTICE: use createSafetyRecall with the lot"),
+            );
         }
         let id = inputs.new_id(RecordKind::CallBack, self.id.as_ref());
         let basis = inputs.text("basis", &self.basis, 500);
@@ -167,7 +171,7 @@ async fn live(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<CallB
     error::at_version("recall", recall.stamp.version, expected)?;
     if !recall.is_live() {
         let why = format!("this recall is {} and takes no change: make a new one", recall.status.words());
-        return Err(Error::input("input.id", why));
+        return Err(Error::input("input.id", Code::WrongState.says(why)));
     }
     Ok(recall)
 }
@@ -181,7 +185,7 @@ async fn save(scope: &mut Scope, mut recall: CallBack, expected: i32) -> error::
 async fn log_attempt(scope: &mut Scope, id: Uuid, expected: i32, attempt: Attempt) -> error::Result<CallBack> {
     let mut recall = live(scope, id, expected).await?;
     if recall.attempts.len() >= MOST_ATTEMPTS {
-        return Err(Error::input("input.id", format!("has {MOST_ATTEMPTS} attempts, the most there can be")));
+        return Err(Error::input("input.id", Flaw::full(MOST_ATTEMPTS, "attempts")));
     }
     recall.attempts.push(Attempt { by: scope.viewer().author()?, ..attempt });
     recall.attempts.sort_by_key(|attempt| attempt.at);
@@ -201,11 +205,11 @@ async fn complete(
         scope.viewer().check_by_role(Action::Read, RecordKind::TreatmentSession)?;
         let session = sessions::session(scope, session).await?;
         if session.patient_id != recall.patient_id {
-            return Err(Error::input("input.sessionId", "is a session of another patient"));
+            return Err(Error::input("input.sessionId", Code::Mismatch.says("is a session of another patient")));
         }
         if matches!(session.status, SessionStatus::NotDone | SessionStatus::EnteredInError) {
             let why = format!("is {}: it answers nothing", session.status.words());
-            return Err(Error::input("input.sessionId", why));
+            return Err(Error::input("input.sessionId", Code::WrongState.says(why)));
         }
         signed::refuse_retracted(scope, session.id, "input.sessionId").await?;
     }
@@ -244,7 +248,7 @@ impl CallBackMutation {
         let reason = inputs.text("reason", &input.reason, 500);
         let (due_from, due_until) = (today(), near(&mut inputs, "dueUntil", input.due_until.0));
         if due_until < due_from {
-            inputs.fault("dueUntil", "is before today");
+            inputs.fault("dueUntil", Code::InPast.says("is before today"));
         }
         inputs.finish()?;
         let operation = ctx.operation()?;
@@ -277,7 +281,7 @@ impl CallBackMutation {
         let id = inputs.id("id", RecordKind::CallBack, &input.id);
         let until = near(&mut inputs, "until", input.until.0);
         if until <= today() {
-            inputs.fault("until", "must be after today");
+            inputs.fault("until", Code::InPast.says("must be after today"));
         }
         inputs.finish()?;
         let operation = ctx.operation()?;
@@ -299,7 +303,7 @@ impl CallBackMutation {
         let session = inputs.opt_id("sessionId", RecordKind::TreatmentSession, input.session_id.as_ref());
         let reason = inputs.opt_text("reason", input.reason.as_deref(), 500);
         if session.is_none() && reason.is_none() {
-            inputs.fault("reason", "is missing: send it, or sessionId");
+            inputs.fault("reason", Code::Required.says("is missing: send it, or sessionId"));
         }
         inputs.finish()?;
         let operation = ctx.operation()?;

@@ -4,7 +4,7 @@ use crate::access::Scope;
 use crate::call_back::store::{self, Trail};
 use crate::call_back::{CallBack, CallBackCondition};
 use crate::catalogue::{Product, ProductLot};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::page::{Connection, PageArguments, kept, listing};
 use crate::record::Stamp;
@@ -56,7 +56,7 @@ pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: CallBack) -
     scope.viewer().check(Action::Read, RecordKind::TreatmentSession)?;
     // Two such calls at once run one after the other: the second sees what the first made.
     if !store::hold_lot(scope, lot_id).await? {
-        return Err(Error::input("input.lotId", "is not a lot of this organisation"));
+        return Err(Error::input("input.lotId", Flaw::not_found("lot of this organisation")));
     }
     let lot: ProductLot = listing::one(scope, lot_id).await?;
     let product: Product = listing::one(scope, lot.product_id).await?;
@@ -67,7 +67,10 @@ pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: CallBack) -
     let uses = store::uses(scope, &Trail::of(&lot, &product)).await?;
     let patients: BTreeSet<Uuid> = uses.iter().map(|it| it.patient_id).collect();
     if patients.is_empty() {
-        return Err(Error::input("input.lotId", "nobody got this lot in a session: no notice was made"));
+        return Err(Error::input(
+            "input.lotId",
+            Code::NotApplicable.says("nobody got this lot in a session: no notice was made"),
+        ));
     }
     let notices = store::safety_notices(scope, &[lot_id]).await?;
     let told: BTreeSet<Uuid> = notices.iter().filter(|it| it.is_live()).map(|it| it.patient_id).collect();
@@ -87,6 +90,6 @@ pub(super) async fn notify(scope: &mut Scope, lot_id: Uuid, pattern: CallBack) -
     made.ok_or_else(|| {
         let all = patients.len();
         let why = format!("each of the {all} patients who got this lot has a notice to be worked on: none was made");
-        Error::input("input.lotId", why)
+        Error::input("input.lotId", Code::Done.says(why))
     })
 }

@@ -7,7 +7,7 @@ use crate::aftercare::{self, AftercareNote};
 use crate::care::loader::Aftercare;
 use crate::care::{Basis, CheckInState, Estimate, InForce, store};
 use crate::consultation::{self, Consultation};
-use crate::error::{Error, Fault};
+use crate::error::{Code, Error, Fault};
 use crate::ids;
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
@@ -261,7 +261,7 @@ pub struct ChartCompleteness {
 fn lacks(faults: Vec<Fault>) -> Vec<CompletenessItem> {
     let item = |it: Fault| CompletenessItem {
         field: it.path,
-        message: it.message,
+        message: it.flaw.message().to_owned(),
         cost: CompletenessCost::CantSign,
         check_id: None,
     };
@@ -309,7 +309,7 @@ async fn completeness(ctx: &Context<'_>, id: &ID) -> crate::error::Result<ChartC
         _ => {
             return Err(Error::input(
                 "id",
-                "must be the id of a consultation, a treatment session or an aftercare note",
+                Code::WrongKind.says("must be the id of a consultation, a treatment session or an aftercare note"),
             ));
         }
     };

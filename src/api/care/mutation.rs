@@ -3,7 +3,7 @@
 use crate::access::Scope;
 use crate::care::store as care;
 use crate::credential::store::prescribers;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::ledger::history_of;
 use crate::operation::{Inputs, Running, transaction};
@@ -68,7 +68,7 @@ impl OverrideSessionCheckInput {
         let mut inputs = Inputs::new();
         let record = self.record_id.as_ref().map(|id| ids::parse_any(id).map(|(_, record)| record));
         if record == Some(None) {
-            inputs.fault("recordId", "is not an id of this service");
+            inputs.fault("recordId", Flaw::not_an_id());
         }
         let wanted = Wanted {
             session: inputs.id("sessionId", RecordKind::TreatmentSession, &self.session_id),
@@ -133,7 +133,7 @@ async fn settle(
             Some(CheckVerdict::Pass) => "passes: there is nothing to override",
             None => "said nothing about this record of this session",
         };
-        return Err(Error::input("input.rule", message));
+        return Err(Error::input("input.rule", Code::NotApplicable.says(message)));
     }
     let was_seen = |it: &&mut KeptCheck| it.verdict == verdict && seen.iter().any(|old| old.is_same(it));
     let mut meant: Vec<&mut KeptCheck> = now.iter_mut().filter(was_seen).collect();
@@ -142,7 +142,10 @@ async fn settle(
         meant.retain(|it| !it.is_settled());
     }
     if meant.len() > 1 {
-        return Err(Error::input("input.checkId", one_reason_each(meant.len())));
+        return Err(Error::input(
+            "input.checkId",
+            Code::TooMany.says(one_reason_each(meant.len())).with("count", meant.len()).with("max", 1),
+        ));
     }
     match meant.pop() {
         Some(check) => check.overridden = Some(done),

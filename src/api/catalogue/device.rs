@@ -3,7 +3,7 @@
 use super::entry::{fresh, taken};
 use crate::access::Scope;
 use crate::catalogue::Device;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, patched};
 use crate::organisation::store as people;
@@ -89,13 +89,22 @@ fn depth(inputs: &mut Inputs, path: &str, depth: Option<Decimal>) -> Option<Numb
 /// Checks that the depths of a device agree.
 fn check_depths(inputs: &mut Inputs, prefix: &str, device: &Device) {
     if device.depth_min_mm.zip(device.depth_max_mm).is_some_and(|(least, most)| least > most) {
-        inputs.fault(&format!("{prefix}depthMaxMm"), "is less than depthMinMm");
+        inputs.fault(
+            &format!("{prefix}depthMaxMm"),
+            Code::WrongOrder.says("is less than depthMinMm").with("other", "depthMinMm"),
+        );
     }
     if device.depth_max_mm.is_some_and(|most| most.is_zero()) {
-        inputs.fault(&format!("{prefix}depthMaxMm"), "must be over 0");
+        inputs.fault(
+            &format!("{prefix}depthMaxMm"),
+            Code::TooSmall.says("must be over 0").with("min", "0").with("unit", "mm"),
+        );
     }
     if device.depth_step_mm.is_some_and(|step| step.is_zero()) {
-        inputs.fault(&format!("{prefix}depthStepMm"), "must be over 0");
+        inputs.fault(
+            &format!("{prefix}depthStepMm"),
+            Code::TooSmall.says("must be over 0").with("min", "0").with("unit", "mm"),
+        );
     }
 }
 
@@ -103,7 +112,7 @@ async fn check_location(scope: &mut Scope, location: Option<Uuid>, path: &str) -
     let Some(location) = location else { return Ok(()) };
     match people::locations(scope, &[location]).await?.first() {
         Some(_) => Ok(()),
-        None => Err(Error::input(path, "is not a location of this organisation")),
+        None => Err(Error::input(path, Flaw::not_found("location of this organisation"))),
     }
 }
 

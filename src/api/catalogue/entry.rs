@@ -1,7 +1,7 @@
 //! What holds for every entry of the catalogue: its id is new, its name is its own.
 
 use crate::access::Scope;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error};
 use crate::operation::Inputs;
 use crate::page::{Listing, listing};
 use crate::vocabulary::RecordKind;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(super) fn taken<T>(outcome: error::Result<T>, path: &str, what: &str) -> error::Result<T> {
     outcome.map_err(|error| match error {
         Error::Conflict { current_version: None, .. } => {
-            Error::input(path, format!("{what} is in the catalogue already"))
+            Error::input(path, Code::Taken.says(format!("{what} is in the catalogue already")))
         }
         other => other,
     })

@@ -3,7 +3,7 @@
 use super::entry::{fresh, taken};
 use crate::access::Scope;
 use crate::catalogue::{Product, ProductLot};
-use crate::error::{self, Error};
+use crate::error::{self, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, patched};
 use crate::page::{kept, listing};
@@ -63,7 +63,7 @@ pub(super) async fn add_lot(scope: &mut Scope, mut lot: ProductLot) -> error::Re
     scope.viewer().check(Action::Create, RecordKind::ProductLot)?;
     lot.stamp = Stamp::new(scope.viewer().staff, ids::now());
     if listing::by_ids::<Product>(scope, &[lot.product_id]).await?.is_empty() {
-        return Err(Error::input("input.productId", "is not a product of this organisation"));
+        return Err(Error::input("input.productId", Flaw::not_found("product of this organisation")));
     }
     fresh::<ProductLot>(scope, lot.id).await?;
     taken(kept::add(scope, &lot).await, "input.lot", "this lot of this product")?;

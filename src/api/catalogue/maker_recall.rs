@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::catalogue::{Device, MakerRecall, ProductLot};
-use crate::error::{self, Faults};
+use crate::error::{self, Code, Faults};
 use crate::ids;
 use crate::operation::Inputs;
 use crate::page::{kept, listing};
@@ -37,7 +37,7 @@ pub(super) fn read_recall(input: &NoteMakerRecallInput, kind: RecordKind) -> err
         reference: inputs.opt_text("reference", input.reference.as_deref(), 100),
     };
     if kind == RecordKind::Device && recall.reference.is_some() {
-        inputs.fault("reference", "may only be sent for a lot: write it into the reason");
+        inputs.fault("reference", Code::NotApplicable.says("may only be sent for a lot: write it into the reason"));
     }
     inputs.finish()?;
     Ok((id, recall))
@@ -46,7 +46,7 @@ pub(super) fn read_recall(input: &NoteMakerRecallInput, kind: RecordKind) -> err
 fn not_twice(recalled: Option<&MakerRecall>) -> error::Result<()> {
     let mut faults = Faults::default();
     if recalled.is_some() {
-        faults.add("input.id", "is recalled already");
+        faults.add("input.id", Code::Done.says("is recalled already"));
     }
     faults.into_result()
 }

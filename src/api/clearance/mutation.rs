@@ -3,7 +3,7 @@
 use crate::access::Scope;
 use crate::clearance::Clearance;
 use crate::credential::store::prescribers;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
@@ -89,10 +89,10 @@ impl GiveClearanceInput {
             stamp: Stamp::new(None, now),
         };
         if it.modalities.is_empty() {
-            inputs.fault("modalities", "are missing: which kinds of treatment does it cover?");
+            inputs.fault("modalities", Code::Required.says("are missing: which kinds of treatment does it cover?"));
         }
         if it.valid_until.is_some_and(|last| last < it.given_at.date_naive()) {
-            inputs.fault("validUntil", "is before it was given");
+            inputs.fault("validUntil", Code::WrongOrder.says("is before it was given"));
         }
         inputs.finish()?;
         Ok(it)
@@ -123,7 +123,10 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<C
     let it: Clearance = listing::one(scope, id).await?;
     error::at_version("clearance", it.stamp.version, expected)?;
     if it.entered_in_error {
-        return Err(Error::input("input.id", "is marked as entered in error: give a new one (giveClearance)"));
+        return Err(Error::input(
+            "input.id",
+            Code::WrongState.says("is marked as entered in error: give a new one (giveClearance)"),
+        ));
     }
     Ok(it)
 }
@@ -131,7 +134,7 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<C
 async fn revoke(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> error::Result<Clearance> {
     let before = editable(scope, id, expected).await?;
     if before.revoked_at.is_some() {
-        return Err(Error::input("input.id", "was revoked already"));
+        return Err(Error::input("input.id", Code::Done.says("was revoked already")));
     }
     let (by, now) = (scope.viewer().staff, ids::now());
     let stamp = before.stamp.changed(by, now);

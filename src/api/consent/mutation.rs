@@ -6,7 +6,7 @@ use crate::access::Scope;
 use crate::consent::{
     Consent, ConsentStatus, ConsentStep, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, store,
 };
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::listing;
@@ -97,20 +97,23 @@ async fn published(scope: &mut Scope, id: Uuid) -> error::Result<(ConsentTemplat
     let path = "input.templateVersionId";
     let found = listing::by_ids::<ConsentTemplateVersion>(scope, &[id]).await?.into_iter().next();
     let Some(version) = found else {
-        return Err(Error::input(path, "is not a version of a consent template of this organisation"));
+        return Err(Error::input(path, Flaw::not_found("version of a consent template of this organisation")));
     };
     match version.status {
         ConsentTemplateVersionStatus::Published => {}
         ConsentTemplateVersionStatus::Draft => {
-            return Err(Error::input(path, "is a draft: publish it first (publishConsentTemplateVersion)"));
+            return Err(Error::input(
+                path,
+                Code::WrongState.says("is a draft: publish it first (publishConsentTemplateVersion)"),
+            ));
         }
         ConsentTemplateVersionStatus::Retired => {
-            return Err(Error::input(path, "is retired: use the template's publishedVersion"));
+            return Err(Error::input(path, Code::Inactive.says("is retired: use the template's publishedVersion")));
         }
     }
     let template: ConsentTemplate = listing::one(scope, version.template_id).await?;
     if !template.active {
-        return Err(Error::input(path, "is of a consent template that is out of use"));
+        return Err(Error::input(path, Code::Inactive.says("is of a consent template that is out of use")));
     }
     Ok((version, template))
 }
@@ -171,7 +174,7 @@ async fn stepping(
     scope.viewer().check(Action::Update, RecordKind::Consent)?;
     let consent: Consent = listing::one(scope, id).await?;
     error::at_version("consent", consent.stamp.version, expected)?;
-    let status = consent.status.after(step).map_err(|why| Error::input("input.id", why))?;
+    let status = consent.status.after(step).map_err(|why| Error::input("input.id", Code::WrongState.says(why)))?;
     Ok((consent, status))
 }
 
@@ -197,7 +200,7 @@ async fn end(scope: &mut Scope, id: Uuid, expected: i32, ending: Ending) -> erro
     let given = before.given.as_ref().map(|given| given.at);
     let now = ids::now();
     if ending.at.zip(given).is_some_and(|(end, given)| end < given) {
-        return Err(Error::input("input.at", "is before the consent was given"));
+        return Err(Error::input("input.at", Code::WrongOrder.says("is before the consent was given")));
     }
     let after = Consent {
         status,

@@ -5,7 +5,7 @@ use crate::consent::{
     Consent, ConsentSignatureMethod, ConsentSigner, ConsentStatus, ConsentTemplateVersion, Given, SignatureImage,
     hash_of, image_type, is_minor_on, is_under,
 };
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults, Flaw};
 use crate::ids;
 use crate::operation::Inputs;
 use crate::organisation::{store as people, unfit};
@@ -59,15 +59,22 @@ fn read_image(inputs: &mut Inputs, path: &str, text: &str) -> Option<SignatureIm
         None => text,
     };
     let Ok(bytes) = STANDARD.decode(base64) else {
-        inputs.fault(path, "must be base64, or a data: URL with ;base64,");
+        inputs.fault(path, Code::WrongForm.says("must be base64, or a data: URL with ;base64,"));
         return None;
     };
     if bytes.len() > LARGEST_IMAGE {
-        inputs.fault(path, format!("has {} bytes; at most {LARGEST_IMAGE} are kept", bytes.len()));
+        inputs.fault(
+            path,
+            Code::TooLarge
+                .says(format!("has {} bytes; at most {LARGEST_IMAGE} are kept", bytes.len()))
+                .with("value", bytes.len())
+                .with("max", LARGEST_IMAGE)
+                .with("unit", "bytes"),
+        );
         return None;
     }
     let Some(media_type) = image_type(&bytes) else {
-        inputs.fault(path, "is neither a whole PNG nor a whole JPEG file");
+        inputs.fault(path, Code::WrongForm.says("is neither a whole PNG nor a whole JPEG file"));
         return None;
     };
     Some(SignatureImage { media_type, bytes })
@@ -79,10 +86,13 @@ impl ConsentSigningInput {
         let relationship = inputs.opt_text("signing.relationship", self.relationship.as_deref(), 100);
         match self.signer {
             ConsentSigner::Guardian if relationship.is_none() => {
-                inputs.fault("signing.relationship", "is missing: what is the guardian to the patient?");
+                inputs.fault(
+                    "signing.relationship",
+                    Code::Required.says("is missing: what is the guardian to the patient?"),
+                );
             }
             ConsentSigner::Patient if relationship.is_some() => {
-                inputs.fault("signing.relationship", "may only be sent with signer GUARDIAN");
+                inputs.fault("signing.relationship", Code::NotApplicable.says("may only be sent with signer GUARDIAN"));
             }
             _ => {}
         }
@@ -91,7 +101,10 @@ impl ConsentSigningInput {
         let (method, signature_hash, image) = match (typed, image) {
             (Some(typed), None) => {
                 if typed != name {
-                    inputs.fault("signing.typedName", "must be the same as signerName");
+                    inputs.fault(
+                        "signing.typedName",
+                        Code::Mismatch.says("must be the same as signerName").with("other", "signerName"),
+                    );
                 }
                 (ConsentSignatureMethod::TypedName, hash_of(typed.as_bytes()), None)
             }
@@ -101,22 +114,25 @@ impl ConsentSigningInput {
                 (ConsentSignatureMethod::DrawnImage, hash, image)
             }
             (Some(_), Some(_)) => {
-                inputs.fault("signing.signatureImage", "can't be sent with typedName: send one of them");
+                inputs.fault("signing.signatureImage", Flaw::not_with("typedName"));
                 (ConsentSignatureMethod::DrawnImage, Vec::new(), None)
             }
             (None, None) => {
-                inputs.fault("signing", "lacks the signature: send typedName or signatureImage");
+                inputs.fault("signing", Code::Required.says("lacks the signature: send typedName or signatureImage"));
                 (ConsentSignatureMethod::TypedName, Vec::new(), None)
             }
         };
         let text_hash = self.text_hash.trim().to_lowercase();
         if text_hash.len() != 64 || !text_hash.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            inputs.fault("signing.textHash", "must be the 64 hexadecimal digits of the text's textHash");
+            inputs.fault(
+                "signing.textHash",
+                Code::WrongForm.says("must be the 64 hexadecimal digits of the text's textHash"),
+            );
         }
         let witness_id = inputs.opt_id("signing.witnessId", RecordKind::Staff, self.witness_id.as_ref());
         let witness_name = inputs.opt_text("signing.witnessName", self.witness_name.as_deref(), 200);
         if witness_id.is_some() && witness_name.is_some() {
-            inputs.fault("signing.witnessName", "can't be sent with witnessId: send one of them");
+            inputs.fault("signing.witnessName", Flaw::not_with("witnessId"));
         }
         let at = self.given_at.map_or_else(ids::now, |at| inputs.past_time("signing.givenAt", at.0));
         let signer = self.signer;
@@ -140,13 +156,13 @@ pub(super) async fn signed(
         let least = people::least_age_of_consent(scope).await?;
         if is_under(patient.birth_date, given.at.date_naive(), least) {
             let message = format!("the patient is under {least} on the day: a guardian signs (GUARDIAN)");
-            faults.add("input.signing.signer", message);
+            faults.add("input.signing.signer", Code::WrongPerson.says(message));
         }
     }
     if let Some(witness) = given.witness_id
         && let Some(why) = unfit(people::staff(scope, &[witness]).await?.first(), None)
     {
-        faults.add("input.signing.witnessId", why);
+        faults.add("input.signing.witnessId", Code::WrongPerson.says(why));
     }
     faults.into_result()?;
     if signing.text_hash != hex::text(&consent.text_hash) {

@@ -1,7 +1,7 @@
 //! What the mutations of texts take, and what makes a text that can be kept.
 
 use crate::consent::{ConsentKind, ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of};
-use crate::error;
+use crate::error::{self, Code};
 use crate::ids;
 use crate::operation::{Inputs, is_language_tag};
 use crate::record::Stamp;
@@ -87,16 +87,22 @@ pub struct RetireConsentTemplateInput {
 /// Checks the content of a version; faults are noted under a path.
 pub(super) fn check(inputs: &mut Inputs, prefix: &str, kind: ConsentKind, version: &ConsentTemplateVersion) {
     if !is_language_tag(&version.language) {
-        inputs.fault(&format!("{prefix}language"), "must be a BCP 47 language tag, such as en or es-MX");
+        inputs.fault(
+            &format!("{prefix}language"),
+            Code::NotALanguage.says("must be a BCP 47 language tag, such as en or es-MX"),
+        );
     }
     let mut once = version.modalities.clone();
     once.sort_unstable();
     once.dedup();
     if once.len() < version.modalities.len() {
-        inputs.fault(&format!("{prefix}modalities"), "names a treatment more than once");
+        inputs.fault(&format!("{prefix}modalities"), Code::Duplicate.says("names a treatment more than once"));
     }
     if kind != ConsentKind::Treatment && !once.is_empty() {
-        inputs.fault(&format!("{prefix}modalities"), "may only be sent with kind TREATMENT: leave it empty");
+        inputs.fault(
+            &format!("{prefix}modalities"),
+            Code::NotApplicable.says("may only be sent with kind TREATMENT: leave it empty"),
+        );
     }
     inputs.range(&format!("{prefix}validDays"), version.valid_days, 1, LONGEST_DAYS);
 }

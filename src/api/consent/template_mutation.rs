@@ -7,7 +7,7 @@ use super::template_input::{
 use super::{ConsentTemplatePayload, ConsentTemplateVersionPayload};
 use crate::access::Scope;
 use crate::consent::{ConsentTemplate, ConsentTemplateVersion, ConsentTemplateVersionStatus, hash_of, store};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
@@ -24,7 +24,9 @@ async fn create(
     let stamp = Stamp::new(scope.viewer().staff, ids::now());
     (template.stamp, version.stamp) = (stamp.clone(), stamp);
     store::add_template(scope, &template, &version).await.map_err(|error| match error {
-        Error::Conflict { current_version: None, .. } => Error::input("input.name", "is the name of a text already"),
+        Error::Conflict { current_version: None, .. } => {
+            Error::input("input.name", Code::Taken.says("is the name of a text already"))
+        }
         other => other,
     })?;
     Ok(template)
@@ -38,20 +40,24 @@ async fn versions_of(scope: &mut Scope, template: Uuid) -> error::Result<Vec<Con
 }
 
 fn in_use(template: &ConsentTemplate, path: &str) -> error::Result<()> {
-    if template.active { Ok(()) } else { Err(Error::input(path, "is of a text that is out of use")) }
+    if template.active {
+        Ok(())
+    } else {
+        Err(Error::input(path, Code::Inactive.says("is of a text that is out of use")))
+    }
 }
 
 async fn start_draft(scope: &mut Scope, id: Uuid, template: Uuid) -> error::Result<ConsentTemplateVersion> {
     scope.viewer().check(Action::Create, RecordKind::ConsentTemplateVersion)?;
     let found = listing::by_ids::<ConsentTemplate>(scope, &[template]).await?.into_iter().next();
     let Some(template) = found else {
-        return Err(Error::input("input.templateId", "is not a consent template of this organisation"));
+        return Err(Error::input("input.templateId", Flaw::not_found("consent template of this organisation")));
     };
     in_use(&template, "input.templateId")?;
     let versions = versions_of(scope, template.id).await?;
     if versions.iter().any(|version| version.status == ConsentTemplateVersionStatus::Draft) {
         let message = "has a draft already: change that one (updateConsentTemplateVersion)";
-        return Err(Error::input("input.templateId", message));
+        return Err(Error::input("input.templateId", Code::Done.says(message)));
     }
     let Some(newest) = versions.into_iter().next() else {
         return Err(Error::Internal("a consent template without a version".to_owned()));
@@ -82,7 +88,7 @@ async fn draft(
     if version.status != ConsentTemplateVersionStatus::Draft {
         let status = version.status.words();
         let message = format!("is {status} and takes no change: draft a new version (draftConsentTemplateVersion)");
-        return Err(Error::input("input.id", message));
+        return Err(Error::input("input.id", Code::WrongState.says(message)));
     }
     let template = listing::one(scope, version.template_id).await?;
     Ok((version, template))
@@ -143,7 +149,7 @@ async fn retire(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<Con
     let before: ConsentTemplate = listing::one(scope, id).await?;
     error::at_version("consent template", before.stamp.version, expected)?;
     if !before.active {
-        return Err(Error::input("input.id", "is out of use already"));
+        return Err(Error::input("input.id", Code::Done.says("is out of use already")));
     }
     let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     let after = ConsentTemplate { active: false, stamp, ..before };

@@ -1,7 +1,7 @@
 //! Consultations as inputs: new ones, patches, patch tests.
 
 use crate::consultation::{Candidacy, Consultation, ConsultationMode, PatchTest, PatchTestResult, ScarType};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::ids;
 use crate::operation::{Inputs, patched};
 use crate::record::Stamp;
@@ -212,7 +212,7 @@ fn each_once<T: PartialEq>(words: Vec<T>) -> Vec<T> {
 fn check_validity(inputs: &mut Inputs, prefix: &str, consultation: &Consultation) {
     let held_on = (consultation.held_at - TimeDelta::hours(12)).date_naive();
     if consultation.valid_until.is_some_and(|until| until < held_on) {
-        inputs.fault(&format!("{prefix}validUntil"), "is before the consultation was held");
+        inputs.fault(&format!("{prefix}validUntil"), Code::WrongOrder.says("is before the consultation was held"));
     }
 }
 

@@ -4,7 +4,7 @@ use super::input::{ConsultationPatch, RecordConsultationInput};
 use crate::access::Scope;
 use crate::api::signing::SignRecordInput;
 use crate::consultation::{Consultation, missing, store};
-use crate::error::Faults;
+use crate::error::{Code, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::organisation::{store as people, unfit};
@@ -62,15 +62,19 @@ async fn check_links(
         let found = people::staff(scope, &[id]).await?;
         let away = |place| found.first().is_some_and(|member| !member.works_at(place));
         if let Some(why) = unfit(found.first(), Some(StaffRole::Practitioner)) {
-            faults.add(format!("input.{prefix}practitionerId"), why);
+            faults.add(format!("input.{prefix}practitionerId"), Code::WrongPerson.says(why));
         } else if location.is_some_and(away) {
-            faults.add(format!("input.{prefix}practitionerId"), "does not work at this location");
+            faults
+                .add(format!("input.{prefix}practitionerId"), Code::WrongPerson.says("does not work at this location"));
         }
     }
     if let Some(id) = location {
         let found = people::locations(scope, &[id]).await?;
         if !found.first().is_some_and(|location| location.active) {
-            faults.add(format!("input.{prefix}locationId"), "is not an active location of this organisation");
+            faults.add(
+                format!("input.{prefix}locationId"),
+                Code::NotFound.says("is not an active location of this organisation"),
+            );
         }
     }
     faults.into_result()

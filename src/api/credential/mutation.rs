@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::credential::Credential;
-use crate::error;
+use crate::error::{self, Code};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::store as people;
@@ -95,7 +95,7 @@ fn each_once(modalities: Vec<Modality>) -> Vec<Modality> {
 
 fn check_days(inputs: &mut Inputs, path: &str, it: &Credential) {
     if it.valid_from.zip(it.expires_on).is_some_and(|(from, until)| until < from) {
-        inputs.fault(path, "is before its first day");
+        inputs.fault(path, Code::WrongOrder.says("is before its first day"));
     }
 }
 

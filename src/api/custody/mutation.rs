@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::custody::{Export, LegalHold, PatientErasure, export, remains, store};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error};
 use crate::ids;
 use crate::ledger;
 use crate::objects::{Pass, Reading, Reason, Use};
@@ -96,7 +96,10 @@ async fn place(scope: &mut Scope, mut hold: LegalHold) -> error::Result<LegalHol
     scope.viewer().check(Action::Create, RecordKind::LegalHold)?;
     let patient = patients::patient(scope, hold.patient_id).await?;
     if patient.status == PatientStatus::Merged {
-        return Err(Error::input("input.patientId", "was merged into another patient: hold that one (mergedInto)"));
+        return Err(Error::input(
+            "input.patientId",
+            Code::Merged.says("was merged into another patient: hold that one (mergedInto)"),
+        ));
     }
     (hold.placed_by, hold.placed_at) = (scope.viewer().staff, ids::now());
     hold.stamp = Stamp::new(hold.placed_by, hold.placed_at);
@@ -109,7 +112,7 @@ async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     let mut hold: LegalHold = listing::one(scope, id).await?;
     error::at_version("legal hold", hold.stamp.version, expected)?;
     if hold.lifted_at.is_some() {
-        return Err(Error::input("input.id", "is lifted already"));
+        return Err(Error::input("input.id", Code::Done.says("is lifted already")));
     }
     let now = ids::now();
     (hold.lifted_at, hold.lifted_by, hold.lift_reason) = (Some(now), scope.viewer().staff, Some(reason));
@@ -123,7 +126,10 @@ async fn give_out(scope: &mut Scope, id: Uuid) -> error::Result<Patient> {
     scope.viewer().check(Action::Export, RecordKind::Patient)?;
     let patient = patients::patient(scope, id).await?;
     if patient.status == PatientStatus::Merged {
-        return Err(Error::input("input.patientId", "was merged into another patient: export that one (mergedInto)"));
+        return Err(Error::input(
+            "input.patientId",
+            Code::Merged.says("was merged into another patient: export that one (mergedInto)"),
+        ));
     }
     scope.reason_stated(&[patient.id])?;
     store::note_export(scope, &patient).await?;
@@ -145,10 +151,16 @@ async fn erase(
     let Some(patient) = found else { return Err(ledger::absent(scope, RecordKind::Patient, id).await) };
     error::at_version("patient", patient.stamp.version, expected)?;
     if patient.status == PatientStatus::Merged {
-        return Err(Error::input("input.patientId", "was merged into another patient: erase that one (mergedInto)"));
+        return Err(Error::input(
+            "input.patientId",
+            Code::Merged.says("was merged into another patient: erase that one (mergedInto)"),
+        ));
     }
     if patient.chart_number != chart {
-        return Err(Error::input("input.confirmChartNumber", "is not this patient's chart number"));
+        return Err(Error::input(
+            "input.confirmChartNumber",
+            Code::Mismatch.says("is not this patient's chart number"),
+        ));
     }
     let mut everyone = vec![id];
     everyone.extend(patients::merged_into(scope, id).await?.iter().map(|merged| merged.id));
@@ -166,7 +178,7 @@ async fn erase(
             "is under legal hold ({}): it can be erased once that is lifted (liftLegalHold)",
             standing.join(", ")
         );
-        return Err(Error::input("input.patientId", message));
+        return Err(Error::input("input.patientId", Code::NotAllowed.says(message)));
     }
     (erasure.erased_by, erasure.erased_at) = (scope.viewer().staff, ids::now());
     erasure.stamp = Stamp::new(erasure.erased_by, erasure.erased_at);

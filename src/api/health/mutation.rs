@@ -1,6 +1,6 @@
 //! Adding to and changing the health history.
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::health::{self, DatePrecision, HealthEntry, HealthEntryKind, are_alike};
 use crate::health_term;
 use crate::ids;
@@ -278,12 +278,13 @@ fn born_by_then(patient: &Patient, entry: &HealthEntry, prefix: &str) -> crate::
 fn check_days(inputs: &mut Inputs, entry: &HealthEntry, prefix: &str) {
     let before_onset = |day: Option<NaiveDate>| entry.onset_on.zip(day).is_some_and(|(onset, day)| day < onset);
     if before_onset(entry.ended_by()) {
-        inputs.fault(&format!("{prefix}endedOn"), "is before onsetOn");
+        inputs.fault(&format!("{prefix}endedOn"), Code::WrongOrder.says("is before onsetOn").with("other", "onsetOn"));
     }
     if before_onset(entry.last_dose_by()) {
-        inputs.fault(&format!("{prefix}lastDoseOn"), "is before onsetOn");
+        inputs
+            .fault(&format!("{prefix}lastDoseOn"), Code::WrongOrder.says("is before onsetOn").with("other", "onsetOn"));
     }
     if entry.last_dose_on.is_some() && entry.kind != HealthEntryKind::Medication {
-        inputs.fault(&format!("{prefix}lastDoseOn"), "may only be sent for a MEDICATION");
+        inputs.fault(&format!("{prefix}lastDoseOn"), Code::NotApplicable.says("may only be sent for a MEDICATION"));
     }
 }

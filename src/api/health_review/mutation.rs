@@ -1,7 +1,7 @@
 //! Recording health reviews, and marking one as entered in error.
 
 use crate::access::Scope;
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults};
 use crate::health::store as health;
 use crate::health_review::{Answers, HealthReview, ReviewAnswer};
 use crate::ids;
@@ -72,7 +72,10 @@ impl RecordHealthReviewInput {
             stamp: Stamp::new(None, now),
         };
         if answers == Answers::default() {
-            inputs.fault("allergies", "is missing, as is every other answer: a review says at least one");
+            inputs.fault(
+                "allergies",
+                Code::Required.says("is missing, as is every other answer: a review says at least one"),
+            );
         }
         inputs.finish()?;
         Ok(review)
@@ -91,7 +94,7 @@ async fn add(scope: &mut Scope, mut review: HealthReview) -> error::Result<Healt
     let named =
         |it: &crate::health::HealthEntry| format!("\"{}\" ({})", it.text, ids::show(RecordKind::HealthEntry, it.id));
     for (part, message) in review.contradictions(&entries, &others, named) {
-        faults.add(format!("input.{}", part.as_str()), message);
+        faults.add(format!("input.{}", part.as_str()), Code::Mismatch.says(message));
     }
     faults.into_result()?;
     kept::add(scope, &review).await?;
@@ -103,7 +106,7 @@ async fn mark(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     let before: HealthReview = listing::one(scope, id).await?;
     error::at_version("health review", before.stamp.version, expected)?;
     if before.entered_in_error {
-        return Err(Error::input("input.id", "is marked as entered in error already"));
+        return Err(Error::input("input.id", Code::Done.says("is marked as entered in error already")));
     }
     let stamp = before.stamp.changed(scope.viewer().staff, ids::now());
     let after = HealthReview { entered_in_error: true, error_reason: Some(reason), stamp, ..before };

@@ -1,7 +1,7 @@
 //! Adding and changing a clinic's own health terms.
 
 use crate::access::Scope;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error};
 use crate::folding::fold;
 use crate::health_term::HealthTerm;
 use crate::ids;
@@ -65,9 +65,10 @@ async fn add(scope: &mut Scope, mut term: HealthTerm) -> error::Result<HealthTer
         });
     }
     kept::add(scope, &term).await.map_err(|error| match error {
-        Error::Conflict { current_version: None, .. } => {
-            Error::input("input.term", "is there already for this code: bring it back into use with updateHealthTerm")
-        }
+        Error::Conflict { current_version: None, .. } => Error::input(
+            "input.term",
+            Code::Taken.says("is there already for this code: bring it back into use with updateHealthTerm"),
+        ),
         other => other,
     })?;
     Ok(term)
@@ -114,7 +115,7 @@ impl HealthTermMutation {
         for (path, text) in [("code", &term.code), ("term", &term.term)] {
             // One letter is in too many words.
             if !text.is_empty() && fold(text).chars().count() < 2 {
-                inputs.fault(path, "needs at least two letters or digits");
+                inputs.fault(path, Code::TooShort.says("needs at least two letters or digits").with("min", 2));
             }
         }
         inputs.finish()?;

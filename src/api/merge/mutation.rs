@@ -3,7 +3,7 @@
 use super::{MovedRecords, counted, moved};
 use crate::access::Scope;
 use crate::chart::store as chart;
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults, Flaw};
 use crate::health::{self, HealthEntry, are_alike};
 use crate::health_term;
 use crate::ids;
@@ -153,7 +153,7 @@ async fn pair(scope: &mut Scope, ids: (Uuid, Uuid), hold: bool) -> error::Result
     }
     for (patient, path) in [(&pair.0, "input.fromId"), (&pair.1, "input.intoId")] {
         if patient.is_none() {
-            faults.add(path, "is not a patient of this organisation");
+            faults.add(path, Flaw::not_found("patient of this organisation"));
         }
     }
     faults.into_result()?;
@@ -179,7 +179,11 @@ async fn plan(scope: &mut Scope, ids: (Uuid, Uuid), versions: MergeVersions, hol
         let show = |id| ids::show(RecordKind::Photo, id);
         faults.add(
             "input.fromId",
-            format!("{} and {} are the same picture: mark one as entered in error first", show(a), show(b)),
+            Code::Duplicate.says(format!(
+                "{} and {} are the same picture: mark one as entered in error first",
+                show(a),
+                show(b)
+            )),
         );
     }
     faults.into_result()?;
@@ -233,19 +237,19 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
     let found = store::held(scope, id).await?;
     let Some(mut merge) = found else {
         return Err(match ledger::absent(scope, RecordKind::PatientMerge, id).await {
-            Error::NotFound(_) => Error::input("input.mergeId", "is not a merge of this organisation"),
+            Error::NotFound(_) => Error::input("input.mergeId", Flaw::not_found("merge of this organisation")),
             other => other,
         });
     };
     if merge.undone_at.is_some() {
-        return Err(Error::input("input.mergeId", "was taken back already"));
+        return Err(Error::input("input.mergeId", Code::Done.says("was taken back already")));
     }
     let (from, into) = pair(scope, (merge.from_id, merge.into_id), true).await?;
     scope.reason_stated(&[from.id, into.id])?;
     if into.status == PatientStatus::Merged {
         let message =
             "was followed by another: the patient who stayed was merged on (mergedInto). Take that merge back first";
-        return Err(Error::input("input.mergeId", message));
+        return Err(Error::input("input.mergeId", Code::NotAllowed.says(message)));
     }
     // What the later merge found in the patient who stayed was there because of this merge. If this one were taken back
     // first, it would stay for ever.
@@ -253,7 +257,7 @@ async fn unmerge(scope: &mut Scope, id: Uuid, reason: String) -> error::Result<P
     if store::is_followed(scope, &merge).await? {
         let message =
             "was followed by another merge into the same patient: take that one back first, and merge it again";
-        return Err(Error::input("input.mergeId", message));
+        return Err(Error::input("input.mergeId", Code::NotAllowed.says(message)));
     }
     let before = merge.before.clone().ok_or_else(|| Error::Internal("a merge without its patients".to_owned()))?;
     let identities: Identities = serde_json::from_value(before)?;
@@ -293,7 +297,7 @@ impl MergeMutation {
         );
         let reason = inputs.text("reason", &input.reason, 1000);
         if ids.0 == ids.1 && !ids.0.is_nil() {
-            inputs.fault("intoId", "is the same patient: two are needed");
+            inputs.fault("intoId", Code::Same.says("is the same patient: two are needed").with("other", "fromId"));
         }
         inputs.finish()?;
         if input.dry_run {

@@ -1,5 +1,6 @@
 //! Postal addresses: of patients and of locations.
 
+use crate::error::Code;
 use crate::operation::Inputs;
 use crate::record::Address;
 use async_graphql::{InputObject, Object};
@@ -53,13 +54,17 @@ impl AddressInput {
 
     pub fn read(&self, inputs: &mut Inputs, path: &str) -> Address {
         if self.lines.is_empty() || self.lines.len() > 4 {
-            inputs.fault(&format!("{path}.lines"), "must have 1 to 4 lines");
+            let flaw = Code::of_count(self.lines.len()).says("must have 1 to 4 lines").with("max", 4);
+            inputs.fault(&format!("{path}.lines"), flaw);
         }
         let lines = self.lines.iter().enumerate();
         let lines = lines.map(|(i, line)| inputs.text(&format!("{path}.lines.{i}"), line, 200)).collect();
         let country = self.country.trim().to_ascii_uppercase();
         if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
-            inputs.fault(&format!("{path}.country"), "must be a two-letter country code such as ES");
+            inputs.fault(
+                &format!("{path}.country"),
+                Code::WrongForm.says("must be a two-letter country code such as ES"),
+            );
         }
         Address {
             lines,

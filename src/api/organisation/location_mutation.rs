@@ -2,7 +2,7 @@
 
 use super::address::AddressInput;
 use super::input::{AddLocationInput, AddLocationPayload, UpdateLocationInput, UpdateLocationPayload};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::{AGE_OF_MAJORITY, ClearancePolicy, Location, is_time_zone, store};
@@ -104,6 +104,6 @@ impl LocationMutation {
 
 fn check_time_zone(inputs: &mut Inputs, zone: &str) {
     if !is_time_zone(zone) {
-        inputs.fault("timeZone", "is not an IANA time zone: use a name such as Europe/Madrid");
+        inputs.fault("timeZone", Code::WrongForm.says("is not an IANA time zone: use a name such as Europe/Madrid"));
     }
 }

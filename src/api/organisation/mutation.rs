@@ -8,7 +8,7 @@ use super::input::{
 };
 use crate::access::one_time::OneTimeToken;
 use crate::access::{Scope, password};
-use crate::error::{Error, at_version};
+use crate::error::{Code, Error, Flaw, at_version};
 use crate::ids;
 use crate::ledger::Event;
 use crate::operation::{Inputs, Running, patched, transaction};
@@ -65,12 +65,12 @@ impl OrganisationMutation {
         let password = input.password.unwrap_or_else(password::generate);
         let about = vec![input.email.clone(), display_name.clone()];
         if let Some(fault) = password::judge(password.clone(), about).await? {
-            inputs.fault("password", fault);
+            inputs.fault("password", Code::WeakPassword.says(fault));
         }
         let Some(email) = email else {
-            inputs.fault("email", "must not be empty");
+            inputs.fault("email", Flaw::empty());
             inputs.finish()?;
-            return Err(Error::input("input.email", "must not be empty").into());
+            return Err(Error::input("input.email", Flaw::empty()).into());
         };
         inputs.finish()?;
         let hash = password::hash(password).await?;
@@ -144,7 +144,7 @@ impl OrganisationMutation {
         let id = inputs.id("id", RecordKind::Staff, &input.id);
         let email = inputs.email("email", Some(&input.email));
         if email.is_none() {
-            inputs.fault("email", "must not be empty");
+            inputs.fault("email", Flaw::empty());
         }
         inputs.finish()?;
         let email = email.unwrap_or_default();
@@ -155,7 +155,7 @@ impl OrganisationMutation {
                 let before = store::staff_member(scope, id).await?;
                 at_version("staff member", before.stamp.version, input.expected_version)?;
                 if before.email == email {
-                    return Err(Error::input("input.email", "is their e-mail already"));
+                    return Err(Error::input("input.email", Code::Same.says("is their e-mail already")));
                 }
                 store::change_email(scope, &before, email).await
             })
@@ -307,7 +307,10 @@ async fn check_locations(scope: &mut Scope, before: &Staff, after: &Staff) -> cr
         return Ok(());
     }
     if store::locations(scope, &after.location_ids).await?.len() < after.location_ids.len() {
-        return Err(Error::input("input.locationIds", "names a location that is not of this organisation"));
+        return Err(Error::input(
+            "input.locationIds",
+            Code::NotFound.says("names a location that is not of this organisation"),
+        ));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Recording and changing outcome assessments.
 
 use crate::access::Scope;
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::{store as people, unfit};
@@ -106,7 +106,7 @@ fn check_score(inputs: &mut Inputs, prefix: &str, it: &OutcomeAssessment) {
                 inputs.fault(&format!("{prefix}score"), message);
             }
         }
-        Err((path, message)) => inputs.fault(&format!("{prefix}{path}"), message),
+        Err((path, message)) => inputs.fault(&format!("{prefix}{path}"), Code::UnknownValue.says(message)),
     }
 }
 
@@ -139,9 +139,11 @@ impl RecordOutcomeInput {
         check_score(&mut inputs, "", &it);
         match (it.rater_role, it.rater_id) {
             (RaterRole::Patient, Some(_)) => {
-                inputs.fault("raterId", "can't be sent with raterRole PATIENT: leave it out")
+                inputs.fault("raterId", Code::NotApplicable.says("can't be sent with raterRole PATIENT: leave it out"))
             }
-            (RaterRole::Blinded, None) => inputs.fault("raterId", "is missing: who scored blinded?"),
+            (RaterRole::Blinded, None) => {
+                inputs.fault("raterId", Code::Required.says("is missing: who scored blinded?"))
+            }
             _ => {}
         }
         inputs.finish()?;
@@ -188,7 +190,7 @@ async fn check_links(
     prefix: &str,
 ) -> error::Result<()> {
     let mut faults = Faults::default();
-    let mut fault = |path: &str, message: &str| faults.add(format!("input.{prefix}{path}"), message);
+    let mut fault = |path: &str, flaw: Flaw| faults.add(format!("input.{prefix}{path}"), flaw);
     let new = |of: fn(&OutcomeAssessment) -> Option<Uuid>| of(it).filter(|_| before.and_then(of) != of(it));
     if let Some(session) = new(|it| it.session_id) {
         signed::refuse_retracted(scope, session, &format!("input.{prefix}sessionId")).await?;
@@ -196,28 +198,28 @@ async fn check_links(
     if let Some(session) = new(|it| it.session_id)
         && sessions::session(scope, session).await?.patient_id != it.patient_id
     {
-        fault("sessionId", "is a session of another patient");
+        fault("sessionId", Code::Mismatch.says("is a session of another patient"));
     }
     if let Some(plan) = new(|it| it.plan_id)
         && store::plans_of(scope, it.patient_id, &[plan]).await?.is_empty()
     {
-        fault("planId", "is not a plan of this patient");
+        fault("planId", Flaw::not_found("plan of this patient"));
     }
     let photos = [("photoId", new(|it| it.photo_id)), ("comparedWithPhotoId", new(|it| it.compared_with_photo_id))];
     let named: Vec<Uuid> = photos.iter().filter_map(|(_, photo)| *photo).collect();
     let found = store::photos_of(scope, it.patient_id, &named).await?;
     for (path, photo) in photos {
         if photo.is_some_and(|photo| !found.contains(&photo)) {
-            fault(path, "is not a photo of this patient");
+            fault(path, Flaw::not_found("photo of this patient"));
         }
     }
     if it.photo_id.is_some() && it.photo_id == it.compared_with_photo_id {
-        fault("comparedWithPhotoId", "is the photo that was scored: name the earlier one");
+        fault("comparedWithPhotoId", Code::Same.says("is the photo that was scored: name the earlier one"));
     }
     if let Some(rater) = new(|it| it.rater_id)
         && let Some(why) = unfit(people::staff(scope, &[rater]).await?.first(), None)
     {
-        fault("raterId", why);
+        fault("raterId", Code::WrongPerson.says(why));
     }
     faults.into_result()
 }
@@ -241,7 +243,10 @@ async fn editable(scope: &mut Scope, id: Uuid, expected: i32) -> error::Result<O
     let it: OutcomeAssessment = listing::one(scope, id).await?;
     error::at_version("outcome assessment", it.stamp.version, expected)?;
     if it.entered_in_error {
-        return Err(Error::input("input.id", "is marked as entered in error: record a new one (recordOutcome)"));
+        return Err(Error::input(
+            "input.id",
+            Code::WrongState.says("is marked as entered in error: record a new one (recordOutcome)"),
+        ));
     }
     Ok(it)
 }

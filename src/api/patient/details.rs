@@ -1,5 +1,6 @@
 //! Former names, other phones, language and identifiers of other systems, in the API.
 
+use crate::error::{Code, Flaw};
 use crate::operation::{Inputs, patched};
 use crate::patient::{ExternalIdentifier, OtherPhone, PatientDetails, PersonName};
 use async_graphql::{InputObject, MaybeUndefined, Object};
@@ -110,7 +111,7 @@ fn each<I, T>(
 ) -> Option<Vec<T>> {
     let list = list?;
     if list.len() > MOST {
-        inputs.fault(path, format!("has {} entries; at most {MOST} are kept", list.len()));
+        inputs.fault(path, Flaw::too_many(list.len(), MOST, "entries"));
     }
     Some(list.iter().take(MOST).enumerate().map(|(i, it)| read(it, inputs, &format!("{path}.{i}"))).collect())
 }
@@ -121,7 +122,7 @@ impl DetailsInput {
         let phone = |it: &OtherPhoneInput, inputs: &mut Inputs, path: &str| {
             let at = format!("{path}.number");
             let number = inputs.phone(&at, Some(&it.number)).unwrap_or_else(|| {
-                inputs.fault(&at, "must not be empty");
+                inputs.fault(&at, Flaw::empty());
                 String::new()
             });
             OtherPhone { number, label: inputs.opt_text(&format!("{path}.label"), it.label.as_deref(), 60) }
@@ -132,7 +133,7 @@ impl DetailsInput {
         let mut seen = HashSet::new();
         for (i, it) in identifiers.iter().flatten().enumerate() {
             if !seen.insert(it) {
-                inputs.fault(&path(&format!("identifiers.{i}")), "is there twice: send it once");
+                inputs.fault(&path(&format!("identifiers.{i}")), Code::Duplicate.says("is there twice: send it once"));
             }
         }
         let language =

@@ -3,6 +3,7 @@
 use super::details::{DetailsInput, ExternalIdentifierInput, OtherPhoneInput, PersonNameInput, ReadDetails};
 use crate::api::duplicates::{PossibleDuplicate, duplicates_of};
 use crate::api::organisation::AddressInput;
+use crate::error::{Code, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, patched};
 use crate::patient::{EmergencyContact, Patient, PatientDetails, PatientStatus, PersonName, SexAtBirth, SkinType};
@@ -30,7 +31,7 @@ impl EmergencyContactInput {
             name: inputs.text(&format!("{path}.name"), &self.name, 200),
             relationship: inputs.opt_text(&format!("{path}.relationship"), self.relationship.as_deref(), 100),
             phone: inputs.phone(&format!("{path}.phone"), Some(&self.phone)).unwrap_or_else(|| {
-                inputs.fault(&format!("{path}.phone"), "must not be empty");
+                inputs.fault(&format!("{path}.phone"), Flaw::empty());
                 String::new()
             }),
         }
@@ -237,7 +238,12 @@ impl RegisterPatientInput {
         let skin_type = match (&self.skin_type, self.fitzpatrick_type) {
             (Some(skin), other) => {
                 if other.is_some_and(|other| other != skin.fitzpatrick_type) {
-                    inputs.fault("fitzpatrickType", "says another type than skinType: send one of them");
+                    inputs.fault(
+                        "fitzpatrickType",
+                        Code::Mismatch
+                            .says("says another type than skinType: send one of them")
+                            .with("other", "skinType"),
+                    );
                 }
                 Some(skin.read(&mut inputs, "skinType"))
             }

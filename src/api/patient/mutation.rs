@@ -7,7 +7,7 @@ use super::input::{
 };
 use crate::access::Scope;
 use crate::chart::store as chart;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::patient::{Patient, PatientStatus, store};
@@ -77,12 +77,18 @@ impl PatientMutation {
                 scope.viewer().check(Action::Update, RecordKind::Patient)?;
                 let before = expected(scope, id, input.expected_version).await?;
                 if before.status == PatientStatus::Merged {
-                    return Err(Error::input("input.id", "this patient was merged into another: change that one"));
+                    return Err(Error::input(
+                        "input.id",
+                        Code::Merged.says("this patient was merged into another: change that one"),
+                    ));
                 }
                 let after = patch.apply(&before, scope.viewer().staff);
                 if let Some(died) = after.deceased_on.filter(|died| *died < after.birth_date) {
                     let message = format!("is {died}, before the patient was born ({})", after.birth_date);
-                    return Err(Error::input("input.patch.deceasedOn", message));
+                    return Err(Error::input(
+                        "input.patch.deceasedOn",
+                        Code::WrongOrder.says(message).with("value", died.to_string()).with("other", "birthDate"),
+                    ));
                 }
                 if after.birth_date > before.birth_date {
                     // Held, so that what is being added to the chart just now is seen.
@@ -111,7 +117,10 @@ impl PatientMutation {
                 scope.viewer().check(Action::Archive, RecordKind::Patient)?;
                 let before = expected(scope, id, input.expected_version).await?;
                 if before.status != PatientStatus::Active {
-                    return Err(Error::input("input.id", format!("this patient is {} already", before.status.words())));
+                    return Err(Error::input(
+                        "input.id",
+                        Code::Done.says(format!("this patient is {} already", before.status.words())),
+                    ));
                 }
                 move_to(scope, before, Action::Archive, PatientStatus::Archived, Some(reason)).await
             })
@@ -134,7 +143,7 @@ impl PatientMutation {
                 if before.status != PatientStatus::Archived {
                     return Err(Error::input(
                         "input.id",
-                        format!("this patient is {}, not archived", before.status.words()),
+                        Code::WrongState.says(format!("this patient is {}, not archived", before.status.words())),
                     ));
                 }
                 move_to(scope, before, Action::Restore, PatientStatus::Active, reason).await

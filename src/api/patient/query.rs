@@ -4,7 +4,7 @@ use super::countries::countries_for;
 use super::details::ExternalIdentifierInput;
 use super::input::RegisterPatientInput;
 use crate::api::duplicates::{PossibleDuplicate, duplicates_of};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::operation::{AtOnce, Inputs, Running};
 use crate::organisation::store as places;
@@ -47,9 +47,8 @@ impl PatientFilter {
         if let Some(phone) = &self.phone {
             let meant = phone::meant(phone, countries);
             if meant.is_empty() {
-                let unusable = phone::e164(phone, countries).err();
-                let message = unusable.map_or("is no phone number", phone::Unusable::message);
-                return Err(Error::input("filter.phone", message).into());
+                let unusable = phone::e164(phone, countries).err().unwrap_or(phone::Unusable::NotANumber);
+                return Err(Error::input("filter.phone", unusable.flaw()).into());
             }
             exactly.push(meant.iter().map(|number| search::number_key(number)).collect());
         }
@@ -114,11 +113,17 @@ impl PatientQuery {
         let searched = match search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) if text.chars().count() > search::LONGEST_QUERY => {
-                return Err(Error::input("search", "has over 100 characters: search by part of it").into());
+                return Err(Error::input(
+                    "search",
+                    Code::TooLong.says("has over 100 characters: search by part of it").with("max", 100),
+                )
+                .into());
             }
             Some(text) => {
                 let query = search::query(text, &countries);
-                Some(query.ok_or_else(|| Error::input("search", "has no letter and no digit to search by"))?)
+                Some(query.ok_or_else(|| {
+                    Error::input("search", Code::Empty.says("has no letter and no digit to search by"))
+                })?)
             }
         };
         let (field, direction) = match order_by {
@@ -127,7 +132,11 @@ impl PatientQuery {
             None => (store::OrderField::Name, Direction::Asc),
         };
         if field == store::OrderField::Relevance && searched.is_none() {
-            return Err(Error::input("orderBy.field", "RELEVANCE needs a search text").into());
+            return Err(Error::input(
+                "orderBy.field",
+                Code::Needs.says("RELEVANCE needs a search text").with("other", "text"),
+            )
+            .into());
         }
         let exactly = filter.exactly(&countries)?;
         let mut inputs = Inputs::new();

@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::aftercare::store as notes;
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults};
 use crate::ids;
 use crate::objects::{Pass, Use};
 use crate::operation::{Inputs, Running, patched, transaction};
@@ -205,9 +205,11 @@ impl PhotoPatch {
 async fn check_links(scope: &mut Scope, photo: &Photo, prefix: &str) -> error::Result<()> {
     let mut faults = Faults::default();
     let mut note = |field: &str, what: &str, whose: Option<Uuid>| match whose {
-        None => faults.add(format!("{prefix}{field}"), format!("is not {what} of this organisation")),
+        None => {
+            faults.add(format!("{prefix}{field}"), Code::NotFound.says(format!("is not {what} of this organisation")))
+        }
         Some(whose) if whose != photo.patient_id => {
-            faults.add(format!("{prefix}{field}"), format!("is {what} of another patient"));
+            faults.add(format!("{prefix}{field}"), Code::Mismatch.says(format!("is {what} of another patient")));
         }
         Some(_) => {}
     };
@@ -233,7 +235,7 @@ async fn request(scope: &mut Scope, mut photo: Photo) -> error::Result<Photo> {
     if !store::agrees(scope, photo.patient_id, PhotoPurpose::ClinicalRecord).await? {
         let message =
             "has no consent to clinical photos in force: record one first (recordConsent, kind CLINICAL_PHOTO)";
-        return Err(Error::input("input.patientId", message));
+        return Err(Error::input("input.patientId", Code::NotAllowed.says(message)));
     }
     check_links(scope, &photo, "input.").await?;
     kept::add(scope, &photo).await?;
@@ -273,7 +275,10 @@ async fn change(scope: &mut Scope, id: Uuid, expected: i32, patch: PhotoPatch) -
 async fn take_back(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> error::Result<Photo> {
     let mut photo = open(scope, id, expected).await?;
     if photo.status == PhotoStatus::AwaitingUpload {
-        return Err(Error::input("input.id", "has no bytes yet: leave its upload address unused, and it is given up"));
+        return Err(Error::input(
+            "input.id",
+            Code::WrongState.says("has no bytes yet: leave its upload address unused, and it is given up"),
+        ));
     }
     photo.status = PhotoStatus::EnteredInError;
     photo.status_reason = Some(reason);

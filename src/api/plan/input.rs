@@ -1,6 +1,6 @@
 //! What the mutations of treatment plans take and give.
 
-use crate::error;
+use crate::error::{self, Code};
 use crate::ids;
 use crate::operation::Inputs;
 use crate::plan::{PlanArea, TreatmentPlan, TreatmentPlanStatus};
@@ -106,13 +106,14 @@ pub struct TreatmentPlanPayload {
 
 pub(super) fn areas(inputs: &mut Inputs, given: &[PlanAreaInput]) -> Vec<PlanArea> {
     if given.is_empty() || given.len() > MOST_AREAS {
-        inputs.fault("areas", format!("must have from 1 to {MOST_AREAS} entries"));
+        let flaw = Code::of_count(given.len()).says(format!("must have from 1 to {MOST_AREAS} entries"));
+        inputs.fault("areas", flaw.with("max", MOST_AREAS));
     }
     let mut areas: Vec<PlanArea> = Vec::new();
     for (i, area) in given.iter().take(MOST_AREAS).enumerate() {
         let area = PlanArea { area: area.area, side: area.side };
         if areas.contains(&area) {
-            inputs.fault(&format!("areas.{i}"), "is there twice");
+            inputs.fault(&format!("areas.{i}"), Code::Duplicate.says("is there twice"));
         }
         areas.push(area);
     }
@@ -151,7 +152,9 @@ impl CreateTreatmentPlanInput {
 
 pub(super) fn check_start(inputs: &mut Inputs, path: &str, day: NaiveDate) {
     let years = 1970..=2200;
-    if !years.contains(&chrono::Datelike::year(&day)) {
-        inputs.fault(path, "must be a day from 1970 to 2200");
+    let year = chrono::Datelike::year(&day);
+    if !years.contains(&year) {
+        let flaw = Code::of_range(year > *years.end()).says("must be a day from 1970 to 2200");
+        inputs.fault(path, flaw.with("min", "1970-01-01").with("max", "2200-12-31"));
     }
 }

@@ -7,7 +7,7 @@ use super::input::{
 use crate::access::Scope;
 use crate::call_back::due;
 use crate::consultation::{Candidacy, store as consultations};
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::page::{kept, listing};
@@ -24,10 +24,11 @@ async fn published(scope: &mut Scope, id: Uuid, path: &str) -> error::Result<Pro
     let found = listing::by_ids::<ProtocolVersion>(scope, &[id]).await?.pop();
     match found {
         Some(version) if version.status == VersionStatus::Published => Ok(version),
-        Some(version) => {
-            Err(Error::input(path, format!("is {}: only a published version can be followed", version.status.words())))
-        }
-        None => Err(Error::input(path, "is not a version of a protocol of this organisation")),
+        Some(version) => Err(Error::input(
+            path,
+            Code::WrongState.says(format!("is {}: only a published version can be followed", version.status.words())),
+        )),
+        None => Err(Error::input(path, Flaw::not_found("version of a protocol of this organisation"))),
     }
 }
 
@@ -36,7 +37,8 @@ fn check_count(faults: &mut Faults, planned: i16, version: &ProtocolVersion) {
     if i32::from(planned) < least || i32::from(planned) > most {
         let message =
             format!("is {planned}; the protocol is for {least} to {most} sessions. A copy of it can say otherwise");
-        faults.add("input.plannedSessions", message);
+        let flaw = Code::of_range(i32::from(planned) > most).says(message).with("value", planned.to_string());
+        faults.add("input.plannedSessions", flaw.with("min", least.to_string()).with("max", most.to_string()));
     }
 }
 
@@ -52,7 +54,7 @@ async fn create(scope: &mut Scope, new: NewPlan) -> error::Result<TreatmentPlan>
         let found = consultation.candidacy.map_or_else(|| "not decided".to_owned(), |it| it.words());
         faults.add(
             "input.consultationId",
-            format!("found the patient {found}: a plan needs one that found them suitable"),
+            Code::NotAllowed.says(format!("found the patient {found}: a plan needs one that found them suitable")),
         );
     }
     check_count(&mut faults, plan.planned_sessions, &version);
@@ -106,7 +108,10 @@ struct NewCourse {
 async fn change_course(scope: &mut Scope, id: Uuid, expected: i32, new: NewCourse) -> error::Result<TreatmentPlan> {
     let mut plan = at_version(scope, id, expected).await?;
     if !matches!(plan.status, TreatmentPlanStatus::Active | TreatmentPlanStatus::OnHold) {
-        return Err(Error::input("input.id", format!("this plan is {}: take it up again first", plan.status.words())));
+        return Err(Error::input(
+            "input.id",
+            Code::WrongState.says(format!("this plan is {}: take it up again first", plan.status.words())),
+        ));
     }
     let version = match new.protocol_version.filter(|id| *id != plan.protocol_version_id) {
         Some(id) => published(scope, id, "input.protocolVersionId").await?,
@@ -120,7 +125,7 @@ async fn change_course(scope: &mut Scope, id: Uuid, expected: i32, new: NewCours
     if (version.id, planned, &areas) == (plan.protocol_version_id, plan.planned_sessions, &plan.areas) {
         return Err(Error::input(
             "input",
-            "changes nothing: give another protocol version, number of sessions or areas",
+            Code::Same.says("changes nothing: give another protocol version, number of sessions or areas"),
         ));
     }
     plan.earlier_courses.push(EarlierCourse {
@@ -144,7 +149,7 @@ async fn change_status(
     let mut plan = at_version(scope, id, expected).await?;
     if !plan.status.may_become(status) {
         let message = format!("can't go from {} to {}", plan.status.words(), status.words());
-        return Err(Error::input("input.status", message));
+        return Err(Error::input("input.status", Code::WrongState.says(message)));
     }
     (plan.status, plan.status_reason) = (status, reason);
     save(scope, plan, expected).await
@@ -220,7 +225,7 @@ impl PlanMutation {
         let reason = inputs.opt_text("reason", input.reason.as_deref(), 2000);
         let plain = matches!(input.status, TreatmentPlanStatus::Active | TreatmentPlanStatus::Completed);
         if reason.is_none() && !plain {
-            inputs.fault("reason", "is missing: why?");
+            inputs.fault("reason", Code::Required.says("is missing: why?"));
         }
         inputs.finish()?;
         let operation = ctx.operation()?;

@@ -1,7 +1,7 @@
 //! Restricting patients; beginning, ending and reviewing emergency access.
 
 use crate::access::{Emergency, Scope};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
@@ -108,11 +108,14 @@ async fn restrict(scope: &mut Scope, mut restriction: PatientRestriction) -> err
     scope.viewer().check(Action::Create, RecordKind::PatientRestriction)?;
     let patient = patients::patient(scope, restriction.patient_id).await?;
     if patient.status == PatientStatus::Merged {
-        return Err(Error::input("input.patientId", "was merged into another patient: restrict that one (mergedInto)"));
+        return Err(Error::input(
+            "input.patientId",
+            Code::Merged.says("was merged into another patient: restrict that one (mergedInto)"),
+        ));
     }
     store::take_turns(scope, patient.id).await?;
     if !store::restricted(scope, &[patient.id]).await?.is_empty() {
-        return Err(Error::input("input.patientId", "is restricted already"));
+        return Err(Error::input("input.patientId", Code::Done.says("is restricted already")));
     }
     (restriction.placed_by, restriction.placed_at) = (scope.viewer().staff, ids::now());
     restriction.stamp = Stamp::new(restriction.placed_by, restriction.placed_at);
@@ -129,7 +132,7 @@ async fn lift(scope: &mut Scope, id: Uuid, expected: i32, reason: String) -> err
     patients::patient(scope, restriction.patient_id).await?;
     error::at_version("restriction", restriction.stamp.version, expected)?;
     if restriction.lifted_at.is_some() {
-        return Err(Error::input("input.id", "is lifted already"));
+        return Err(Error::input("input.id", Code::Done.says("is lifted already")));
     }
     let now = ids::now();
     (restriction.lifted_at, restriction.lifted_by) = (Some(now), scope.viewer().staff);
@@ -157,7 +160,10 @@ async fn begin(scope: &mut Scope, mut access: EmergencyAccess, whose: Whose) -> 
     scope.open_patient(access.patient_id).await?;
     let patient = patients::patient(scope, access.patient_id).await?;
     if patient.status == PatientStatus::Merged {
-        return Err(Error::input("input.patientId", "was merged into another patient: open that one (mergedInto)"));
+        return Err(Error::input(
+            "input.patientId",
+            Code::Merged.says("was merged into another patient: open that one (mergedInto)"),
+        ));
     }
     store::take_turns(scope, patient.id).await?;
     let (now, length) = (ids::now(), access.ends_at - access.begun_at);
@@ -167,7 +173,7 @@ async fn begin(scope: &mut Scope, mut access: EmergencyAccess, whose: Whose) -> 
             "is open to you in an emergency already, as {}: it can be ended with endEmergencyAccess",
             ids::show(RecordKind::EmergencyAccess, open.id)
         );
-        return Err(Error::input("input.patientId", message));
+        return Err(Error::input("input.patientId", Code::Done.says(message)));
     }
     (access.begun_at, access.ends_at) = (now, now + length);
     access.stamp = Stamp::new(Some(access.staff_id), now);
@@ -182,7 +188,7 @@ async fn end(scope: &mut Scope, id: Uuid) -> error::Result<EmergencyAccess> {
     let mut access = store::held(scope, Action::Update, id, of).await?;
     let now = ids::now();
     if !access.is_open(now) {
-        return Err(Error::input("input.id", "has ended already"));
+        return Err(Error::input("input.id", Code::Done.says("has ended already")));
     }
     scope.open_patient(access.patient_id).await?;
     let expected = access.stamp.version;
@@ -197,10 +203,10 @@ async fn review(scope: &mut Scope, id: Uuid, expected: i32, note: String) -> err
     let mut access = store::held(scope, Action::Update, id, None).await?;
     error::at_version("emergency access", access.stamp.version, expected)?;
     if Some(access.staff_id) == scope.viewer().staff {
-        return Err(Error::input("input.id", "is your own: another admin must review it"));
+        return Err(Error::input("input.id", Code::WrongPerson.says("is your own: another admin must review it")));
     }
     if access.reviewed_at.is_some() {
-        return Err(Error::input("input.id", "is reviewed already"));
+        return Err(Error::input("input.id", Code::Done.says("is reviewed already")));
     }
     // The review is a control by two people: a token alone does not prove the second.
     scope.viewer().proved_lately()?;
@@ -272,17 +278,30 @@ impl PrivacyMutation {
             (Some(id), None) => Whose::Id(id),
             (None, Some(number)) => Whose::ChartNumber(number),
             (None, None) => {
-                inputs.fault("patientId", "is missing: say whose record, by patientId or by chartNumber");
+                inputs.fault(
+                    "patientId",
+                    Code::Required.says("is missing: say whose record, by patientId or by chartNumber"),
+                );
                 Whose::Id(Uuid::nil())
             }
             (Some(id), Some(_)) => {
-                inputs.fault("chartNumber", "can't be sent with patientId: send one or the other");
+                inputs.fault(
+                    "chartNumber",
+                    Code::NotTogether
+                        .says("can't be sent with patientId: send one or the other")
+                        .with("other", "patientId"),
+                );
                 Whose::Id(id)
             }
         };
         let reason = inputs.text("reason", &input.reason, 1000);
         if (1..SHORTEST_REASON).contains(&crate::characters::length_seen(&reason)) {
-            inputs.fault("reason", format!("must have at least {SHORTEST_REASON} characters: admins read it"));
+            inputs.fault(
+                "reason",
+                Code::TooShort
+                    .says(format!("must have at least {SHORTEST_REASON} characters: admins read it"))
+                    .with("min", SHORTEST_REASON),
+            );
         }
         let minutes = inputs.range("minutes", Some(input.minutes), MINUTES.1, MINUTES.2).unwrap_or(MINUTES.0);
         inputs.finish()?;

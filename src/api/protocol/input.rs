@@ -1,5 +1,6 @@
 //! Checks the rules of a protocol before they are saved, and reports every fault at once.
 
+use crate::error::{Code, Flaw};
 use crate::operation::Inputs;
 use crate::protocol::Rules;
 use rust_decimal::Decimal as Number;
@@ -65,7 +66,7 @@ impl Rules {
         ];
         for (name, fine, message) in ordered {
             if !fine {
-                inputs.fault(&field(name), message);
+                inputs.fault(&field(name), Code::WrongOrder.says(message));
             }
         }
         self.check_lists(inputs, path);
@@ -87,8 +88,7 @@ impl Rules {
         ];
         for (name, length) in lengths {
             if length > MOST_ENTRIES {
-                inputs
-                    .fault(&format!("{path}.{name}"), format!("has {length} entries; at most {MOST_ENTRIES} are kept"));
+                inputs.fault(&format!("{path}.{name}"), Flaw::too_many(length, MOST_ENTRIES, "entries"));
             }
         }
         let mut areas = BTreeSet::new();
@@ -98,7 +98,10 @@ impl Rules {
             inputs.opt_text(&format!("{field}.source"), limit.source.as_deref(), 500);
             let types: BTreeSet<i16> = limit.skin_types.iter().map(|it| it.number()).collect();
             if !areas.insert((limit.area, types)) {
-                inputs.fault(&format!("{field}.area"), "has a limit for these skin types above already");
+                inputs.fault(
+                    &format!("{field}.area"),
+                    Code::Duplicate.says("has a limit for these skin types above already"),
+                );
             }
         }
         for (i, entry) in self.contraindications.iter().take(MOST_ENTRIES).enumerate() {
@@ -122,10 +125,13 @@ impl Rules {
             inputs.range(&format!("{field}.{code}.fromHours"), Some(from), 0, LONGEST_HOURS);
             inputs.range(&format!("{field}.{code}.untilHours"), Some(until), 1, LONGEST_HOURS);
             if from >= until {
-                inputs.fault(&format!("{field}.{code}.untilHours"), "must be after fromHours");
+                inputs.fault(
+                    &format!("{field}.{code}.untilHours"),
+                    Code::WrongOrder.says("must be after fromHours").with("other", "fromHours"),
+                );
             }
             if !codes.insert((list, code.clone())) {
-                inputs.fault(&format!("{field}.{code}.code"), "is there twice");
+                inputs.fault(&format!("{field}.{code}.code"), Code::Duplicate.says("is there twice"));
             }
         }
     }
@@ -146,7 +152,10 @@ impl Rules {
             inputs.range(&format!("{field}.score"), Some(it.score), 1, 10);
             inputs.opt_text(&format!("{field}.source"), it.source.as_deref(), 500);
             if it.from_hours >= it.until_hours {
-                inputs.fault(&format!("{field}.untilHours"), "must be after fromHours");
+                inputs.fault(
+                    &format!("{field}.untilHours"),
+                    Code::WrongOrder.says("must be after fromHours").with("other", "fromHours"),
+                );
             }
         }
         let windows = self.symptom_windows.as_ref();

@@ -1,7 +1,7 @@
 //! Writing, copying, editing, publishing and retiring protocols.
 
 use crate::access::Scope;
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
@@ -104,7 +104,7 @@ impl Given {
             rules.check(inputs, "rules");
         }
         if self.indications.as_ref().is_some_and(Vec::is_empty) {
-            inputs.fault("indications", "must name one at least");
+            inputs.fault("indications", Code::Empty.says("must name one at least"));
         }
         inputs.opt_text("changeNote", self.change_note.as_deref(), 2000);
     }
@@ -112,7 +112,9 @@ impl Given {
 
 fn clash<T>(outcome: error::Result<T>) -> error::Result<T> {
     outcome.map_err(|error| match error {
-        Error::Conflict { current_version: None, .. } => Error::input("input.name", "is the name of another protocol"),
+        Error::Conflict { current_version: None, .. } => {
+            Error::input("input.name", Code::Taken.says("is the name of another protocol"))
+        }
         other => other,
     })
 }
@@ -128,7 +130,12 @@ async fn create(
     let original = match copy_from {
         Some(id) => match listing::by_ids::<ProtocolVersion>(scope, &[id]).await?.pop() {
             Some(version) => Some(version),
-            None => return Err(Error::input("input.copyFrom", "is not a version of a protocol of this organisation")),
+            None => {
+                return Err(Error::input(
+                    "input.copyFrom",
+                    Flaw::not_found("version of a protocol of this organisation"),
+                ));
+            }
         },
         None => None,
     };
@@ -139,7 +146,10 @@ async fn create(
     let needed = [("modality", modality.is_some()), ("indications", indications.is_some()), ("rules", rules.is_some())];
     for (name, there) in needed {
         if !there {
-            inputs.fault(name, "is needed, unless copyFrom names a version to copy");
+            inputs.fault(
+                name,
+                Code::Required.says("is needed, unless copyFrom names a version to copy").with("unless", "copyFrom"),
+            );
         }
     }
     inputs.finish()?;
@@ -179,7 +189,10 @@ async fn draft(scope: &mut Scope, protocol: Uuid, change_note: Option<String>) -
     let versions = versions_of(scope, protocol.id).await?;
     if let Some(draft) = versions.iter().find(|version| version.status == VersionStatus::Draft) {
         let id = ids::show(RecordKind::ProtocolVersion, draft.id);
-        return Err(Error::input("input.protocolId", format!("has a draft already, {id}: change or publish that one")));
+        return Err(Error::input(
+            "input.protocolId",
+            Code::Done.says(format!("has a draft already, {id}: change or publish that one")),
+        ));
     }
     let newest = versions.first().ok_or_else(|| Error::Internal("a protocol without a version".to_owned()))?;
     let version = ProtocolVersion {
@@ -205,7 +218,7 @@ async fn editable(scope: &mut Scope, action: Action, id: Uuid, expected: i32) ->
             "is {}: a published version takes no change. Begin a new one with draftProtocolVersion",
             version.status.words()
         );
-        return Err(Error::input("input.id", message));
+        return Err(Error::input("input.id", Code::WrongState.says(message)));
     }
     error::at_version("protocol version", version.stamp.version, expected)?;
     Ok(version)

@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::access::api_key::{self, NewKey};
-use crate::error::{self, Error};
+use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
@@ -118,20 +118,20 @@ pub struct RevokeApiKeyPayload {
 /// The scopes without repeats, in the order of the vocabulary.
 fn scopes_of(inputs: &mut Inputs, scopes: &[ServiceScope]) -> Vec<ServiceScope> {
     if scopes.is_empty() {
-        inputs.fault("scopes", "must name at least one scope: close the account with active: false");
+        inputs.fault("scopes", Code::Empty.says("must name at least one scope: close the account with active: false"));
     }
     ServiceScope::ALL.iter().copied().filter(|scope| scopes.contains(scope)).collect()
 }
 
 fn networks_of(inputs: &mut Inputs, texts: &[String]) -> Vec<String> {
     if texts.len() > MOST_NETWORKS {
-        inputs.fault("allowedAddresses", format!("has {} networks; at most {MOST_NETWORKS} are kept", texts.len()));
+        inputs.fault("allowedAddresses", Flaw::too_many(texts.len(), MOST_NETWORKS, "networks"));
     }
     let mut networks = Vec::new();
     for (i, text) in texts.iter().enumerate() {
         match api_key::Network::parse(text) {
             Ok(network) => networks.push(network.to_string()),
-            Err(message) => inputs.fault(&format!("allowedAddresses.{i}"), message),
+            Err(message) => inputs.fault(&format!("allowedAddresses.{i}"), Code::WrongForm.says(message)),
         }
     }
     networks
@@ -184,8 +184,18 @@ async fn create_key(scope: &mut Scope, mut key: ApiKey, lifetime: TimeDelta) -> 
     let accounts: Vec<ServiceAccount> = listing::by_ids(scope, &[key.service_account_id]).await?;
     match accounts.as_slice() {
         [account] if account.active => {}
-        [_] => return Err(Error::input("input.serviceAccountId", "is closed: open it first (updateServiceAccount)")),
-        _ => return Err(Error::input("input.serviceAccountId", "is no service account of this organisation")),
+        [_] => {
+            return Err(Error::input(
+                "input.serviceAccountId",
+                Code::Inactive.says("is closed: open it first (updateServiceAccount)"),
+            ));
+        }
+        _ => {
+            return Err(Error::input(
+                "input.serviceAccountId",
+                Code::NotFound.says("is no service account of this organisation"),
+            ));
+        }
     }
     let now = ids::now();
     (key.expires_at, key.stamp) = (now + lifetime, Stamp::new(scope.viewer().staff, now));
@@ -203,7 +213,10 @@ async fn rotate(
     let old: ApiKey = listing::one(scope, id).await?;
     let (by, now) = (scope.viewer().staff, ids::now());
     if !old.holds_at(now) {
-        return Err(Error::input("input.id", "is revoked or expired: make a new key (createApiKey)"));
+        return Err(Error::input(
+            "input.id",
+            Code::Inactive.says("is revoked or expired: make a new key (createApiKey)"),
+        ));
     }
     let new = ApiKey { prefix, secret_hash: hash, ..old.successor(by, now) };
     kept::save(scope, Action::Update, &old.superseded(overlap, by, now), old.stamp.version).await?;
@@ -228,7 +241,7 @@ async fn revoke(scope: &mut Scope, id: Uuid) -> error::Result<ApiKey> {
     scope.viewer().check(Action::Update, RecordKind::ApiKey)?;
     let mut key: ApiKey = listing::one(scope, id).await?;
     if key.revoked_at.is_some() {
-        return Err(Error::input("input.id", "is revoked already"));
+        return Err(Error::input("input.id", Code::Done.says("is revoked already")));
     }
     let (expected, now) = (key.stamp.version, ids::now());
     (key.revoked_at, key.stamp) = (Some(now), key.stamp.changed(scope.viewer().staff, now));

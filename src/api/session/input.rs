@@ -1,5 +1,6 @@
 //! The parts of a session as inputs: device, anaesthetic, areas, products.
 
+use crate::error::{Code, Flaw};
 use crate::ids;
 use crate::operation::Inputs;
 use crate::scalars::{Date, DateTime, Decimal};
@@ -44,12 +45,12 @@ impl DeviceUseInput {
             let given =
                 [("model", self.model.is_some()), ("serial", self.serial.is_some()), ("kind", self.kind.is_some())];
             for (name, _) in given.iter().filter(|(_, given)| *given) {
-                inputs.fault(&field(name), FROM_CATALOGUE);
+                inputs.fault(&field(name), Code::NotTogether.says(FROM_CATALOGUE));
             }
             return (DeviceUse { model: String::new(), serial: None, kind: DeviceKind::Other }, device_id);
         }
         if self.kind.is_none() {
-            inputs.fault(&field("kind"), "is missing: send it, or deviceId");
+            inputs.fault(&field("kind"), Code::Required.says("is missing: send it, or deviceId"));
         }
         let device = DeviceUse {
             model: inputs.text(&field("model"), self.model.as_deref().unwrap_or_default(), 200),
@@ -104,7 +105,7 @@ const LEAST: Number = Number::from_parts(1, 0, 0, false, 2);
 
 fn read_agents(inputs: &mut Inputs, path: &str, given: &[AnaestheticAgentInput]) -> Vec<AnaestheticAgent> {
     if given.len() > MOST_AGENTS {
-        inputs.fault(path, format!("has {} agents; at most {MOST_AGENTS} are kept", given.len()));
+        inputs.fault(path, Flaw::too_many(given.len(), MOST_AGENTS, "agents"));
         return Vec::new();
     }
     let mut read: Vec<AnaestheticAgent> = Vec::new();
@@ -112,7 +113,7 @@ fn read_agents(inputs: &mut Inputs, path: &str, given: &[AnaestheticAgentInput])
         let field = format!("{path}.{i}.percent");
         let percent = inputs.decimal(&field, Some(it.percent.0), LEAST, Number::ONE_HUNDRED, 2);
         if read.iter().any(|known| known.agent == it.agent && it.agent != LocalAnaesthetic::Other) {
-            inputs.fault(&format!("{path}.{i}.agent"), "is there twice");
+            inputs.fault(&format!("{path}.{i}.agent"), Code::Duplicate.says("is there twice"));
         }
         read.extend(percent.map(|percent| AnaestheticAgent { agent: it.agent, percent }));
     }
@@ -126,11 +127,17 @@ impl TopicalAnaestheticInput {
         let applied_at = time("appliedAt", self.applied_at);
         let removed_at = time("removedAt", self.removed_at);
         if applied_at.zip(removed_at).is_some_and(|(on, off)| off < on) {
-            inputs.fault(&format!("{path}.removedAt"), "is before appliedAt");
+            inputs.fault(
+                &format!("{path}.removedAt"),
+                Code::WrongOrder.says("is before appliedAt").with("other", "appliedAt"),
+            );
         }
         let area = self.area_cm2.map(|area| area.0);
         if self.weighed_on.is_some() && self.weight_kg.is_none() {
-            inputs.fault(&format!("{path}.weighedOn"), "goes with weightKg, which is missing");
+            inputs.fault(
+                &format!("{path}.weighedOn"),
+                Code::Needs.says("goes with weightKg, which is missing").with("other", "weightKg"),
+            );
         }
         let number = |it: Option<Decimal>| it.map(|it| it.0);
         let (grams, weight) = (number(self.grams), number(self.weight_kg));
@@ -209,10 +216,11 @@ pub(super) fn check_area(inputs: &mut Inputs, path: &str, area: &SessionArea, mo
     }
     let of_rf = [("rfEnergyMj", area.rf_energy_mj), ("rfPulseWidthMs", area.rf_pulse_width_ms)];
     for (name, _) in of_rf.iter().filter(|(_, given)| given.is_some()) {
-        inputs.fault(&format!("{path}.{name}"), "may only be sent with RF_MICRONEEDLING");
+        inputs.fault(&format!("{path}.{name}"), Code::NotApplicable.says("may only be sent with RF_MICRONEEDLING"));
     }
     if let Some(depth) = area.needle_depth_mm.filter(|depth| *depth > DEEPEST_PEN && *depth <= DEEPEST_RF) {
-        inputs.fault(&format!("{path}.needleDepthMm"), format!("is {depth}; it must be from 0 to {DEEPEST_PEN}"));
+        inputs
+            .fault(&format!("{path}.needleDepthMm"), Flaw::out_of_range(depth, Number::ZERO, DEEPEST_PEN, Some("mm")));
     }
 }
 
@@ -247,7 +255,10 @@ impl ProductUseInput {
         let quantity = self.quantity.map(|quantity| quantity.0);
         let unit = inputs.opt_text(&field("unit"), self.unit.as_deref(), 20);
         if quantity.is_some() != unit.is_some() {
-            inputs.fault(&field("unit"), "and quantity go together: send both or none");
+            inputs.fault(
+                &field("unit"),
+                Code::Needs.says("and quantity go together: send both or none").with("other", "quantity"),
+            );
         }
         let lot_id = inputs.opt_id(&field("lotId"), RecordKind::ProductLot, self.lot_id.as_ref());
         let product = self.product.as_deref();
@@ -260,7 +271,7 @@ impl ProductUseInput {
                 ("intradermalUse", self.intradermal_use.is_some()),
             ];
             for (name, _) in given.iter().filter(|(_, given)| *given) {
-                inputs.fault(&field(name), FROM_CATALOGUE);
+                inputs.fault(&field(name), Code::NotTogether.says(FROM_CATALOGUE));
             }
         }
         ProductUse {
@@ -292,7 +303,7 @@ pub(super) fn read_parts(
 ) -> Parts {
     for (name, length) in [("areas", areas.len()), ("products", products.len())] {
         if length > MOST_PARTS {
-            inputs.fault(&format!("{prefix}{name}"), format!("has {length} entries; at most {MOST_PARTS} are kept"));
+            inputs.fault(&format!("{prefix}{name}"), Flaw::too_many(length, MOST_PARTS, "entries"));
         }
     }
     let areas = areas.iter().take(MOST_PARTS).enumerate();
@@ -311,8 +322,11 @@ pub(super) fn check_times(
 ) {
     let Some(ended_at) = ended_at else { return };
     if ended_at < started_at {
-        inputs.fault(&format!("{prefix}endedAt"), "is before the session began");
+        inputs.fault(&format!("{prefix}endedAt"), Code::WrongOrder.says("is before the session began"));
     } else if ended_at - started_at > TimeDelta::hours(24) {
-        inputs.fault(&format!("{prefix}endedAt"), "is over 24 hours after the session began");
+        inputs.fault(
+            &format!("{prefix}endedAt"),
+            Code::TooLarge.says("is over 24 hours after the session began").with("max", "24").with("unit", "h"),
+        );
     }
 }

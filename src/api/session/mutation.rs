@@ -11,7 +11,7 @@ use crate::access::Scope;
 use crate::api::signing::SignRecordInput;
 use crate::call_back::due;
 use crate::care::store as care;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::operation::{Inputs, Running, transaction};
 use crate::patient::store as patients;
@@ -65,7 +65,10 @@ fn note_overrides(id: Uuid, checks: &mut [KeptCheck], overrides: Overrides, by: 
         let warned = warned.filter(|it| it.rule == given.rule && it.verdict == CheckVerdict::Warn && seen(it));
         let mut warned: Vec<&mut KeptCheck> = warned.collect();
         if warned.len() > 1 {
-            return Err(Error::input(format!("input.overrides.{i}.checkId"), one_reason_each(warned.len())));
+            return Err(Error::input(
+                format!("input.overrides.{i}.checkId"),
+                Code::TooMany.says(one_reason_each(warned.len())).with("count", warned.len()).with("max", 1),
+            ));
         }
         match warned.pop() {
             Some(check) => {
@@ -127,7 +130,10 @@ async fn end(
 ) -> crate::error::Result<TreatmentSession> {
     let mut session = draft(scope, Action::Update, id, expected).await?;
     if session.status.is_over() {
-        return Err(Error::input("input.id", format!("this session is {} already", session.status.words())));
+        return Err(Error::input(
+            "input.id",
+            Code::Done.says(format!("this session is {} already", session.status.words())),
+        ));
     }
     let begun = session.status != SessionStatus::Preparation;
     change(&mut session);
@@ -255,7 +261,7 @@ impl SessionMutation {
                 if before.plan_id != after.plan_id {
                     if before.plan_id.is_some() {
                         let message = "can't be changed: the session is of a plan already";
-                        return Err(Error::input("input.patch.planId", message));
+                        return Err(Error::input("input.patch.planId", Code::WrongState.says(message)));
                     }
                     after.protocol_version_id = None;
                     follow_plan(scope, &mut after).await?;

@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::catalogue::{Device, Product, ProductLot};
-use crate::error::{Error, Faults};
+use crate::error::{Code, Error, Faults, Flaw};
 use crate::organisation::{store as people, unfit};
 use crate::page::listing;
 use crate::plan::{TreatmentPlan, TreatmentPlanStatus};
@@ -17,20 +17,20 @@ pub(super) async fn follow_plan(scope: &mut Scope, session: &mut TreatmentSessio
     if let Some(id) = session.plan_id {
         let plan = listing::by_ids::<TreatmentPlan>(scope, &[id]).await?.pop();
         let plan = plan.filter(|plan| plan.patient_id == session.patient_id);
-        let plan = plan.ok_or_else(|| Error::input("input.planId", "is not a plan of this patient"))?;
+        let plan = plan.ok_or_else(|| Error::input("input.planId", Flaw::not_found("plan of this patient")))?;
         if plan.status != TreatmentPlanStatus::Active {
             let message = format!("is {}: take it up again first (changeTreatmentPlanStatus)", plan.status.words());
-            return Err(Error::input("input.planId", message));
+            return Err(Error::input("input.planId", Code::WrongState.says(message)));
         }
         if given.is_some_and(|given| given != plan.protocol_version_id) {
             let message = "is not the plan's: leave it out, or change the plan's course (changeTreatmentCourse)";
-            return Err(Error::input("input.protocolVersionId", message));
+            return Err(Error::input("input.protocolVersionId", Code::Mismatch.says(message).with("other", "planId")));
         }
         session.protocol_version_id = Some(plan.protocol_version_id);
     } else if let Some(given) = given {
         let version = listing::by_ids::<ProtocolVersion>(scope, &[given]).await?.pop();
         if version.is_none_or(|version| version.status != VersionStatus::Published) {
-            return Err(Error::input("input.protocolVersionId", "is not a published version of a protocol"));
+            return Err(Error::input("input.protocolVersionId", Flaw::not_found("published version of a protocol")));
         }
     }
     Ok(())
@@ -55,17 +55,23 @@ pub(super) async fn check_links(
     for (id, path) in people_of.into_iter().filter_map(|(id, path)| Some((id?, path))) {
         let member = staff.iter().find(|member| member.id == id);
         if let Some(why) = unfit(member, Some(StaffRole::Practitioner)) {
-            faults.add(format!("input.{prefix}{path}"), why);
+            faults.add(format!("input.{prefix}{path}"), Code::WrongPerson.says(why));
         } else if path == "practitionerId" && member.is_some_and(|it| !it.works_at(session.location_id)) {
-            faults.add(format!("input.{prefix}{path}"), "does not work at this location");
+            faults.add(format!("input.{prefix}{path}"), Code::WrongPerson.says("does not work at this location"));
         }
     }
     if session.supervisor_id == Some(session.practitioner_id) {
-        faults.add(format!("input.{prefix}supervisorId"), "is the practitioner: nobody supervises themselves");
+        faults.add(
+            format!("input.{prefix}supervisorId"),
+            Code::Same.says("is the practitioner: nobody supervises themselves").with("other", "practitionerId"),
+        );
     }
     let location = people::locations(scope, &[session.location_id]).await?.into_iter().next();
     if !location.is_some_and(|location| location.active) {
-        faults.add(format!("input.{prefix}locationId"), "is not an active location of this organisation");
+        faults.add(
+            format!("input.{prefix}locationId"),
+            Code::NotFound.says("is not an active location of this organisation"),
+        );
     }
     faults.into_result()
 }
@@ -81,7 +87,9 @@ pub(super) async fn fill_from_catalogue(
     if let Some((id, device)) = session.device_id.zip(session.device.as_mut()).filter(|(_, it)| it.model.is_empty()) {
         match listing::by_ids::<Device>(scope, &[id]).await?.into_iter().next() {
             Some(found) => *device = DeviceUse { model: found.model, serial: found.serial, kind: found.kind },
-            None => faults.add(format!("input.{prefix}device.deviceId"), "is not a device of this organisation"),
+            None => {
+                faults.add(format!("input.{prefix}device.deviceId"), Flaw::not_found("device of this organisation"))
+            }
         }
     }
     let products = parts.map(|parts| parts.products.as_mut_slice()).unwrap_or_default();
@@ -100,7 +108,9 @@ pub(super) async fn fill_from_catalogue(
                     used.expires_on = lot.expires_on;
                     used.intradermal_use = product.intradermal_use;
                 }
-                None => faults.add(format!("input.{prefix}products.{i}.lotId"), "is not a lot of this organisation"),
+                None => {
+                    faults.add(format!("input.{prefix}products.{i}.lotId"), Flaw::not_found("lot of this organisation"))
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::input::{
     DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_area, check_times, read_parts,
 };
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::operation::{Inputs, patched};
 use crate::scalars::DateTime;
 use crate::session::{Parts, SessionStatus, TreatmentSession};
@@ -82,7 +82,11 @@ impl SessionPatch {
         if !before.status.may_become(status) {
             inputs.fault(
                 "patch.status",
-                format!("can't go from {} to {} by an edit", before.status.words(), status.words()),
+                Code::WrongState.says(format!(
+                    "can't go from {} to {} by an edit",
+                    before.status.words(),
+                    status.words()
+                )),
             );
         }
         let modality = self.modality.unwrap_or(before.modality);
@@ -129,7 +133,10 @@ impl SessionPatch {
         };
         check_times(&mut inputs, "patch.", after.started_at, after.ended_at);
         if matches!(status, SessionStatus::Completed | SessionStatus::Stopped) && after.ended_at.is_none() {
-            inputs.fault("patch.endedAt", format!("can't be cleared: the session is {}", status.words()));
+            inputs.fault(
+                "patch.endedAt",
+                Code::WrongState.says(format!("can't be cleared: the session is {}", status.words())),
+            );
         }
         inputs.finish()?;
         Ok((after, parts))

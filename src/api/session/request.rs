@@ -4,7 +4,7 @@ use super::input::{
     DeviceUseInput, ProductUseInput, SessionAreaInput, TopicalAnaestheticInput, check_times, read_parts,
 };
 use super::patch::SessionPatch;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use crate::operation::{Inputs, Running};
 use crate::record::Stamp;
@@ -274,7 +274,7 @@ impl StartSessionInput {
     /// The session, its parts and the reasons for overrides.
     pub(super) fn read(self) -> Result<(TreatmentSession, Parts, Overrides)> {
         if !matches!(self.status, SessionStatus::InProgress | SessionStatus::Preparation) {
-            return Err(Error::input("input.status", "must be IN_PROGRESS or PREPARATION"));
+            return Err(Error::input("input.status", Code::NotApplicable.says("must be IN_PROGRESS or PREPARATION")));
         }
         let whole = LogSessionInput {
             id: self.id,

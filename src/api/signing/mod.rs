@@ -3,7 +3,7 @@
 pub mod retraction;
 
 use crate::api::history::history;
-use crate::error::Faults;
+use crate::error::{Code, Faults};
 use crate::ids;
 use crate::ledger::RecordVersion;
 use crate::operation::{AtOnce, Inputs, plain};
@@ -171,14 +171,17 @@ impl AddendumFilter {
         let mut faults = Faults::default();
         let mut read = |path: &str, kind: RecordKind, id: &Option<ID>| {
             let parsed = id.as_ref().map(|id| ids::parse(kind, id));
-            parsed.and_then(|parsed| parsed.map_err(|message| faults.add(format!("filter.{path}"), message)).ok())
+            parsed.and_then(|parsed| parsed.map_err(|flaw| faults.add(format!("filter.{path}"), flaw)).ok())
         };
         let patient = read("patientId", RecordKind::Patient, &self.patient_id);
         let author = read("authorId", RecordKind::Staff, &self.author_id);
         let signed = |id: &ID| ids::parse_any(id).filter(|(kind, _)| crate::signing::SIGNED_KINDS.contains(kind));
         let record = self.record_id.as_ref().map(|id| signed(id).map(|(_, record)| record));
         if record == Some(None) {
-            faults.add("filter.recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+            faults.add(
+                "filter.recordId",
+                Code::WrongKind.says("must be the id of a consultation, a treatment session or an aftercare note"),
+            );
         }
         faults.into_result()?;
         Ok(Condition { patient, author, record: record.flatten() })
@@ -303,7 +306,10 @@ impl AddAddendumInput {
         let id = inputs.new_id(RecordKind::Addendum, self.id.as_ref());
         let amended = ids::parse_any(&self.record_id).filter(|(kind, _)| crate::signing::SIGNED_KINDS.contains(kind));
         if amended.is_none() {
-            inputs.fault("recordId", "must be the id of a consultation, a treatment session or an aftercare note");
+            inputs.fault(
+                "recordId",
+                Code::WrongKind.says("must be the id of a consultation, a treatment session or an aftercare note"),
+            );
         }
         let reason = inputs.text("reason", &self.reason, 500);
         let text = inputs.text("text", &self.text, 20_000);

@@ -3,7 +3,7 @@
 pub mod mutation;
 
 use super::stamp::RecordStamp;
-use crate::error::{Error, Faults};
+use crate::error::{Code, Error, Faults};
 use crate::ids;
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Location, Staff, loader as people};
@@ -244,12 +244,16 @@ impl SupervisionQuery {
             let mut faults = Faults::default();
             let mut read = |path: &str, id: &Option<ID>| {
                 let parsed = id.as_ref().map(|id| ids::parse(RecordKind::Staff, id));
-                parsed.and_then(|parsed| parsed.map_err(|message| faults.add(path, message)).ok())
+                parsed.and_then(|parsed| parsed.map_err(|flaw| faults.add(path, flaw)).ok())
             };
             let whose = Whose { reviewer: read("reviewerId", &reviewer_id), signed_by: read("signedBy", &signed_by) };
             faults.into_result()?;
             if until.0 < from.0 || (until.0 - from.0).num_days() > LONGEST {
-                return Err(Error::input("until", "must be after `from`, by ten years at most").into());
+                return Err(Error::input(
+                    "until",
+                    Code::WrongOrder.says("must be after `from`, by ten years at most").with("other", "from"),
+                )
+                .into());
             }
             let mut scope = ctx.operation()?.reader().await?;
             Ok(store::figures(&mut scope, (from.0, until.0), whose, ids::now().date_naive()).await?)

@@ -1,7 +1,7 @@
 //! Agreeing on supervision, and reviewing.
 
 use crate::access::Scope;
-use crate::error::{self, Error, Faults};
+use crate::error::{self, Code, Error, Faults};
 use crate::ids;
 use crate::operation::{Inputs, Running, patched, transaction};
 use crate::organisation::{store as people, unfit};
@@ -89,7 +89,7 @@ pub struct ChartReviewPayload {
 
 fn check_days(inputs: &mut Inputs, path: &str, it: &SupervisionAgreement) {
     if it.ends_on.is_some_and(|last| last < it.starts_on) {
-        inputs.fault(path, "is before its first day");
+        inputs.fault(path, Code::WrongOrder.says("is before its first day"));
     }
 }
 
@@ -111,7 +111,12 @@ impl AgreeSupervisionInput {
         };
         check_days(&mut inputs, "endsOn", &it);
         if it.supervisor_id == it.supervisee_id && !it.supervisor_id.is_nil() {
-            inputs.fault("supervisorId", "is the one who is supervised: nobody supervises themselves");
+            inputs.fault(
+                "supervisorId",
+                Code::Same
+                    .says("is the one who is supervised: nobody supervises themselves")
+                    .with("other", "superviseeId"),
+            );
         }
         inputs.finish()?;
         Ok(it)
@@ -140,13 +145,13 @@ async fn agree(scope: &mut Scope, mut new: SupervisionAgreement) -> error::Resul
     let staff = people::staff(scope, &[new.supervisor_id, new.supervisee_id]).await?;
     for (path, id) in [("supervisorId", new.supervisor_id), ("superviseeId", new.supervisee_id)] {
         if let Some(why) = unfit(staff.iter().find(|it| it.id == id), Some(StaffRole::Practitioner)) {
-            faults.add(format!("input.{path}"), why);
+            faults.add(format!("input.{path}"), Code::WrongPerson.says(why));
         }
     }
     if let Some(location) = new.location_id
         && !people::locations(scope, &[location]).await?.iter().any(|it| it.active)
     {
-        faults.add("input.locationId", "is not an active location of this organisation");
+        faults.add("input.locationId", Code::NotFound.says("is not an active location of this organisation"));
     }
     faults.into_result()?;
     new.stamp = Stamp::new(scope.viewer().staff, ids::now());
@@ -184,7 +189,7 @@ async fn review(
         return Err(Error::Forbidden(message.to_owned()));
     }
     if let Some(outcome) = before.outcome {
-        return Err(Error::input("input.id", format!("was closed already: {}", outcome.words())));
+        return Err(Error::input("input.id", Code::Done.says(format!("was closed already: {}", outcome.words()))));
     }
     let now = ids::now();
     let stamp = before.stamp.changed(scope.viewer().staff, now);
@@ -240,10 +245,13 @@ impl SupervisionMutation {
         let note = inputs.opt_text("note", input.note.as_deref(), 5000);
         match input.outcome {
             ChartReviewOutcome::NeedsRevision if note.is_none() => {
-                inputs.fault("note", "is missing: what needs a revision?");
+                inputs.fault("note", Code::Required.says("is missing: what needs a revision?"));
             }
             ChartReviewOutcome::NotNeeded => {
-                inputs.fault("outcome", "is for records that were retracted: AGREED or NEEDS_REVISION");
+                inputs.fault(
+                    "outcome",
+                    Code::NotApplicable.says("is for records that were retracted: AGREED or NEEDS_REVISION"),
+                );
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use crate::access::Scope;
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::patient::Patient;
 use crate::vocabulary::{Action, RecordKind, with_article};
 use chrono::NaiveDate;
@@ -86,5 +86,5 @@ pub async fn refuse_birth_after_records(scope: &mut Scope, of: &Patient, birth: 
     } else {
         format!("{} of {day}: correct that first", with_article(&kind.words()))
     };
-    Err(Error::input(path, format!("is {birth}, after {what}")))
+    Err(Error::input(path, Code::WrongOrder.says(format!("is {birth}, after {what}")).with("value", birth.to_string())))
 }

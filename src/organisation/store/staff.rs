@@ -5,7 +5,7 @@ use crate::access::one_time::{Bearer, OneTimeToken};
 use crate::access::{Scope, account, reset, second_factor, sign_in};
 use crate::db::Sql;
 use crate::db::tables::staff;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids;
 use crate::ledger;
 use crate::organisation::Staff;
@@ -115,10 +115,16 @@ pub async fn invite_again(scope: &mut Scope, id: Uuid) -> Result<(OneTimeToken, 
     // Read again under the account's lock: they may have accepted meanwhile.
     let member = staff_member(scope, id).await?;
     if member.joined_at.is_some() {
-        return Err(Error::input("input.staffId", "has accepted already and signs in with their own password"));
+        return Err(Error::input(
+            "input.staffId",
+            Code::Done.says("has accepted already and signs in with their own password"),
+        ));
     }
     if !member.active {
-        return Err(Error::input("input.staffId", "is not active: make them active with updateStaff first"));
+        return Err(Error::input(
+            "input.staffId",
+            Code::Inactive.says("is not active: make them active with updateStaff first"),
+        ));
     }
     let now = ids::now();
     let stamp = member.stamp.changed(scope.viewer().staff, now);
@@ -205,7 +211,7 @@ async fn keep_one_admin(scope: &mut Scope, leaving: Uuid) -> Result<()> {
         return Ok(());
     }
     let message = "is the last active admin: make somebody else admin first, who signs in once before this one leaves";
-    Err(Error::input("input.id", message))
+    Err(Error::input("input.id", Code::NotAllowed.says(message)))
 }
 
 /// Everybody of the organisation, by name: for the command line.
@@ -241,11 +247,15 @@ pub fn may_have_password_link(member: &Staff, org: Uuid, active_in: &[Uuid]) -> 
     if member.joined_at.is_none() {
         return Err(Error::input(
             "input.staffId",
-            "has not accepted yet: createInvitationLink makes another invitation, by which they come in",
+            Code::WrongState
+                .says("has not accepted yet: createInvitationLink makes another invitation, by which they come in"),
         ));
     }
     if !member.active {
-        return Err(Error::input("input.staffId", "is not active: make them active with updateStaff first"));
+        return Err(Error::input(
+            "input.staffId",
+            Code::Inactive.says("is not active: make them active with updateStaff first"),
+        ));
     }
     // A place that waits for its owner is not told apart: the link sets no password, as the account is active elsewhere.
     if active_in.contains(&org) && active_in.iter().any(|other| *other != org) {
