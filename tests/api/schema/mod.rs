@@ -1,6 +1,7 @@
 //! Rules of the two schemas: the API's (SDL, descriptions) and the database's (migrations, keys, row-level security).
 
 mod migrations;
+mod released;
 mod rows;
 mod tables;
 
