@@ -55,7 +55,8 @@ pub struct PhotoLink {
     /// the service knows its public address. It ends early when the consent is withdrawn or the viewer loses the right
     /// to see the photo.
     url: Option<String>,
-    /// When the link expires, five minutes from now; null if it is withheld.
+    /// When the link expires, five to ten minutes from now; null if it is withheld. Until shortly before that, who asks again
+    /// is given the same link, and a browser shows the picture from its cache.
     expires_at: Option<DateTime>,
     /// Why there is no link; null if there is one.
     withheld: Option<PhotoWithheld>,
