@@ -79,7 +79,7 @@ mod tests {
     #[derive(Default)]
     struct Making;
 
-    #[Object]
+    #[Object(name = "Mutation")]
     impl Making {
         async fn make(&self, number: i32) -> Result<Made> {
             if number > 0 { Ok(Made { number }) } else { Err(Error::new("must be above 0")) }
