@@ -1,14 +1,19 @@
 //! The root of the mutations: what is refused is null by itself.
 
+use crate::operation::Operation;
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaType, Registry};
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, Value,
+    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerError, ServerResult, Value,
 };
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Mutations of which each can be refused without the others: every field of `T` is nullable, and the error of one makes
 /// only that one null. The mutations before it are committed, and their payloads are answered; those after it run.
+///
+/// After a wrong password, an unknown token or too many tries those after it are refused alike and not tried: otherwise one
+/// request would be a hundred tries.
 ///
 /// It is done here, for all of them, and not by the type that each returns: a new mutation can't forget it.
 #[derive(Debug, Default)]
@@ -38,9 +43,17 @@ impl<T: ObjectType> OutputType for EachAlone<T> {
 
 impl<T: ObjectType> ContainerType for EachAlone<T> {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        let operation = ctx.data_opt::<Arc<Operation>>();
+        if let Some(before) = operation.and_then(|operation| operation.ended()) {
+            ctx.add_error(ctx.set_error_path(before.clone()));
+            return Ok(Some(Value::Null));
+        }
         // Boxed: the future of every mutation would be as large as that of the largest.
         match Box::pin(self.0.resolve_field(ctx)).await {
             Err(refused) => {
+                if let Some(operation) = operation.filter(|_| ends_the_rest(&refused)) {
+                    operation.end(&refused);
+                }
                 ctx.add_error(refused);
                 Ok(Some(Value::Null))
             }
@@ -50,6 +63,12 @@ impl<T: ObjectType> ContainerType for EachAlone<T> {
 }
 
 impl<T: ObjectType> ObjectType for EachAlone<T> {}
+
+/// Whether a refusal is of who asks, and not of what is asked.
+fn ends_the_rest(refused: &ServerError) -> bool {
+    let code = refused.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    matches!(code, Some(Value::String(code)) if code == "UNAUTHENTICATED" || code == "RATE_LIMITED")
+}
 
 #[cfg(test)]
 mod tests {

@@ -217,7 +217,8 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A description of at most two words, none of which says more than the name: `status` "Its status." Or one of pronouns alone.
+/// A description of two words, or three after a pronoun, none of which says more than the name: `status` "Its status." Or
+/// one of pronouns alone.
 fn says_nothing(name: &str, description: &str) -> bool {
     // The form of an id, as `patient_…`, is news.
     if description.contains('`') {
@@ -226,14 +227,16 @@ fn says_nothing(name: &str, description: &str) -> bool {
     let (named, said) = (words(name), words(description));
     let empty = |word: &&String| EMPTY.contains(&format!(" {word} "));
     let new = said.iter().filter(|word| !empty(word) && !named.contains(word)).count();
-    new == 0 && (said.len() <= 2 || said.iter().all(|word| empty(&word)))
+    let points =
+        said.first().is_some_and(|word| ["it", "its", "their", "this", "which", "whose"].contains(&word.as_str()));
+    new == 0 && (said.len() <= if points { 3 } else { 2 } || said.iter().all(|word| empty(&word)))
 }
 
 #[test]
 fn a_description_says_more_than_the_name() {
     for (name, description, nothing) in [
         ("status", "Its status.", true),
-        ("keep", "Which to keep.", false),
+        ("keep", "Which to keep.", true),
         ("merge", "It.", true),
         ("patient", "Whose.", true),
         ("patch", "The patch.", true),
