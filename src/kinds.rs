@@ -82,7 +82,7 @@ pub const KINDS: &[Kind] = &[
     of(CallBack,                  "recall",            ["rcu",   "rcu",  "ru",  "r" ], "",    PatientsRead,     false, &[]),
     of(PatientMerge,            "merge",             ["rm",    "rm",   "",    "r" ], "m",   ClinicalRead,     false, &[]),
     of(LegalHold,               "hold",              ["rcu",   "r",    "",    "r" ], "u",   AuditRead,        false, &[]),
-    of(PatientErasure,          "erasure",           ["re",    "",     "",    "r" ], "e",   AuditRead,        false, &[]),
+    of(PatientErasure,          "erasure",           ["re",    "",     "",    "r" ], "e",   PatientsRead,     false, &[]),
     of(PatientRestriction,      "restriction",       ["rcu",   "r",    "",    "r" ], "cu",  AuditRead,        false, &[]),
     of(EmergencyAccess,         "emergency_access",  ["rcu",   "cu",   "cu",  "r" ], "",    AuditRead,        false, &[]),
     of(ServiceAccount,          "service_account",   ["rcu",   "",     "",    "r" ], "cu",  AuditRead,        false, &["service_account_id"]),

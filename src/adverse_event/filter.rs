@@ -1,7 +1,6 @@
 //! What lists of adverse events can be filtered and sorted by.
 
 use super::{AdverseEvent, AdverseEventKind, AdverseEventSeverity};
-use crate::db::Sql;
 use crate::page::{self, Key};
 
 page::list_filter! {
@@ -25,19 +24,12 @@ page::list_filter! {
         onset_from: from "onset_at",
         /// Begun before this moment.
         onset_before: before "onset_at",
-        /// True also shows those that were entered in error.
-        include_entered_in_error: other(bool) "entered_in_error",
+        /// True also shows those that were entered in error. Absent or false: they are left out.
+        include_entered_in_error: with_errors "entered_in_error",
         /// Reported or changed at or after this moment.
         updated_since: from "updated_at",
     }
     record: "session_id";
-    also: push_entered_in_error;
-}
-
-fn push_entered_in_error<R>(filter: &AdverseEventFilter, sql: &mut Sql<R>) {
-    if filter.include_entered_in_error != Some(true) {
-        sql.push(" AND NOT entered_in_error");
-    }
 }
 
 page::list_order! {

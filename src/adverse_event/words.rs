@@ -3,7 +3,7 @@
 use crate::vocabulary::vocabulary;
 
 vocabulary! {
-    /// What happened.
+    /// The kinds of unwanted effects of a treatment.
     AdverseEventKind {
         /// Redness.
         Erythema = "erythema",

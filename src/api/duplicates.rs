@@ -9,7 +9,7 @@ use async_graphql::{Context, Result, SimpleObject};
 /// Evidence that two charts belong to one person.
 #[derive(SimpleObject)]
 pub struct DuplicateReason {
-    /// The field.
+    /// The field of the identity that is alike.
     field: IdentityField,
     /// The reason in words.
     explanation: &'static str,

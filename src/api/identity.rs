@@ -53,7 +53,7 @@ pub struct ConfirmSecondFactorPayload {
 /// Input of `removeSecondFactor`: a password or a code, exactly one of them.
 #[derive(InputObject)]
 pub struct RemoveSecondFactorInput {
-    /// The password.
+    /// The password of the account that is signed in.
     #[graphql(secret)]
     password: Option<String>,
     /// A code of the second factor, or a recovery code.

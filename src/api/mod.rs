@@ -21,6 +21,7 @@ pub mod history;
 mod identity;
 pub mod lists;
 pub mod merge;
+mod mutations;
 mod node;
 pub mod organisation;
 pub mod outcome;
@@ -54,6 +55,7 @@ use health::{HealthQuery, mutation::HealthMutation};
 use health_review::{HealthReviewQuery, mutation::HealthReviewMutation};
 use health_term::{HealthTermQuery, mutation::HealthTermMutation};
 use merge::{MergeQuery, mutation::MergeMutation};
+use mutations::EachAlone;
 use organisation::{OrganisationQuery, location_mutation::LocationMutation, mutation::OrganisationMutation};
 use outcome::{OutcomeQuery, mutation::OutcomeMutation};
 use patient::{mutation::PatientMutation, query::PatientQuery};
@@ -138,10 +140,10 @@ pub struct Mutation(
 );
 
 /// The schema.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, EachAlone<Mutation>, EmptySubscription>;
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+fn builder() -> async_graphql::SchemaBuilder<Query, EachAlone<Mutation>, EmptySubscription> {
+    Schema::build(Query::default(), EachAlone::<Mutation>::default(), EmptySubscription)
         .register_output_type::<node::ClinicalRecord>()
         // The gate validates each document, once; what is left of the engine's own looks for what would break it.
         .validation_mode(ValidationMode::Fast)

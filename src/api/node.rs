@@ -161,7 +161,7 @@ nodes! {
 #[derive(Interface)]
 #[graphql(
     field(name = "id", ty = "ID", desc = "Typed id."),
-    field(name = "patient", ty = "Result<AtOnce<Patient>>", desc = "Whose."),
+    field(name = "patient", ty = "Result<AtOnce<Patient>>", desc = "The patient whose record it is."),
     field(name = "version", ty = "i32", desc = "The version number: 1 at first, increased by 1 with each change."),
     field(name = "created_at", ty = "DateTime", desc = "When the record was created."),
     field(name = "updated_at", ty = "DateTime", desc = "When the record was last changed."),

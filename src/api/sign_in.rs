@@ -21,7 +21,7 @@ const NOT_AT_HOME: &str = "the cookie is set at this service's own address (--pu
 pub struct SignInInput {
     /// E-mail of the account.
     email: String,
-    /// Its password.
+    /// The password of the account.
     #[graphql(secret)]
     password: String,
     /// A code of the second factor, or a recovery code, if there is a second factor and the code is at hand. No
@@ -90,7 +90,7 @@ pub struct SignOutPayload {
 /// Input of `confirmIdentity`: a password or a code, exactly one of them.
 #[derive(InputObject)]
 pub struct ConfirmIdentityInput {
-    /// The password.
+    /// The password of the account that is signed in.
     #[graphql(secret)]
     password: Option<String>,
     /// A code of the second factor, or a recovery code.

@@ -341,7 +341,7 @@ async fn published(scope: &mut Scope, modalities: Vec<Modality>) -> Result<Vec<P
     let filter = ProtocolVersionFilter {
         status: Some(vec![VersionStatus::Published]),
         modality: Some(modalities),
-        protocol_id: None,
+        ..ProtocolVersionFilter::default()
     };
     listing::all(scope, &filter.read()?, Default::default()).await
 }

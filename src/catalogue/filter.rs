@@ -1,7 +1,9 @@
 //! What lists of devices, products and lots can be filtered and sorted by.
 
 use super::{Device, Product, ProductLot};
+use crate::db::Sql;
 use crate::page::{self, Key};
+use crate::scalars::Date;
 use crate::vocabulary::{DeviceKind, ProductRole};
 
 page::list_filter! {
@@ -72,8 +74,19 @@ page::list_filter! {
         expires_before: before_day "expires_on",
         /// True: only those recalled by the maker. False: only the others.
         recalled: present "recalled_at",
+        /// Still good on this day: not recalled by the maker, and not past the last day of use (which is a day to use it).
+        /// A lot whose last day nobody entered counts as good.
+        usable_on: other(Date) "expires_on",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
+    }
+    also: push_usable;
+}
+
+/// Neither recalled nor `ProductLot::is_expired_on` the day, in SQL.
+fn push_usable<R>(filter: &LotFilter, sql: &mut Sql<R>) {
+    if let Some(Date(day)) = filter.usable_on {
+        sql.push(" AND recalled_at IS NULL AND (expires_on IS NULL OR expires_on >= ").push_bind(day).push(")");
     }
 }
 

@@ -42,6 +42,8 @@ page::list_filter! {
     /// Filter for a list of versions of a consent template.
     #[graphql(name = "ConsentTemplateVersionFilter")]
     VersionFilter => VersionCondition {
+        /// Of this text.
+        template_id: id(ConsentTemplate) "template_id",
         /// Of these statuses.
         status: any_of(ConsentTemplateVersionStatus) "status",
         /// Added or changed at or after this moment.
@@ -76,6 +78,9 @@ page::list_filter! {
         kind: any_of(ConsentKind) "kind",
         /// Of these statuses.
         status: any_of(ConsentStatus) "status",
+        /// True also shows those that were entered in error. Absent or false: they are left out, unless `status` names
+        /// ENTERED_IN_ERROR.
+        include_entered_in_error: other(bool) "consent.status",
         /// In force at this moment.
         in_force_at: other(DateTime) "given_at",
         /// In force now, and no more on this day: those to renew by then. A guardian's ends when the patient is of age.
@@ -91,6 +96,8 @@ fn push_in_force<R>(filter: &ConsentFilter, sql: &mut Sql<R>) {
         push_in_force_at(sql, at);
     }
     push_to_renew(filter, sql);
+    let asked = filter.include_entered_in_error == Some(true) || filter.status.is_some();
+    page::push_without_errors(sql, "consent.status", asked);
 }
 
 /// `Consent::in_force_at`, in SQL.

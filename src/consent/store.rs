@@ -48,6 +48,7 @@ stored! {
     asked_parts {
         given(given_at, signer, signer_name, signer_relationship, signature_method, signature_hash, witness_id, witness_name) = given_of, given_columns;
     }
+    light: "enteredInError";
 }
 listing!(Consent, ConsentCondition, ConsentOrder, {
     "patient_id" => |it| Some(it.patient_id),

@@ -6,7 +6,7 @@ pub mod remains;
 pub mod store;
 
 pub use export::Export;
-pub use filter::{ErasureCondition, ErasureOrder, HoldCondition, HoldOrder};
+pub use filter::{ErasureCondition, ErasureFilter, ErasureOrder, HoldCondition, HoldFilter, HoldOrder};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

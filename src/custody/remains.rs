@@ -38,7 +38,8 @@ pub async fn sweep(service: &Service) -> Result<usize> {
     let mut finished = 0;
     for org in account::organisations(service.doorkeeper.pool()).await? {
         let mut scope = Scope::program(service.doorkeeper.pool(), org).await?;
-        let left = listing::all::<PatientErasure>(&mut scope, &ErasureCondition, ErasureOrder::default()).await;
+        let left =
+            listing::all::<PatientErasure>(&mut scope, &ErasureCondition::default(), ErasureOrder::default()).await;
         scope.rollback().await;
         for erasure in left?.into_iter().filter(|it| it.objects_deleted_at.is_none()) {
             take_away(service, org, erasure).await?;

@@ -67,6 +67,7 @@ diesel::table! {
         added_at -> Timestamptz,
         reason -> Text,
         text -> Text,
+        moved_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -338,6 +339,7 @@ diesel::table! {
         meaning -> Text,
         reason -> Nullable<Text>,
         content_hash -> Bytea,
+        moved_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -934,6 +936,7 @@ diesel::table! {
         retracted_by -> Uuid,
         reason -> Text,
         copy_id -> Nullable<Uuid>,
+        moved_at -> Nullable<Timestamptz>,
     }
 }
 

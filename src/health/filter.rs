@@ -15,8 +15,8 @@ page::list_filter! {
         severity: any_of(ContraindicationSeverity) "health_entry.severity",
         /// With this code, such as `isotretinoin`.
         code: text "health_entry.code",
-        /// True: only those entered in error. False or absent: only the others.
-        entered_in_error: flag_or_false "health_entry.entered_in_error",
+        /// True also shows those that were entered in error. Absent or false: they are left out.
+        include_entered_in_error: with_errors "health_entry.entered_in_error",
         /// Added or changed at or after this moment.
         updated_since: from "health_entry.updated_at",
     }

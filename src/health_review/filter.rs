@@ -14,8 +14,8 @@ page::list_filter! {
         reviewed_from: from "reviewed_at",
         /// Reviewed before this moment.
         reviewed_before: before "reviewed_at",
-        /// True: only those entered in error. False or absent: only the others.
-        entered_in_error: flag_or_false "entered_in_error",
+        /// True also shows those that were entered in error. Absent or false: they are left out.
+        include_entered_in_error: with_errors "entered_in_error",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
     }

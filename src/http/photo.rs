@@ -210,7 +210,7 @@ pub async fn download(http: HttpRequest, token: web::Path<String>, app: web::Dat
             HttpResponse::Ok()
                 .insert_header((REQUEST_ID, id.as_str()))
                 .insert_header((CONTENT_TYPE, opened.media_type))
-                .insert_header((CACHE_CONTROL, "private, no-store"))
+                .insert_header((CACHE_CONTROL, format!("private, max-age={}, immutable", opened.keep)))
                 .insert_header((CONTENT_DISPOSITION, format!("inline; filename=\"photo.{name}\"")))
                 .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
                 .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"))

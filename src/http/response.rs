@@ -99,7 +99,8 @@ impl Answer {
             errors.truncate(MOST_REQUEST_ERRORS);
         }
         errors.iter_mut().filter(|error| code(error).is_none()).for_each(label);
-        let data = (executed || errors.is_empty()).then_some(response.data);
+        let refused = refused_whole(&response.data, &errors);
+        let data = (executed || errors.is_empty()).then_some(if refused { Value::Null } else { response.data });
         Self { errors, data, extensions: response.extensions }
     }
 
@@ -131,9 +132,20 @@ impl Answer {
 
     /// The code that all errors have.
     fn common_code(&self) -> Option<&str> {
-        let first = code(self.errors.first()?)?;
-        self.errors.iter().all(|error| code(error) == Some(first)).then_some(first)
+        common_code(&self.errors)
     }
+}
+
+fn common_code(errors: &[ServerError]) -> Option<&str> {
+    let first = code(errors.first()?)?;
+    errors.iter().all(|error| code(error) == Some(first)).then_some(first)
+}
+
+/// Whether nothing was answered, for a reason that is of the whole operation and of no field: then there is no data, as if
+/// it had not been begun, and the status says why.
+fn refused_whole(data: &Value, errors: &[ServerError]) -> bool {
+    let nothing = matches!(data, Value::Object(fields) if fields.values().all(|value| *value == Value::Null));
+    nothing && matches!(common_code(errors), Some("UNAUTHENTICATED" | "RATE_LIMITED" | "UNAVAILABLE"))
 }
 
 fn code(error: &ServerError) -> Option<&str> {
@@ -267,8 +279,14 @@ mod tests {
             assert_eq!(single(response(), NEW, "the-id").status().as_u16(), *status, "{codes:?}");
             assert_eq!(single(response(), MediaType::Json, "the-id").status().as_u16(), 200, "{codes:?}");
             let mut partial = response();
-            partial.data = value!({"b": 1});
+            partial.data = value!({"a": null, "b": 1});
             assert_eq!(single(partial, NEW, "the-id").status().as_u16(), 200, "{codes:?}");
+            // Each mutation is null by itself: if there is nothing else, the whole was refused.
+            let mut nothing = response();
+            nothing.data = value!({"a": null});
+            let (found, body) = parts(single(nothing, NEW, "the-id")).await;
+            let data = if *status == 200 { json!({"a": null}) } else { json!(null) };
+            assert_eq!((found, body.get("data")), (*status, Some(&data)), "{codes:?}");
         }
         let response = run("{ coded(code: \"UNAUTHENTICATED\") }", "{}").await;
         let response = single(response, NEW, "the-id");

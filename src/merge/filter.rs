@@ -4,8 +4,18 @@ use super::PatientMerge;
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// All of them.
-    all MergeCondition
+    /// Filter for a list of merges.
+    #[graphql(name = "PatientMergeFilter")]
+    MergeFilter => MergeCondition {
+        /// Of this patient, who was merged away.
+        from_id: id(Patient) "from_id",
+        /// Into this patient, who stayed.
+        into_id: id(Patient) "into_id",
+        /// True: only those that were taken back. False: only those that stand.
+        undone: present "undone_at",
+        /// Done or taken back at or after this moment.
+        updated_since: from "updated_at",
+    }
 }
 
 page::list_order! {

@@ -4,7 +4,7 @@ mod filter;
 pub mod likeness;
 pub mod store;
 
-pub use filter::{MergeCondition, MergeOrder};
+pub use filter::{MergeCondition, MergeFilter, MergeOrder};
 
 use crate::error::{Code, Error, Faults, Result};
 use crate::ledger::Record;
@@ -13,7 +13,7 @@ use crate::record::Stamp;
 use crate::vocabulary::{RecordKind, vocabulary};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -260,17 +260,48 @@ pub fn may_merge(from: &Patient, into: &Patient) -> Result<()> {
     faults.into_result()
 }
 
-/// The content of a moved record with its new patient: nothing else in it changes, to the letter.
-pub fn moved_content(content: &str, kind: RecordKind, from: Uuid, into: Uuid) -> String {
-    let field = if kind == RecordKind::Patient { "merged_into" } else { "patient_id" };
-    content.replace(&format!("\"{field}\":\"{from}\""), &format!("\"{field}\":\"{into}\""))
+/// A move of records to another patient, by a merge or by its undoing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// Whose the records were.
+    pub from: Uuid,
+    /// Whose they are then.
+    pub into: Uuid,
+    /// When they move.
+    pub at: DateTime<Utc>,
+    /// Who moves them.
+    pub by: Option<Uuid>,
+}
+
+/// The stamp in a record's content. What is never changed has none.
+#[derive(Deserialize)]
+struct Stamped {
+    updated_at: Option<Value>,
+    updated_by: Option<Value>,
+}
+
+/// The content of a moved record with its new patient, and with who moved it when in its stamp: nothing else in it changes,
+/// to the letter.
+pub fn moved_content(content: &str, kind: RecordKind, Move { from, into, at, by }: Move) -> Result<String> {
+    let owner = if kind == RecordKind::Patient { "merged_into" } else { "patient_id" };
+    let put = |text: String, field: &str, before: &Value, after: &Value| {
+        text.replace(&format!("\"{field}\":{before}"), &format!("\"{field}\":{after}"))
+    };
+    let mut moved = put(content.to_owned(), owner, &json!(from), &json!(into));
+    let Stamped { updated_at, updated_by } = serde_json::from_str(content)?;
+    if let Some(before) = updated_at {
+        moved = put(moved, "updated_at", &before, &json!(at));
+        if let Some(by) = by {
+            moved = put(moved, "updated_by", &updated_by.unwrap_or_default(), &json!(by));
+        }
+    }
+    Ok(moved)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids;
-    use serde_json::json;
 
     fn patient(more: Value) -> Patient {
         let now = ids::now();
@@ -331,9 +362,26 @@ mod tests {
 
     #[test]
     fn a_moved_content_keeps_its_letters() {
-        let (a, b) = (ids::new_id(), ids::new_id());
-        let content = format!("{{\"z\":1,\"patient_id\":\"{a}\",\"a\":\"{a}\"}}");
-        let moved = moved_content(&content, RecordKind::Consent, a, b);
-        assert_eq!(moved, format!("{{\"z\":1,\"patient_id\":\"{b}\",\"a\":\"{a}\"}}"));
+        let (a, b, anna, sam) = (ids::new_id(), ids::new_id(), ids::new_id(), ids::new_id());
+        let at: DateTime<Utc> = "2026-11-30T14:00:00.120450Z".parse().expect("a moment");
+        let to = Move { from: a, into: b, at, by: Some(sam) };
+        let content = format!("{{\"z\":1.50,\"patient_id\":\"{a}\",\"a\":\"{a}\"}}");
+        let moved = moved_content(&content, RecordKind::Consent, to).expect("content");
+        assert_eq!(moved, format!("{{\"z\":1.50,\"patient_id\":\"{b}\",\"a\":\"{a}\"}}"), "what has no stamp");
+        for (by, mover, after) in [
+            (format!("\"{anna}\""), Some(sam), format!("\"{sam}\"")),
+            ("null".to_owned(), Some(sam), format!("\"{sam}\"")),
+            (format!("\"{anna}\""), None, format!("\"{anna}\"")),
+        ] {
+            let stamped = |owner: Uuid, at: &str, by: &str| {
+                format!(
+                    "{{\"text\":\"\\\"updated_at\\\":\\\"x\\\"\",\"patient_id\":\"{owner}\",\"created_at\":\"2026-01-01T00:00:00Z\",\
+                    \"updated_at\":\"{at}\",\"updated_by\":{by}}}"
+                )
+            };
+            let before = stamped(a, "2026-01-01T00:00:00Z", &by);
+            let moved = moved_content(&before, RecordKind::Consent, Move { by: mover, ..to }).expect("content");
+            assert_eq!(moved, stamped(b, "2026-11-30T14:00:00.120450Z", &after));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The SQL of merges.
 
-use super::{Identities, MergeCondition, MergeOrder, PatientMerge, likeness};
+use super::{Identities, MergeCondition, MergeOrder, Move, PatientMerge, likeness};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::db::tables::patient_merge;
@@ -76,22 +76,13 @@ pub async fn candidates(scope: &mut Scope, patient: &Patient) -> Result<Vec<Pati
     patients::looked_over(scope, &ids).await
 }
 
-/// How many rows of each table would move.
-pub async fn counts(scope: &mut Scope, from: Uuid) -> Result<Vec<(String, i64)>> {
-    let tables: Vec<String> = {
-        let door = scope.read(RecordKind::PatientMerge)?;
-        Sql::<st::Text>::new("SELECT name FROM patient_tables() ORDER BY place").load(door.connection).await?
-    };
+/// What a merge would move, by table.
+pub async fn would_move(scope: &mut Scope, (from, into): (Uuid, Uuid)) -> Result<BTreeMap<String, Vec<Uuid>>> {
     let door = scope.read(RecordKind::PatientMerge)?;
-    let mut sql = Sql::<(st::Text, st::BigInt)>::new("SELECT 'patient', count(*) FROM patient WHERE org_id = ");
-    sql.push_bind(door.org).push(" AND merged_into = ").push_bind(from);
-    for table in tables {
-        sql.push(format!(" UNION ALL SELECT '{table}', count(*) FROM {table} WHERE org_id = "))
-            .push_bind(door.org)
-            .push(" AND patient_id = ")
-            .push_bind(from);
-    }
-    Ok(sql.load(door.connection).await?)
+    let mut sql = Sql::<st::Jsonb>::new("SELECT records_to_move(");
+    sql.push_bind(from).push(", ").push_bind(into).push(", NULL)");
+    let moving: Value = sql.get_result(door.connection).await?;
+    Ok(serde_json::from_value(moving)?)
 }
 
 /// Pictures that both patients have: the same file can't be twice in one chart.
@@ -144,25 +135,23 @@ async fn enter_and_move(scope: &mut Scope, merge: &PatientMerge, entries: Vec<Ne
     Ok(())
 }
 
-/// The entries of moved records: each as it was, with its new patient.
-async fn moved_entries(
-    scope: &mut Scope,
-    moved: &BTreeMap<String, Vec<Uuid>>,
-    (from, into): (Uuid, Uuid),
-) -> Result<Vec<NewEntry>> {
+/// The entries of moved records: each as it was, with its new patient and stamp.
+async fn moved_entries(scope: &mut Scope, moved: &BTreeMap<String, Vec<Uuid>>, to: Move) -> Result<Vec<NewEntry>> {
     let records: Vec<Uuid> = moved.values().flatten().copied().collect();
     let newest = ledger::newest(scope, &records).await?;
     if newest.len() != records.len() {
         return Err(Error::Internal("a moved record that the ledger does not know".to_owned()));
     }
-    let each = newest.into_iter().map(|entry| NewEntry {
-        kind: entry.kind,
-        record: entry.record,
-        patient: Some(if entry.kind == RecordKind::Patient { entry.record } else { into }),
-        version: entry.version,
-        content: super::moved_content(&entry.content, entry.kind, from, into),
+    let each = newest.into_iter().map(|entry| {
+        Ok(NewEntry {
+            kind: entry.kind,
+            record: entry.record,
+            patient: Some(if entry.kind == RecordKind::Patient { entry.record } else { to.into }),
+            version: entry.version,
+            content: super::moved_content(&entry.content, entry.kind, to)?,
+        })
     });
-    Ok(each.collect())
+    each.collect()
 }
 
 fn entry_of(patient: &Patient) -> Result<NewEntry> {
@@ -189,7 +178,8 @@ pub async fn merge(
     merge.before = Some(serde_json::to_value(&identities)?);
     let door = scope.write(RIGHT.0, RIGHT.1)?;
     merge.insert(door.org, door.connection).await??;
-    let mut entries = moved_entries(scope, &merge.moved, sides).await?;
+    let to = Move { from: sides.0, into: sides.1, at: merge.merged_at, by: merge.merged_by };
+    let mut entries = moved_entries(scope, &merge.moved, to).await?;
     entries.extend([entry_of(away)?, entry_of(&identities.merged)?]);
     enter_and_move(scope, &merge, entries).await?;
     Ok(merge)
@@ -232,7 +222,9 @@ pub async fn undo(
     if merge.update(door.org, expected, door.connection).await?? == 0 {
         return Err(Error::stale(&RecordKind::PatientMerge.words(), expected, merge.stamp.version));
     }
-    let mut entries = moved_entries(scope, &moved, sides).await?;
+    let at = merge.undone_at.ok_or_else(|| Error::Internal("a merge that was taken back at no time".to_owned()))?;
+    let to = Move { from: sides.0, into: sides.1, at, by: merge.undone_by };
+    let mut entries = moved_entries(scope, &moved, to).await?;
     entries.extend([entry_of(after.0)?, entry_of(after.1)?]);
     enter_and_move(scope, merge, entries).await
 }

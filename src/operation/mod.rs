@@ -25,14 +25,15 @@ use crate::error::{Error, Result, SharedError};
 use crate::ledger::{Event, UnderWay};
 use crate::objects::Holder;
 use crate::vocabulary::RecordKind;
+use async_graphql::ServerError;
 use async_graphql::dataloader::Loader;
 use futures::future::BoxFuture;
 use repeated::Repeated;
 use standing::Standing;
 use std::collections::BTreeSet;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -84,6 +85,7 @@ pub struct Operation {
     shown: std::sync::Mutex<Vec<Shown>>,
     changes: std::sync::Mutex<Vec<usize>>,
     key_refused: AtomicBool,
+    ended: OnceLock<ServerError>,
     records: AtomicU64,
     standing: Standing,
     repeated: Repeated,
@@ -122,8 +124,21 @@ impl Operation {
         let (shown, changes) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (key_refused, records) = (AtomicBool::new(false), AtomicU64::new(0));
         let (reader, _under_way) = (Mutex::new(None), service.access_log.under_way());
-        let (standing, repeated) = (Standing::default(), Repeated::default());
-        Self { service, facts, token, reader, shown, changes, key_refused, records, standing, repeated, _under_way }
+        let (standing, repeated, ended) = (Standing::default(), Repeated::default(), OnceLock::new());
+        Self {
+            service,
+            facts,
+            token,
+            reader,
+            shown,
+            changes,
+            key_refused,
+            ended,
+            records,
+            standing,
+            repeated,
+            _under_way,
+        }
     }
 
     /// The service.
@@ -144,6 +159,17 @@ impl Operation {
     /// What is known of the request.
     pub fn facts(&self) -> &RequestFacts {
         &self.facts
+    }
+
+    /// Ends the mutations of this operation: those that are left are refused as this one was, and not tried.
+    pub fn end(&self, refused: &ServerError) {
+        // The first one stays.
+        let _ = self.ended.set(refused.clone());
+    }
+
+    /// What ended the mutations of this operation, if anything did.
+    pub fn ended(&self) -> Option<&ServerError> {
+        self.ended.get()
     }
 
     /// Counts the records that a link or a list loads, once for each place in the result.

@@ -6,15 +6,18 @@ use crate::page::{Condition, Direction, Key, ListOrder, Order};
 use crate::record::Stamp;
 use crate::vocabulary::StaffRole;
 use async_graphql::{Enum, InputObject};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Filter for a list of locations or staff.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct PlaceFilter {
     /// True: active ones only. False: inactive ones only.
     pub active: Option<bool>,
     /// Staff of one role.
     pub role: Option<StaffRole>,
+    /// Added or changed at or after this moment.
+    pub updated_since: Option<DateTime<Utc>>,
 }
 
 impl Condition for PlaceFilter {
@@ -28,6 +31,9 @@ impl Condition for PlaceFilter {
         }
         if let Some(role) = self.role {
             sql.push(" AND role = ").push_bind(role.as_str());
+        }
+        if let Some(since) = self.updated_since {
+            sql.push(" AND updated_at >= ").push_bind(since);
         }
     }
 }

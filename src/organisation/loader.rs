@@ -35,8 +35,8 @@ pub async fn organisation(ctx: &Context<'_>) -> Result<Organisation> {
 /// A page of the organisation's locations: the same for everybody who asks in one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LocationPage {
-    /// True: active ones only. False: inactive ones only.
-    pub active: Option<bool>,
+    /// Which of them.
+    pub filter: PlaceFilter,
     /// The order.
     pub order: PlaceOrder,
     /// The window.
@@ -45,7 +45,7 @@ pub struct LocationPage {
 
 /// How many locations there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LocationsCounted(pub Option<bool>);
+pub struct LocationsCounted(pub PlaceFilter);
 
 impl Loader<LocationPage> for Batch {
     type Value = Page<Location>;
@@ -55,8 +55,7 @@ impl Loader<LocationPage> for Batch {
         let mut scope = self.0.reader().await?;
         let mut found = HashMap::new();
         for key in keys {
-            let filter = PlaceFilter { active: key.active, role: None };
-            let page = listing::page(&mut scope, &filter, key.order, &key.window, Columns::all()).await?;
+            let page = listing::page(&mut scope, &key.filter, key.order, &key.window, Columns::all()).await?;
             found.insert(key.clone(), page);
         }
         Ok(found)
@@ -71,8 +70,7 @@ impl Loader<LocationsCounted> for Batch {
         let mut scope = self.0.reader().await?;
         let mut found = HashMap::new();
         for key in keys {
-            let filter = PlaceFilter { active: key.0, role: None };
-            found.insert(*key, listing::count::<Location>(&mut scope, &filter).await?);
+            found.insert(*key, listing::count::<Location>(&mut scope, &key.0).await?);
         }
         Ok(found)
     }

@@ -26,8 +26,8 @@ page::list_filter! {
         assessed_from: from "assessed_at",
         /// Assessed before this moment.
         assessed_before: before "assessed_at",
-        /// True: only those entered in error. False or absent: only the others.
-        entered_in_error: flag_or_false "entered_in_error",
+        /// True also shows those that were entered in error. Absent or false: they are left out.
+        include_entered_in_error: with_errors "entered_in_error",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
     }

@@ -68,7 +68,7 @@ macro_rules! filter_type {
     (other $given:ident) => { Option<$given> };
     (others $given:ident) => { Option<Vec<$given>> };
     (flag) => { Option<bool> };
-    (flag_or_false) => { Option<bool> };
+    (with_errors) => { Option<bool> };
     (present) => { Option<bool> };
     (text) => { Option<String> };
     (at) => { Option<crate::scalars::DateTime> };
@@ -111,8 +111,10 @@ macro_rules! filter_part {
             $sql.push(concat!(" AND ", $column, " = ")).push_bind(flag);
         }
     };
-    ($sql:ident, $given:expr, $column:literal, flag_or_false) => {
-        $sql.push(concat!(" AND ", $column, " = ")).push_bind($given.unwrap_or(false))
+    ($sql:ident, $given:expr, $column:literal, with_errors) => {
+        if $given != Some(true) {
+            $sql.push(concat!(" AND NOT ", $column));
+        }
     };
     ($sql:ident, $given:expr, $column:literal, text) => {
         if let Some(text) = &$given {
@@ -164,7 +166,7 @@ pub(crate) use filter_part;
 /// | `one(Word)` | word | is this word |
 /// | `text` | String | is this text |
 /// | `flag` | Boolean | is this |
-/// | `flag_or_false` | Boolean | is this; absent, is false |
+/// | `with_errors` | Boolean | is false; true keeps all: those entered in error too |
 /// | `present` | Boolean | holds something, or nothing |
 /// | `at`, `from`, `before` | DateTime | is at, is at or after, is before |
 /// | `from_day`, `before_day` | Date | is at or after, is before |
@@ -248,6 +250,13 @@ macro_rules! list_filter {
     };
 }
 pub(crate) use list_filter;
+
+/// Leaves out the records whose status says that they were entered in error, unless they are asked for.
+pub fn push_without_errors<R>(sql: &mut Sql<R>, column: &str, asked: bool) {
+    if !asked {
+        sql.push(format!(" AND {column} <> 'entered_in_error'"));
+    }
+}
 
 /// A field's name in the API, `patientId` of `patient_id`.
 pub fn camel(name: &str) -> String {

@@ -14,6 +14,9 @@ page::list_filter! {
         session_id: id(TreatmentSession) "session_id",
         /// Of these statuses; absent, STORED and AWAITING_UPLOAD.
         status: any_of(PhotoStatus) "status",
+        /// True also shows those that were entered in error. Absent or false: they are left out, unless `status` names
+        /// ENTERED_IN_ERROR.
+        include_entered_in_error: other(bool) "status",
         /// Of these phases.
         phase: any_of(PhotoPhase) "phase",
         /// From these views.
@@ -37,7 +40,9 @@ page::list_filter! {
 const SHOWN: &[PhotoStatus] = &[PhotoStatus::Stored, PhotoStatus::AwaitingUpload];
 
 fn push_shown<R>(filter: &PhotoFilter, sql: &mut Sql<R>) {
-    sql.push_any_of("status", SHOWN.iter().map(|word| word.as_str()), filter.status.is_none());
+    let errors = (filter.include_entered_in_error == Some(true)).then_some(&PhotoStatus::EnteredInError);
+    let shown = SHOWN.iter().chain(errors).map(|word| word.as_str());
+    sql.push_any_of("status", shown, filter.status.is_none());
 }
 
 page::list_order! {

@@ -15,7 +15,7 @@ use crate::ledger::Record;
 use crate::objects::{Reading, Reason};
 use crate::record::Stamp;
 use crate::vocabulary::{BodyArea, RecordKind, Side, vocabulary};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub const MOST_BYTES: usize = 25 * 1024 * 1024;
 /// How long an upload's address may be used, minutes.
 pub const UPLOAD_MINUTES: i64 = 15;
 
-/// How long a link to the bytes may be used, minutes.
+/// How long a link to the bytes may be used at least, minutes; and at most twice as long.
 pub const LINK_MINUTES: i64 = 5;
 
 vocabulary! {
@@ -244,9 +244,11 @@ pub fn pairs(photos: &[Photo], keep: impl Fn(&Photo) -> bool) -> Vec<PhotoPair> 
     groups.flat_map(of_group).collect()
 }
 
-/// Until when a link that is made now may be used.
+/// Until when a link that is made now may be used: the end of the next five minutes by the clock. Whoever asks again within
+/// five minutes by the clock is given the same link, so that a browser finds in its cache what it has already.
 pub fn link_until(now: DateTime<Utc>) -> DateTime<Utc> {
-    now + TimeDelta::minutes(LINK_MINUTES)
+    let window = TimeDelta::minutes(LINK_MINUTES);
+    now.duration_trunc(window).unwrap_or(now) + window + window
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ stored! {
     asked_parts {
         content_hash(content_hash) = hash_of, hash_column;
     }
+    light: "enteredInError";
 }
 listing!(Photo, PhotoCondition, PhotoOrder, {
     "patient_id" => |it| Some(it.patient_id),

@@ -1,6 +1,7 @@
 //! What lists of treatment plans can be filtered and sorted by.
 
 use super::{TreatmentPlan, TreatmentPlanStatus};
+use crate::db::Sql;
 use crate::page::{self, Key};
 use crate::vocabulary::Concern;
 
@@ -14,11 +15,20 @@ page::list_filter! {
         protocol_version_id: id(ProtocolVersion) "treatment_plan.protocol_version_id",
         /// Of these statuses.
         status: any_of(TreatmentPlanStatus) "status",
+        /// True also shows those that were entered in error. Absent or false: they are left out, unless `status` names
+        /// ENTERED_IN_ERROR.
+        include_entered_in_error: other(bool) "treatment_plan.status",
         /// For one of these concerns.
         concern: overlap(Concern) "concerns",
         /// Added or changed at or after this moment.
         updated_since: from "updated_at",
     }
+    also: push_errors;
+}
+
+fn push_errors<R>(filter: &PlanFilter, sql: &mut Sql<R>) {
+    let asked = filter.include_entered_in_error == Some(true) || filter.status.is_some();
+    page::push_without_errors(sql, "treatment_plan.status", asked);
 }
 
 page::list_order! {

@@ -13,6 +13,7 @@ stored! {
     parts {
         stamp(version, created_at, created_by, updated_at, updated_by) = Stamp::of, Stamp::columns;
     }
+    light: "enteredInError";
 }
 listing!(TreatmentPlan, PlanCondition, PlanOrder, {
     "patient_id" => |it| Some(it.patient_id),

@@ -6,8 +6,23 @@ use crate::page::{self, Key};
 use uuid::Uuid;
 
 page::list_filter! {
-    /// All restrictions.
-    all RestrictionCondition
+    /// Filter for a list of restrictions.
+    #[graphql(name = "PatientRestrictionFilter")]
+    RestrictionFilter => RestrictionCondition {
+        /// Of this patient's record.
+        patient_id: id(Patient) "patient_id",
+        /// True: only those that were lifted. False: only those in force.
+        lifted: present "lifted_at",
+        /// Placed or lifted at or after this moment.
+        updated_since: from "updated_at",
+    }
+    also: push_open;
+}
+
+/// A list must not show who is closed to the viewer: the policy of this table lets restrictions through, since it is they
+/// that the others ask.
+fn push_open<R>(_: &RestrictionFilter, sql: &mut Sql<R>) {
+    sql.push(" AND patient_id <> ALL ((SELECT closed_patients())::uuid[])");
 }
 
 page::list_order! {
@@ -29,6 +44,8 @@ page::list_filter! {
         staff_id: id(Staff) "staff_id",
         /// To the record of this patient, `patient_…`.
         patient_id: id(Patient) "patient_id",
+        /// Begun, ended or reviewed at or after this moment.
+        updated_since: from "updated_at",
         /// Of anybody but this staff member.
         #[graphql(skip)]
         but_of: other(Uuid) "staff_id",

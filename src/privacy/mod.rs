@@ -7,7 +7,8 @@ pub mod looks;
 pub mod store;
 
 pub use filter::{
-    EmergencyAccessFilter, EmergencyAccessOrder, EmergencyCondition, RestrictionCondition, RestrictionOrder,
+    EmergencyAccessFilter, EmergencyAccessOrder, EmergencyCondition, RestrictionCondition, RestrictionFilter,
+    RestrictionOrder,
 };
 
 use crate::ledger::Record;

@@ -57,6 +57,8 @@ page::list_filter! {
         status: any_of(VersionStatus) "status",
         /// Of these kinds of treatment.
         modality: any_of(Modality) "modality",
+        /// Drafted, changed or published at or after this moment.
+        updated_since: from "updated_at",
     }
 }
 

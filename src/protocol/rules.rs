@@ -45,7 +45,7 @@ impl DepthLimit {
 pub struct Contraindication {
     /// The code that an entry of the health history carries, such as `isotretinoin`.
     pub code: String,
-    /// Its name.
+    /// The name, in words for people.
     pub label: String,
     /// ABSOLUTE blocks, RELATIVE and CAUTION warn.
     pub severity: ContraindicationSeverity,
@@ -72,7 +72,7 @@ pub struct AftercareInstruction {
     pub from_hours: i32,
     /// Hours after the session's end at which it ends.
     pub until_hours: i32,
-    /// Where it comes from.
+    /// The source of the rule, such as a guideline or a study.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -83,13 +83,13 @@ pub struct AftercareInstruction {
 pub struct CheckInDue {
     /// Its code, such as `day_3`.
     pub code: String,
-    /// Its name.
+    /// The name, in words for people.
     pub label: String,
     /// Hours after the session's end at which it falls due.
     pub from_hours: i32,
     /// Hours after the session's end at which it becomes overdue.
     pub until_hours: i32,
-    /// Where it comes from.
+    /// The source of the rule, such as a guideline or a study.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -98,11 +98,11 @@ pub struct CheckInDue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(input_name = "SymptomWindowHoursInput")]
 pub struct SymptomWindowHours {
-    /// Redness.
+    /// How long redness usually lasts, hours.
     pub redness: i32,
-    /// Swelling.
+    /// How long swelling usually lasts, hours.
     pub swelling: i32,
-    /// Pain.
+    /// How long pain usually lasts, hours.
     pub pain: i32,
 }
 
@@ -122,7 +122,7 @@ vocabulary! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, SimpleObject, InputObject)]
 #[graphql(input_name = "SymptomThresholdInput")]
 pub struct SymptomThreshold {
-    /// The symptom.
+    /// The symptom that the threshold is of.
     pub symptom: Symptom,
     /// Hours after the session's end from which it counts.
     #[graphql(default)]
@@ -132,7 +132,7 @@ pub struct SymptomThreshold {
     pub until_hours: i32,
     /// The score, 1 to 10, from which the symptom is unusual.
     pub score: i32,
-    /// Where it comes from.
+    /// The source of the rule, such as a guideline or a study.
     pub source: Option<String>,
 }
 
@@ -207,7 +207,7 @@ pub struct RuleSources {
     /// How long a consultation is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consultation: Option<String>,
-    /// The skin types.
+    /// Where the rules for skin types come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skin_types: Option<String>,
     /// How long the usual signs last.
@@ -286,7 +286,7 @@ pub struct Rules {
     /// The skin types it is for; empty for all.
     #[graphql(default)]
     pub skin_types: Vec<FitzpatrickType>,
-    /// The contraindications.
+    /// What speaks against a treatment, each with how strongly.
     #[graphql(default)]
     pub contraindications: Vec<Contraindication>,
     /// Instructions after a session.

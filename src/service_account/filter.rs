@@ -4,8 +4,14 @@ use super::{ApiKey, ServiceAccount};
 use crate::page::{self, Key};
 
 page::list_filter! {
-    /// All service accounts.
-    all ServiceCondition
+    /// Filter for a list of service accounts.
+    #[graphql(name = "ServiceAccountFilter")]
+    ServiceFilter => ServiceCondition {
+        /// True: only those whose keys are accepted. False: only those that were closed.
+        active: flag "active",
+        /// Created or changed at or after this moment.
+        updated_since: from "updated_at",
+    }
 }
 
 page::list_order! {
@@ -21,8 +27,14 @@ page::list_order! {
 }
 
 page::list_filter! {
-    /// All keys.
-    all KeyCondition
+    /// Filter for a list of API keys.
+    #[graphql(name = "ApiKeyFilter")]
+    KeyFilter => KeyCondition {
+        /// Of this service account.
+        service_account_id: id(ServiceAccount) "service_account_id",
+        /// Created, rotated or revoked at or after this moment. Being used is no change.
+        updated_since: from "updated_at",
+    }
 }
 
 page::list_order! {

@@ -4,7 +4,7 @@ mod filter;
 pub mod loader;
 pub mod store;
 
-pub use filter::{KeyCondition, KeyOrder, ServiceCondition, ServiceOrder};
+pub use filter::{KeyCondition, KeyFilter, KeyOrder, ServiceCondition, ServiceFilter, ServiceOrder};
 
 use crate::ledger::Record;
 use crate::record::Stamp;

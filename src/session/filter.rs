@@ -1,6 +1,7 @@
 //! What lists of sessions can be filtered and sorted by.
 
 use super::{Modality, SessionStatus, TreatmentSession};
+use crate::db::Sql;
 use crate::page::{self, Key};
 
 page::list_filter! {
@@ -17,6 +18,9 @@ page::list_filter! {
         plan_id: id(TreatmentPlan) "treatment_session.plan_id",
         /// Of these statuses.
         status: any_of(SessionStatus) "treatment_session.status",
+        /// True also shows those that were entered in error. Absent or false: they are left out, unless `status` names
+        /// ENTERED_IN_ERROR.
+        include_entered_in_error: other(bool) "treatment_session.status",
         /// Of these kinds of treatment.
         modality: any_of(Modality) "treatment_session.modality",
         /// Begun at or after this moment.
@@ -29,6 +33,12 @@ page::list_filter! {
         updated_since: from "treatment_session.updated_at",
     }
     record: "plan_id";
+    also: push_errors;
+}
+
+fn push_errors<R>(filter: &Filter, sql: &mut Sql<R>) {
+    let asked = filter.include_entered_in_error == Some(true) || filter.status.is_some();
+    page::push_without_errors(sql, "treatment_session.status", asked);
 }
 
 page::list_order! {

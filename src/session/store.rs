@@ -31,7 +31,7 @@ stored! {
         signature(signed_at, signed_by, signature_meaning, content_hash, signature_reason)
             = signing::from_columns, signing::to_columns;
     }
-    light: "areas", "products", "checks", "addenda", "retraction", "copiedFrom", "aftercareNotes", "adverseEvents", "photos", "consents";
+    light: "enteredInError", "areas", "products", "checks", "addenda", "retraction", "copiedFrom", "aftercareNotes", "adverseEvents", "photos", "consents";
     also: kept_parts = None;
 }
 listing!(TreatmentSession, Condition, super::OrderBy, {

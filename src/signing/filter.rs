@@ -4,6 +4,7 @@ use super::{Addendum, Countersignature, Retraction};
 use crate::db::Sql;
 use crate::page::{self, Direction, Key, Order};
 use crate::vocabulary::SignatureMeaning;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Which addenda to keep.
@@ -15,6 +16,8 @@ pub struct Condition {
     pub author: Option<Uuid>,
     /// To this record.
     pub record: Option<Uuid>,
+    /// Added, or moved to another patient by a merge, at or after this moment.
+    pub updated_since: Option<DateTime<Utc>>,
 }
 
 impl page::Condition for Condition {
@@ -31,6 +34,9 @@ impl page::Condition for Condition {
             if let Some(id) = id {
                 sql.push(format!(" AND {column} = ")).push_bind(id);
             }
+        }
+        if let Some(since) = self.updated_since {
+            sql.push(" AND coalesce(addendum.moved_at, addendum.added_at) >= ").push_bind(since);
         }
     }
 }
@@ -77,6 +83,8 @@ page::list_filter! {
         signed_from: from "signed_at",
         /// Made before this moment.
         signed_before: before "signed_at",
+        /// Made, or moved to another patient by a merge, at or after this moment.
+        updated_since: from "coalesce(countersignature.moved_at, countersignature.signed_at)",
     }
 }
 
@@ -101,6 +109,8 @@ page::list_filter! {
         retracted_from: from "retracted_at",
         /// Made before this moment.
         retracted_before: before "retracted_at",
+        /// Made, or moved to another patient by a merge, at or after this moment.
+        updated_since: from "coalesce(retraction.moved_at, retraction.retracted_at)",
     }
 }
 

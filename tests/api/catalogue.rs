@@ -143,6 +143,8 @@ async fn products_and_lots_are_listed_and_changed() {
         (format!("productLots(filter: {{productId: \"{}\"}}) {{ nodes {{ lot }} }}", second.id), "L-3"),
         (format!("productLots(filter: {{expiresBefore: \"{}\"}}) {{ nodes {{ lot }} }}", day(366)), "L-2 L-3"),
         ("productLots(filter: {lot: \"L-3\"}) { nodes { lot } }".to_owned(), "L-3"),
+        (format!("productLots(filter: {{usableOn: \"{}\"}}) {{ nodes {{ lot }} }}", day(365)), "L-1 L-3"),
+        (format!("productLots(filter: {{usableOn: \"{}\"}}) {{ nodes {{ lot }} }}", day(366)), "L-1"),
         ("devices { nodes { model } }".to_owned(), ""),
     ] {
         assert_eq!(list(&query).await, expected, "{query}");

@@ -156,9 +156,17 @@ async fn a_temporary_table_runs_nothing_as_the_owner() {
     let app = clinic.database.app(Some(org)).await;
     app.run("SET app.opened = 'all'; CREATE TEMPORARY TABLE ran (who text); GRANT ALL ON pg_temp.ran TO PUBLIC; \
         CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pg_temp.ran VALUES (current_user); RETURN coalesce(new, old); END $$").await;
+    let moment = "2026-11-30T10:00:00Z";
     app.run("BEGIN").await;
-    let first = enter(&app, org, ("merge", "health_entry", entry), Some(into), &json!({"patient_id": into})).await;
-    let merge = json!({"from_id": from, "into_id": into, "undone_at": null});
+    let first = enter(
+        &app,
+        org,
+        ("merge", "health_entry", entry),
+        Some(into),
+        &json!({"patient_id": into, "updated_at": moment}),
+    )
+    .await;
+    let merge = json!({"from_id": from, "into_id": into, "merged_at": moment, "undone_at": null});
     let last = enter(&app, org, ("merge", "patient_merge", Uuid::now_v7()), Some(into), &merge).await;
     let tables = superuser.column("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> '__diesel_schema_migrations'").await;
     for table in &tables {

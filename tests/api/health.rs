@@ -119,8 +119,8 @@ async fn the_list_is_filtered() {
         (json!({"kind": ["MEDICATION", "CONDITION"]}), &[0]),
         (json!({"severity": ["RELATIVE"]}), &[1]),
         (json!({"code": "isotretinoin"}), &[0]),
-        (json!({"enteredInError": true}), &[2]),
-        (json!({"enteredInError": false}), &[1, 0]),
+        (json!({"includeEnteredInError": true}), &[2, 1, 0]),
+        (json!({"includeEnteredInError": false}), &[1, 0]),
         (json!({"updatedSince": "2999-01-01T00:00:00Z"}), &[]),
     ];
     let query = "query ($f: HealthEntryFilter) { healthEntries(filter: $f) { totalCount nodes { id } } }";

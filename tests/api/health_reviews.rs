@@ -45,7 +45,7 @@ async fn a_review_is_recorded_and_taken_out_with_a_reason() {
         json!({"version": 2, "enteredInError": true, "errorReason": "Of her sister",
             "history": {"nodes": [{"version": 2, "action": "UPDATE"}, {"version": 1, "action": "CREATE"}]}})
     );
-    let at = "query ($id: ID!) { patient(id: $id) { healthReviews { totalCount } error: healthReviews(filter: {enteredInError: true}) { totalCount } } }";
+    let at = "query ($id: ID!) { patient(id: $id) { healthReviews { totalCount } error: healthReviews(filter: {includeEnteredInError: true}) { totalCount } } }";
     let at = anna.graphql(at, json!({"id": patient.id})).await.ok();
     assert_eq!(at["patient"], json!({"healthReviews": {"totalCount": 0}, "error": {"totalCount": 1}}));
 }

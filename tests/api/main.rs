@@ -27,6 +27,7 @@ mod health;
 mod health_reviews;
 mod http;
 mod http2;
+mod in_error;
 mod invitations;
 mod isolation;
 mod layers;

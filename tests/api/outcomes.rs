@@ -65,7 +65,7 @@ async fn an_outcome_is_recorded_changed_and_taken_out() {
     ] {
         assert_eq!(refused.faults(), ["input.id"]);
     }
-    let lists = "query ($id: ID!) { patient(id: $id) { outcomes { totalCount } error: outcomes(filter: {enteredInError: true}) { totalCount } outcomeSeries(scale: \"gais\") { better } } }";
+    let lists = "query ($id: ID!) { patient(id: $id) { outcomes { totalCount } error: outcomes(filter: {includeEnteredInError: true}) { totalCount } outcomeSeries(scale: \"gais\") { better } } }";
     let lists = anna.graphql(lists, json!({"id": patient.id})).await.ok();
     assert_eq!(
         lists["patient"],
@@ -215,7 +215,7 @@ async fn the_scales_and_the_list() {
         (json!({"raterRole": ["PRACTITIONER"]}), &[2, 0]),
         (json!({"area": ["CHEEK", "SCALP"]}), &[2, 0]),
         (json!({"assessedFrom": hours_ago(49), "assessedBefore": hours_ago(25)}), &[1]),
-        (json!({"enteredInError": true}), &[]),
+        (json!({"includeEnteredInError": true}), &[2, 1, 0]),
         (json!({"updatedSince": "2999-01-01T00:00:00Z"}), &[]),
     ];
     let query = "query ($f: OutcomeAssessmentFilter) { outcomeAssessments(filter: $f) { totalCount nodes { id } } }";

@@ -25,7 +25,7 @@ async fn until(sql: &Sql, question: &str, wanted: &str) {
 const SCOPES: [&str; 5] = ["PATIENTS_READ", "CLINICAL_READ", "CATALOGUE_READ", "ORGANISATION_READ", "AUDIT_READ"];
 
 /// Queries, each with the scope that it needs.
-const EVERYTHING: [(&str, &str); 8] = [
+const EVERYTHING: [(&str, &str); 9] = [
     ("{ patients { nodes { displayName } } }", "PATIENTS_READ"),
     ("{ recalls { totalCount } }", "PATIENTS_READ"),
     ("{ sessions { nodes { status } } }", "CLINICAL_READ"),
@@ -33,7 +33,11 @@ const EVERYTHING: [(&str, &str); 8] = [
     ("{ photos { totalCount } }", "CLINICAL_READ"),
     ("{ devices { totalCount } protocols { totalCount } consentTemplates { totalCount } }", "CATALOGUE_READ"),
     ("{ organisation { name } staff { totalCount } locations { totalCount } }", "ORGANISATION_READ"),
-    ("{ patientErasures { totalCount } serviceAccounts { nodes { name keys { totalCount } } } }", "AUDIT_READ"),
+    ("{ patientErasures { totalCount } }", "PATIENTS_READ"),
+    (
+        "{ legalHolds { totalCount } serviceAccounts { nodes { name keys { totalCount } } } apiKeys { totalCount } }",
+        "AUDIT_READ",
+    ),
 ];
 
 /// The log is filtered by programs as by people.

@@ -27,7 +27,7 @@ pub struct ReportAdverseEventInput {
     pub(super) session_id: Option<ID>,
     /// `note_…`; the event takes its session.
     pub(super) aftercare_note_id: Option<ID>,
-    /// What happened.
+    /// The kind of unwanted effect.
     pub(super) kind: AdverseEventKind,
     /// A description, at most 5,000 characters; required for OTHER.
     pub(super) description: Option<String>,
@@ -69,7 +69,7 @@ pub struct ReportAdverseEventInput {
 /// develops.
 #[derive(InputObject)]
 pub struct AdverseEventPatch {
-    /// What happened.
+    /// The kind of unwanted effect.
     pub(super) kind: Option<AdverseEventKind>,
     /// A description; required for OTHER.
     pub(super) description: MaybeUndefined<String>,

@@ -43,7 +43,7 @@ impl FollowUp {
     async fn outcome(&self) -> AdverseEventOutcome {
         self.outcome
     }
-    /// The description.
+    /// What was found at this follow-up.
     async fn text(&self) -> &str {
         &self.text
     }
@@ -66,7 +66,7 @@ impl AuthorityReport {
     }
 }
 
-/// An adverse event.
+/// An adverse event: an unwanted effect during or after a treatment.
 #[Object]
 impl AdverseEvent {
     /// Typed id, `adverse_event_…`.
@@ -89,7 +89,7 @@ impl AdverseEvent {
     async fn lot(&self, ctx: &Context<'_>) -> Option<Result<ProductLot>> {
         listing::linked(ctx, self.lot_id).await
     }
-    /// What happened.
+    /// The kind of unwanted effect.
     async fn kind(&self) -> AdverseEventKind {
         self.kind
     }
@@ -169,7 +169,8 @@ impl AdverseEvent {
     async fn missing(&self) -> Vec<String> {
         missing(self)
     }
-    /// Whether it was entered in error, that is, never happened.
+    /// Whether the record was marked as entered in error: it never happened, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
@@ -188,7 +189,7 @@ impl ProposedAdverseEvent {
     async fn kind(&self) -> AdverseEventKind {
         kind_of(self.proposal.symptom)
     }
-    /// The symptom.
+    /// The symptom that lasts longer than it usually does.
     async fn symptom(&self) -> Symptom {
         self.proposal.symptom
     }

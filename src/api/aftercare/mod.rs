@@ -46,7 +46,7 @@ impl AftercareNote {
     async fn author(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.author_id).await
     }
-    /// Its kind.
+    /// The kind of note: instructions, a check-in, a report of the patient or a call.
     async fn kind(&self) -> AftercareNoteKind {
         self.kind
     }

@@ -27,7 +27,7 @@ pub struct AddAftercareNoteInput {
     id: Option<ID>,
     /// `session_…`
     session_id: ID,
-    /// Its kind.
+    /// The kind of note: instructions, a check-in, a report of the patient or a call.
     kind: AftercareNoteKind,
     /// The moment the note is about, not before the session began; now when absent.
     noted_at: Option<DateTime>,
@@ -56,7 +56,7 @@ pub struct AddAftercareNotePayload {
 /// Changes to an aftercare note. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct AftercareNotePatch {
-    /// Its kind.
+    /// The kind of note: instructions, a check-in, a report of the patient or a call.
     kind: Option<AftercareNoteKind>,
     /// The moment the note is about, not before the session began.
     noted_at: Option<DateTime>,

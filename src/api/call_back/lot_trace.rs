@@ -99,7 +99,7 @@ impl LotTrace {
     async fn lot(&self) -> Option<&ProductLot> {
         self.lot.as_ref()
     }
-    /// Its number.
+    /// The number of the lot, as it was asked for.
     async fn lot_number(&self) -> &str {
         &self.lot_number
     }
@@ -179,7 +179,7 @@ impl LotTrace {
 /// A patient who received a lot.
 #[Object]
 impl LotTracePatient {
-    /// The patient.
+    /// The patient on whom the lot was used.
     async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.latest.patient_id).await
     }

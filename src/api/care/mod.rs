@@ -49,11 +49,11 @@ impl SessionCheck {
     async fn id(&self) -> ID {
         ID(self.kept.id(self.session))
     }
-    /// The rule.
+    /// The rule of the protocol that was checked.
     async fn rule(&self) -> CheckRule {
         self.kept.rule
     }
-    /// Its answer.
+    /// What the rule answers: PASS, WARN or BLOCK.
     async fn verdict(&self) -> CheckVerdict {
         self.kept.verdict
     }
@@ -126,7 +126,7 @@ impl CheckInState {
     async fn code(&self) -> &str {
         &self.code
     }
-    /// Its name.
+    /// The name of the check-in, in words.
     async fn label(&self) -> &str {
         &self.label
     }
@@ -143,7 +143,7 @@ impl CheckInState {
 /// The window of an instruction in local time.
 #[derive(SimpleObject)]
 pub struct LocalWindow {
-    /// Its code.
+    /// The code of the instruction in the protocol.
     code: String,
     /// Its start by the clock of the location, with its offset (RFC 3339), such as `2026-03-28T23:50:00+01:00`.
     starts: String,
@@ -154,11 +154,11 @@ pub struct LocalWindow {
 /// The aftercare of a session at a moment: what is in force, what comes next, which check-ins are due.
 #[Object]
 impl Aftercare {
-    /// The session.
+    /// The session after which this holds.
     async fn session(&self) -> &TreatmentSession {
         &self.session
     }
-    /// The moment.
+    /// The moment for which this was asked.
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
@@ -241,7 +241,7 @@ pub struct CompletenessItem {
     field: String,
     /// What is missing and what to do.
     message: String,
-    /// The consequence.
+    /// What it costs if the item stays missing.
     cost: CompletenessCost,
     /// The id of the unsettled answer of a care rule, for `checkId` of an override.
     check_id: Option<ID>,

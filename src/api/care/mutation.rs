@@ -28,7 +28,7 @@ pub struct OverrideSessionCheckInput {
     session_id: ID,
     /// The version of the record that you read.
     expected_version: i32,
-    /// The rule.
+    /// The rule whose WARN or BLOCK is overridden.
     rule: CheckRule,
     /// Override only the answer triggered by this record. A reason settles one answer: if several are meant, name one by
     /// `checkId`.

@@ -25,11 +25,11 @@ pub struct AddDeviceInput {
     pub(super) id: Option<ID>,
     /// Model, at most 200 characters.
     pub(super) model: String,
-    /// Manufacturer.
+    /// The name of the manufacturer.
     pub(super) manufacturer: Option<String>,
     /// Serial number, unique for its model.
     pub(super) serial: Option<String>,
-    /// Its kind.
+    /// The kind of device.
     pub(super) kind: DeviceKind,
     /// The least depth it can be set to, mm, 0 to 8.
     pub(super) depth_min_mm: Option<Decimal>,
@@ -46,7 +46,7 @@ pub struct AddDeviceInput {
 /// Changes to a device. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct DevicePatch {
-    /// Manufacturer.
+    /// The name of the manufacturer.
     manufacturer: MaybeUndefined<String>,
     /// Serial number, unique for its model.
     serial: MaybeUndefined<String>,

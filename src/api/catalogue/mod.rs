@@ -62,11 +62,11 @@ impl Device {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::Device, self.id)
     }
-    /// Model.
+    /// The name of the model, as the manufacturer gives it.
     async fn model(&self) -> &str {
         &self.model
     }
-    /// Manufacturer.
+    /// The name of the manufacturer.
     async fn manufacturer(&self) -> Option<&str> {
         self.manufacturer.as_deref()
     }
@@ -74,7 +74,7 @@ impl Device {
     async fn serial(&self) -> Option<&str> {
         self.serial.as_deref()
     }
-    /// Its kind.
+    /// The kind of device.
     async fn kind(&self) -> DeviceKind {
         self.kind
     }
@@ -125,7 +125,7 @@ impl Product {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// Manufacturer.
+    /// The name of the manufacturer.
     async fn manufacturer(&self) -> Option<&str> {
         self.manufacturer.as_deref()
     }

@@ -19,7 +19,7 @@ pub struct AddProductInput {
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
-    /// Manufacturer.
+    /// The name of the manufacturer.
     pub(super) manufacturer: Option<String>,
     /// What it is used as.
     pub(super) role: ProductRole,
@@ -35,7 +35,7 @@ pub struct AddProductInput {
 /// Changes to a product. An absent field stays as it is; null clears it.
 #[derive(InputObject)]
 pub struct ProductPatch {
-    /// Manufacturer.
+    /// The name of the manufacturer.
     manufacturer: MaybeUndefined<String>,
     /// What it is used as.
     role: Option<ProductRole>,

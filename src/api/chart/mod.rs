@@ -69,11 +69,11 @@ struct Signed {
 /// A record of any kind, as it was known at a moment.
 #[Object]
 impl ChartRecord {
-    /// Its kind.
+    /// The kind of record.
     async fn kind(&self) -> RecordKind {
         self.0.kind
     }
-    /// Typed id.
+    /// The typed id of the record.
     async fn id(&self) -> ID {
         global_id(self.0.kind, self.0.record)
     }
@@ -119,7 +119,7 @@ impl PatientChart {
     async fn patient(&self) -> &Patient {
         &self.patient
     }
-    /// The moment.
+    /// The moment as of which the chart is shown.
     async fn as_of(&self) -> DateTime {
         DateTime(self.as_of)
     }

@@ -70,7 +70,8 @@ impl Clearance {
     async fn revoke_reason(&self) -> Option<&str> {
         self.revoke_reason.as_deref()
     }
-    /// Whether it was entered in error. It is then kept, and covers nothing.
+    /// Whether the record was marked as entered in error: it covers nothing, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

@@ -64,7 +64,7 @@ impl ConsentTemplate {
     async fn name(&self) -> &str {
         &self.name
     }
-    /// Its kind.
+    /// What the consent is for: a treatment, photos or data.
     async fn kind(&self) -> ConsentKind {
         self.kind
     }
@@ -119,7 +119,7 @@ impl ConsentTemplateVersion {
     async fn number(&self) -> i32 {
         self.number
     }
-    /// Its status.
+    /// How far the version is: DRAFT, PUBLISHED or RETIRED.
     async fn status(&self) -> ConsentTemplateVersionStatus {
         self.status
     }
@@ -224,7 +224,7 @@ impl Consent {
     async fn template_version(&self, ctx: &Context<'_>) -> Result<ConsentTemplateVersion> {
         listing::required(ctx, self.template_version_id).await
     }
-    /// Its kind.
+    /// What the consent is for: a treatment, photos or data.
     async fn kind(&self) -> ConsentKind {
         self.kind
     }
@@ -239,6 +239,11 @@ impl Consent {
     /// Its status, as in FHIR R4. An ACTIVE consent may have expired: `state` and `inForce` tell.
     async fn status(&self) -> ConsentStatus {
         self.status
+    }
+    /// Whether the record was marked as entered in error: it never held, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
+    async fn entered_in_error(&self) -> bool {
+        self.status == ConsentStatus::EnteredInError
     }
     /// Its state now.
     async fn state(&self, ctx: &Context<'_>) -> Result<ConsentState> {
@@ -274,7 +279,7 @@ impl Consent {
     }
 }
 
-plain!(Consent: id, kind, text_hash, status, expires_at, ended_at, ended_reason, note);
+plain!(Consent: id, kind, text_hash, status, entered_in_error, expires_at, ended_at, ended_reason, note);
 
 /// The day on which the patient was born, where it matters: a guardian's consent ends with the childhood.
 async fn born(ctx: &Context<'_>, consent: &Consent) -> Result<NaiveDate> {
@@ -324,6 +329,20 @@ impl ConsentQuery {
         #[graphql(desc = "`consent_version_…`")] id: ID,
     ) -> Option<Result<ConsentTemplateVersion>> {
         listing::root_one(ctx, &id).await
+    }
+
+    /// Versions of all texts that patients agree to, the highest number first.
+    async fn consent_template_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<VersionFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<ConsentTemplateVersion>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
     }
 
     /// A consent; null with NOT_FOUND if there is none with this id.

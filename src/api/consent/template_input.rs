@@ -20,7 +20,7 @@ pub struct CreateConsentTemplateInput {
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
-    /// Its kind.
+    /// What the consent is for: a treatment, photos or data.
     pub(super) kind: ConsentKind,
     /// The wording, in plain text or Markdown, at most 50,000 characters. White space around it is removed.
     pub(super) text: String,

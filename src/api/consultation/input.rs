@@ -79,7 +79,7 @@ pub struct RecordConsultationInput {
     candidacy_reasons: Option<String>,
     /// What is recommended, at most 20,000 characters.
     recommended_plan: Option<String>,
-    /// The patch test.
+    /// The test of a product on a small patch of skin; null if none was made.
     patch_test: Option<PatchTestInput>,
     /// The last day on which a treatment may rely on it; not before the day it was held.
     valid_until: Option<Date>,

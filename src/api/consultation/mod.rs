@@ -113,11 +113,11 @@ impl Consultation {
     async fn candidacy_reasons(&self) -> Option<&str> {
         self.candidacy_reasons.as_deref()
     }
-    /// What is recommended.
+    /// The plan of treatment that is recommended to the patient, in words.
     async fn recommended_plan(&self) -> Option<&str> {
         self.recommended_plan.as_deref()
     }
-    /// The patch test.
+    /// The test of a product on a small patch of skin; null if none was made.
     async fn patch_test(&self) -> Option<&PatchTest> {
         self.patch_test.as_ref()
     }

@@ -32,9 +32,9 @@ pub struct AddCredentialInput {
     /// The kinds of treatment that it is limited to; empty for all.
     #[graphql(default)]
     modalities: Vec<Modality>,
-    /// Its first day.
+    /// The first day on which the credential is valid.
     valid_from: Option<Date>,
-    /// Its last day.
+    /// The last day on which the credential is valid.
     expires_on: Option<Date>,
     /// Remarks, at most 2,000 characters.
     note: Option<String>,
@@ -55,9 +55,9 @@ pub struct CredentialPatch {
     prescriber: Option<bool>,
     /// All the kinds of treatment that it is limited to; empty for all.
     modalities: Option<Vec<Modality>>,
-    /// Its first day.
+    /// The first day on which the credential is valid.
     valid_from: MaybeUndefined<Date>,
-    /// Its last day.
+    /// The last day on which the credential is valid.
     expires_on: MaybeUndefined<Date>,
     /// Whether it counts: false once it was withdrawn, or if it was noted in error.
     active: Option<bool>,

@@ -3,7 +3,9 @@
 pub mod mutation;
 
 use super::stamp::RecordStamp;
-use crate::custody::{EXPORT_FORMAT, ErasureCondition, ErasureOrder, Export, LegalHold, PatientErasure, StoredObject};
+use crate::custody::{
+    EXPORT_FORMAT, ErasureFilter, ErasureOrder, Export, HoldFilter, LegalHold, PatientErasure, StoredObject,
+};
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
@@ -74,7 +76,7 @@ plain!(LegalHold: id, reason, placed_at, lifted_at, lift_reason);
 pub struct ErasedRows {
     /// The table. For `ledger`, the count is of entries whose content was erased.
     table: String,
-    /// The number.
+    /// The number of rows, or of emptied ledger entries.
     count: i64,
 }
 
@@ -89,7 +91,7 @@ impl StoredObject {
     async fn content_hash(&self) -> Option<&str> {
         self.content_hash.as_deref()
     }
-    /// Its media type.
+    /// The media type of the bytes, such as `image/jpeg`.
     async fn media_type(&self) -> Option<&str> {
         self.media_type.as_deref()
     }
@@ -180,11 +182,28 @@ pub struct CustodyQuery;
 
 #[Object]
 impl CustodyQuery {
-    /// The erasures, newest first. For admins and auditors.
+    /// The legal holds on all patients' records, newest first. Null with FORBIDDEN for roles that see no clinical record.
+    async fn legal_holds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<HoldFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<LegalHold>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
+    }
+
+    /// The erasures, newest first unless asked otherwise. Who keeps a copy of patients deletes the patient that each
+    /// names, everyone merged into them, and all their records. Null with FORBIDDEN for all but admins, auditors and
+    /// programs that may read patients.
     #[allow(clippy::too_many_arguments)]
     async fn patient_erasures(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ErasureFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ErasureOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
@@ -192,6 +211,6 @@ impl CustodyQuery {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<PatientErasure>>> {
         let window = PageArguments { first, after, last, before };
-        listing::root(ctx, Ok(ErasureCondition), order_by, window).await
+        listing::root(ctx, filter.unwrap_or_default().read(), order_by, window).await
     }
 }

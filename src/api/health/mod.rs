@@ -33,7 +33,7 @@ impl HealthEntry {
     async fn patient(&self, ctx: &Context<'_>) -> Result<AtOnce<Patient>> {
         patients::patient_of_record(ctx, self.patient_id).await
     }
-    /// Its kind.
+    /// The kind of entry: a condition, a medicine, an allergy, a pregnancy or a procedure.
     async fn kind(&self) -> HealthEntryKind {
         self.kind
     }
@@ -92,7 +92,8 @@ impl HealthEntry {
     async fn verified_at(&self) -> Option<DateTime> {
         self.verified_at.map(DateTime)
     }
-    /// Entered in error: the entry is kept, but no rule looks at it.
+    /// Whether the record was marked as entered in error: no rule looks at it, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
@@ -139,7 +140,7 @@ impl MatchedHealthCode {
     async fn code(&self) -> &str {
         &self.0.code.code
     }
-    /// Its name.
+    /// The name that the code list has for the code.
     async fn label(&self) -> &str {
         &self.0.code.label
     }
@@ -151,7 +152,7 @@ impl MatchedHealthCode {
     async fn course(&self) -> HealthCourse {
         self.0.code.course
     }
-    /// The source.
+    /// Where the code list says so.
     async fn source(&self) -> &str {
         &self.0.code.source
     }

@@ -20,7 +20,7 @@ pub struct AddHealthEntryInput {
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// Its kind.
+    /// The kind of entry: a condition, a medicine, an allergy, a pregnancy or a procedure.
     kind: HealthEntryKind,
     /// A code that rules look for, such as `isotretinoin`.
     code: Option<String>,

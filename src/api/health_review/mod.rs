@@ -35,7 +35,7 @@ impl HealthReview {
     async fn reviewed_at(&self) -> DateTime {
         DateTime(self.reviewed_at)
     }
-    /// Who asked.
+    /// The staff member who asked the patient.
     async fn reviewed_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, Some(self.reviewed_by)).await
     }
@@ -59,7 +59,8 @@ impl HealthReview {
     async fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-    /// Whether it was entered in error. It is then kept, and covers no session.
+    /// Whether the record was marked as entered in error: it covers no session, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

@@ -4,16 +4,17 @@ pub mod mutation;
 
 use super::duplicates::{PossibleDuplicate, duplicates_of};
 use super::stamp::RecordStamp;
+use crate::error::{Code, Error};
 use crate::ids;
 use crate::ledger::shown_content;
-use crate::merge::{IdentityField, MergeConflict, MergeSide, PatientMerge};
+use crate::merge::{IdentityField, MergeConflict, MergeFilter, MergeSide, PatientMerge};
 use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
-use crate::page::{Listed, global_id};
+use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients, store as patient_store};
 use crate::scalars::{DateTime, Json};
 use crate::vocabulary::RecordKind;
-use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -24,32 +25,68 @@ impl Listed for PatientMerge {
     }
 }
 
-/// The number of records of one kind that moved from one patient to another.
-#[derive(Debug, Clone, PartialEq, SimpleObject)]
+/// The records of one kind that moved from one patient to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedRecords {
-    /// Their kind. PATIENT counts patients who had been merged into the moved patient earlier.
     kind: RecordKind,
-    /// The number.
-    count: i64,
+    /// In their order.
+    ids: Vec<Uuid>,
+}
+
+/// The most ids that one answer of `MovedRecords.ids` has.
+const MOST_MOVED: usize = 1_000;
+
+/// The records of one kind that moved from one patient to another.
+#[Object]
+impl MovedRecords {
+    /// The kind of the records. PATIENT is for patients who had been merged into the moved patient earlier.
+    async fn kind(&self) -> RecordKind {
+        self.kind
+    }
+    /// The number of records of this kind that moved.
+    async fn count(&self) -> i64 {
+        i64::try_from(self.ids.len()).unwrap_or(i64::MAX)
+    }
+    /// The typed ids of the records that moved, in ascending order. Null with BAD_USER_INPUT for a wrong argument.
+    async fn ids(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many ids, 0 to 1,000.", default = 100)] first: i32,
+        #[graphql(desc = "Only ids after this one: the last one of the part before.")] after: Option<ID>,
+    ) -> Option<Result<Vec<ID>>> {
+        let found = || {
+            let wanted = usize::try_from(first).ok().filter(|first| *first <= MOST_MOVED);
+            let wanted = wanted.ok_or_else(|| {
+                let flaw = Code::of_range(first > 0).says(format!("must be from 0 to {MOST_MOVED}"));
+                Error::input("first", flaw.with("min", "0").with("max", MOST_MOVED.to_string()))
+            })?;
+            let after = after.map(|id| ids::argument("after", self.kind, &id)).transpose()?;
+            let rest = self.ids.iter().filter(|id| after.is_none_or(|after| **id > after));
+            let ids: Vec<ID> = rest.take(wanted).map(|id| global_id(self.kind, *id)).collect();
+            ctx.operation()?.lead_to(ids.len())?;
+            Ok(ids)
+        };
+        Some(found())
+    }
 }
 
 /// What moved, by kind.
-pub(super) fn moved(counts: impl IntoIterator<Item = (String, i64)>) -> Vec<MovedRecords> {
-    let each = counts.into_iter().filter(|(_, count)| *count > 0);
-    let mut moved: Vec<MovedRecords> =
-        each.filter_map(|(table, count)| Some(MovedRecords { kind: RecordKind::parse(&table)?, count })).collect();
+pub(super) fn moved(by_table: &BTreeMap<String, Vec<Uuid>>) -> Vec<MovedRecords> {
+    let some = by_table.iter().filter(|(_, ids)| !ids.is_empty());
+    let of_kind = |(table, ids): (&String, &Vec<Uuid>)| {
+        let mut ids = ids.clone();
+        ids.sort_unstable();
+        Some(MovedRecords { kind: RecordKind::parse(table)?, ids })
+    };
+    let mut moved: Vec<MovedRecords> = some.filter_map(of_kind).collect();
     moved.sort_by_key(|moved| moved.kind);
     moved
-}
-
-pub(super) fn counted(moved: &BTreeMap<String, Vec<Uuid>>) -> Vec<(String, i64)> {
-    moved.iter().map(|(table, ids)| (table.clone(), i64::try_from(ids.len()).unwrap_or(i64::MAX))).collect()
 }
 
 /// A field in which two charts of one person differ.
 #[Object]
 impl MergeConflict {
-    /// The field.
+    /// The field of the identity in which the charts differ.
     async fn field(&self) -> IdentityField {
         self.field
     }
@@ -96,7 +133,7 @@ impl PatientMerge {
     }
     /// What moved, by kind.
     async fn moved(&self) -> Vec<MovedRecords> {
-        moved(counted(&self.moved))
+        moved(&self.moved)
     }
     /// The fields in which the two charts differed, and which value was taken.
     async fn conflicts(&self) -> &[MergeConflict] {
@@ -133,6 +170,21 @@ pub struct MergeQuery;
 
 #[Object]
 impl MergeQuery {
+    /// The merges of patients, newest first: standing ones and those that were taken back. Null with FORBIDDEN for roles
+    /// that see no clinical record.
+    async fn patient_merges(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<MergeFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<PatientMerge>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
+    }
+
     /// Other patients who may be the same person, the likeliest first. Compared are names (also swapped or slightly
     /// misspelt), date of birth (also with day and month swapped or one digit wrong), phones and e-mail. Null with
     /// NOT_FOUND if there is no such patient.

@@ -1,6 +1,6 @@
 //! Merging two charts of one person, and taking that back.
 
-use super::{MovedRecords, counted, moved};
+use super::{MovedRecords, moved};
 use crate::access::Scope;
 use crate::chart::store as chart;
 use crate::error::{self, Code, Error, Faults, Flaw};
@@ -307,12 +307,12 @@ impl MergeMutation {
                 conflict.taken =
                     input.resolution.iter().find(|choice| choice.field == conflict.field).map(|choice| choice.take);
             }
-            let counts = store::counts(&mut scope, ids.0).await?;
+            let would_move = store::would_move(&mut scope, ids).await?;
             return Ok(MergePatientsPayload {
                 merge: None,
                 patient: into,
                 from: ids.0,
-                moved: moved(counts),
+                moved: moved(&would_move),
                 conflicts,
             });
         }
@@ -322,7 +322,7 @@ impl MergeMutation {
         let work = transaction(move |scope| Box::pin(merge(scope, (id, reason), ids, versions, choices)));
         let merge = operation.mutate(retry, work).await?;
         let patient = patients::patient(&mut *operation.reader().await?, merge.into_id).await?;
-        let (moved, conflicts) = (moved(counted(&merge.moved)), merge.conflicts.clone());
+        let (moved, conflicts) = (moved(&merge.moved), merge.conflicts.clone());
         Ok(MergePatientsPayload { from: merge.from_id, merge: Some(merge), patient, moved, conflicts })
     }
 

@@ -20,7 +20,7 @@ impl Address {
     async fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
-    /// Postal code.
+    /// Postal code, as the country writes it.
     async fn postal_code(&self) -> Option<&str> {
         self.postal_code.as_deref()
     }
@@ -39,7 +39,7 @@ pub struct AddressInput {
     city: Option<String>,
     /// State, province or county.
     region: Option<String>,
-    /// Postal code.
+    /// Postal code, as the country writes it.
     postal_code: Option<String>,
     /// ISO 3166-1 alpha-2 country code, such as ES.
     country: String,

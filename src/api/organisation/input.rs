@@ -25,7 +25,7 @@ pub struct UpdateOrganisationPayload {
     pub(super) organisation: Organisation,
 }
 
-/// Adds a clinic.
+/// Adds a location: a clinic of the organisation.
 #[derive(InputObject)]
 pub struct AddLocationInput {
     /// An id made by the client (`location_…`, from a UUIDv7), which makes a retry safe.
@@ -34,7 +34,7 @@ pub struct AddLocationInput {
     pub(super) name: String,
     /// IANA time zone, such as Europe/Madrid.
     pub(super) time_zone: String,
-    /// The address.
+    /// The postal address of the clinic.
     pub(super) address: Option<AddressInput>,
     /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address.
     pub(super) phone: Option<String>,
@@ -58,7 +58,7 @@ pub struct UpdateLocationInput {
     pub(super) name: Option<String>,
     /// Its new IANA time zone.
     pub(super) time_zone: Option<String>,
-    /// The address.
+    /// The postal address of the clinic.
     pub(super) address: MaybeUndefined<AddressInput>,
     /// Phone number, as people write it; kept in E.164. Without a country code it is of the country of the address in this
     /// input.
@@ -93,7 +93,7 @@ pub struct AddStaffInput {
     pub(super) display_name: String,
     /// What they may do.
     pub(super) role: StaffRole,
-    /// Professional licence.
+    /// The number of the professional licence.
     pub(super) licence_number: Option<String>,
     /// The first password of a new account, at least 12 characters and hard to guess: the staff member is then a member
     /// at once. Absent: they get an invitation and choose their own password. If the e-mail already has an account, its
@@ -145,7 +145,7 @@ pub struct UpdateStaffInput {
     pub(super) display_name: Option<String>,
     /// What they may do.
     pub(super) role: Option<StaffRole>,
-    /// Professional licence.
+    /// The number of the professional licence.
     pub(super) licence_number: MaybeUndefined<String>,
     /// Whether they may sign in.
     pub(super) active: Option<bool>,

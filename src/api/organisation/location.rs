@@ -3,7 +3,7 @@
 use crate::api::history::history;
 use crate::ledger::RecordVersion;
 use crate::operation::{Running, plain};
-use crate::organisation::filter::PlaceOrder;
+use crate::organisation::filter::{PlaceFilter, PlaceOrder};
 use crate::organisation::{ClearancePolicy, Location, loader};
 use crate::page::{Connection, ListOrder, Listed, PageArguments, batch_counter, global_id};
 use crate::record::Address;
@@ -33,7 +33,7 @@ impl Location {
     async fn time_zone(&self) -> &str {
         &self.time_zone
     }
-    /// The address.
+    /// The postal address of the clinic.
     async fn address(&self) -> Option<&Address> {
         self.address.as_ref()
     }
@@ -89,14 +89,14 @@ plain!(Location: id, name, time_zone, phone, active, clearance, clearance_blocks
 /// A page of locations, for the root field and for the organisation's field.
 pub(super) async fn locations(
     ctx: &Context<'_>,
-    active: Option<bool>,
+    filter: PlaceFilter,
     order_by: PlaceOrder,
     arguments: PageArguments,
 ) -> Result<Connection<Location>> {
     let order = ListOrder::<Location>::order(order_by);
     let window = arguments.window::<Location>(ctx, &order).await?;
-    let page = ctx.load(loader::LocationPage { active, order: order_by, window }).await?.unwrap_or_default();
-    let count = batch_counter(ctx, loader::LocationsCounted(active))?;
+    let page = ctx.load(loader::LocationPage { filter, order: order_by, window }).await?.unwrap_or_default();
+    let count = batch_counter(ctx, loader::LocationsCounted(filter))?;
     Ok(Connection::new(page, &order, |it| order_by.key(it), count))
 }
 
@@ -105,4 +105,6 @@ pub(super) async fn locations(
 pub struct LocationFilter {
     /// True: active ones only. False: inactive ones only.
     pub(super) active: Option<bool>,
+    /// Added or changed at or after this moment.
+    pub(super) updated_since: Option<DateTime>,
 }

@@ -31,7 +31,7 @@ impl Organisation {
         global_id(RecordKind::Organisation, self.id)
     }
 
-    /// Its name.
+    /// The name that the organisation is shown under.
     async fn name(&self) -> &str {
         &self.name
     }
@@ -60,7 +60,8 @@ impl Organisation {
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Location>> {
         let arguments = PageArguments { first, after, ..PageArguments::default() };
-        locations(ctx, active, PlaceOrder::default(), arguments).await
+        let filter = PlaceFilter { active, ..PlaceFilter::default() };
+        locations(ctx, filter, PlaceOrder::default(), arguments).await
     }
 
     /// Every version of this record, newest first.
@@ -130,8 +131,9 @@ impl OrganisationQuery {
         #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Location>> {
-        let active = filter.unwrap_or_default().active;
-        locations(ctx, active, order_by.unwrap_or_default(), PageArguments { first, after, last, before }).await
+        let LocationFilter { active, updated_since } = *filter.unwrap_or_default();
+        let filter = PlaceFilter { active, role: None, updated_since: updated_since.map(|moment| moment.0) };
+        locations(ctx, filter, order_by.unwrap_or_default(), PageArguments { first, after, last, before }).await
     }
 
     /// The staff, by name unless asked otherwise.
@@ -147,7 +149,8 @@ impl OrganisationQuery {
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Staff>> {
         let filter = filter.unwrap_or_default();
-        let filter = PlaceFilter { active: filter.active, role: filter.role };
+        let updated_since = filter.updated_since.map(|moment| moment.0);
+        let filter = PlaceFilter { active: filter.active, role: filter.role, updated_since };
         let window = PageArguments { first, after, last, before };
         match listing::root(ctx, Ok(filter), order_by, window).await {
             Some(found) => found,

@@ -55,7 +55,7 @@ impl Staff {
     async fn role(&self) -> StaffRole {
         self.role
     }
-    /// Professional licence.
+    /// The number of the professional licence.
     async fn licence_number(&self) -> Option<&str> {
         self.licence_number.as_deref()
     }
@@ -87,7 +87,7 @@ impl Staff {
     async fn joined_at(&self) -> Option<DateTime> {
         self.joined_at.map(DateTime)
     }
-    /// The organisation.
+    /// The organisation that the staff member works in.
     async fn organisation(&self, ctx: &Context<'_>) -> Result<Organisation> {
         loader::organisation(ctx).await
     }
@@ -180,4 +180,6 @@ pub struct StaffFilter {
     pub(super) role: Option<StaffRole>,
     /// True: active ones only. False: inactive ones only.
     pub(super) active: Option<bool>,
+    /// Added or changed at or after this moment.
+    pub(super) updated_since: Option<DateTime>,
 }

@@ -27,7 +27,7 @@ impl Listed for OutcomeAssessment {
 /// The meaning of a score.
 #[Object(name = "OutcomeScaleLabel")]
 impl ScaleLabel {
-    /// The score.
+    /// The score that the label explains.
     async fn score(&self) -> Decimal {
         Decimal(self.score)
     }
@@ -48,7 +48,7 @@ impl OutcomeScale {
     async fn version(&self) -> &str {
         &self.version
     }
-    /// Its name.
+    /// The name of the scale, in words.
     async fn name(&self) -> &str {
         &self.name
     }
@@ -76,7 +76,7 @@ impl OutcomeScale {
     async fn labels(&self) -> &[ScaleLabel] {
         &self.labels
     }
-    /// Where it is from.
+    /// The publication that defines the scale.
     async fn source(&self) -> &str {
         &self.source
     }
@@ -137,7 +137,8 @@ impl OutcomeAssessment {
     async fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-    /// Whether it was entered in error. It is then kept, but not part of any series.
+    /// Whether the record was marked as entered in error: it is part of no series, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }
@@ -169,7 +170,7 @@ impl BestPair {
 /// Assessments on one version of a scale by raters of one role, in chronological order; at least one.
 #[Object]
 impl OutcomeSeries {
-    /// The scale.
+    /// The version of the scale that every point is measured on.
     async fn scale(&self) -> &OutcomeScale {
         self.scale
     }

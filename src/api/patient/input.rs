@@ -14,10 +14,10 @@ use crate::vocabulary::{FitzpatrickType, RecordKind};
 use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Result, SimpleObject};
 use uuid::Uuid;
 
-/// The emergency contact.
+/// Whom to call in an emergency.
 #[derive(InputObject)]
 pub struct EmergencyContactInput {
-    /// Their name.
+    /// The name of the person to call.
     name: String,
     /// The contact's relationship to the patient.
     relationship: Option<String>,
@@ -94,7 +94,7 @@ pub struct RegisterPatientInput {
     pub(super) identifiers: Option<Vec<ExternalIdentifierInput>>,
     /// The home address.
     pub(super) address: Option<AddressInput>,
-    /// The emergency contact.
+    /// Whom to call in an emergency.
     pub(super) emergency_contact: Option<EmergencyContactInput>,
     /// Fitzpatrick phototype, assessed today; use `skinType` for another day.
     pub(super) fitzpatrick_type: Option<FitzpatrickType>,
@@ -160,7 +160,7 @@ pub struct PatientPatch {
     identifiers: Option<Vec<ExternalIdentifierInput>>,
     /// The home address.
     address: MaybeUndefined<AddressInput>,
-    /// The emergency contact.
+    /// Whom to call in an emergency.
     emergency_contact: MaybeUndefined<EmergencyContactInput>,
     /// Skin type with the day it was assessed.
     skin_type: MaybeUndefined<SkinTypeInput>,

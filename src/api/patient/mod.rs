@@ -118,7 +118,7 @@ impl Patient {
     async fn address(&self) -> Option<&Address> {
         self.address.as_ref()
     }
-    /// The emergency contact.
+    /// Whom to call in an emergency.
     async fn emergency_contact(&self) -> Option<&EmergencyContact> {
         self.emergency_contact.as_ref()
     }

@@ -24,10 +24,10 @@ impl PersonName {
     }
 }
 
-/// The emergency contact.
+/// Whom to call in an emergency.
 #[Object]
 impl EmergencyContact {
-    /// Their name.
+    /// The name of the person to call.
     async fn name(&self) -> &str {
         &self.name
     }

@@ -55,7 +55,8 @@ pub struct PhotoLink {
     /// the service knows its public address. It ends early when the consent is withdrawn or the viewer loses the right
     /// to see the photo.
     url: Option<String>,
-    /// When the link expires, five minutes from now; null if it is withheld.
+    /// When the link expires, five to ten minutes from now; null if it is withheld. Who asks again within the same five minutes
+    /// by the clock is given the same link, so that a browser shows the picture from its cache.
     expires_at: Option<DateTime>,
     /// Why there is no link; null if there is one.
     withheld: Option<PhotoWithheld>,
@@ -132,6 +133,11 @@ impl Photo {
     async fn status(&self) -> PhotoStatus {
         self.status
     }
+    /// Whether the record was marked as entered in error: its bytes are not shown, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
+    async fn entered_in_error(&self) -> bool {
+        self.status == PhotoStatus::EnteredInError
+    }
     /// Why it was marked as entered in error.
     async fn status_reason(&self) -> Option<&str> {
         self.status_reason.as_deref()
@@ -156,7 +162,7 @@ impl Photo {
     async fn side(&self) -> Side {
         self.side
     }
-    /// The light.
+    /// How the area was lit.
     async fn lighting(&self) -> Option<&str> {
         self.lighting.as_deref()
     }
@@ -245,7 +251,7 @@ impl Photo {
     }
 }
 
-plain!(Photo: id, aftercare_note_id, adverse_event_id, status, status_reason, taken_at, phase, view, area, side, lighting, distance_cm, make_up_free, note, upload_expires_at, stored_at, content_hash, media_type, byte_size, width, height);
+plain!(Photo: id, aftercare_note_id, adverse_event_id, status, entered_in_error, status_reason, taken_at, phase, view, area, side, lighting, distance_cm, make_up_free, note, upload_expires_at, stored_at, content_hash, media_type, byte_size, width, height);
 
 /// The queries of this module.
 #[derive(Default)]

@@ -53,7 +53,7 @@ impl EarlierCourse {
     async fn planned_sessions(&self) -> i16 {
         self.planned_sessions
     }
-    /// The areas.
+    /// The areas of the body that were treated before.
     async fn areas(&self) -> &[PlanArea] {
         &self.areas
     }
@@ -169,9 +169,14 @@ impl TreatmentPlan {
     async fn planned_sessions(&self) -> i16 {
         self.planned_sessions
     }
-    /// Its status.
+    /// How far the course of treatment is.
     async fn status(&self) -> TreatmentPlanStatus {
         self.status
+    }
+    /// Whether the record was marked as entered in error: nothing of it is due, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
+    async fn entered_in_error(&self) -> bool {
+        self.status == TreatmentPlanStatus::EnteredInError
     }
     /// Why it has that status.
     async fn status_reason(&self) -> Option<&str> {
@@ -236,7 +241,7 @@ impl TreatmentPlan {
     }
 }
 
-plain!(TreatmentPlan: id, planned_sessions, status, status_reason, note, started_on);
+plain!(TreatmentPlan: id, planned_sessions, status, entered_in_error, status_reason, note, started_on);
 
 /// The queries of this module.
 #[derive(Default)]

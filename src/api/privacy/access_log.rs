@@ -42,7 +42,7 @@ impl AccessEntry {
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// What happened.
+    /// What was done or refused: patient data was shown, somebody signed in, a password was changed and so on.
     async fn event(&self) -> Event {
         self.event
     }

@@ -8,7 +8,9 @@ use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::patient::{Patient, loader as patients};
-use crate::privacy::{EmergencyAccess, EmergencyAccessFilter, EmergencyAccessOrder, PatientRestriction};
+use crate::privacy::{
+    EmergencyAccess, EmergencyAccessFilter, EmergencyAccessOrder, PatientRestriction, RestrictionFilter,
+};
 use crate::scalars::DateTime;
 use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, Object, Result};
@@ -158,6 +160,21 @@ pub struct PrivacyQuery;
 
 #[Object]
 impl PrivacyQuery {
+    /// The restrictions of patients' records, newest first. Those in force are of patients who are not shown without a
+    /// stated reason (`Access-Reason`), and left out with them. Null with FORBIDDEN for roles that see no clinical record.
+    async fn patient_restrictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<RestrictionFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<PatientRestriction>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
+    }
+
     /// Emergency access, newest first unless asked otherwise. Null with FORBIDDEN for all but admins and auditors.
     #[allow(clippy::too_many_arguments)]
     async fn emergency_accesses(

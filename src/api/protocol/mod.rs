@@ -103,7 +103,7 @@ impl ProtocolVersion {
     async fn number(&self) -> i32 {
         self.number
     }
-    /// Its status.
+    /// How far the version is: DRAFT, PUBLISHED or RETIRED.
     async fn status(&self) -> VersionStatus {
         self.status
     }
@@ -115,7 +115,7 @@ impl ProtocolVersion {
     async fn indications(&self) -> &[Concern] {
         &self.indications
     }
-    /// The rules.
+    /// What the version prescribes: intervals, depths, contraindications, aftercare.
     async fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -159,6 +159,20 @@ impl ProtocolQuery {
         #[graphql(desc = "`protocol_version_…`")] id: ID,
     ) -> Option<Result<ProtocolVersion>> {
         listing::root_one(ctx, &id).await
+    }
+
+    /// Versions of all protocols, newest first.
+    async fn protocol_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ProtocolVersionFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<ProtocolVersion>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
     }
 
     /// Protocols, by name unless asked otherwise.

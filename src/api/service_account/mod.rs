@@ -8,7 +8,9 @@ use crate::operation::{AtOnce, Running, plain};
 use crate::organisation::{Staff, loader as people};
 use crate::page::{Connection, Listed, PageArguments, global_id, listing};
 use crate::scalars::DateTime;
-use crate::service_account::{ApiKey, KeyOrder, ServiceAccount, ServiceCondition, ServiceOrder, loader};
+use crate::service_account::{
+    ApiKey, KeyCondition, KeyFilter, KeyOrder, ServiceAccount, ServiceFilter, ServiceOrder, loader,
+};
 use crate::vocabulary::{RecordKind, ServiceScope};
 use async_graphql::{Context, Enum, ID, Object, Result};
 use uuid::Uuid;
@@ -54,8 +56,7 @@ impl ServiceAccount {
     ) -> Result<Connection<ApiKey>> {
         let arguments = PageArguments { first, after, ..PageArguments::default() };
         let order: Option<KeyOrder> = None;
-        listing::under(ctx, ("service_account_id", self.id), Ok(crate::service_account::KeyCondition), order, arguments)
-            .await
+        listing::under(ctx, ("service_account_id", self.id), Ok(KeyCondition::default()), order, arguments).await
     }
     #[graphql(flatten)]
     async fn stamp(&self) -> RecordStamp {
@@ -170,15 +171,32 @@ impl ServiceAccountQuery {
     }
 
     /// The service accounts, newest first unless asked otherwise.
+    #[allow(clippy::too_many_arguments)]
     async fn service_accounts(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<ServiceFilter>>,
         #[graphql(desc = "The sort order.")] order_by: Option<ServiceOrder>,
         #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
         #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
         #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
         #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
     ) -> Option<Result<Connection<ServiceAccount>>> {
-        listing::root(ctx, Ok(ServiceCondition), order_by, PageArguments { first, after, last, before }).await
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, order_by, PageArguments { first, after, last, before }).await
+    }
+
+    /// The API keys of all service accounts, newest first: never the keys themselves.
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records that match this filter.")] filter: Option<Box<KeyFilter>>,
+        #[graphql(desc = "At most this many records from the start of the list, up to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only records after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most this many records from the end of the list, up to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only records before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<ApiKey>>> {
+        let condition = filter.unwrap_or_default().read();
+        listing::root(ctx, condition, None, PageArguments { first, after, last, before }).await
     }
 }

@@ -64,11 +64,11 @@ impl DeviceUseInput {
 /// The numbing cream.
 #[derive(InputObject)]
 pub struct TopicalAnaestheticInput {
-    /// Product.
+    /// The name of the product.
     product: String,
     /// Strength, such as `lidocaine 5 %`.
     strength: Option<String>,
-    /// Lot.
+    /// The number of the lot, as printed on the package.
     lot: Option<String>,
     /// When it was put on.
     applied_at: Option<DateTime>,
@@ -233,9 +233,9 @@ pub struct ProductUseInput {
     lot_id: Option<ID>,
     /// Product, at most 200 characters. Required without `lotId`.
     product: Option<String>,
-    /// Manufacturer.
+    /// The name of the manufacturer.
     manufacturer: Option<String>,
-    /// Lot.
+    /// The number of the lot, as printed on the package.
     lot: Option<String>,
     /// The last day on which it may be used.
     expires_on: Option<Date>,

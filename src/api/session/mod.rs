@@ -81,9 +81,14 @@ impl TreatmentSession {
     async fn location(&self, ctx: &Context<'_>) -> Result<AtOnce<Location>> {
         people::location_of_record(ctx, self.location_id).await
     }
-    /// Its status.
+    /// How far the treatment is.
     async fn status(&self) -> SessionStatus {
         self.status
+    }
+    /// Whether the record was marked as entered in error: it was never done, and lists leave it out unless they are asked for it
+    /// (`includeEnteredInError`).
+    async fn entered_in_error(&self) -> bool {
+        self.status == SessionStatus::EnteredInError
     }
     /// When it began.
     async fn started_at(&self) -> DateTime {
@@ -97,7 +102,7 @@ impl TreatmentSession {
     async fn modality(&self) -> Modality {
         self.modality
     }
-    /// The device.
+    /// The device that was used, as it was written down.
     async fn device(&self) -> Option<&DeviceUse> {
         self.device.as_ref()
     }
@@ -305,7 +310,7 @@ impl TreatmentSession {
     }
 }
 
-plain!(TreatmentSession: id, status, started_at, ended_at, modality, skin_preparation, glide, pain_score, immediate_reaction, note, stop_reason, version, created_at, updated_at);
+plain!(TreatmentSession: id, status, entered_in_error, started_at, ended_at, modality, skin_preparation, glide, pain_score, immediate_reaction, note, stop_reason, version, created_at, updated_at);
 
 /// The queries of this module.
 #[derive(Default)]

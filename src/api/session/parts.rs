@@ -21,7 +21,7 @@ impl DeviceUse {
     async fn serial(&self) -> Option<&str> {
         self.serial.as_deref()
     }
-    /// Its kind.
+    /// The kind of device.
     async fn kind(&self) -> DeviceKind {
         self.kind
     }
@@ -32,7 +32,7 @@ plain!(DeviceUse: model, serial, kind);
 /// The numbing cream.
 #[Object]
 impl TopicalAnaesthetic {
-    /// Product.
+    /// The name of the product.
     async fn product(&self) -> &str {
         &self.product
     }
@@ -40,7 +40,7 @@ impl TopicalAnaesthetic {
     async fn strength(&self) -> Option<&str> {
         self.strength.as_deref()
     }
-    /// Lot.
+    /// The number of the lot, as printed on the package.
     async fn lot(&self) -> Option<&str> {
         self.lot.as_deref()
     }
@@ -106,11 +106,11 @@ impl SessionArea {
     async fn side(&self) -> Side {
         self.side
     }
-    /// Needle depth, mm.
+    /// How deep the needles went, mm.
     async fn needle_depth_mm(&self) -> Option<Decimal> {
         self.needle_depth_mm.map(Decimal)
     }
-    /// Passes.
+    /// How many times the device was passed over the area.
     async fn passes(&self) -> Option<i16> {
         self.passes
     }
@@ -145,15 +145,15 @@ impl ProductUse {
     async fn role(&self) -> ProductRole {
         self.role
     }
-    /// Product.
+    /// The name of the product.
     async fn product(&self) -> &str {
         &self.product
     }
-    /// Manufacturer.
+    /// The name of the manufacturer.
     async fn manufacturer(&self) -> Option<&str> {
         self.manufacturer.as_deref()
     }
-    /// Lot.
+    /// The number of the lot, as printed on the package.
     async fn lot(&self) -> Option<&str> {
         self.lot.as_deref()
     }

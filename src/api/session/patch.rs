@@ -30,7 +30,7 @@ pub struct SessionPatch {
     pub(super) ended_at: MaybeUndefined<DateTime>,
     /// The kind of treatment.
     pub(super) modality: Option<Modality>,
-    /// The device.
+    /// The device that was used, as it was written down.
     pub(super) device: MaybeUndefined<DeviceUseInput>,
     /// How the skin was prepared.
     pub(super) skin_preparation: MaybeUndefined<String>,

@@ -15,7 +15,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// A reason for an override that came with a session.
 pub(crate) struct GivenReason {
-    /// The rule.
+    /// The rule whose WARN or BLOCK is overridden.
     pub(super) rule: CheckRule,
     /// The one answer that was seen; all warnings of the rule when absent.
     pub(super) check: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) type Overrides = Vec<GivenReason>;
 /// A reason for continuing despite a WARN of a rule. A BLOCK needs a supervising prescriber: signOffSessionCheck.
 #[derive(InputObject)]
 pub struct CheckOverrideInput {
-    /// The rule.
+    /// The rule whose WARN or BLOCK is overridden.
     pub(super) rule: CheckRule,
     /// The answer, by the `id` from `sessionChecks` for a session of the same `id`. It may be absent where the rule has
     /// one warning. CONFLICT if the answer is no longer the same.
@@ -64,7 +64,7 @@ pub struct LogSessionInput {
     pub(super) ended_at: Option<DateTime>,
     /// The kind of treatment.
     pub(super) modality: Modality,
-    /// The device.
+    /// The device that was used, as it was written down.
     pub(super) device: Option<DeviceUseInput>,
     /// How the skin was prepared.
     pub(super) skin_preparation: Option<String>,
@@ -135,7 +135,7 @@ pub struct StartSessionInput {
     pub(super) started_at: Option<DateTime>,
     /// The kind of treatment.
     pub(super) modality: Modality,
-    /// The device.
+    /// The device that was used, as it was written down.
     pub(super) device: Option<DeviceUseInput>,
     /// IN_PROGRESS, or PREPARATION before the treatment itself begins.
     #[graphql(default_with = "SessionStatus::InProgress")]

@@ -164,6 +164,8 @@ pub struct AddendumFilter {
     record_id: Option<ID>,
     /// By this author.
     author_id: Option<ID>,
+    /// Added, or moved to another patient by a merge, at or after this moment.
+    updated_since: Option<DateTime>,
 }
 
 impl AddendumFilter {
@@ -184,7 +186,8 @@ impl AddendumFilter {
             );
         }
         faults.into_result()?;
-        Ok(Condition { patient, author, record: record.flatten() })
+        let updated_since = self.updated_since.map(|moment| moment.0);
+        Ok(Condition { patient, author, record: record.flatten(), updated_since })
     }
 }
 
@@ -272,7 +275,7 @@ impl SignRecordInput {
     }
 }
 
-/// Adds to a signed record.
+/// Adds an addendum to a signed record.
 #[derive(InputObject)]
 pub struct AddAddendumInput {
     /// An id made by the client (`addendum_…`, from a UUIDv7), which makes a retry safe.

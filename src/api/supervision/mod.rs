@@ -41,7 +41,7 @@ impl SupervisionAgreement {
     pub async fn id(&self) -> ID {
         global_id(RecordKind::SupervisionAgreement, self.id)
     }
-    /// Who reads.
+    /// The staff member who reads and reviews the records.
     async fn supervisor(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.supervisor_id).await
     }
@@ -61,7 +61,7 @@ impl SupervisionAgreement {
     async fn within_days(&self) -> i16 {
         self.within_days
     }
-    /// Its first day.
+    /// The first day of the agreement.
     async fn starts_on(&self) -> Date {
         Date(self.starts_on)
     }
@@ -96,7 +96,7 @@ impl ChartReview {
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<SupervisionAgreement>> {
         listing::linked(ctx, Some(self.agreement_id)).await
     }
-    /// Who reviews.
+    /// The staff member who is to review the record.
     async fn reviewer(&self, ctx: &Context<'_>) -> Result<AtOnce<Staff>> {
         people::staff_of_record(ctx, self.reviewer_id).await
     }

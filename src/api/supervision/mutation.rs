@@ -30,7 +30,7 @@ pub struct AgreeSupervisionInput {
     within_days: i32,
     /// Its first day; today (in UTC) when absent.
     starts_on: Option<Date>,
-    /// Its last day.
+    /// The last day of the agreement.
     ends_on: Option<Date>,
     /// Remarks, at most 2,000 characters.
     note: Option<String>,
@@ -43,7 +43,7 @@ pub struct SupervisionAgreementPatch {
     percent: Option<i32>,
     /// Within how many days of the signature, 1 to 365.
     within_days: Option<i32>,
-    /// Its last day.
+    /// The last day of the agreement.
     ends_on: MaybeUndefined<Date>,
     /// Remarks, at most 2,000 characters.
     note: MaybeUndefined<String>,

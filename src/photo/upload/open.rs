@@ -1,6 +1,7 @@
 //! Giving the bytes of a photo out.
 
 use super::{Bearer, Outcome, Refused, why};
+use crate::ids;
 use crate::ledger::Event;
 use crate::objects::{Reading, Use};
 use crate::photo::intake::Turn;
@@ -16,6 +17,8 @@ pub struct Opened {
     pub media_type: &'static str,
     /// Its size in bytes.
     pub size: u64,
+    /// For how many seconds its reader may keep it: as long as the link may be used.
+    pub keep: u64,
     /// The bytes.
     pub stream: BoxStream<'static, std::io::Result<Bytes>>,
 }
@@ -64,7 +67,8 @@ impl Bearer {
             (Reading::Original, Some(media_type)) => media_type.as_str(),
             _ => "image/jpeg",
         };
-        Ok(Opened { media_type, size, stream: holding(turn, stream) })
+        let keep = u64::try_from((pass.until - ids::now()).num_seconds()).unwrap_or(0);
+        Ok(Opened { media_type, size, keep, stream: holding(turn, stream) })
     }
 }
 

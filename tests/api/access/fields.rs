@@ -56,7 +56,7 @@ const OTHER_FIELDS: &[Row] = &[
         priorProcedures expectationsDiscussed candidacy candidacyReasons recommendedPlan patchTest validUntil version createdAt createdBy \
         updatedAt updatedBy signature signatures retraction copiedFrom addenda history"),
     ("PatchTest", "consultation/patchTest", CLINICAL, "site performedAt product result note"),
-    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status startedAt endedAt modality device \
+    ("TreatmentSession", "session", CLINICAL, "id patient practitioner supervisor location status enteredInError startedAt endedAt modality device \
         catalogueDevice adverseEvents skinPreparation glide anaesthetic areas products painScore immediateReaction note stopReason consents \
         plan protocolVersion checks aftercare photos aftercareNotes version createdAt createdBy updatedAt updatedBy signature signatures retraction copiedFrom addenda history"),
     ("DeviceUse", "session/device", CLINICAL, "model serial kind"),
@@ -70,7 +70,7 @@ const OTHER_FIELDS: &[Row] = &[
         updatedAt updatedBy history"),
     ("ConsentTemplateVersion", "consentTemplateVersion", ALL, "id template number status text textHash language modalities validDays \
         publishedAt publishedBy version createdAt createdBy updatedAt updatedBy history"),
-    ("Consent", "consent", CLINICAL, "id patient templateVersion kind modalities textHash status state inForce signature expiresAt endedAt \
+    ("Consent", "consent", CLINICAL, "id patient templateVersion kind modalities textHash status enteredInError state inForce signature expiresAt endedAt \
         endedReason note version createdAt createdBy updatedAt updatedBy history"),
     ("ConsentSignature", "consent/signature", CLINICAL, "givenAt signer signerName relationship method signatureHash signatureImage witness \
         witnessName"),
@@ -109,7 +109,13 @@ const OTHER_FIELDS: &[Row] = &[
     ("TimelineEntry", "patient/timeline/nodes/0", CLINICAL, "at kind summary recordId record signed retracted"),
     ("PatientMerge", "patient/merges/0", CLINICAL, "id from into mergedAt mergedBy reason moved conflicts undoneAt undoneBy undoReason kept \
         version createdAt createdBy updatedAt updatedBy history"),
-    ("MovedRecords", "patient/merges/0/moved/0", CLINICAL, "kind count"),
+    ("MovedRecords", "patient/merges/0/moved/0", CLINICAL, "kind count ids"),
+    ("PatientMergeConnection", "patientMerges", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("PatientMergeEdge", "patientMerges/edges/0", CLINICAL, "node cursor"),
+    ("LegalHoldConnection", "legalHolds", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("LegalHoldEdge", "legalHolds/edges/0", CLINICAL, "node cursor"),
+    ("PatientRestrictionConnection", "patientRestrictions", CLINICAL, "edges nodes pageInfo totalCount"),
+    ("PatientRestrictionEdge", "patientRestrictions/edges/0", CLINICAL, "node cursor"),
     ("MergeConflict", "patient/merges/0/conflicts/0", CLINICAL, "field from into taken"),
     ("LegalHold", "patient/legalHolds/0", CLINICAL, "id patient reason placedAt placedBy liftedAt liftedBy liftReason version createdAt createdBy \
         updatedAt updatedBy history"),
@@ -144,14 +150,14 @@ const OTHER_FIELDS: &[Row] = &[
     ("TimelineEntryEdge", "patient/timeline/edges/0", CLINICAL, "node cursor"),
     ("RecordVersion", "patient/history/nodes/0", ALL, "version at by action ledgerSequence changes"),
     ("Change", "patient/history/nodes/0/changes/0", ALL, "field before after"),
-    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status statusReason takenAt phase view area side \
+    ("Photo", "photo", CLINICAL, "id patient session aftercareNoteId adverseEventId status enteredInError statusReason takenAt phase view area side \
         lighting distanceCm makeUpFree note uploadExpiresAt storedAt contentHash mediaType byteSize width height link version createdAt \
         createdBy updatedAt updatedBy history"),
     ("PhotoLink", "photo/link", CLINICAL, "url expiresAt withheld"),
     ("PhotoPair", "patient/photoPairs/0", CLINICAL, "before after area view side daysBetween distanceDifferenceCm"),
     ("PhotoConnection", "patient/photos", CLINICAL, "edges nodes pageInfo totalCount"),
     ("PhotoEdge", "photos/edges/0", CLINICAL, "node cursor"),
-    ("TreatmentPlan", "treatmentPlan", CLINICAL, "id patient consultation protocolVersion concerns areas plannedSessions status statusReason \
+    ("TreatmentPlan", "treatmentPlan", CLINICAL, "id patient consultation protocolVersion concerns areas plannedSessions status enteredInError statusReason \
         note startedOn earlierCourses progress maintenanceEstimate sessions version createdAt createdBy updatedAt updatedBy history"),
     ("PlanArea", "treatmentPlan/areas/0", CLINICAL, "area side"),
     ("EarlierCourse", "treatmentPlan/earlierCourses/0", CLINICAL, "protocolVersion plannedSessions areas until reason changedBy"),

@@ -36,6 +36,25 @@ async fn an_unknown_email_says_and_costs_what_a_wrong_password_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_request_is_one_try() {
+    let clinic = Clinic::start().await;
+    let (door, sql) = (clinic.anonymous(), clinic.database.superuser().await);
+    let text = "mutation ($a: SignInInput!, $b: SignInInput!) { a: signIn(input: $a) { token } b: signIn(input: $b) { token } c: signIn(input: $b) { token } }";
+    let with = |email: &str, password: &str| json!({"email": email, "password": password});
+    let (wrong, right) = (with("admin@north.example", "wrong"), with("practitioner@north.example", PASSWORD));
+    let answer = door.graphql(text, json!({"a": wrong, "b": right})).await;
+    assert_eq!((answer.codes(), answer.status.as_u16()), (vec!["UNAUTHENTICATED"; 3], 401), "{}", answer.text);
+    let paths: Vec<&Value> = answer.errors.iter().map(|error| &error["path"]).collect();
+    assert_eq!(paths, [&json!(["a"]), &json!(["b"]), &json!(["c"])]);
+    let failures = "SELECT coalesce(sum(failures), 0) FROM sign_in_failure WHERE kind = 'email_at_address'";
+    assert_eq!(sql.one(failures).await, "1");
+    // What was done before it is answered.
+    let answer = door.graphql(text, json!({"a": right, "b": wrong})).await;
+    assert_eq!((answer.codes(), answer.status.as_u16()), (vec!["UNAUTHENTICATED"; 2], 200), "{}", answer.text);
+    assert!(answer.data["a"]["token"].is_string() && answer.data["c"].is_null(), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_of_an_account_slow_the_next_ones_down() {
     let clinic = Clinic::start().await;
     let (door, sql) = (clinic.anonymous(), clinic.database.superuser().await);

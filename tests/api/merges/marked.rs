@@ -118,7 +118,8 @@ async fn rows_without_a_maker(sql: &Sql, org: Uuid, [patient, consultation, sess
         ("outcome_assessment", outcome),
         ("recall", recall),
     ] {
-        let content = json!({"id": record, "patient_id": patient, "note": marker, "version": 1});
+        let stamp = "2026-01-01T00:00:00Z";
+        let content = json!({"id": record, "patient_id": patient, "note": marker, "version": 1, "updated_at": stamp, "updated_by": null});
         append(sql, org, (kind, record), patient, &content).await;
     }
 }

@@ -2,6 +2,7 @@
 
 mod marked;
 mod tables;
+mod told;
 mod undone;
 
 use crate::access::merging;
@@ -10,8 +11,8 @@ use crate::support::*;
 pub use marked::everything;
 use std::collections::BTreeSet;
 
-pub const MERGE: &str = "merge { id version moved { kind count } conflicts { field from into taken } } patient { id version chartNumber email \
-    status healthHistory { text } } moved { kind count } conflicts { field from into taken }";
+pub const MERGE: &str = "merge { id version moved { kind count ids } conflicts { field from into taken } } patient { id version chartNumber email \
+    status healthHistory { text } } moved { kind count ids } conflicts { field from into taken }";
 
 // --- Possible duplicates ---------------------------------------------------------------------------------------------
 

@@ -71,7 +71,8 @@ async fn the_two_functions_are_the_applications_and_keep_to_its_organisation() {
     for (org, sides) in [(clinic.south.uuid, (from, into)), (clinic.north.uuid, (from, foreign))] {
         let app = clinic.database.app(Some(org)).await;
         app.run("SET app.opened = 'all'; BEGIN").await;
-        let content = json!({"from_id": sides.0, "into_id": sides.1, "undone_at": null});
+        let content =
+            json!({"from_id": sides.0, "into_id": sides.1, "merged_at": "2026-11-30T10:00:00Z", "undone_at": null});
         let entry = enter(&app, org, ("merge", "patient_merge", Uuid::now_v7()), Some(sides.1), &content).await;
         let refused = app.try_run(&format!("SELECT move_patient_records({entry}, {entry})")).await;
         assert!(refused.expect_err("another organisation's").starts_with("P0001 no merge of two patients"));
@@ -151,15 +152,17 @@ async fn nothing_moves_but_what_the_ledger_was_told_in_the_same_transaction() {
     let [from, into, other] = [&from, &into, &other].map(|it| uuid_of(&it.id));
     let app = clinic.database.app(Some(org)).await;
     app.run("SET app.opened = 'all'").await;
-    let of = |kind: &'static str, record: Uuid| -> Told { ("merge", kind, record, into, json!({"patient_id": into})) };
+    let moment = "2026-11-30T10:00:00Z";
+    let content = json!({"patient_id": into, "updated_at": moment, "updated_by": from});
+    let of = |kind: &'static str, record: Uuid| -> Told { ("merge", kind, record, into, content.clone()) };
     let whole = [of("treatment_session", session), of("aftercare_note", note)];
     let with = |at: usize, change: &dyn Fn(&mut Told)| {
         let mut entries = whole.to_vec();
         change(&mut entries[at]);
         entries
     };
-    let merge: Told =
-        ("merge", "patient_merge", Uuid::now_v7(), into, json!({"from_id": from, "into_id": into, "undone_at": null}));
+    let content = json!({"from_id": from, "into_id": into, "merged_at": moment, "merged_by": from, "undone_at": null});
+    let merge: Told = ("merge", "patient_merge", Uuid::now_v7(), into, content);
     let merge_of = |more: Value| {
         let mut merge = merge.clone();
         merge.4.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -173,7 +176,11 @@ async fn nothing_moves_but_what_the_ledger_was_told_in_the_same_transaction() {
         ("another kind", with(0, &|it| it.1 = "consultation"), merge.clone()),
         ("another action", with(0, &|it| it.0 = "update"), merge.clone()),
         ("another owner", with(0, &|it| it.3 = other), merge.clone()),
-        ("another owner in the content", with(0, &|it| it.4 = json!({"patient_id": other})), merge.clone()),
+        ("another owner in the content", with(0, &|it| it.4["patient_id"] = json!(other)), merge.clone()),
+        ("a stamp of before", with(0, &|it| it.4["updated_at"] = json!("2026-11-29T10:00:00Z")), merge.clone()),
+        ("the stamp of another person", with(0, &|it| it.4["updated_by"] = json!(other)), merge.clone()),
+        ("no stamp", with(0, &|it| it.4 = json!({"patient_id": into})), merge.clone()),
+        ("no time", whole.to_vec(), merge_of(json!({"merged_at": null}))),
         ("a kind that has no table", with(0, &|it| it.1 = "staff"), merge.clone()),
         ("another merge", whole.to_vec(), merge_of(json!({"from_id": other}))),
         ("the other way round", whole.to_vec(), merge_of(json!({"undone_at": "2026-01-01T00:00:00Z"}))),

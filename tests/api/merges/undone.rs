@@ -10,8 +10,9 @@ async fn rows(sql: &Sql) -> Vec<String> {
     let mut tables = sql.column("SELECT name FROM patient_tables() UNION SELECT name FROM patient_parts()").await;
     tables.extend(["patient_search".to_owned(), "name_piece".to_owned(), "patient_identifier".to_owned()]);
     let mut found = Vec::new();
+    let what = "(to_jsonb(t) - '{updated_at,updated_by,moved_at}'::text[])::text";
     for table in tables {
-        found.extend(sql.column(&format!("SELECT '{table} ' || t::text FROM {table} AS t ORDER BY 1")).await);
+        found.extend(sql.column(&format!("SELECT '{table} ' || ({what}) FROM {table} AS t ORDER BY 1")).await);
     }
     found.extend(
         sql.column("SELECT (to_jsonb(p) - 'version' - 'updated_at' - 'updated_by')::text FROM patient p ORDER BY id")

@@ -49,6 +49,13 @@ async fn a_photo_is_shown_for_what_the_patient_agrees_to_and_hidden_at_once() {
     );
     assert_eq!(get(&clinic, &shown).await.status(), 410);
     assert_eq!(link(&anna, id, "CLINICAL_RECORD", "ORIGINAL").await["withheld"], "ENTERED_IN_ERROR");
+    let lists =
+        "{ left: photos { totalCount } all: photos(filter: {includeEnteredInError: true}) { nodes { enteredInError } }
+        named: photos(filter: {status: [ENTERED_IN_ERROR]}) { totalCount } }";
+    assert_eq!(
+        anna.ask(lists).await,
+        json!({"left": {"totalCount": 0}, "all": {"nodes": [{"enteredInError": true}]}, "named": {"totalCount": 1}})
+    );
     let late = Made { id: id.to_owned(), version: 3 };
     let answer = anna.does("updatePhoto", late.edit_with(json!({"patch": {"note": "x"}})), "photo { id }").await;
     assert_eq!(answer.code(), "CONFLICT");

@@ -45,7 +45,16 @@ async fn jpeg_png_and_webp_are_told_by_content_kept_and_shown() {
         let head = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
         assert_eq!((answer.status(), head("content-type").as_str()), (StatusCode::OK, media_type));
         assert_eq!(head("x-content-type-options"), "nosniff");
-        assert_eq!(head("cache-control"), "private, no-store");
+        // As long as the link may be used: five to ten minutes.
+        let kept = head("cache-control");
+        let seconds = kept.strip_prefix("private, max-age=").and_then(|rest| rest.strip_suffix(", immutable"));
+        let seconds: i64 = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or_else(|| panic!("{kept}"));
+        assert!((4 * 60..=10 * 60).contains(&seconds), "{kept}");
+        let again = link(&anna, id, "CLINICAL_RECORD", "ORIGINAL").await;
+        assert!(
+            again == shown || again["expiresAt"] != shown["expiresAt"],
+            "the same within five minutes by the clock"
+        );
         assert!(head("content-disposition").starts_with("inline; filename=\"photo."));
         assert_eq!(head("content-length"), photo["byteSize"].to_string());
         let kept = answer.bytes().await.expect("bytes");

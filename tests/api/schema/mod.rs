@@ -1,6 +1,8 @@
 //! Rules of the two schemas: the API's (SDL, descriptions) and the database's (migrations, keys, row-level security).
 
+mod conventions;
 mod migrations;
+mod released;
 mod rows;
 mod tables;
 
