@@ -8,7 +8,7 @@ from database import Database
 from service import Service
 
 NAME = "search"
-FOUNDED = 10_000  # patients of the demo that the others are made of
+FOUNDED = 2_000  # patients of the demo that the others are made of
 GOAL, GOAL_OF_EXACT, GOAL_BYTES = 50, 10, 2_000
 SEARCH = "query ($s: String!) { patients(search: $s, first: 20) { nodes { id displayName chartNumber birthDate phone } } }"
 FILTER = "query ($f: PatientFilter!) { patients(filter: $f, first: 20) { nodes { id displayName chartNumber birthDate phone } } }"

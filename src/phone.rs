@@ -121,20 +121,12 @@ pub fn e164(text: &str, countries: &Countries) -> Result<String, Unusable> {
     }
 }
 
-/// The digits after the country code of a number with one, or of the start of a number. All of them if the code is unknown.
-pub fn national(international: &str) -> String {
-    match parse(international, None) {
+/// The digits after the country code of a number in E.164; all of them if no country has the code.
+pub fn national(e164: &str) -> String {
+    match parse(e164, None) {
         Ok(number) => number.get_national_significant_number(),
-        Err(_) => after_code(&international.chars().filter(char::is_ascii_digit).collect::<String>()),
+        Err(_) => e164.chars().filter(char::is_ascii_digit).collect(),
     }
-}
-
-/// A country code has one to three digits, and none is the start of another.
-fn after_code(digits: &str) -> String {
-    let is_code =
-        |code: &str| code.parse().is_ok_and(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code).is_some());
-    let rest = (1..=3).filter_map(|length| digits.split_at_checked(length)).find(|(code, _)| is_code(code));
-    rest.map_or(digits, |(_, rest)| rest).to_owned()
 }
 
 /// The numbers that a text may mean, in E.164 without the `+`; a part of a number is none.
@@ -210,6 +202,5 @@ mod tests {
         assert_eq!(meant("91 78 24", &Countries::of(["FR"])), [""; 0]);
         assert_eq!(national("+33624917824"), "624917824");
         assert_eq!(national("+39061234567"), "061234567");
-        assert_eq!((national("+44 7"), national("+3537")), ("7".to_owned(), "7".to_owned()));
     }
 }

@@ -22,8 +22,11 @@ pub struct Reason {
 /// The score, 0 to 1, and what it is the sum of, the weightiest first.
 pub fn compare(a: &Patient, b: &Patient) -> (f64, Vec<Reason>) {
     let twins = may_be_twins(a, b);
-    let found = [names(a, b, twins), birth_dates(a.birth_date, b.birth_date), phones(a, b, twins), emails(a, b, twins)];
-    let mut reasons: Vec<Reason> = found.into_iter().flatten().collect();
+    let reached = [phones(a, b, twins), emails(a, b, twins)];
+    let heard = reached.iter().any(Option::is_some) && is_misheard(a, b);
+    let named = names(a, b, (twins, heard));
+    let found = reached.into_iter().chain([named, birth_dates(a.birth_date, b.birth_date)]);
+    let mut reasons: Vec<Reason> = found.flatten().collect();
     reasons.sort_by(|one, other| other.weight.total_cmp(&one.weight));
     let sum: f64 = reasons.iter().map(|reason| reason.weight).sum();
     (hundredths(sum.min(1.0)), reasons)
@@ -58,7 +61,17 @@ fn may_be_twins(a: &Patient, b: &Patient) -> bool {
     a.birth_date == b.birth_date && search::likeness(one, other) > 0.99 && given_names(a, b) < ANOTHER_NAME
 }
 
-fn names(a: &Patient, b: &Patient, twins: bool) -> Option<Reason> {
+/// Family names that are nearly the same. People of one house have the same one; nearly the same one with the same phone is
+/// more likely one person, written down twice.
+fn is_misheard(a: &Patient, b: &Patient) -> bool {
+    let (Some(one), Some(other)) = (&a.legal_name.family, &b.legal_name.family) else { return false };
+    (0.5..0.99).contains(&search::likeness(one, other))
+}
+
+/// How alike names count at least where the family name may have been misheard: `Bill Tarrant` and `William Tarrand`.
+const MISHEARD: f64 = 0.6;
+
+fn names(a: &Patient, b: &Patient, (twins, heard): (bool, bool)) -> Option<Reason> {
     let (one, other) = (&a.legal_name, &b.legal_name);
     let straight_given = given_names(a, b);
     let family = |name: &PersonName| name.family.clone().unwrap_or_default();
@@ -77,6 +90,7 @@ fn names(a: &Patient, b: &Patient, twins: bool) -> Option<Reason> {
     };
     let swapped = (search::likeness(&one.given, &family(other)) + search::likeness(&family(one), &other.given)) / 2.0;
     let (alike, explanation) = match (straight, swapped) {
+        (straight, _) if heard && straight < MISHEARD => (MISHEARD, "nearly the same family name"),
         (straight, _) if twins => (straight, "the same family name and another given name: perhaps twins"),
         (straight, swapped) if swapped > straight => (swapped * 0.9, "given and family name swapped"),
         (straight, _) if straight > 0.99 => (straight, "the same name"),
@@ -223,6 +237,19 @@ mod tests {
         assert_eq!(compare(&mia, &mia).0, 1.0);
         let (slip, reasons) = compare(&mia, &patient(("Mie", "Böhm"), "2004-02-29", phone, email));
         assert!(slip > score && !reasons.iter().any(|it| it.explanation.contains("twins")), "{slip} {reasons:?}");
+    }
+
+    #[test]
+    fn a_family_name_may_be_misheard_and_a_house_shares_one() {
+        let (phone, none) = (Some("+447700900417"), None);
+        let bill = patient(("Bill", "Tarrant"), "1950-01-12", phone, none);
+        let (score, reasons) = compare(&bill, &patient(("William", "Tarrand"), "1971-11-30", phone, none));
+        assert!(score >= ENOUGH && reasons.iter().any(|it| it.explanation == "nearly the same family name"), "{score}");
+        assert!(
+            compare(&bill, &patient(("William", "Tarrand"), "1971-11-30", none, none)).0 < ENOUGH,
+            "the name alone"
+        );
+        assert!(compare(&bill, &patient(("Wendy", "Tarrant"), "1971-11-30", phone, none)).0 < ENOUGH, "of one house");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod profile;
 mod webp;
 mod whole;
 
-pub use cleaned::{Cleaned, JpegKind, MOST_SIDE, PictureFault};
+pub use cleaned::{Cleaned, JpegKind, MOST_OF_PROFILE, MOST_SIDE, PictureFault};
 pub use jpeg::adobe_of_jpeg;
 pub use png::colours_of_png;
 pub use profile::own_profile;
@@ -20,9 +20,6 @@ use super::MediaType;
 use jpeg::clean_jpeg;
 use png::clean_png;
 use webp::clean_webp;
-
-/// The most bytes of a colour profile, unpacked: real ones are below 2 MiB. A larger one is taken out.
-pub const MOST_OF_PROFILE: usize = 4 * 1024 * 1024;
 
 /// Takes out of a file what is not the picture.
 pub fn clean(bytes: &[u8], media_type: MediaType) -> Result<Cleaned, PictureFault> {

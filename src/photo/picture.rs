@@ -20,7 +20,7 @@ use image::metadata::Orientation;
 use read::{Head, MIB, MOST_OF_HEAD, decode, headed};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use write::{WRITING, thumbnail, turn};
+use write::{Unpacked, WRITING, thumbnail, turn};
 
 /// The most memory for one picture where nobody says how much there is: 64 megapixels of a telephone's JPEG, turned.
 const MOST_MEMORY: u64 = 384 * MIB;
@@ -173,14 +173,6 @@ fn unpack_cleaned(cleaned: Cleaned, media_type: MediaType, head: Head, memory: u
     } else {
         unpacked.written(media_type, &bytes)
     }
-}
-
-/// A picture's pixels, and what is to become of them.
-struct Unpacked {
-    picture: DynamicImage,
-    orientation: Orientation,
-    profile: Option<Vec<u8>>,
-    lossy: bool,
 }
 
 impl Unpacked {

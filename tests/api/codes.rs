@@ -150,7 +150,8 @@ async fn faults_of_values_and_of_rules_have_paths_codes_and_parameters() {
     let expected =
         [("input.legalName.given", "EMPTY"), ("input.birthDate", "IN_FUTURE"), ("input.phone", "NOT_A_PHONE")];
     let (mut found, mut expected) = (told(&answer), pairs(&expected));
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
 
     let literal = "mutation { updatePatient(input: {id: \"x\", expectedVersion: 99999999999, patch: {birthDate: \"\", nope: 1}}) \

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// several places there is a range.
 const QUERIES: [(&str, RangeInclusive<usize>); 13] = [
     ("day-list", 11..=11),
-    ("patient-search", 9..=9),
+    ("patient-search", 9..=11),
     ("chart", 22..=26),
     ("timeline", 16..=17),
     ("plan", 18..=19),

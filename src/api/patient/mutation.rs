@@ -49,7 +49,7 @@ impl PatientMutation {
     async fn register_patient(&self, ctx: &Context<'_>, input: RegisterPatientInput) -> Result<RegisterPatientPayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;
-        let countries = countries_for(&operation, input.phones(), input.country()).await?;
+        let countries = countries_for(operation, input.phones(), input.country()).await?;
         let mut new = input.read(countries)?;
         let work = transaction(move |scope| {
             Box::pin(async move {
@@ -67,7 +67,7 @@ impl PatientMutation {
     /// Changes a patient.
     async fn update_patient(&self, ctx: &Context<'_>, input: UpdatePatientInput) -> Result<UpdatePatientPayload> {
         let operation = ctx.operation()?;
-        let countries = countries_for(&operation, input.patch.phones(), input.patch.country()).await?;
+        let countries = countries_for(operation, input.patch.phones(), input.patch.country()).await?;
         let mut inputs = Inputs::in_countries(countries);
         let id = inputs.id("id", RecordKind::Patient, &input.id);
         let patch = input.patch.read(&mut inputs);

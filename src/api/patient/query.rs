@@ -181,7 +181,7 @@ impl PatientQuery {
     ) -> Option<Result<Vec<PossibleDuplicate>>> {
         let found = async {
             let operation = ctx.operation()?;
-            let countries = countries_for(&operation, input.phones(), input.country()).await?;
+            let countries = countries_for(operation, input.phones(), input.country()).await?;
             duplicates_of(ctx, &input.read(countries)?, first).await
         };
         Some(found.await)

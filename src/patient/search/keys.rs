@@ -19,7 +19,7 @@ pub enum Kind {
     ChartEnd,
     /// The e-mail, and its domain.
     Email,
-    /// A phone number without its country code.
+    /// A phone number in E.164 without the `+`, and once more without the country code.
     Phone,
     /// A phone number with its country code, from its end to its start.
     PhoneEnd,
@@ -172,6 +172,7 @@ pub fn keys_of(patient: &FoundBy<'_>) -> BTreeSet<String> {
     let others = patient.details.other_phones.iter().map(|it| it.number.as_str());
     for number in patient.phone.into_iter().chain(others) {
         keys.insert(number_key(number));
+        keys.insert(Kind::Phone.key(number.trim_start_matches('+')));
         keys.insert(Kind::Phone.key(&phone::national(number)));
     }
     keys.insert(chart_key(patient.chart_number));

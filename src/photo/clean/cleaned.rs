@@ -5,6 +5,9 @@ use image::metadata::Orientation;
 /// The most pixels of a side: what a JPEG can have. Decoders keep a row or two apart.
 pub const MOST_SIDE: u32 = 65_535;
 
+/// The most bytes of a colour profile, unpacked: real ones are below 2 MiB. A larger one is taken out.
+pub const MOST_OF_PROFILE: usize = 4 * 1024 * 1024;
+
 /// What the EXIF of a JPEG begins with. Some programs write it in a WebP or a PNG too, where it does not belong.
 pub(super) const EXIF: &[u8] = b"Exif\0\0";
 

@@ -1,7 +1,6 @@
 //! A PNG's file without what is not the picture.
 
-use super::MOST_OF_PROFILE;
-use super::cleaned::{Bytes, Cleaned, MOST_SIDE, PictureFault, upright_by};
+use super::cleaned::{Bytes, Cleaned, MOST_OF_PROFILE, MOST_SIDE, PictureFault, upright_by};
 use super::profile::own_profile;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;

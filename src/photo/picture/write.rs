@@ -1,6 +1,5 @@
 //! Writing a picture that had to be turned, and its small copy.
 
-use super::Unpacked;
 use super::read::{MIB, fault_of};
 use crate::photo::MediaType;
 use crate::photo::clean::{PictureFault, colours_of_png};
@@ -23,6 +22,17 @@ const CONVERTED_QUALITY: u8 = 90;
 
 /// How long a PNG's signature and first chunk are.
 const HEAD_OF_PNG: usize = 33;
+
+/// A picture's pixels, and what is to become of them.
+pub(super) struct Unpacked {
+    pub(super) picture: DynamicImage,
+    /// How it is to be turned.
+    pub(super) orientation: Orientation,
+    /// Its colour profile.
+    pub(super) profile: Option<Vec<u8>>,
+    /// Whether it was packed with loss.
+    pub(super) lossy: bool,
+}
 
 /// The file of a picture turned the right way up, and what it is. What was packed with loss becomes a JPEG: without loss it
 /// would be ten times as long, and nobody writes a WebP with loss in Rust. What is transparent stays a WebP.

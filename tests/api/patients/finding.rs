@@ -186,7 +186,7 @@ async fn what_finds_a_patient_goes_with_the_patient() {
     assert!(!words.iter().any(|it| it.contains("garbo")) && words.contains(&"moser".to_owned()), "{words:?}");
     let admin = clinic.admin();
     for patient in [greta, hans] {
-        let input = crate::custody::erasing(&admin, &patient).await;
+        let input = crate::access::erasing(&admin, &patient).await;
         admin.does("erasePatient", input, "erasure { id }").await.ok();
     }
     assert_eq!(kept().await, before, "nothing tells of them");
