@@ -23,7 +23,7 @@ INSERT INTO patient SELECT (p).* FROM (
     SELECT jsonb_populate_record(NULL::patient, to_jsonb(a) || jsonb_build_object('id', gen_random_uuid(), 'chart_number', 'P-' || 1000000 + i,
         'given_name', b.given_name, 'name_key', '', 'birth_date', date '1940-01-01' + (i * 7919 % 25000)::int,
         'phone', '+44770' || lpad((i * 7919 % 10000000)::text, 7, '0'), 'email', 'p' || i || '@' || split_part(a.email, '@', 2))) AS p
-    FROM generate_series(1, {more}) AS i JOIN was a ON a.n = i % {founded} JOIN was b ON b.n = i * 104729 % {founded}) AS made;
+    FROM generate_series(1::bigint, {more}) AS i JOIN was a ON a.n = i % {founded} JOIN was b ON b.n = i * 104729 % {founded}) AS made;
 COMMENT ON TABLE patient_search IS 'folded 0';
 """
 
