@@ -1,4 +1,4 @@
--- What a patient is found by, in whole words (src/patient/search.rs): some eight rows of a patient, where pieces of three
+-- What a patient is found by, in whole words (src/patient/search.rs): some ten rows of a patient, where pieces of three
 -- letters took fifty. The first letter of a word says what it is. Words are compared byte by byte, so that an index answers
 -- for the start of one; these comparisons are leakproof, as row-level security asks of whatever an index may serve.
 --
