@@ -4,6 +4,7 @@ mod found;
 mod identifiers;
 mod list;
 
+pub use found::names_alike;
 pub use list::{Filter, OrderField, count, key, order, page};
 
 use super::{FitzpatrickType, Patient, PatientDetails, PatientStatus, PersonName, SkinType, search};
@@ -192,11 +193,6 @@ async fn note_taken(scope: &mut Scope, number: &str) -> Result<()> {
         ledger::restricted(scope, &[(RecordKind::Patient, patient)]).await?;
     }
     Ok(())
-}
-
-/// The rows of what is searched that are names like somebody's own: the same, or a little misspelt.
-pub async fn names_alike(scope: &mut Scope, patient: &Patient) -> Result<Vec<String>> {
-    found::rows_alike(scope, patient).await
 }
 
 /// Writes what a patient is found by.

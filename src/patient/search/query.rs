@@ -104,11 +104,10 @@ fn number(text: &str, countries: &Countries) -> Way {
     way.rows.extend(meant.iter().map(|number| (number_key(number), quality::SAME)));
     // Digits of another grouping, of a country that is not known, or with a trunk prefix.
     let bare = digits.trim_start_matches('0');
-    let national = bare.to_owned();
     if bare.len() >= PHONE_END {
         way.ranges.push(range(Kind::PhoneEnd.key(&reversed_digits(bare)), quality::PART));
     }
-    let starts = if phone::is_international(text) { vec![&digits] } else { vec![&digits, &national] };
+    let starts = if phone::is_international(text) { vec![digits.as_str()] } else { vec![digits.as_str(), bare] };
     for start in BTreeSet::from_iter(starts) {
         if start.len() >= PHONE_START {
             way.ranges.push(range(Kind::Phone.key(start), quality::PART));

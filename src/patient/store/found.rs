@@ -88,8 +88,8 @@ async fn names_sharing(scope: &mut Scope, sought: Vec<(usize, Names)>) -> Result
     Ok(sql.load(door.connection).await?)
 }
 
-/// The rows of names that are those of a patient, or like them.
-pub(super) async fn rows_alike(scope: &mut Scope, patient: &Patient) -> Result<Vec<String>> {
+/// The rows of what is searched that are names like somebody's own: the same, or a little misspelt.
+pub async fn names_alike(scope: &mut Scope, patient: &Patient) -> Result<Vec<String>> {
     let name = &patient.legal_name;
     let texts = [Some(name.given.as_str()), name.family.as_deref(), patient.preferred_name.as_deref()];
     let own: BTreeSet<String> = texts.into_iter().flatten().flat_map(search::name_words).collect();

@@ -80,6 +80,19 @@ pub fn key(field: OrderField, (patient, score): &Found) -> (Key, Uuid) {
     (key, patient.id)
 }
 
+/// ` AND patient.id = ANY (ARRAY(SELECT … FROM table s … WHERE …`, open for more: whose rows a table has. Who was merged
+/// into another counts as that one, unless merged ones are asked for.
+///
+/// An array is made once. With IN, the plan for whatever is asked walks all patients in the order of the list.
+fn push_whose<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter, table: &str) {
+    let themselves = filter.statuses.contains(&PatientStatus::Merged);
+    let of = if themselves { "m.id" } else { "coalesce(m.merged_into, m.id)" };
+    sql.push(format!(" AND patient.id = ANY (ARRAY(SELECT {of} FROM {table} s JOIN patient m ON m.org_id = "))
+        .push_bind(org)
+        .push(" AND m.id = s.patient_id WHERE s.org_id = ")
+        .push_bind(org);
+}
+
 /// ` FROM … WHERE …` of a filter.
 fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter, search: Option<&Ready>) {
     sql.push(" FROM patient");
@@ -104,34 +117,17 @@ fn push_source<R>(sql: &mut Sql<R>, org: Uuid, filter: &Filter, search: Option<&
     if let Some(date) = filter.birth_date {
         sql.push(" AND patient.birth_date = ").push_bind(date);
     }
-    // An array that is made once: with IN, the plan for whatever is asked walks all patients in the order of the list.
     for rows in &filter.exactly {
-        let themselves = filter.statuses.contains(&PatientStatus::Merged);
-        let of = if themselves { "m.id" } else { "coalesce(m.merged_into, m.id)" };
-        sql.push(format!(
-            " AND patient.id = ANY (ARRAY(SELECT {of} FROM patient_search s JOIN patient m ON m.org_id = "
-        ))
-        .push_bind(org)
-        .push(" AND m.id = s.patient_id WHERE s.org_id = ")
-        .push_bind(org)
-        .push(" AND s.word = ANY (")
-        .push_bind(rows.clone())
-        .push(")))");
+        push_whose(sql, org, filter, "patient_search");
+        sql.push(" AND s.word = ANY (").push_bind(rows.clone()).push(")))");
     }
     if let Some(ExternalIdentifier { system, value }) = &filter.identifier {
-        let themselves = filter.statuses.contains(&PatientStatus::Merged);
-        let of = if themselves { "m.id" } else { "coalesce(m.merged_into, m.id)" };
-        sql.push(format!(
-            " AND patient.id = ANY (ARRAY(SELECT {of} FROM patient_identifier i JOIN patient m ON m.org_id = "
-        ))
-        .push_bind(org)
-        .push(" AND m.id = i.patient_id WHERE i.org_id = ")
-        .push_bind(org)
-        .push(" AND i.system = ")
-        .push_bind(system.clone())
-        .push(" AND i.value = ")
-        .push_bind(value.clone())
-        .push("))");
+        push_whose(sql, org, filter, "patient_identifier");
+        sql.push(" AND s.system = ")
+            .push_bind(system.clone())
+            .push(" AND s.value = ")
+            .push_bind(value.clone())
+            .push("))");
     }
     if let Some(since) = filter.updated_since {
         sql.push(" AND patient.updated_at >= ").push_bind(since);
