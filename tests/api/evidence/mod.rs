@@ -141,9 +141,14 @@ async fn audit(clinic: &Clinic, arguments: &[&str]) -> crate::binary::Ended {
 #[tokio::test(flavor = "multi_thread")]
 async fn checkpoints_are_signed_in_order_and_missed() {
     let mut clinic = Clinic::with(&["--checkpoint-interval", "300ms"]).await;
-    for i in 0..3 {
+    for i in 0..4 {
         let (before, begun) = (checkpoint_files(&clinic, clinic.north.uuid).len(), Instant::now());
-        clinic.practitioner().patient("Zoë", &format!("Number {i}")).await;
+        let patient = clinic.practitioner().patient("Zoë", &format!("Number {i}")).await;
+        if i == 3 {
+            // The newest entry of the ledger is of a patient who is closed.
+            let placed = json!({"patientId": patient.id, "reason": "Asked for it"});
+            clinic.admin().make("restrictPatient", "restriction", placed).await;
+        }
         while checkpoint_files(&clinic, clinic.north.uuid).len() <= before {
             assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint of Number {i}");
             tokio::time::sleep(Duration::from_millis(50)).await;
