@@ -3,7 +3,7 @@
 use super::Sql;
 use super::address::{self, Address};
 use crate::error::{Error, Result};
-use deadpool::managed::{PoolError, QueueMode, Timeouts};
+use deadpool::managed::{PoolError, QueueMode, TimeoutType, Timeouts};
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -93,6 +93,13 @@ impl Pool {
         let serving = self.shares.len().saturating_sub(1).max(1);
         let own = SHARE.get().map_or(self.shares.len().saturating_sub(1), |share| share % serving);
         let Some(share) = self.shares.get(own) else { return Err(Error::Internal("a pool of no share".to_owned())) };
+        // One that is being opened is waited for: let go half-way, it would never be there, and the share never fill.
+        let at_once = Timeouts { wait: Some(Duration::ZERO), ..share.timeouts() };
+        match share.timeout_get(&at_once).await {
+            Ok(connection) => return Ok(connection),
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {}
+            Err(error) => return self.idle_elsewhere(own).await.ok_or_else(|| none(&error)),
+        }
         let timeouts = Timeouts { wait: Some(self.wait), ..share.timeouts() };
         let mut waiting = std::pin::pin!(share.timeout_get(&timeouts));
         loop {
