@@ -20,15 +20,20 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A token has 43 characters; this leaves room for a longer kind and none for mischief.
 const LONGEST_TOKEN: usize = 512;
 
-/// The token of `Authorization: Bearer <token>`; `None` when the header is absent. Whether the token is any good is not
-/// looked at.
+/// The token of `Authorization: Bearer <token>`; `None` when the header is absent or says no more than `Bearer`, as clients
+/// send it whose user is not signed in. Whether the token is any good is not looked at.
 ///
 /// # Errors
 /// 401 `UNAUTHENTICATED` when the header is there and says something else.
 pub fn bearer_token(head: &HeaderMap) -> Result<Option<&str>, RequestRefusal> {
     let mut given = head.get_all(header::AUTHORIZATION);
     let Some(first) = given.next() else { return Ok(None) };
-    let token = first.to_str().ok().filter(|_| given.next().is_none()).and_then(|value| {
+    let alone = given.next().is_none();
+    let empty = |text: &str| text.trim().is_empty() || text.trim().eq_ignore_ascii_case("bearer");
+    if alone && first.to_str().is_ok_and(empty) {
+        return Ok(None);
+    }
+    let token = first.to_str().ok().filter(|_| alone).and_then(|value| {
         let (scheme, token) = value.trim().split_once(' ')?;
         let token = token.trim();
         let fits = (1..=LONGEST_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -154,7 +159,10 @@ mod tests {
             assert_eq!(bearer_token(with(&[("authorization", value)]).headers()), Ok(Some("abc-._~+/=")), "{value}");
         }
         assert_eq!(bearer_token(with(&[]).headers()), Ok(None));
-        for value in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer a b", "Bearer\tabc"] {
+        for nobody in ["", " ", "Bearer", "bearer "] {
+            assert_eq!(bearer_token(with(&[("authorization", nobody)]).headers()), Ok(None), "{nobody:?}");
+        }
+        for value in ["Basic", "Basic abc", "abc", "Bearer a b", "Bearer\tabc"] {
             let refusal = bearer_token(with(&[("authorization", value)]).headers()).unwrap_err();
             assert_eq!((refusal.status.as_u16(), refusal.code), (401, "UNAUTHENTICATED"), "{value:?}");
             assert_eq!(refusal.headers, [(header::WWW_AUTHENTICATE, "Bearer")]);
