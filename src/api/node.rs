@@ -42,7 +42,7 @@ macro_rules! nodes {
     ($($(#[$meta:meta])* $kind:ident),+ $(,)?) => {
         /// Anything with a typed id.
         #[derive(Interface, Clone)]
-        #[graphql(field(name = "id", ty = "ID", desc = "Typed id: the kind, an underscore and 26 characters."))]
+        #[graphql(field(name = "id", ty = "ID", desc = "Typed id: the kind, an underscore, and a UUIDv7 as 26 digits of Crockford's base 32 in lower case (a TypeID), such as `patient_01k9v6s3dqf0r8y0m4h6t2x5wz`."))]
         pub enum Node {
             /// The organisation.
             Organisation(Organisation),
@@ -266,10 +266,10 @@ impl NodeQuery {
             [] => BTreeSet::new(),
             missing => ledger::restricted(&mut *ctx.operation()?.reader().await?, missing).await?,
         };
-        let nodes = ids.iter().map(|id| {
+        let nodes = ids.iter().enumerate().map(|(place, id)| {
             Some(match ids::parse_any(id) {
                 None => Err(Error::input(
-                    "ids",
+                    format!("ids.{place}"),
                     Code::NotAnId.says(format!(
                         "{} is not an id of this service",
                         id.as_str().chars().take(60).collect::<String>()

@@ -10,7 +10,7 @@ use crate::access::{Caller, SignInMark};
 use crate::config::Introspection;
 use crate::error::{Error, NotSignedIn};
 use crate::gate::{Admitted, Refusal};
-use crate::operation::{Operation, RefusedAt, RequestFacts, batches};
+use crate::operation::{Operation, RefusedAt, RequestFacts, batches, whole_paths};
 use crate::vocabulary::StaffRole;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -321,7 +321,8 @@ async fn carry_through(
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
     let request = admitted.request(one.variables).data(Arc::clone(operation)).data(batches(Arc::clone(operation)));
-    let response = app.schema.execute(request).await;
+    let mut response = app.schema.execute(request).await;
+    whole_paths(&mut response);
     // The same refusal in a thousand places is reported once, but what a mutation did is reported.
     let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
     match operation.finish(&refusals(&response)).await.and_then(|()| held()) {

@@ -6,8 +6,12 @@ use async_graphql::indexmap::{IndexMap, map::Entry};
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::resolver_utils::resolve_container;
-use async_graphql::{ContextSelectionSet, Name, ObjectType, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{
+    ContextSelectionSet, Name, ObjectType, OutputType, PathSegment, Positioned, Response, ServerError, ServerResult,
+    Value,
+};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// An object of the API with plain fields: scalars and enums that are in the object, and take no arguments. `plain!` names
 /// them.
@@ -105,6 +109,27 @@ pub(crate) fn plain_value<T: OutputType>(
     let value = method.now_or_never().ok_or_else(waits)?;
     let value = value.map_err(|error| error.into_server_error(field.pos))?;
     OutputType::resolve(&value, ctx, field).now_or_never().ok_or_else(waits)?
+}
+
+/// Where a field failed, as its object knew it.
+struct Place(Vec<PathSegment>);
+
+/// An error with the place of its field kept beside its path. Each list that the error goes through puts its own entry's path
+/// in place of the field's.
+fn placed(mut error: ServerError) -> ServerError {
+    if !error.source.as_ref().is_some_and(|it| it.is::<Place>()) {
+        error.source = Some(Arc::new(Place(error.path.clone())));
+    }
+    error
+}
+
+/// Gives each error of an answer the whole path of the field that failed.
+pub fn whole_paths(response: &mut Response) {
+    for error in &mut response.errors {
+        if let Some(place) = error.source.as_ref().and_then(|it| it.downcast_ref::<Place>()) {
+            error.path.clone_from(&place.0);
+        }
+    }
 }
 
 /// An object in the API that answers its plain fields at once, and the others as the engine does.
@@ -211,7 +236,7 @@ impl<'a> Answer<'a> {
                 entry.insert(Value::Null);
                 self.waiting.push(Box::pin(async move {
                     let ctx = ctx.with_field(field);
-                    let value = object.resolve_field(&ctx).await?;
+                    let value = object.resolve_field(&ctx).await.map_err(placed)?;
                     Ok((place, value.unwrap_or_default()))
                 }));
                 true
@@ -309,6 +334,27 @@ mod tests {
     async fn a_failure_nulls_what_it_must() {
         let answer = schema().execute("{ opt { firstName friends { firstName secret } } }").await;
         assert_eq!(answer.data, value!({"opt": null}));
+    }
+
+    #[tokio::test]
+    async fn an_error_has_the_whole_path_of_its_field() {
+        use async_graphql::PathSegment::{Field, Index};
+        let field = |name: &str| Field(name.to_owned());
+        for (query, path) in [
+            (
+                "{ person { friends { firstName other: secret } } }",
+                vec![field("person"), field("friends"), Index(1), field("other")],
+            ),
+            (
+                "{ opt { twice: friends { friends { age } age secret } } }",
+                vec![field("opt"), field("twice"), Index(1), field("secret")],
+            ),
+        ] {
+            let mut answer = schema().execute(query).await;
+            super::whole_paths(&mut answer);
+            let paths: Vec<_> = answer.errors.iter().map(|error| error.path.clone()).collect();
+            assert_eq!(paths, [path], "{query}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod seen;
 mod service;
 mod standing;
 
-pub use at_once::{AtOnce, Plain};
+pub use at_once::{AtOnce, Plain, whole_paths};
 pub(crate) use at_once::{camel, camel_case, camel_length, plain, plain_value};
 pub use batch::{Batch, Batches, batches};
 pub use cursors::{CursorOf, Cursors};

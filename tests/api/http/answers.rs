@@ -68,6 +68,11 @@ async fn keys_come_in_the_order_of_the_query_and_a_failure_nulls_what_it_must() 
     let told: Vec<_> =
         answer.errors.iter().map(|error| (error["path"].clone(), error["extensions"]["code"].clone())).collect();
     assert_eq!(told, [(json!(["nodes", 0]), json!("NOT_FOUND")), (json!(["nodes", 2]), json!("BAD_USER_INPUT"))]);
+    assert_eq!(answer.errors[1]["extensions"]["fields"][0]["path"], "ids.2");
+    // The field that failed, below the list that it took with it.
+    let query = "query ($s: String!) { patients(search: $s) { edges { node { displayName history(first: 101) { totalCount } } } } }";
+    let answer = anna.graphql(query, json!({"s": "Lovelace"})).await;
+    assert_eq!(answer.errors[0]["path"], json!(["patients", "edges", 0, "node", "history"]), "{}", answer.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
