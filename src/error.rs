@@ -61,6 +61,10 @@ pub struct RefusedCheck {
     pub rule: String,
     /// WARN or BLOCK.
     pub verdict: String,
+    /// The code of the reason, as the API names it.
+    pub code: Option<String>,
+    /// Its parameters, by name.
+    pub params: std::collections::BTreeMap<String, String>,
     /// The reason, in one sentence.
     pub cause: String,
     /// The typed id of the record that triggered it.

@@ -988,6 +988,8 @@ diesel::table! {
         override_by -> Nullable<Uuid>,
         override_supervisor_id -> Nullable<Uuid>,
         override_at -> Nullable<Timestamptz>,
+        code -> Nullable<Text>,
+        params -> Nullable<Jsonb>,
     }
 }
 

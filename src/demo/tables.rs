@@ -71,7 +71,7 @@ table!(
     SESSION_CHECK,
     "session_check",
     "org_id, session_id, position, rule, verdict, cause, record_kind, record_id, protocol_version_id, override_reason, \
-     override_by, override_supervisor_id, override_at"
+     override_by, override_supervisor_id, override_at, code, params"
 );
 table!(
     AFTERCARE_NOTE,
@@ -337,14 +337,17 @@ impl ChartRows {
         Ok(())
     }
 
-    fn add_checks(&mut self, org: Uuid, session: Uuid, checks: &[KeptCheck]) {
+    fn add_checks(&mut self, org: Uuid, session: Uuid, checks: &[KeptCheck]) -> Result<()> {
         for (i, check) in checks.iter().enumerate() {
             let (rows, done) = (&mut self.checks, check.overridden.as_ref());
             rows.put(org).put(session).put(place(i)).put(check.rule.as_str()).put(check.verdict.as_str());
             rows.put(&check.cause).put(check.record_kind.map(|it| it.as_str())).put(check.record_id);
             rows.put(check.protocol_version_id).put(done.map(|it| &it.reason)).put(done.map(|it| it.by));
-            rows.put(done.and_then(|it| it.supervisor_id)).put(done.map(|it| it.at)).end();
+            rows.put(done.and_then(|it| it.supervisor_id)).put(done.map(|it| it.at));
+            rows.put(check.code.map(|it| it.as_str()));
+            rows.json((!check.params.is_empty()).then_some(&check.params))?.end();
         }
+        Ok(())
     }
 
     fn add_sessions(&mut self, org: Uuid, chart: &Chart) -> Result<()> {
@@ -375,7 +378,7 @@ impl ChartRows {
                 rows.put(product.quantity).put(product.unit.as_ref()).put(product.area.map(|it| it.as_str()));
                 rows.put(product.intradermal_use.as_str()).put(product.lot_id).end();
             }
-            self.add_checks(org, it.id, &parts.checks);
+            self.add_checks(org, it.id, &parts.checks)?;
         }
         Ok(())
     }

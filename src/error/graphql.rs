@@ -44,13 +44,17 @@ impl Error {
                         ("id", Some(&check.id)),
                         ("rule", Some(&check.rule)),
                         ("verdict", Some(&check.verdict)),
+                        ("code", check.code.as_ref()),
                         ("cause", Some(&check.cause)),
                         ("recordId", check.record_id.as_ref()),
                     ];
                     for (name, value) in parts {
                         let value = value.map_or(Value::Null, |text| Value::from(text.clone()));
-                        entry.insert(async_graphql::Name::new(name), value);
+                        entry.insert(Name::new(name), value);
                     }
+                    let params = check.params.iter();
+                    let params = params.map(|(name, value)| (Name::new(name), Value::from(value.clone())));
+                    entry.insert(Name::new("params"), Value::Object(params.collect()));
                     Value::Object(entry)
                 });
                 extensions.set("checks", Value::List(checks.collect()));

@@ -1,7 +1,7 @@
 //! The SQL of a session's checks. Like its areas and products they are replaced as a whole while the session is a draft;
 //! the database itself refuses any change once it is signed.
 
-use super::{CheckRule, CheckVerdict, KeptCheck, Override};
+use super::{CheckCode, CheckRule, CheckVerdict, KeptCheck, Override};
 use crate::access::{Door, Scope};
 use crate::db::Sql;
 use crate::db::tables::session_check;
@@ -28,6 +28,8 @@ struct CheckRow {
     override_by: Option<Uuid>,
     override_supervisor_id: Option<Uuid>,
     override_at: Option<DateTime<Utc>>,
+    code: Option<CheckCode>,
+    params: Option<serde_json::Value>,
 }
 
 impl From<CheckRow> for KeptCheck {
@@ -44,6 +46,8 @@ impl From<CheckRow> for KeptCheck {
             rule: row.rule,
             verdict: row.verdict,
             cause: row.cause,
+            code: row.code,
+            params: row.params.and_then(|it| serde_json::from_value(it).ok()).unwrap_or_default(),
             record_kind: row.record_kind,
             record_id: row.record_id,
             protocol_version_id: row.protocol_version_id,
@@ -78,7 +82,7 @@ pub(super) async fn insert(door: Door<'_>, session: Uuid, checks: &[KeptCheck]) 
     }
     Sql::<()>::new(
         "INSERT INTO session_check (org_id, session_id, position, rule, verdict, cause, record_kind, record_id, \
-         protocol_version_id, override_reason, override_by, override_supervisor_id, override_at) SELECT ",
+         protocol_version_id, override_reason, override_by, override_supervisor_id, override_at, code, params) SELECT ",
     )
     .bind(door.org)
     .text(", ")
@@ -86,13 +90,13 @@ pub(super) async fn insert(door: Door<'_>, session: Uuid, checks: &[KeptCheck]) 
     .text(
         ", p.position - 1, p.rule, p.verdict, p.cause, p.record_kind, p.record_id, p.protocol_version_id, \
          p.done ->> 'reason', (p.done ->> 'by')::uuid, (p.done ->> 'supervisor_id')::uuid, \
-         (p.done ->> 'at')::timestamptz FROM ROWS FROM (json_to_recordset(",
+         (p.done ->> 'at')::timestamptz, p.code, p.params FROM ROWS FROM (json_to_recordset(",
     )
     .bind(serde_json::to_value(checks)?)
     .text(
         ") AS (rule text, verdict text, cause text, record_kind text, record_id uuid, protocol_version_id uuid, \
-         \"override\" json)) WITH ORDINALITY AS p (rule, verdict, cause, record_kind, record_id, protocol_version_id, \
-         done, position)",
+         \"override\" json, code text, params jsonb)) WITH ORDINALITY AS p (rule, verdict, cause, record_kind, \
+         record_id, protocol_version_id, done, code, params, position)",
     )
     .execute(door.connection)
     .await?;

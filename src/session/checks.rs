@@ -1,6 +1,7 @@
 //! What the care rules answered of a session, as it is kept with it: in rows of its own, and as JSON in the ledger and under
 //! the signature.
 
+use super::reason::{CheckCode, CheckParam, Params};
 use crate::record::hex;
 use crate::vocabulary::{RecordKind, vocabulary};
 use chrono::{DateTime, Utc};
@@ -67,6 +68,13 @@ pub struct KeptCheck {
     pub verdict: CheckVerdict,
     /// The reason, in one sentence.
     pub cause: String,
+    /// The reason for programs: none of an answer that was kept before there were codes. Such a one keeps its form, since its
+    /// signature is over that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CheckCode>,
+    /// What the reason names.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    pub params: Params,
     /// The kind of the record that triggered it.
     pub record_kind: Option<RecordKind>,
     /// That record.
@@ -100,6 +108,12 @@ impl KeptCheck {
             digest.update(part);
         }
         format!("check_{}", hex::text(digest.finalize().get(..16).unwrap_or_default()))
+    }
+
+    /// The parameters of its code, by name.
+    pub fn named_params(&self) -> Vec<CheckParam> {
+        let value = |(name, value): (&String, &String)| CheckParam { name: name.clone(), value: value.clone() };
+        self.params.iter().map(value).collect()
     }
 
     /// Whether another answer is this one: what settled the one settles the other.
@@ -158,6 +172,8 @@ pub fn blocked(
                 id: it.id(session),
                 rule: it.rule.as_str().to_uppercase(),
                 verdict: it.verdict.as_str().to_uppercase(),
+                code: it.code.map(|code| code.as_str().to_uppercase()),
+                params: it.params.clone(),
                 cause: it.cause.clone(),
                 record_id: it.record_kind.zip(it.record_id).map(|(kind, id)| crate::ids::show(kind, id)),
             })

@@ -9,6 +9,7 @@ mod kinds;
 pub mod loader;
 mod missing;
 mod parts;
+mod reason;
 pub mod store;
 
 pub use checks::{
@@ -20,6 +21,7 @@ pub use cream::{AnaestheticAgent, LocalAnaesthetic, TopicalAnaesthetic};
 pub use filter::{Filter, OrderBy};
 pub use kinds::strain_alike;
 pub use missing::missing;
+pub use reason::{CheckCode, CheckParam, Reason};
 
 use crate::ledger::Record;
 use crate::record::{Signature, Stamp};
@@ -138,7 +140,7 @@ pub struct ProductUse {
     pub unit: Option<String>,
     /// The area it was used on.
     pub area: Option<BodyArea>,
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     pub intradermal_use: IntradermalUse,
     /// The lot, if it is of the catalogue.
     #[serde(default)]

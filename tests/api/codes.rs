@@ -7,8 +7,11 @@ use std::path::Path;
 
 /// What the source declares: variant, word, parameters.
 fn declared() -> Vec<(String, String, BTreeSet<String>)> {
-    let source =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/flaw.rs")).expect("text");
+    declared_in("src/error/flaw.rs")
+}
+
+fn declared_in(file: &str) -> Vec<(String, String, BTreeSet<String>)> {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("text");
     let (_, table) = source.split_once("\ncodes! {").expect("the table");
     let (table, _) = table.split_once("\n}").expect("its end");
     let rows = table.lines().filter(|line| line.contains(" = \""));
@@ -54,6 +57,37 @@ fn the_page_of_codes_has_all_that_there_are_and_no_others() {
     let there: BTreeMap<_, _> = declared().into_iter().map(|(_, word, params)| (word, params)).collect();
     assert!(there.len() > 30);
     assert_eq!(told, there);
+}
+
+#[test]
+fn the_page_of_care_has_every_code_of_a_check_with_its_parameters() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/care.md")).expect("text");
+    let (_, page) = page.split_once("### Codes of checks").expect("the table");
+    let rows = page.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    let told: BTreeMap<String, BTreeSet<String>> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let [code, means, params] = cells.as_slice() else { panic!("not three cells: {row}") };
+            assert!(means.len() > 5, "no words: {row}");
+            let params = params.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            (code.trim_matches('`').to_owned(), params)
+        })
+        .collect();
+    let there: BTreeMap<_, _> = declared_in("src/session/reason.rs")
+        .into_iter()
+        .map(|(_, word, params)| (word.to_uppercase(), params))
+        .collect();
+    assert!(there.len() > 40);
+    assert_eq!(told, there);
+}
+
+#[test]
+fn every_code_of_a_check_is_given_by_a_rule() {
+    let source: String =
+        all_sources().into_iter().filter(|(file, _)| file.contains("src/care/")).map(|(_, text)| text).collect();
+    for (variant, ..) in declared_in("src/session/reason.rs") {
+        assert!(source.contains(&format!("CheckCode::{variant}")), "no rule answers {variant}");
+    }
 }
 
 /// The text after a closing bracket that ends what `rest` begins within.

@@ -58,6 +58,7 @@ const FLOORS: &[&[&str]] = &[
         "session::cream",
         "session::kinds",
         "session::missing",
+        "session::reason",
         "call_back::reconcile",
         "care::checks",
         "care::checks::facts",

@@ -317,6 +317,7 @@ const WHOLE_LISTS: &[(&str, &str, bool)] = &[
     ("Query", "outcomeScales", false),
     ("Recall", "attempts", true),
     ("RecordVersion", "changes", false),
+    ("SessionCheck", "params", false),
     ("SessionChecks", "checks", false),
     ("Staff", "credentials", true),
     ("Staff", "locations", true),

@@ -15,7 +15,8 @@ use crate::page::{global_id, listing};
 use crate::protocol::ProtocolVersion;
 use crate::scalars::{Date, DateTime};
 use crate::session::{
-    self, CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, TreatmentSession, store as sessions,
+    self, CheckCode, CheckParam, CheckRule, CheckVerdict, KeptCheck, Override, SessionCheck, TreatmentSession,
+    store as sessions,
 };
 use crate::vocabulary::RecordKind;
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
@@ -61,6 +62,14 @@ impl SessionCheck {
     async fn cause(&self) -> &str {
         &self.kept.cause
     }
+    /// The reason, for programs: docs/care.md lists the codes. Null for an answer that was kept before there were codes.
+    async fn code(&self) -> Option<CheckCode> {
+        self.kept.code
+    }
+    /// What `cause` names, for messages of your own: the parameters that docs/care.md lists for the code.
+    async fn params(&self) -> Vec<CheckParam> {
+        self.kept.named_params()
+    }
     /// The record that triggered it; `node(id:)` returns it.
     async fn record_id(&self) -> Option<ID> {
         self.kept.record_kind.zip(self.kept.record_id).map(|(kind, id)| global_id(kind, id))
@@ -85,7 +94,7 @@ impl SessionCheck {
     }
 }
 
-plain!(SessionCheck: id, rule, verdict, cause, record_id, record_kind, settled);
+plain!(SessionCheck: id, rule, verdict, cause, code, record_id, record_kind, settled);
 
 /// The answers of the care rules about a session that is not logged yet.
 #[derive(SimpleObject)]

@@ -1,7 +1,7 @@
 //! The patient's age on the day of the session, against the ages that the protocols are for.
 
 use super::answers::{Answers, verdict};
-use crate::session::CheckRule;
+use crate::session::{CheckCode, CheckRule};
 
 pub(super) fn age(answers: &mut Answers<'_>) {
     let facts = answers.facts;
@@ -10,12 +10,12 @@ pub(super) fn age(answers: &mut Answers<'_>) {
     let most = facts.figures().filter_map(|it| it.rules.age_max).min();
     let blocks = verdict(facts.blocks(|it| it.age));
     if let Some(least) = least.filter(|least| age < *least) {
-        let cause = format!("the patient is {age}; the protocol is for ages from {least}");
-        answers.add(CheckRule::Age, blocks, cause, None);
+        let reason = CheckCode::TooYoung.says(format!("the patient is {age}; the protocol is for ages from {least}"));
+        answers.add(CheckRule::Age, blocks, reason.with("age", age).with("minAge", least), None);
     }
     if let Some(most) = most.filter(|most| age > *most) {
-        let cause = format!("the patient is {age}; the protocol is for ages up to {most}");
-        answers.add(CheckRule::Age, blocks, cause, None);
+        let reason = CheckCode::TooOld.says(format!("the patient is {age}; the protocol is for ages up to {most}"));
+        answers.add(CheckRule::Age, blocks, reason.with("age", age).with("maxAge", most), None);
     }
     answers.pass_by_protocol(CheckRule::Age, "the protocol is for this age, or for any");
 }

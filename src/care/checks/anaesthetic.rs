@@ -1,9 +1,9 @@
 //! The numbing cream: what speaks against it, and its minutes.
 
 use super::answers::Answers;
-use super::contraindication::{Entry, met_cause, severity_verdict, strictest};
+use super::contraindication::{Entry, met_reason, severity_verdict, strictest};
 use crate::protocol::ContraindicationScope;
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 use crate::vocabulary::RecordKind;
 
 pub(super) fn cream(answers: &mut Answers<'_>) {
@@ -14,9 +14,10 @@ pub(super) fn cream(answers: &mut Answers<'_>) {
     for kept in facts.health {
         let entry = Entry::read(kept, facts.terms);
         if let Some(met) = strictest(facts, &entry, ContraindicationScope::Anaesthetic) {
-            let cause = format!("numbing cream: {}", met_cause(&met, &entry, facts.day));
+            let mut reason = met_reason(&met, &entry, facts.day);
+            reason.cause = format!("numbing cream: {}", reason.cause);
             let record = Some((RecordKind::HealthEntry, kept.id));
-            answers.add_of(met.version, CheckRule::Anaesthetic, severity_verdict(met.severity), cause, record);
+            answers.add_of(met.version, CheckRule::Anaesthetic, severity_verdict(met.severity), reason, record);
         }
     }
     let least = facts.figures().filter_map(|it| it.rules.anaesthetic_min_minutes).max();
@@ -31,7 +32,9 @@ pub(super) fn cream(answers: &mut Answers<'_>) {
             bound(least),
             bound(most)
         );
-        answers.add(CheckRule::Anaesthetic, CheckVerdict::Warn, cause, None);
+        let reason = CheckCode::AnaestheticMinutes.says(cause).with("minutes", minutes);
+        let reason = reason.with_some("minMinutes", least).with_some("maxMinutes", most);
+        answers.add(CheckRule::Anaesthetic, CheckVerdict::Warn, reason, None);
     }
     answers.pass(CheckRule::Anaesthetic, "nothing speaks against the numbing cream");
 }

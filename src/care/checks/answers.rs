@@ -1,7 +1,7 @@
 //! The answers as they are collected, and words that several rules use.
 
 use super::facts::Facts;
-use crate::session::{CheckRule, CheckVerdict, KeptCheck};
+use crate::session::{CheckCode, CheckRule, CheckVerdict, KeptCheck, Reason};
 use crate::vocabulary::RecordKind;
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -18,11 +18,11 @@ impl Answers<'_> {
         &mut self,
         rule: CheckRule,
         verdict: CheckVerdict,
-        cause: String,
+        reason: Reason,
         record: Option<(RecordKind, Uuid)>,
     ) {
         let version = self.facts.own.as_ref().map(|it| it.version);
-        self.put(version, rule, verdict, cause, record);
+        self.put(version, rule, verdict, reason, record);
     }
 
     /// An answer by one of the protocols that the session is held to.
@@ -31,10 +31,10 @@ impl Answers<'_> {
         version: Uuid,
         rule: CheckRule,
         verdict: CheckVerdict,
-        cause: String,
+        reason: Reason,
         record: Option<(RecordKind, Uuid)>,
     ) {
-        self.put(Some(version), rule, verdict, cause, record);
+        self.put(Some(version), rule, verdict, reason, record);
     }
 
     fn put(
@@ -42,13 +42,15 @@ impl Answers<'_> {
         version: Option<Uuid>,
         rule: CheckRule,
         verdict: CheckVerdict,
-        cause: String,
+        reason: Reason,
         record: Option<(RecordKind, Uuid)>,
     ) {
         let answer = KeptCheck {
             rule,
             verdict,
-            cause,
+            code: Some(reason.code),
+            params: reason.params,
+            cause: reason.cause,
             record_kind: record.map(|(kind, _)| kind),
             record_id: record.map(|(_, id)| id),
             protocol_version_id: version,
@@ -61,8 +63,13 @@ impl Answers<'_> {
 
     /// A pass, if nothing was said against it.
     pub(super) fn pass(&mut self, rule: CheckRule, cause: &str) {
+        self.pass_for(rule, CheckCode::Passed.says(cause));
+    }
+
+    /// A pass for a reason of its own, if nothing was said against it.
+    pub(super) fn pass_for(&mut self, rule: CheckRule, reason: Reason) {
         if !self.found.iter().any(|check| check.rule == rule) {
-            self.add(rule, CheckVerdict::Pass, cause.to_owned(), None);
+            self.add(rule, CheckVerdict::Pass, reason, None);
         }
     }
 
@@ -76,6 +83,11 @@ impl Answers<'_> {
 
 pub(super) fn verdict(blocks: bool) -> CheckVerdict {
     if blocks { CheckVerdict::Block } else { CheckVerdict::Warn }
+}
+
+/// Several words as the value of a code: as the API writes them, with a comma between.
+pub(super) fn words_of(words: impl Iterator<Item = &'static str>) -> String {
+    words.map(str::to_uppercase).collect::<Vec<_>>().join(", ")
 }
 
 /// So many days before a day, as a cause tells it; nothing for the day itself and for what is still to come. An answer

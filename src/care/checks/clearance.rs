@@ -2,11 +2,11 @@
 //! each of its areas. Whether it must be given face to face is the location's policy: the law differs by place (NMC, face to
 //! face since 2025-06-01; the states of the US differ).
 
-use super::answers::{Answers, verdict};
+use super::answers::{Answers, verdict, words_of};
 use super::facts::{ClearanceFact, Facts};
 use crate::clearance::Clearance;
 use crate::organisation::ClearancePolicy;
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict, Reason};
 use crate::vocabulary::{BodyArea, Modality, RecordKind};
 
 pub(super) fn clearance(answers: &mut Answers<'_>) {
@@ -16,37 +16,42 @@ pub(super) fn clearance(answers: &mut Answers<'_>) {
     }
     let facts = answers.facts;
     for modality in facts.uses {
-        if let Some(cause) = lacks(facts, asked, *modality) {
-            answers.add(CheckRule::Clearance, verdict(asked.blocks), cause, None);
+        if let Some(reason) = lacks(facts, asked, *modality) {
+            let reason = reason.with_word("modality", modality.as_str());
+            answers.add(CheckRule::Clearance, verdict(asked.blocks), reason, None);
         }
     }
     if !answers.found.iter().any(|it| it.rule == CheckRule::Clearance) {
         let by = asked.given.iter().find(|it| facts.uses.iter().any(|modality| it.covers(*modality)));
         let record = by.map(|it| (RecordKind::Clearance, it.id));
-        let cause = "a prescriber's clearance covers this session".to_owned();
-        answers.add(CheckRule::Clearance, CheckVerdict::Pass, cause, record);
+        let reason = CheckCode::Passed.says("a prescriber's clearance covers this session");
+        answers.add(CheckRule::Clearance, CheckVerdict::Pass, reason, record);
     }
 }
 
 /// What a kind of treatment of the session lacks.
-fn lacks(facts: &Facts<'_>, asked: ClearanceFact<'_>, modality: Modality) -> Option<String> {
+fn lacks(facts: &Facts<'_>, asked: ClearanceFact<'_>, modality: Modality) -> Option<Reason> {
     let in_force = |it: &&Clearance| it.in_force(facts.started_at, facts.day) && it.covers(modality);
     let there: Vec<&Clearance> = asked.given.iter().filter(in_force).collect();
     let words = modality.words();
     if there.is_empty() {
-        return Some(format!("no clearance by a prescriber is in force for {words}, and this location asks for one"));
+        let cause = format!("no clearance by a prescriber is in force for {words}, and this location asks for one");
+        return Some(CheckCode::ClearanceMissing.says(cause));
     }
     let face_to_face = asked.policy == ClearancePolicy::InPerson;
     let fit: Vec<&Clearance> = there.into_iter().filter(|it| it.in_person || !face_to_face).collect();
     if fit.is_empty() {
-        return Some(format!("the clearance for {words} was not given face to face, as this location asks"));
+        let cause = format!("the clearance for {words} was not given face to face, as this location asks");
+        return Some(CheckCode::ClearanceNotFaceToFace.says(cause));
     }
     let mut bare: Vec<BodyArea> = facts.areas.iter().map(|it| it.area).collect();
     bare.sort_unstable();
     bare.dedup();
     bare.retain(|area| !fit.iter().any(|it| it.covers_area(*area)));
     let named: Vec<String> = bare.iter().map(|area| area.words()).collect();
-    (!named.is_empty()).then(|| format!("no clearance for {words} covers {}", named.join(", ")))
+    let cause = || format!("no clearance for {words} covers {}", named.join(", "));
+    let areas = words_of(bare.iter().map(|area| area.as_str()));
+    (!bare.is_empty()).then(|| CheckCode::ClearanceNotForArea.says(cause()).with("areas", areas))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::answers::{Answers, before, verdict};
 use super::facts::{ConsentDoubt, ConsentFact};
-use crate::session::CheckRule;
+use crate::session::{CheckCode, CheckRule};
 use crate::vocabulary::{Modality, RecordKind};
 
 pub(super) fn consent(answers: &mut Answers<'_>) {
@@ -20,23 +20,38 @@ fn consent_to(answers: &mut Answers<'_>, modality: Modality, found: ConsentFact)
     };
     if let ConsentFact::Doubtful(id, doubt) = found {
         let blocks = doubt != ConsentDoubt::Adult && facts.blocks(|it| it.consent);
-        let cause = match doubt {
-            ConsentDoubt::GrownUp => format!("a guardian gave the consent to {what}, and the patient is of age now"),
-            ConsentDoubt::Adult => format!("a guardian gave the consent to {what} for a patient who was of age"),
-            ConsentDoubt::Minor => format!("the patient gave the consent to {what} under age: a guardian gives it"),
+        let reason = match doubt {
+            ConsentDoubt::GrownUp => CheckCode::ConsentOutgrown
+                .says(format!("a guardian gave the consent to {what}, and the patient is of age now")),
+            ConsentDoubt::Adult => CheckCode::ConsentByGuardianOfAdult
+                .says(format!("a guardian gave the consent to {what} for a patient who was of age")),
+            ConsentDoubt::Minor => CheckCode::ConsentByMinor
+                .says(format!("the patient gave the consent to {what} under age: a guardian gives it")),
         };
-        return answers.add(CheckRule::Consent, verdict(blocks), cause, Some((RecordKind::Consent, id)));
+        let reason = reason.with_word("modality", modality.as_str());
+        return answers.add(CheckRule::Consent, verdict(blocks), reason, Some((RecordKind::Consent, id)));
     }
-    let (cause, on, record) = match found {
+    let kept = |id| (RecordKind::Consent, id);
+    let (code, cause, on, record) = match found {
         ConsentFact::InForce(_) | ConsentFact::Doubtful(..) => return,
-        ConsentFact::Missing => (format!("there is no consent to {what}"), None, (RecordKind::Patient, facts.patient)),
-        ConsentFact::Refused(id) => (format!("the patient refused consent to {what}"), None, (RecordKind::Consent, id)),
-        ConsentFact::Ended(id, on) => (format!("the consent to {what} was withdrawn"), on, (RecordKind::Consent, id)),
-        ConsentFact::Expired(id, on) => (format!("the consent to {what} expired"), on, (RecordKind::Consent, id)),
+        ConsentFact::Missing => {
+            let cause = format!("there is no consent to {what}");
+            (CheckCode::ConsentMissing, cause, None, (RecordKind::Patient, facts.patient))
+        }
+        ConsentFact::Refused(id) => {
+            (CheckCode::ConsentRefused, format!("the patient refused consent to {what}"), None, kept(id))
+        }
+        ConsentFact::Ended(id, on) => {
+            (CheckCode::ConsentWithdrawn, format!("the consent to {what} was withdrawn"), on, kept(id))
+        }
+        ConsentFact::Expired(id, on) => {
+            (CheckCode::ConsentExpired, format!("the consent to {what} expired"), on, kept(id))
+        }
     };
     let when = on.map(|on| format!(" on {on}{}", before(facts.day, on))).unwrap_or_default();
     let verdict = verdict(facts.blocks(|it| it.consent));
-    answers.add(CheckRule::Consent, verdict, format!("{cause}{when}"), Some(record));
+    let reason = code.says(format!("{cause}{when}")).with_word("modality", modality.as_str()).with_some("on", on);
+    answers.add(CheckRule::Consent, verdict, reason, Some(record));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::answers::{Answers, before, verdict};
 use super::facts::{Tissue, tissue};
 use crate::consultation::{Candidacy, ConsultationMode};
-use crate::session::CheckRule;
+use crate::session::{CheckCode, CheckRule, Reason};
 use crate::vocabulary::RecordKind;
 use chrono::Days;
 
@@ -14,34 +14,37 @@ pub(super) fn consultation(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     let blocks = verdict(facts.blocks(|it| it.consultation));
     let Some(held) = facts.consultation else {
-        let cause = "there is no consultation before this session".to_owned();
-        return answers.add(CheckRule::Consultation, blocks, cause, Some((RecordKind::Patient, facts.patient)));
+        let reason = CheckCode::ConsultationMissing.says("there is no consultation before this session");
+        return answers.add(CheckRule::Consultation, blocks, reason, Some((RecordKind::Patient, facts.patient)));
     };
     let record = Some((RecordKind::Consultation, held.id));
-    let mut told = |cause: String| answers.add(CheckRule::Consultation, blocks, cause, record);
+    let on = held.held_on;
+    let mut told = |reason: Reason| answers.add(CheckRule::Consultation, blocks, reason.with("heldOn", on), record);
     let days = facts.figures().map(|it| it.rules.consultation_valid_days).min().unwrap_or(VALID_DAYS);
     let days = Days::new(u64::try_from(days).unwrap_or(0));
     let until = held.valid_until.or_else(|| held.held_on.checked_add_days(days));
     if let Some(until) = until.filter(|until| facts.day > *until) {
-        told(format!("the consultation of {} held until {until}{}", held.held_on, before(facts.day, until)));
+        let cause = format!("the consultation of {on} held until {until}{}", before(facts.day, until));
+        told(CheckCode::ConsultationOutdated.says(cause).with("validUntil", until));
     }
     if !held.signed {
-        told(format!("the consultation of {} is not signed", held.held_on));
+        told(CheckCode::ConsultationUnsigned.says(format!("the consultation of {on} is not signed")));
     }
     if held.candidacy != Some(Candidacy::Suitable) {
         let found = held.candidacy.map_or_else(|| "not decided".to_owned(), Candidacy::words);
-        told(format!("the consultation of {} found the patient {found}", held.held_on));
+        let reason = CheckCode::NotFoundSuitable.says(format!("the consultation of {on} found the patient {found}"));
+        told(reason.with_some("candidacy", held.candidacy.map(|it| it.as_str().to_uppercase())));
     }
     if facts.consultation_in_person && held.mode != ConsultationMode::InPerson {
-        told(format!(
-            "the consultation of {} was held by telehealth; this place asks for one face to face",
-            held.held_on
-        ));
+        let cause = format!("the consultation of {on} was held by telehealth; this place asks for one face to face");
+        told(CheckCode::ConsultationNotFaceToFace.says(cause));
     }
     let treated = |part| facts.areas.iter().any(|it| tissue(it.area) == part);
-    for (part, words) in [(Tissue::Hair, "hair and scalp"), (Tissue::Skin, "skin")] {
+    for (part, word, words) in [(Tissue::Hair, "hair", "hair and scalp"), (Tissue::Skin, "skin", "skin")] {
         if treated(part) && !held.about.is_empty() && !held.about.contains(&part) {
-            told(format!("the consultation of {} was not about {words}", held.held_on));
+            let reason =
+                CheckCode::ConsultationOfOtherPart.says(format!("the consultation of {on} was not about {words}"));
+            told(reason.with_word("part", word));
         }
     }
     answers.pass(CheckRule::Consultation, "a consultation that found the patient suitable still holds");

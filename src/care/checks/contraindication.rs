@@ -7,7 +7,7 @@ use crate::health::codes::{FoundIn, HealthCourse, MatchedCode, code_list, matche
 use crate::health::{DatePrecision, HealthEntry, HealthEntryKind};
 use crate::health_term::HealthTerm;
 use crate::protocol::{Contraindication, ContraindicationScope};
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict, Reason};
 use crate::vocabulary::{ContraindicationSeverity, RecordKind, with_article};
 use chrono::{Days, NaiveDate};
 use uuid::Uuid;
@@ -103,7 +103,7 @@ pub(super) fn strictest<'r>(facts: &'r Facts<'_>, entry: &Entry<'_>, scope: Cont
 }
 
 /// What a history entry meets, in a sentence with all that decides.
-pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> String {
+pub(super) fn met_reason(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> Reason {
     let Met { rule, found_in, course, severity, .. } = met;
     let last = entry.last_words(*course, day);
     let back = match (rule.look_back_days, course) {
@@ -114,12 +114,22 @@ pub(super) fn met_cause(met: &Met<'_>, entry: &Entry<'_>, day: NaiveDate) -> Str
     let own = if *severity < rule.severity { "; the entry itself says so" } else { "" };
     let words =
         if *found_in == FoundIn::Text { "; read from the words of the entry, which has no such code" } else { "" };
-    format!(
+    let cause = format!(
         "{} ({}{last}) is {} contraindication{back}{own}{words}",
         rule.label,
         entry.kept.text,
         with_article(&severity.words())
-    )
+    );
+    let lasts = *course == HealthCourse::Tendency || rule.look_back_days == 0;
+    CheckCode::Contraindicated
+        .says(cause)
+        .with("contraindication", &rule.code)
+        .with("label", &rule.label)
+        .with("entry", &entry.kept.text)
+        .with_word("severity", severity.as_str())
+        .with_some("lookBackDays", (!lasts).then_some(rule.look_back_days))
+        .with_some("lastOn", entry.last_day(*course))
+        .with("readFrom", if *found_in == FoundIn::Text { "TEXT" } else { "CODE" })
 }
 
 pub(super) fn contraindications(answers: &mut Answers<'_>) {
@@ -129,12 +139,12 @@ pub(super) fn contraindications(answers: &mut Answers<'_>) {
         let entry = Entry::read(kept, facts.terms);
         let record = Some((RecordKind::HealthEntry, kept.id));
         if let Some(met) = strictest(facts, &entry, ContraindicationScope::Treatment) {
-            let cause = met_cause(&met, &entry, facts.day);
-            answers.add_of(met.version, CheckRule::Contraindication, severity_verdict(met.severity), cause, record);
+            let reason = met_reason(&met, &entry, facts.day);
+            answers.add_of(met.version, CheckRule::Contraindication, severity_verdict(met.severity), reason, record);
             continue;
         }
         match unmet(facts, &entry) {
-            Unmet::Speaks(verdict, cause) => answers.add(CheckRule::Contraindication, verdict, cause, record),
+            Unmet::Speaks(verdict, reason) => answers.add(CheckRule::Contraindication, verdict, reason, record),
             Unmet::Judged => {}
             Unmet::Unread => unread += 1,
         }
@@ -152,12 +162,13 @@ pub(super) fn contraindications(answers: &mut Answers<'_>) {
         1 => pass.push_str("; 1 entry without a code was not judged"),
         some => pass.push_str(&format!("; {some} entries without a code were not judged")),
     }
-    answers.pass(CheckRule::Contraindication, &pass);
+    let reason = CheckCode::Passed.says(pass).with_some("notJudged", (unread > 0).then_some(unread));
+    answers.pass_for(CheckRule::Contraindication, reason);
 }
 
 /// What an entry says that meets no rule now.
 enum Unmet {
-    Speaks(CheckVerdict, String),
+    Speaks(CheckVerdict, Reason),
     /// The list or a protocol knows it and has nothing against it.
     Judged,
     /// Words that nobody can place.
@@ -178,10 +189,11 @@ fn unmet(facts: &Facts<'_>, entry: &Entry<'_>) -> Unmet {
     let over = rule(Some(ContraindicationScope::Treatment));
     if let Some(severity) = kept.severity.filter(|_| !over && entry.holds_on(day, 0, own_course(entry))) {
         let cause = format!("{}: noted in the health history as {}", kept.text, severity.words());
-        return Unmet::Speaks(severity_verdict(severity), cause);
+        let reason = CheckCode::NotedAsContraindication.says(cause).with("entry", &kept.text);
+        return Unmet::Speaks(severity_verdict(severity), reason.with_word("severity", severity.as_str()));
     }
-    if !over && let Some(cause) = concern(facts, entry) {
-        return Unmet::Speaks(CheckVerdict::Warn, cause);
+    if !over && let Some(reason) = concern(facts, entry) {
+        return Unmet::Speaks(CheckVerdict::Warn, reason);
     }
     if coded || over || rule(None) {
         return Unmet::Judged;
@@ -199,10 +211,9 @@ fn unmet(facts: &Facts<'_>, entry: &Entry<'_>) -> Unmet {
         None if kept.kind == HealthEntryKind::Allergy => "it is an allergy without a code".to_owned(),
         None => "it is a medicine without a code".to_owned(),
     };
-    Unmet::Speaks(
-        CheckVerdict::Warn,
-        format!("{} was not judged: {what}. Weigh it, or give it a known code", kept.text),
-    )
+    let cause = format!("{} was not judged: {what}. Weigh it, or give it a known code", kept.text);
+    let reason = CheckCode::EntryNotJudged.says(cause).with("entry", &kept.text);
+    Unmet::Speaks(CheckVerdict::Warn, reason.with_some("entryCode", kept.code.as_ref()))
 }
 
 /// How long an entry counts that no rule is about: an allergy for good, a procedure from its day.
@@ -216,7 +227,7 @@ fn own_course(entry: &Entry<'_>) -> HealthCourse {
 }
 
 /// What the code list itself has against a treatment, where no protocol has a rule about it.
-fn concern(facts: &Facts<'_>, entry: &Entry<'_>) -> Option<String> {
+fn concern(facts: &Facts<'_>, entry: &Entry<'_>) -> Option<Reason> {
     let found = entry.about.iter().find_map(|it| {
         let concern = it.code.concerns.iter().filter(|concern| {
             concern.modalities.iter().any(|of| facts.uses.contains(of))
@@ -226,10 +237,12 @@ fn concern(facts: &Facts<'_>, entry: &Entry<'_>) -> Option<String> {
     });
     let (known, concern) = found?;
     let last = entry.last_words(known.code.course, facts.day);
-    Some(format!(
+    let cause = format!(
         "{} ({}{last}) is to be weighed, and no protocol of this session has a rule about it ({})",
         known.code.label, entry.kept.text, concern.source
-    ))
+    );
+    let reason = CheckCode::ToBeWeighed.says(cause).with("label", &known.code.label).with("entry", &entry.kept.text);
+    Some(reason.with("source", &concern.source).with_some("lastOn", entry.last_day(known.code.course)))
 }
 
 #[cfg(test)]

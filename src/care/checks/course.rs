@@ -3,7 +3,7 @@
 use super::answers::Answers;
 use super::facts::{Facts, OtherSession, place};
 use super::interval::same_skin;
-use crate::session::{CheckRule, CheckVerdict, SessionStatus};
+use crate::session::{CheckCode, CheckRule, CheckVerdict, SessionStatus};
 use crate::vocabulary::RecordKind;
 use chrono::{Months, NaiveDate};
 
@@ -27,13 +27,16 @@ pub(super) fn course(answers: &mut Answers<'_>) {
     let last = facts.sessions.iter().filter(counts).map(|it| it.day).max();
     if number > planned && facts.uses.contains(&kind) && !is_maintenance(facts, last) {
         let cause = format!("it is session {number} of a plan of {planned}: treatments that are too many scar");
-        answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
+        let reason = CheckCode::OverPlannedSessions.says(cause).with("number", number).with("planned", planned);
+        answers.add(CheckRule::Course, CheckVerdict::Warn, reason, record);
     }
     for area in facts.areas.iter().filter(|_| !plan.areas.is_empty()) {
         let planned = plan.areas.iter().any(|it| same_skin((it.area, it.side), (area.area, area.side)));
         if !planned {
             let cause = format!("{} is not an area of the plan", place(area.area, area.side));
-            answers.add(CheckRule::Course, CheckVerdict::Warn, cause, record);
+            let reason = CheckCode::AreaNotPlanned.says(cause).with_word("area", area.area.as_str());
+            let reason = reason.with_word("side", area.side.as_str());
+            answers.add(CheckRule::Course, CheckVerdict::Warn, reason, record);
         }
     }
     answers.pass(CheckRule::Course, "the plan has this session and its areas");

@@ -2,7 +2,7 @@
 
 use super::answers::{Answers, verdict};
 use super::facts::place;
-use crate::session::CheckRule;
+use crate::session::{CheckCode, CheckRule, Reason};
 use crate::vocabulary::RecordKind;
 
 pub(super) fn depth(answers: &mut Answers<'_>) {
@@ -10,18 +10,25 @@ pub(super) fn depth(answers: &mut Answers<'_>) {
     for area in facts.areas {
         let Some(depth) = area.depth_mm else { continue };
         let place = place(area.area, area.side);
+        let here = |reason: Reason| {
+            let reason = reason.with_word("area", area.area.as_str()).with_word("side", area.side.as_str());
+            reason.with("depthMm", depth.normalize())
+        };
         if let Some((device, most)) = facts.device.and_then(|it| Some((it, it.depth_max_mm?))).filter(|it| depth > it.1)
         {
             let cause = format!("{place}: {depth} mm is deeper than {} can be set to, {most} mm", device.model);
             let record = Some((RecordKind::Device, device.id));
-            answers.add(CheckRule::Depth, verdict(facts.blocks(|it| it.device_range)), cause, record);
+            let reason = here(CheckCode::DepthOverDevice.says(cause));
+            let reason = reason.with("maxMm", most.normalize()).with("device", &device.model);
+            answers.add(CheckRule::Depth, verdict(facts.blocks(|it| it.device_range)), reason, record);
         }
         let limits = facts.figures().flat_map(|held| held.rules.depth_limits.iter().map(|it| (held.version, it)));
         let exceeded = limits.filter(|(_, it)| it.is_for(area.area, facts.skin_type) && depth > it.max_mm.0);
         if let Some((version, limit)) = exceeded.min_by_key(|(_, it)| it.max_mm.0) {
             let source = limit.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
             let cause = format!("{place}: {depth} mm is deeper than the protocol's {} mm{source}", limit.max_mm.0);
-            answers.add_of(version, CheckRule::Depth, verdict(facts.blocks(|it| it.depth_limit)), cause, None);
+            let reason = here(CheckCode::DepthOverProtocol.says(cause)).with("maxMm", limit.max_mm.0.normalize());
+            answers.add_of(version, CheckRule::Depth, verdict(facts.blocks(|it| it.depth_limit)), reason, None);
         }
     }
     answers.pass_by_protocol(CheckRule::Depth, "no depth goes beyond the device or the protocol");

@@ -1,7 +1,7 @@
 //! The device: recalled, out of use, or for another kind of treatment.
 
 use super::answers::{Answers, verdict};
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 use crate::vocabulary::RecordKind;
 
 pub(super) fn device(answers: &mut Answers<'_>) {
@@ -10,15 +10,21 @@ pub(super) fn device(answers: &mut Answers<'_>) {
         let record = Some((RecordKind::Device, device.id));
         if let Some(recall) = &device.recalled {
             let cause = format!("{} is recalled by its maker: {}", device.model, recall.reason);
-            answers.add(CheckRule::Device, verdict(facts.blocks(|it| it.lot_recalled)), cause, record);
+            let reason = CheckCode::DeviceRecalled.says(cause).with("device", &device.model);
+            let reason = reason.with("reason", &recall.reason);
+            answers.add(CheckRule::Device, verdict(facts.blocks(|it| it.lot_recalled)), reason, record);
         }
         if !device.active {
-            answers.add(CheckRule::Device, CheckVerdict::Warn, format!("{} is out of use", device.model), record);
+            let reason = CheckCode::DeviceOutOfUse.says(format!("{} is out of use", device.model));
+            answers.add(CheckRule::Device, CheckVerdict::Warn, reason.with("device", &device.model), record);
         }
     }
     if let Some(own) = facts.own.filter(|own| own.modality != facts.modality) {
         let cause = format!("the protocol is for {}, the session is {}", own.modality.words(), facts.modality.words());
-        answers.add(CheckRule::Device, CheckVerdict::Warn, cause, None);
+        let reason = CheckCode::ProtocolOfOtherModality.says(cause);
+        let reason = reason.with_word("protocolModality", own.modality.as_str());
+        let reason = reason.with_word("modality", facts.modality.as_str());
+        answers.add(CheckRule::Device, CheckVerdict::Warn, reason, None);
     }
     answers.pass(CheckRule::Device, "nothing speaks against the device");
 }

@@ -9,7 +9,7 @@
 use super::agents::LICENSED_PERCENT;
 use super::answers::Answers;
 use super::facts::CreamFact;
-use crate::session::{AnaestheticAgent, CheckRule, CheckVerdict, LocalAnaesthetic};
+use crate::session::{AnaestheticAgent, CheckCode, CheckRule, CheckVerdict, LocalAnaesthetic, Reason};
 use rust_decimal::Decimal;
 
 const fn tenths(number: u32) -> Decimal {
@@ -29,43 +29,48 @@ pub(super) fn dose(answers: &mut Answers<'_>) {
         return answers.pass(CheckRule::Dose, "no numbing cream is used");
     };
     let found = judged(cream);
-    for cause in found.against {
-        answers.add(CheckRule::Dose, CheckVerdict::Warn, cause, None);
+    for reason in found.against {
+        answers.add(CheckRule::Dose, CheckVerdict::Warn, reason, None);
     }
-    answers.pass(CheckRule::Dose, &found.fine);
+    answers.pass_for(CheckRule::Dose, found.fine);
 }
 
 struct Judged {
-    against: Vec<String>,
-    fine: String,
+    against: Vec<Reason>,
+    fine: Reason,
 }
 
 fn judged(cream: &CreamFact) -> Judged {
     let strongest = cream.agents.iter().map(|it| it.percent).max();
     let Some(strongest) = strongest else {
-        let fine = "the dose is not judged: the cream's agents and their strengths are not written down".to_owned();
-        return Judged { against: large_area(cream), fine };
+        let why = "the dose is not judged: the cream's agents and their strengths are not written down";
+        return Judged { against: large_area(cream), fine: CheckCode::DoseNotJudged.says(why) };
     };
     let Some((grams, how)) = amount(cream) else {
-        let fine = "the dose is not judged: neither grams nor the covered area is written down".to_owned();
-        return Judged { against: Vec::new(), fine };
+        let why = "the dose is not judged: neither grams nor the covered area is written down";
+        return Judged { against: Vec::new(), fine: CheckCode::DoseNotJudged.says(why) };
     };
     let name = named(&cream.agents);
     if strongest <= LICENSED_PERCENT {
         let (most_grams, _, most_minutes) = LICENSED;
         let mut against = large_area(cream);
         if grams > Decimal::from(most_grams) {
-            against.push(format!("{how} of {name} is {}: more than {most_grams} g", weighed(grams)));
+            let cause = format!("{how} of {name} is {}: more than {most_grams} g", weighed(grams));
+            let reason = CheckCode::DoseGrams.says(cause).with("grams", grams.normalize());
+            against.push(reason.with("maxGrams", most_grams));
         }
         if let Some(minutes) = cream.minutes.filter(|it| *it > most_minutes) {
-            against.push(format!("{name} was on for {minutes} minutes: more than {most_minutes}"));
+            let cause = format!("{name} was on for {minutes} minutes: more than {most_minutes}");
+            let reason = CheckCode::DoseMinutes.says(cause).with("minutes", minutes);
+            against.push(reason.with("maxMinutes", most_minutes));
         }
-        return Judged { against, fine: format!("{how} of {name} is within {most_grams} g") };
+        let fine = CheckCode::Passed.says(format!("{how} of {name} is within {most_grams} g"));
+        return Judged { against, fine };
     }
     let lidocaine = cream.agents.iter().find(|it| it.agent == LocalAnaesthetic::Lidocaine);
     let Some(lidocaine) = lidocaine else {
-        let fine = format!("the dose of {name} is not judged: there is no figure for it");
-        return Judged { against: large_area(cream), fine };
+        let why = format!("the dose of {name} is not judged: there is no figure for it");
+        return Judged { against: large_area(cream), fine: CheckCode::DoseNotJudged.says(why) };
     };
     let mg = (grams * lidocaine.percent * Decimal::TEN).normalize();
     let sum =
@@ -80,16 +85,24 @@ fn judged(cream: &CreamFact) -> Judged {
     };
     let mut against = Vec::new();
     if too_much {
-        against.push(format!("{sum}: more than {limits}, if all of it were taken up"));
+        let cause = format!("{sum}: more than {limits}, if all of it were taken up");
+        let reason = CheckCode::DoseLidocaine.says(cause).with("mg", mg).with("maxMg", LIDOCAINE_MG);
+        let reason = reason.with_some("maxMgByWeight", by_weight.map(|it| it.0));
+        against.push(reason.with_some("weightKg", by_weight.map(|it| it.1)));
     }
-    Judged { against, fine: format!("{sum}, within {limits}") }
+    Judged { against, fine: CheckCode::Passed.says(format!("{sum}, within {limits}")) }
 }
 
 /// A large area is told of whatever is on it.
-fn large_area(cream: &CreamFact) -> Vec<String> {
+fn large_area(cream: &CreamFact) -> Vec<Reason> {
     let most = LICENSED.1;
     let area = cream.area_cm2.filter(|area| *area > Decimal::from(most));
-    area.map(|area| format!("the cream covered {} cm²: more than {most} cm²", area.normalize())).into_iter().collect()
+    let told = area.map(|area| {
+        let area = area.normalize();
+        let reason = CheckCode::DoseArea.says(format!("the cream covered {area} cm²: more than {most} cm²"));
+        reason.with("areaCm2", area).with("maxAreaCm2", most)
+    });
+    told.into_iter().collect()
 }
 
 /// g of the cream, and how they are known.
@@ -159,7 +172,7 @@ mod tests {
             assert!(found.cause.contains(told), "{strength}: {}", found.cause);
         }
         let long = CreamFact { minutes: Some(301), ..cream("EMLA", Some(20), None, None) };
-        assert!(judged(&long).against[0].contains("301 minutes"));
+        assert!(judged(&long).against[0].cause.contains("301 minutes"));
     }
 
     proptest! {

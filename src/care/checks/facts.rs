@@ -70,7 +70,7 @@ pub struct LotFact {
     pub role: Option<ProductRole>,
     /// The product's name.
     pub product: String,
-    /// Whether it is approved for intradermal use, by the session or by the catalogue: NO where either says so.
+    /// Approval for use within the skin, by the session or by the catalogue: NO where either says so.
     pub intradermal_use: IntradermalUse,
     /// The lot's number, as written.
     pub lot: Option<String>,

@@ -1,9 +1,9 @@
 //! Whether the health history was asked at this visit, every part of it. A history that nobody took says nothing.
 
-use super::answers::{Answers, before};
+use super::answers::{Answers, before, words_of};
 use super::facts::{Facts, ReviewFact};
 use crate::health_review::{HealthReview, ReviewAnswer, ReviewPart};
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 use crate::vocabulary::RecordKind;
 
 /// For so many days before the day of a session a review covers it, where no protocol says how many. The history is to be
@@ -46,8 +46,8 @@ fn lacks(facts: &Facts<'_>, covering: &[&ReviewFact], part: ReviewPart) -> Optio
 }
 
 /// What of the history nobody knows at this visit, part by part.
-fn unknown(facts: &Facts<'_>, covering: &[&ReviewFact]) -> Vec<String> {
-    ReviewPart::ALL.iter().filter_map(|part| lacks(facts, covering, *part)).collect()
+fn unknown(facts: &Facts<'_>, covering: &[&ReviewFact]) -> Vec<(ReviewPart, String)> {
+    ReviewPart::ALL.iter().filter_map(|part| Some((*part, lacks(facts, covering, *part)?))).collect()
 }
 
 /// Whether the whole history was asked at this visit, and told.
@@ -66,18 +66,21 @@ pub(super) fn history(answers: &mut Answers<'_>) {
         };
         let last = facts.reviews.iter().filter(|it| !it.kept.entered_in_error && it.day < facts.day);
         let last = last.map(|it| it.day).max();
-        let last = last.map(|day| format!("; the last review is of {day}{}", before(facts.day, day)));
-        let cause = format!("nobody reviewed the health history {within}{}", last.unwrap_or_default());
+        let told = last.map(|day| format!("; the last review is of {day}{}", before(facts.day, day)));
+        let cause = format!("nobody reviewed the health history {within}{}", told.unwrap_or_default());
+        let reason = CheckCode::HistoryNotReviewed.says(cause).with("withinDays", review_days(facts));
         let record = Some((RecordKind::Patient, facts.patient));
-        return answers.add(CheckRule::History, CheckVerdict::Warn, cause, record);
+        return answers.add(CheckRule::History, CheckVerdict::Warn, reason.with_some("lastOn", last), record);
     };
     let unknown = unknown(facts, &covering);
     if unknown.is_empty() {
         return answers.pass(CheckRule::History, "the health history was reviewed, and every part of it is known");
     }
-    let cause =
-        format!("the health history is not known whole, by the review of {}: {}", newest.day, unknown.join("; "));
-    answers.add(CheckRule::History, CheckVerdict::Warn, cause, Some((RecordKind::HealthReview, newest.kept.id)));
+    let parts: Vec<String> = unknown.iter().map(|(_, lacks)| lacks.clone()).collect();
+    let cause = format!("the health history is not known whole, by the review of {}: {}", newest.day, parts.join("; "));
+    let reason = CheckCode::HistoryIncomplete.says(cause).with("reviewedOn", newest.day);
+    let reason = reason.with("parts", words_of(unknown.iter().map(|(part, _)| part.as_str())));
+    answers.add(CheckRule::History, CheckVerdict::Warn, reason, Some((RecordKind::HealthReview, newest.kept.id)));
 }
 
 #[cfg(test)]

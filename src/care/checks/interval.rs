@@ -2,7 +2,7 @@
 
 use super::answers::{Answers, verdict};
 use super::facts::{AreaFact, Facts, OtherSession, place};
-use crate::session::{CheckRule, SessionStatus, strain_alike};
+use crate::session::{CheckCode, CheckRule, Reason, SessionStatus, strain_alike};
 use crate::vocabulary::{BodyArea, RecordKind, Side};
 use chrono::{Days, NaiveDate};
 
@@ -33,32 +33,39 @@ pub(super) fn interval(answers: &mut Answers<'_>) {
     }
     for it in told {
         let record = Some((RecordKind::TreatmentSession, it.other.id));
-        answers.add(CheckRule::Interval, verdict(facts.blocks(|it| it.interval)), it.cause(facts.day), record);
+        answers.add(CheckRule::Interval, verdict(facts.blocks(|it| it.interval)), it.reason(facts.day), record);
     }
     answers.pass_by_protocol(CheckRule::Interval, "no area was treated too short a time ago");
 }
 
 impl TooClose<'_> {
-    fn cause(&self, day: NaiveDate) -> String {
+    fn reason(&self, day: NaiveDate) -> Reason {
         let Self { other, least, by_other, later, places } = self;
         let days = (other.day - day).num_days().abs();
         let (one, places) = (places.len() == 1, places.join(", "));
+        let valued = |reason: Reason| {
+            let asked_by = if *by_other { "OTHER_SESSION" } else { "THIS_SESSION" };
+            let reason = reason.with("places", &places).with("days", days).with("on", other.day);
+            reason.with("minDays", least).with("askedBy", asked_by)
+        };
         let asks = if *by_other { "the protocol of that session asks" } else { "the protocol asks" };
         if *later {
             let verb = if one { "is" } else { "are" };
-            return format!(
+            let cause = format!(
                 "{places} {verb} treated again {days} days after, on {}; {asks} for {least} days at least: treatments \
                  too close to each other scar",
                 other.day
             );
+            return valued(CheckCode::TreatedAgainTooSoon.says(cause));
         }
         let due = other.day.checked_add_days(Days::new(u64::try_from(*least).unwrap_or(0))).unwrap_or(other.day);
-        format!(
+        let cause = format!(
             "{places} {} treated {days} days before, on {}; {asks} for {least} days at least, so from {due}: treatments too \
              close to each other scar",
             if one { "was" } else { "were" },
             other.day
-        )
+        );
+        valued(CheckCode::TreatedTooSoon.says(cause)).with("from", due)
     }
 }
 

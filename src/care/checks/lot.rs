@@ -1,17 +1,19 @@
 //! Lots that are expired or recalled.
 
 use super::answers::{Answers, before, verdict};
-use crate::session::CheckRule;
+use crate::session::{CheckCode, CheckRule, Reason};
 use crate::vocabulary::RecordKind;
 
 pub(super) fn lots(answers: &mut Answers<'_>) {
     let facts = answers.facts;
     for used in facts.lots {
+        let named = |reason: Reason| reason.with("product", &used.product).with_some("lot", used.lot.as_ref());
         let number = used.lot.as_deref().unwrap_or("without a number");
         let record = used.known.as_ref().map(|lot| (RecordKind::ProductLot, lot.id));
         if let Some(recall) = used.known.as_ref().and_then(|lot| lot.recalled.as_ref()) {
             let cause = format!("{}, lot {number}, is recalled by its maker: {}", used.product, recall.reason);
-            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_recalled)), cause, record);
+            let reason = named(CheckCode::LotRecalled.says(cause)).with("reason", &recall.reason);
+            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_recalled)), reason, record);
         }
         let expired = match &used.known {
             Some(lot) if lot.expires_on.is_some() => lot.is_expired_on(facts.day),
@@ -19,9 +21,10 @@ pub(super) fn lots(answers: &mut Answers<'_>) {
         };
         if expired {
             let last = used.known.as_ref().and_then(|lot| lot.expires_on).or(used.expires_on);
-            let last = last.map(|last| format!(" on {last}{}", before(facts.day, last))).unwrap_or_default();
-            let cause = format!("{}, lot {number}, expired{last}", used.product);
-            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_expired)), cause, record);
+            let when = last.map(|last| format!(" on {last}{}", before(facts.day, last))).unwrap_or_default();
+            let cause = format!("{}, lot {number}, expired{when}", used.product);
+            let reason = named(CheckCode::LotExpired.says(cause)).with_some("expiresOn", last);
+            answers.add(CheckRule::Lot, verdict(facts.blocks(|it| it.lot_expired)), reason, record);
         }
     }
     answers.pass(CheckRule::Lot, "no lot is expired or recalled");

@@ -2,7 +2,7 @@
 //! left granulomas (JAMA Dermatol 2014;150:68).
 
 use super::answers::Answers;
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 use crate::vocabulary::{IntradermalUse, Modality, ProductRole, RecordKind};
 
 pub(super) fn products(answers: &mut Answers<'_>) {
@@ -17,7 +17,8 @@ pub(super) fn products(answers: &mut Answers<'_>) {
     for used in facts.lots.iter().filter(|it| unfit(it.role, it.intradermal_use)) {
         let cause = format!("{} is not approved for use within the skin, and needles carry it there", used.product);
         let record = used.known.as_ref().map(|lot| (RecordKind::ProductLot, lot.id));
-        answers.add(CheckRule::Product, CheckVerdict::Warn, cause, record);
+        let reason = CheckCode::ProductNotIntradermal.says(cause).with("product", &used.product);
+        answers.add(CheckRule::Product, CheckVerdict::Warn, reason, record);
     }
     answers.pass(CheckRule::Product, "no product is known to be unfit for use within the skin");
 }

@@ -1,7 +1,7 @@
 //! Whether there is a protocol to check the session against.
 
 use super::answers::Answers;
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 
 pub(super) fn protocol(answers: &mut Answers<'_>) {
     let facts = answers.facts;
@@ -17,7 +17,8 @@ pub(super) fn protocol(answers: &mut Answers<'_>) {
         },
         facts.modality.words()
     );
-    answers.add(CheckRule::Protocol, CheckVerdict::Warn, cause, None);
+    let reason = CheckCode::ProtocolMissing.says(cause).with_word("modality", facts.modality.as_str());
+    answers.add(CheckRule::Protocol, CheckVerdict::Warn, reason.with("published", published), None);
 }
 
 #[cfg(test)]

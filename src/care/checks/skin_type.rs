@@ -1,7 +1,7 @@
 //! The skin type against the protocol's.
 
 use super::answers::{Answers, verdict};
-use crate::session::{CheckRule, CheckVerdict};
+use crate::session::{CheckCode, CheckRule, CheckVerdict};
 use crate::vocabulary::RecordKind;
 
 pub(super) fn skin_type(answers: &mut Answers<'_>) {
@@ -12,12 +12,14 @@ pub(super) fn skin_type(answers: &mut Answers<'_>) {
             Some(found) if held.rules.skin_types.contains(&found) => {}
             Some(found) => {
                 let cause = format!("the protocol is not for Fitzpatrick type {}", found.number());
+                let reason = CheckCode::SkinTypeNotCovered.says(cause).with("skinType", found.number());
                 let verdict = verdict(facts.blocks(|it| it.skin_type));
-                answers.add_of(held.version, CheckRule::SkinType, verdict, cause, record);
+                answers.add_of(held.version, CheckRule::SkinType, verdict, reason, record);
             }
             None => {
-                let cause = "the skin type is not assessed, and the protocol is not for every one".to_owned();
-                answers.add_of(held.version, CheckRule::SkinType, CheckVerdict::Warn, cause, record);
+                let cause = "the skin type is not assessed, and the protocol is not for every one";
+                let reason = CheckCode::SkinTypeUnknown.says(cause);
+                answers.add_of(held.version, CheckRule::SkinType, CheckVerdict::Warn, reason, record);
             }
         }
     }

@@ -349,6 +349,37 @@ fn a_session_is_held_to_every_kind_of_treatment_that_it_uses() {
 }
 
 #[test]
+fn each_answer_has_its_reason_for_programs_too() {
+    let told = |case: Case, rule| {
+        let found = case.checks().into_iter().find(|it| it.rule == rule).expect("an answer");
+        let params: Vec<String> = found.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} {}", found.code.expect("a code").as_str(), params.join(" "))
+    };
+    let deep = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(360, 2)) };
+    for (case, rule, expected) in [
+        (
+            Case { sessions: vec![session(day(6, 10), BodyArea::Cheek, Side::Left)], ..Case::fine() },
+            CheckRule::Interval,
+            "treated_too_soon askedBy=THIS_SESSION days=5 from=2026-07-01 minDays=21 on=2026-06-10 places=left cheek",
+        ),
+        (
+            Case { areas: vec![deep], ..Case::fine() },
+            CheckRule::Depth,
+            "depth_over_protocol area=CHEEK depthMm=3.6 maxMm=1.5 side=LEFT",
+        ),
+        (
+            Case { health: vec![entry("keloid_tendency")], ..Case::fine() },
+            CheckRule::Contraindication,
+            "contraindicated contraindication=keloid_tendency entry=keloid_tendency label=Keloids or hypertrophic scars in the past readFrom=CODE \
+             severity=RELATIVE",
+        ),
+        (Case::fine(), CheckRule::Consent, "passed "),
+    ] {
+        assert_eq!(told(case, rule), expected);
+    }
+}
+
+#[test]
 fn no_answer_is_given_twice_and_each_has_an_id_of_its_own() {
     let area = AreaFact { area: BodyArea::Cheek, side: Side::Left, depth_mm: Some(Decimal::new(36, 1)) };
     let found = Case { areas: vec![area, area], ..Case::fine() }.checks();

@@ -139,7 +139,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("PossibleDuplicate", "possibleDuplicates/0", ALL, "patient score reasons"),
     ("DuplicateReason", "possibleDuplicates/0/reasons/0", ALL, "field explanation weight"),
     ("PatientChart", "chart", CLINICAL, "patient asOf ledgerSequence healthHistory consultations sessions aftercareNotes addenda records treatmentPlans consents photos adverseEvents recalls"),
-    ("ChartRecord", "chart/records/0", CLINICAL, "kind id version at by action ledgerSequence signature content"),
+    ("ChartRecord", "chart/records/0", CLINICAL, "kind recordId version at by action ledgerSequence signature content"),
     ("PatientErasure", "patientErasures/nodes/0", ERASURES, "id patientId erasedAt erasedBy reason authority counts objectsToDelete \
         objectsDeletedAt version createdAt createdBy updatedAt updatedBy history"),
     ("ErasedRows", "patientErasures/nodes/0/counts/0", ERASURES, "table count"),
@@ -166,7 +166,8 @@ const OTHER_FIELDS: &[Row] = &[
     ("MaintenanceEstimate", "treatmentPlan/maintenanceEstimate", CLINICAL, "from likely until basis points explanation"),
     ("TreatmentPlanConnection", "patient/treatmentPlans", CLINICAL, "edges nodes pageInfo totalCount"),
     ("TreatmentPlanEdge", "treatmentPlans/edges/0", CLINICAL, "node cursor"),
-    ("SessionCheck", "treatmentPlan/sessions/nodes/0/checks/0", CLINICAL, "id rule verdict cause recordId recordKind protocolVersion override settled"),
+    ("SessionCheck", "treatmentPlan/sessions/nodes/0/checks/0", CLINICAL, "id rule verdict cause code params recordId recordKind protocolVersion override settled"),
+    ("CheckParam", "treatmentPlan/sessions/nodes/0/checks/0/params/0", CLINICAL, "name value"),
     ("CheckOverride", "treatmentPlan/sessions/nodes/0/checks/0/override", CLINICAL, "reason by supervisor at"),
     ("SessionChecks", "sessionChecks", PRACTITIONER, "verdict protocolVersion checks"),
     ("Aftercare", "treatmentPlan/sessions/nodes/0/aftercare", CLINICAL, "session at timeZone inForce upcoming localWindows checkInsDue \

@@ -38,9 +38,15 @@ async fn as_content(sql: &Sql, session: Uuid) -> String {
         "concat('{{\"reason\":', to_json(override_reason), ',\"by\":', to_json(override_by), ',\"supervisor_id\":', {supervisor}, \
          ',\"at\":\"', {at}, 'Z\"}}')"
     );
+    let params = "(SELECT string_agg(concat(to_json(key), ':', to_json(value)), ',' ORDER BY key COLLATE \"C\") \
+                  FROM jsonb_each_text(params))";
+    let coded = format!(
+        "CASE WHEN code IS NOT NULL THEN concat(',\"code\":', to_json(code)) END, \
+         CASE WHEN params IS NOT NULL THEN concat(',\"params\":{{', {params}, '}}') END"
+    );
     sql.one(&format!(
         "SELECT '[' || string_agg(concat('{{\"rule\":', to_json(rule), ',\"verdict\":', to_json(verdict), ',\"cause\":', \
-         to_json(cause), ',\"record_kind\":', {kind}, ',\"record_id\":', {record}, ',\"protocol_version_id\":', {version}, \
+         to_json(cause), {coded}, ',\"record_kind\":', {kind}, ',\"record_id\":', {record}, ',\"protocol_version_id\":', {version}, \
          ',\"override\":', CASE WHEN override_at IS NULL THEN 'null' ELSE {done} END, '}}'), ',' ORDER BY position) || ']' \
          FROM session_check WHERE session_id = '{session}'"
     ))
@@ -173,11 +179,11 @@ async fn what_was_signed_before_checks_were_rows_verifies_after() {
     let before = shown().await;
     verifies(&sql, uuid_of(&signed.id)).await;
 
-    // As they were kept before: what the ledger has, in one column, also of what is signed.
+    // As they were kept before, without codes: what the ledger has, in one column, also of what is signed.
     revert_down_to(&clinic.database, MOVED).await;
     let differ = "SELECT count(*) FROM treatment_session s WHERE coalesce(s.checks, '[]') IS DISTINCT FROM \
-        (SELECT jsonb_path_query_array(l.content::jsonb, '$.checks[*] ? (@.rule != \"course\" && @.rule != \"product\" && \
-        @.rule != \"protocol\" && @.rule != \"dose\" && @.rule != \"age\" && @.rule != \"history\" && @.rule != \"clearance\")') FROM ledger l WHERE l.record_id = s.id ORDER BY l.seq DESC LIMIT 1)";
+        (SELECT (SELECT coalesce(jsonb_agg(c.v - 'code' - 'params' ORDER BY c.n), '[]') FROM jsonb_array_elements(jsonb_path_query_array(l.content::jsonb, '$.checks[*] ? (@.rule != \"course\" && @.rule != \"product\" && \
+        @.rule != \"protocol\" && @.rule != \"dose\" && @.rule != \"age\" && @.rule != \"history\" && @.rule != \"clearance\")')) WITH ORDINALITY AS c (v, n)) FROM ledger l WHERE l.record_id = s.id ORDER BY l.seq DESC LIMIT 1)";
     assert_eq!(sql.one(differ).await, "0");
     assert_eq!(sql.one("SELECT count(*) FROM treatment_session WHERE checks IS NOT NULL").await, "4");
     let check = |cause: &str, at: &str| {
