@@ -38,7 +38,7 @@ const OF_NOBODY: [&str; 17] = [
     "PATIENT",
 ];
 
-const RECORDS: &str = "chart(patientId: $patient) { records { kind id content } }";
+const RECORDS: &str = "chart(patientId: $patient) { records { kind id: recordId content } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_any_shape_has_its_right() {

@@ -122,7 +122,7 @@ async fn a_walk_along_the_timeline_misses_and_repeats_nothing() {
 
 const CHART: &str = "query ($id: ID!, $at: DateTime) { chart(patientId: $id, asOf: $at) { asOf ledgerSequence patient { displayName gender }
     healthHistory { text } consultations { id goals } sessions { id note signature { contentHash } areas { area } } aftercareNotes { id } addenda { text }
-    records { kind id version action by { id } signature { contentHash signedBy { id } } content } } }";
+    records { kind id: recordId version action by { id } signature { contentHash signedBy { id } } content } } }";
 
 async fn now() -> String {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -40,7 +40,7 @@ fn wide(name: &str, arguments: &str) -> String {
         "chartCompleteness" => "{ items { field } }",
         "possibleDuplicates" | "possiblePatients" => "{ patient { id } }",
         "chartReviewFigures" => "{ due }",
-        "chart" => "{ patient { id } records { id } }",
+        "chart" => "{ patient { id } records { recordId } }",
         "lotTrace" => "{ lot { id } patients { nodes { patient { id } } } }",
         _ if arguments.starts_with("(first") => "{ nodes { id } totalCount }",
         _ => "{ id }",

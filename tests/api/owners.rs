@@ -61,7 +61,7 @@ async fn restrict(clinic: &Clinic, patient: &Made) {
 const CHART: &str = "query ($id: ID!, $at: DateTime) { chart(patientId: $id, asOf: $at) { \
     patient { legalName { given family } phone email statusReason } \
     healthHistory { text } consultations { goals } sessions { note } aftercareNotes { text } addenda { text } \
-    records { kind id content } } }";
+    records { kind id: recordId content } } }";
 
 const PATIENT: &str = "query ($id: ID!) { patient(id: $id) { legalName { given family } phone email \
     merges { id reason undoReason conflicts { field from into taken } history(first: 10) { nodes { changes { field before after } } } } \

@@ -48,7 +48,7 @@ impl TimelineEntry {
     async fn signed(&self) -> bool {
         self.signed
     }
-    /// Whether the record was retracted: it is signed, and does not count any more.
+    /// Whether the record was retracted: it is signed, and no longer counts.
     async fn retracted(&self) -> bool {
         self.retracted
     }
@@ -73,8 +73,8 @@ impl ChartRecord {
     async fn kind(&self) -> RecordKind {
         self.0.kind
     }
-    /// The typed id of the record.
-    async fn id(&self) -> ID {
+    /// The typed id of the record; `node(id:)` returns it as it is now.
+    async fn record_id(&self) -> ID {
         global_id(self.0.kind, self.0.record)
     }
     /// Its version at that moment.
@@ -85,7 +85,7 @@ impl ChartRecord {
     async fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
-    /// Who made that version; null for the program itself.
+    /// Who made that version; null if the program did it by itself, such as the command line.
     async fn by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.0.actor).await
     }

@@ -15,7 +15,7 @@ const BESIDE_ANOTHER: &str = "query ($a: ID!, $b: ID!, $s: ID!) { \
 /// What is clinical of somebody else.
 const OF_ANOTHER: [&str; 13] = [
     "chart(patientId: $id) { sessions { id } }",
-    "chart(patientId: $id) { records { id } }",
+    "chart(patientId: $id) { records { recordId } }",
     "patient(id: $id) { healthHistory { text } }",
     "patient(id: $id) { sessions(first: 0) { totalCount } }",
     "patient(id: $id) { timeline { totalCount } }",
