@@ -188,6 +188,25 @@ fn entered_in_error_is_said_in_one_way() {
 }
 
 #[test]
+fn the_page_about_caches_lists_the_types_without_an_id() {
+    let sdl = Sdl::read();
+    let frame = |name: &str| {
+        ["Connection", "Edge", "Payload"].iter().any(|end| name.ends_with(end))
+            || ["Query", "Mutation", "PageInfo"].contains(&name)
+    };
+    let is_object = |ty: &TypeDefinition| matches!(ty.kind, TypeKind::Object(_));
+    let without: BTreeSet<String> = (sdl.types.iter())
+        .filter(|(name, ty)| is_object(ty) && !frame(name) && sdl.part(&format!("{name}.id")).is_none())
+        .map(|(name, _)| name.clone())
+        .collect();
+    let page = std::fs::read_to_string(checkout("docs/api.md")).expect("docs/api.md");
+    let (_, list) = page.split_once("the types without `id`:").expect("the list");
+    let (list, _) = list.trim_start().split_once("\n\n").expect("its end");
+    let told: BTreeSet<String> = list.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(told, without);
+}
+
+#[test]
 fn a_refused_mutation_is_null_alone() {
     let sdl = Sdl::read();
     let fields: Vec<Part> = sdl.parts("Mutation").into_iter().filter(|it| !it.path.contains('(')).collect();
