@@ -146,7 +146,7 @@ vocabulary! {
 vocabulary! {
     /// What was done to a record.
     Action {
-        /// It was read.
+        /// It was read: in the ledger only emergency access and exports say so; looks are in the access log.
         Read = "read",
         /// It was created.
         Create = "create",
@@ -160,7 +160,7 @@ vocabulary! {
         Sign = "sign",
         /// A draft was published.
         Publish = "publish",
-        /// It was moved from one patient to another, or back.
+        /// It came to another patient's chart by a merge of the two patients, or back by the merge's undoing.
         Merge = "merge",
         /// All of it was exported.
         Export = "export",
@@ -189,7 +189,7 @@ vocabulary! {
     SignatureMeaning {
         /// "I did or wrote this."
         Author = "author",
-        /// "I take over and answer for the work of another, who did it."
+        /// "I take over and answer for the work of another, who did it." For work that a colleague did and can't sign.
         TakenOver = "taken_over",
         /// "I have read this and agree."
         Reviewer = "reviewer",

@@ -31,11 +31,11 @@ vocabulary! {
 vocabulary! {
     /// How far the patient followed the instructions.
     Adherence {
-        /// To all of them.
+        /// All instructions were followed.
         Full = "full",
-        /// To some.
+        /// Some instructions were followed.
         Partial = "partial",
-        /// To none.
+        /// No instruction was followed.
         None = "none",
     }
 }

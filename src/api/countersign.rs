@@ -15,7 +15,8 @@ use uuid::Uuid;
 /// Signs a signed record once more.
 #[derive(InputObject)]
 pub struct CountersignRecordInput {
-    /// An id made by the client (`countersignature_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `countersignature_` and a UUIDv7 in 26 characters (see
+    /// `Node.id`). Absent: the service makes one.
     id: Option<ID>,
     /// The signed consultation, session or note.
     record_id: ID,

@@ -30,7 +30,7 @@ impl RecordVersion {
     async fn at(&self) -> DateTime {
         DateTime(self.at)
     }
-    /// Who made this version; null for the program itself (the command line).
+    /// Who made this version; null if the program did it by itself, such as the command line.
     async fn by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         loader::opt_staff(ctx, self.actor).await
     }

@@ -125,8 +125,8 @@ pub struct AcceptInvitationInput {
     token: String,
     /// The e-mail that was invited.
     email: String,
-    /// The password of the account. If the account has no membership in any organisation yet, this becomes its
-    /// password: at least 12 characters and hard to guess.
+    /// A new account: the password to set, at least 12 characters and hard to guess. An account that is a member of an
+    /// organisation already: its present password.
     #[graphql(secret)]
     password: String,
 }

@@ -69,6 +69,11 @@ use signing::{SigningQuery, retraction::RetractionQuery};
 use supervision::{SupervisionQuery, mutation::SupervisionMutation};
 
 /// All queries.
+///
+/// A query or mutation that fails is null, with an entry in `errors` whose `extensions.code` says why, such as FORBIDDEN,
+/// NOT_FOUND or BAD_USER_INPUT (with every fault of the input in `extensions.fields`). Lists hold 20 records unless
+/// `first` or `last` says otherwise, and 100 at most. A "sign-in" is somebody's session with this service; a "session" is a
+/// treatment.
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
@@ -183,7 +188,10 @@ impl extensions::Extension for NeverRun {
 
 /// The schema as SDL: what `schema.graphql` holds.
 pub fn sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().sorted_enum_items().prefer_single_line_descriptions();
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_enum_items()
+        .prefer_single_line_descriptions()
+        .include_specified_by();
     let sdl = schema().sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }

@@ -36,7 +36,7 @@ impl RecordStamp {
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// Who created the record; null for the program itself.
+    /// Who created the record; null if the program did it by itself, such as the command line.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.created_by).await
     }
@@ -44,7 +44,7 @@ impl RecordStamp {
     async fn updated_at(&self) -> DateTime {
         DateTime(self.stamp.updated_at)
     }
-    /// Who last changed the record; null for the program itself.
+    /// Who last changed the record; null if the program did it by itself, such as the command line.
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }

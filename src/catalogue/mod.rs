@@ -70,7 +70,7 @@ pub struct Product {
     pub manufacturer: Option<String>,
     /// What it is used as.
     pub role: ProductRole,
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     pub intradermal_use: IntradermalUse,
     /// Strength, such as `lidocaine 5 %`.
     pub strength: Option<String>,

@@ -14,7 +14,7 @@ pub struct TimelineFilter {
     pub kinds: Option<Vec<RecordKind>>,
     /// At or after this moment.
     pub from: Option<DateTime>,
-    /// Before this moment.
+    /// Before this moment, which itself is not meant.
     pub before: Option<DateTime>,
     /// Include records entered in error, and photos that were never uploaded.
     #[graphql(default = false)]

@@ -9,7 +9,7 @@ page::list_filter! {
     CredentialFilter => CredentialCondition {
         /// Of this staff member.
         staff_id: id(Staff) "staff_id",
-        /// True: only those that allow to prescribe. False: only the others.
+        /// True: only those of prescribers. False: only the others.
         prescriber: flag "prescriber",
         /// True: only those that count. False: only those that were withdrawn.
         active: flag "active",

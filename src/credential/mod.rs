@@ -21,13 +21,13 @@ pub struct Credential {
     pub staff_id: Uuid,
     /// The profession, such as `physician`.
     pub profession: String,
-    /// The number in the register.
+    /// The holder's number in that register.
     pub number: String,
-    /// Who keeps the register, such as the General Medical Council.
+    /// The authority that issued it and keeps the register, such as the General Medical Council.
     pub body: String,
-    /// Where it holds, such as `United Kingdom` or `New York`.
+    /// The country or state in which it is valid, such as `United Kingdom` or `New York`.
     pub jurisdiction: String,
-    /// Whether it allows to prescribe: to sign off what a rule blocks, and to give a clearance.
+    /// Whether the holder acts as a prescriber by it: signs off what a rule blocks, and gives a clearance.
     pub prescriber: bool,
     /// The kinds of treatment that it is limited to, each once; empty for all.
     pub modalities: Vec<Modality>,

@@ -25,7 +25,7 @@ vocabulary! {
     Event {
         /// Patient data was shown.
         Read = "read",
-        /// Something was refused.
+        /// An operation was refused something: a record, a field or a mutation.
         Refused = "refused",
         /// Somebody signed in.
         SignedIn = "signed_in",
@@ -43,7 +43,7 @@ vocabulary! {
         RecoveryCodesRenewed = "recovery_codes_renewed",
         /// Somebody confirmed their identity again.
         IdentityConfirmed = "identity_confirmed",
-        /// Somebody who is signed in gave a wrong password.
+        /// Somebody who is signed in gave a wrong password or code when they were asked for it again.
         IdentityRefused = "identity_refused",
         /// Somebody changed their password.
         PasswordChanged = "password_changed",
@@ -51,7 +51,7 @@ vocabulary! {
         PasswordReset = "password_reset",
         /// Somebody accepted an invitation.
         InvitationAccepted = "invitation_accepted",
-        /// A sign-in was ended from another one.
+        /// A sign-in was ended from another of the same person's.
         SignInRevoked = "sign_in_revoked",
     }
 }

@@ -30,11 +30,11 @@ pub struct Organisation {
 vocabulary! {
     /// Whether a location asks for a prescriber's clearance before a treatment.
     ClearancePolicy {
-        /// It does not.
+        /// No clearance is needed.
         None = "none",
-        /// It asks for one that was given face to face.
+        /// A clearance is needed that was given face to face.
         InPerson = "in_person",
-        /// It asks for one, given in any way.
+        /// A clearance is needed, given face to face or remotely.
         AnyMode = "any_mode",
     }
 }
@@ -100,10 +100,10 @@ pub struct Staff {
     pub licence_number: Option<String>,
     /// Whether they may sign in.
     pub active: bool,
-    /// The last day of their place; none: it has no end.
+    /// The last day on which they work here; none: it has no end.
     #[serde(default)]
     pub ends_on: Option<NaiveDate>,
-    /// The clinics that their place is limited to, each once; empty for all.
+    /// The clinics that they work at, each once; empty for all.
     #[serde(default)]
     pub location_ids: Vec<Uuid>,
     /// When they were last invited.

@@ -202,7 +202,7 @@ impl<T: Listed> Connection<T> {
         }
     }
 
-    /// The number of records in the whole list. It is counted only on request.
+    /// The number of records that match, on all pages. They are counted only if this field is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
         (self.count)(Arc::clone(ctx.operation()?)).await
     }

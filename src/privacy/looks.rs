@@ -39,7 +39,7 @@ pub struct AccessEntry {
 pub struct LookCondition {
     /// At or after this moment.
     pub since: Option<DateTime<Utc>>,
-    /// Before this moment.
+    /// Before this moment, which itself is not meant.
     pub until: Option<DateTime<Utc>>,
     /// Of this actor.
     pub actor: Option<Uuid>,

@@ -19,7 +19,8 @@ pub(super) const LONGEST_TEXT: usize = 5000;
 /// (`aftercareNoteId`). At least one of the three is needed; the patient is that of the session or note.
 #[derive(InputObject)]
 pub struct ReportAdverseEventInput {
-    /// An id made by the client (`adverse_event_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `adverse_event_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: Option<ID>,
@@ -146,7 +147,7 @@ pub struct MarkAdverseEventEnteredInErrorInput {
     pub(super) expected_version: i32,
 }
 
-/// Result of a mutation of an adverse event.
+/// What mutations of an adverse event return.
 #[derive(SimpleObject)]
 pub struct AdverseEventPayload {
     /// The adverse event after the change.

@@ -169,7 +169,8 @@ impl AdverseEvent {
     async fn missing(&self) -> Vec<String> {
         missing(self)
     }
-    /// Whether the record was marked as entered in error: it never happened, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: it never happened, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error

@@ -20,10 +20,11 @@ use uuid::Uuid;
 /// The maximum length of a note, in characters.
 const LONGEST_TEXT: usize = 20_000;
 
-/// Adds an aftercare note as a draft. Its author is the sender; its patient is the session's patient.
+/// Adds an aftercare note as a draft. Its author is whoever sends it; its patient is the session's patient.
 #[derive(InputObject)]
 pub struct AddAftercareNoteInput {
-    /// An id made by the client (`note_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `note_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `session_…`
     session_id: ID,

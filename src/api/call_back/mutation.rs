@@ -25,7 +25,8 @@ const FARTHEST: u64 = 3653;
 /// Creates a recall of one patient by hand.
 #[derive(InputObject)]
 pub struct CreateRecallInput {
-    /// An id made by the client (`recall_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `recall_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -91,7 +92,7 @@ pub struct DismissRecallInput {
     reason: String,
 }
 
-/// Result of a mutation of a recall.
+/// What mutations of a recall return.
 #[derive(SimpleObject)]
 pub struct RecallPayload {
     /// The recall after the change.

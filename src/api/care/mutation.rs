@@ -204,7 +204,8 @@ impl CareMutation {
     }
 
     /// Signs off a BLOCK of a rule. The signer must be a supervising prescriber, that is, another practitioner with a
-    /// credential in force that allows to prescribe. FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when the password or a code was given too
+    /// credential in force that lets them prescribe. FORBIDDEN for anybody else; REAUTHENTICATION_REQUIRED when
+    /// the password or a code was given too
     /// long ago.
     async fn sign_off_session_check(
         &self,

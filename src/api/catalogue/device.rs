@@ -21,7 +21,8 @@ const DEEPEST: Number = Number::from_parts(80, 0, 0, false, 1);
 /// Adds a device.
 #[derive(InputObject)]
 pub struct AddDeviceInput {
-    /// An id made by the client (`device_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `device_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// Model, at most 200 characters.
     pub(super) model: String,
@@ -75,7 +76,7 @@ pub struct UpdateDeviceInput {
     pub(super) patch: DevicePatch,
 }
 
-/// Result of a mutation of a device.
+/// What mutations of a device return.
 #[derive(SimpleObject)]
 pub struct DevicePayload {
     /// The device after the change.

@@ -16,7 +16,8 @@ use uuid::Uuid;
 /// Adds a lot of a product.
 #[derive(InputObject)]
 pub struct AddProductLotInput {
-    /// An id made by the client (`lot_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `lot_` and a UUIDv7 in 26 characters (see `Node.id`). Absent: the
+    /// service makes one.
     pub(super) id: Option<ID>,
     /// `product_…`
     pub(super) product_id: ID,
@@ -52,7 +53,7 @@ pub struct UpdateProductLotInput {
     pub(super) patch: ProductLotPatch,
 }
 
-/// Result of a mutation of a lot.
+/// What mutations of a lot return.
 #[derive(SimpleObject)]
 pub struct ProductLotPayload {
     /// The lot after the change.

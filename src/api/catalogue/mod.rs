@@ -133,7 +133,7 @@ impl Product {
     async fn role(&self) -> ProductRole {
         self.role
     }
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }

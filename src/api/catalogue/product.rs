@@ -15,7 +15,8 @@ use uuid::Uuid;
 /// Adds a product.
 #[derive(InputObject)]
 pub struct AddProductInput {
-    /// An id made by the client (`product_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `product_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
@@ -23,7 +24,7 @@ pub struct AddProductInput {
     pub(super) manufacturer: Option<String>,
     /// What it is used as.
     pub(super) role: ProductRole,
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     #[graphql(default_with = "IntradermalUse::Unknown")]
     pub(super) intradermal_use: IntradermalUse,
     /// Strength, such as `lidocaine 5 %`.
@@ -39,7 +40,7 @@ pub struct ProductPatch {
     manufacturer: MaybeUndefined<String>,
     /// What it is used as.
     role: Option<ProductRole>,
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     intradermal_use: Option<IntradermalUse>,
     /// Strength, such as `lidocaine 5 %`.
     strength: MaybeUndefined<String>,
@@ -60,7 +61,7 @@ pub struct UpdateProductInput {
     pub(super) patch: ProductPatch,
 }
 
-/// Result of a mutation of a product.
+/// What mutations of a product return.
 #[derive(SimpleObject)]
 pub struct ProductPayload {
     /// The product after the change.

@@ -70,7 +70,8 @@ impl Clearance {
     async fn revoke_reason(&self) -> Option<&str> {
         self.revoke_reason.as_deref()
     }
-    /// Whether the record was marked as entered in error: it covers nothing, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: it covers nothing, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error

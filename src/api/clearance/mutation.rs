@@ -18,7 +18,8 @@ use uuid::Uuid;
 /// Gives a clearance. The sender is the prescriber.
 #[derive(InputObject)]
 pub struct GiveClearanceInput {
-    /// An id made by the client (`clearance_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `clearance_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -57,7 +58,7 @@ pub struct MarkClearanceEnteredInErrorInput {
     expected_version: i32,
 }
 
-/// Result of a mutation of a clearance.
+/// What mutations of a clearance return.
 #[derive(SimpleObject)]
 pub struct ClearancePayload {
     /// The clearance after the change.
@@ -157,8 +158,8 @@ pub struct ClearanceMutation;
 
 #[Object]
 impl ClearanceMutation {
-    /// Gives a clearance as the prescriber: FORBIDDEN without a credential in force that allows to prescribe these kinds of
-    /// treatment; REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
+    /// Gives a clearance as the prescriber: FORBIDDEN without a credential in force that lets you prescribe
+    /// these kinds of treatment; REAUTHENTICATION_REQUIRED when the password or a code was given too long ago.
     async fn give_clearance(&self, ctx: &Context<'_>, input: GiveClearanceInput) -> Result<ClearancePayload> {
         let operation = ctx.operation()?;
         let retry = operation.retry(ctx, input.id.as_ref())?;

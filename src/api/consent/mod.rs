@@ -147,7 +147,7 @@ impl ConsentTemplateVersion {
     async fn published_at(&self) -> Option<DateTime> {
         self.published_at.map(DateTime)
     }
-    /// Who published it; null for the program itself.
+    /// Who published it; null if the program did it by itself, such as the command line.
     async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.published_by).await
     }
@@ -240,7 +240,8 @@ impl Consent {
     async fn status(&self) -> ConsentStatus {
         self.status
     }
-    /// Whether the record was marked as entered in error: it never held, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: it never held, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.status == ConsentStatus::EnteredInError
@@ -367,21 +368,21 @@ impl ConsentQuery {
     }
 }
 
-/// Result of a mutation of a consent template.
+/// What mutations of a consent template return.
 #[derive(SimpleObject)]
 pub struct ConsentTemplatePayload {
     /// The consent template after the change.
     pub consent_template: ConsentTemplate,
 }
 
-/// Result of a mutation of a version of a consent template.
+/// What mutations of a version of a consent template return.
 #[derive(SimpleObject)]
 pub struct ConsentTemplateVersionPayload {
     /// The version of the consent template after the change.
     pub consent_template_version: ConsentTemplateVersion,
 }
 
-/// Result of a mutation of a consent.
+/// What mutations of a consent return.
 #[derive(SimpleObject)]
 pub struct ConsentPayload {
     /// The consent after the change.

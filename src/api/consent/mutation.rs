@@ -21,7 +21,8 @@ use uuid::Uuid;
 /// Proposes a text to a patient.
 #[derive(InputObject)]
 pub struct ProposeConsentInput {
-    /// An id made by the client (`consent_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `consent_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -45,7 +46,8 @@ pub struct GiveConsentInput {
 /// Records a consent signed on the spot, without proposing it first.
 #[derive(InputObject)]
 pub struct RecordConsentInput {
-    /// An id made by the client (`consent_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `consent_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,

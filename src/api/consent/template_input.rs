@@ -16,7 +16,8 @@ const LONGEST_DAYS: i32 = 36_500;
 /// Creates a text that patients agree to, with a first draft of its wording.
 #[derive(InputObject)]
 pub struct CreateConsentTemplateInput {
-    /// An id made by the client (`consent_template_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `consent_template_` and a UUIDv7 in 26 characters (see
+    /// `Node.id`). Absent: the service makes one.
     pub(super) id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     pub(super) name: String,
@@ -36,7 +37,8 @@ pub struct CreateConsentTemplateInput {
 /// Starts a new version of a text as a draft with the wording of the newest version.
 #[derive(InputObject)]
 pub struct DraftConsentTemplateVersionInput {
-    /// An id made by the client (`consent_version_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `consent_version_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     pub(super) id: Option<ID>,
     /// `consent_template_…`
     pub(super) template_id: ID,

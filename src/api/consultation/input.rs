@@ -46,11 +46,12 @@ impl PatchTestInput {
 /// Records a consultation as a draft. Whatever is not known yet can be filled in until it is signed.
 #[derive(InputObject)]
 pub struct RecordConsultationInput {
-    /// An id made by the client (`consultation_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `consultation_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     pub(super) id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
-    /// The practitioner who held it; the sender when absent.
+    /// The practitioner who held it; you when absent.
     practitioner_id: Option<ID>,
     /// `location_…`
     location_id: Option<ID>,
@@ -73,7 +74,7 @@ pub struct RecordConsultationInput {
     /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
     /// permanent.
     expectations_discussed: Option<bool>,
-    /// Whether the patient can be treated.
+    /// The patient's suitability for treatment; null while it is not decided.
     candidacy: Option<Candidacy>,
     /// The reasons for or against, at most 5000 characters.
     candidacy_reasons: Option<String>,
@@ -143,7 +144,7 @@ pub struct ConsultationPatch {
     /// Whether realistic expectations were discussed: scars improve but seldom disappear, and results are not
     /// permanent.
     expectations_discussed: MaybeUndefined<bool>,
-    /// Whether the patient can be treated.
+    /// The patient's suitability for treatment; null while it is not decided.
     candidacy: MaybeUndefined<Candidacy>,
     /// The reasons for or against, at most 5000 characters.
     candidacy_reasons: MaybeUndefined<String>,

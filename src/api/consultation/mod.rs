@@ -105,7 +105,7 @@ impl Consultation {
     async fn expectations_discussed(&self) -> Option<bool> {
         self.expectations_discussed
     }
-    /// Whether the patient can be treated.
+    /// The patient's suitability for treatment; null while it is not decided.
     async fn candidacy(&self) -> Option<Candidacy> {
         self.candidacy
     }
@@ -121,7 +121,7 @@ impl Consultation {
     async fn patch_test(&self) -> Option<&PatchTest> {
         self.patch_test.as_ref()
     }
-    /// The last day on which a treatment may rely on it.
+    /// The last day on which a treatment may rely on this consultation; null: as long as the protocols say.
     async fn valid_until(&self) -> Option<Date> {
         self.valid_until.map(Date)
     }
@@ -145,11 +145,11 @@ impl Consultation {
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
-    /// The first signature: of who did the work, or of who took it over; null while it is a draft.
+    /// The first signature: by the person who did the work or who took it over; null while it is a draft.
     pub async fn signature(&self) -> Option<Signature> {
         self.signature.clone().map(|it| it.on_work_of(self.practitioner_id))
     }
-    /// Its retraction: it stays as it was, and does not count any more. Null unless it was retracted.
+    /// Its retraction: the record can still be read, and no longer counts. Null unless it was retracted.
     async fn retraction(&self, ctx: &Context<'_>) -> Option<Result<Retraction>> {
         Box::pin(signed::retraction(ctx, self.id)).await.transpose()
     }

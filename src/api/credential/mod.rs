@@ -34,19 +34,19 @@ impl Credential {
     async fn profession(&self) -> &str {
         &self.profession
     }
-    /// The number in the register.
+    /// The holder's number in that register.
     async fn number(&self) -> &str {
         &self.number
     }
-    /// Who keeps the register, such as the General Medical Council.
+    /// The authority that issued it and keeps the register, such as the General Medical Council.
     async fn body(&self) -> &str {
         &self.body
     }
-    /// Where it holds, such as `United Kingdom` or `New York`.
+    /// The country or state in which it is valid, such as `United Kingdom` or `New York`.
     async fn jurisdiction(&self) -> &str {
         &self.jurisdiction
     }
-    /// Whether it allows to prescribe: to sign off what a rule blocks, and to give a clearance.
+    /// Whether the holder acts as a prescriber by it: signs off what a rule blocks, and gives a clearance.
     async fn prescriber(&self) -> bool {
         self.prescriber
     }

@@ -15,19 +15,20 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, Si
 /// Notes a credential of a staff member.
 #[derive(InputObject)]
 pub struct AddCredentialInput {
-    /// An id made by the client (`credential_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `credential_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// `staff_…`
     staff_id: ID,
     /// The profession, such as `physician`, at most 100 characters.
     profession: String,
-    /// The number in the register, at most 100 characters.
+    /// The holder's number in that register, at most 100 characters.
     number: String,
-    /// Who keeps the register, at most 200 characters.
+    /// The authority that issued it and keeps the register, at most 200 characters.
     body: String,
-    /// Where it holds, at most 100 characters.
+    /// The country or state in which it is valid, at most 100 characters.
     jurisdiction: String,
-    /// Whether it allows to prescribe: to sign off what a rule blocks, and to give a clearance.
+    /// Whether the holder acts as a prescriber by it: signs off what a rule blocks, and gives a clearance.
     prescriber: bool,
     /// The kinds of treatment that it is limited to; empty for all.
     #[graphql(default)]
@@ -45,13 +46,13 @@ pub struct AddCredentialInput {
 pub struct CredentialPatch {
     /// The profession, at most 100 characters.
     profession: Option<String>,
-    /// The number in the register, at most 100 characters.
+    /// The holder's number in that register, at most 100 characters.
     number: Option<String>,
-    /// Who keeps the register, at most 200 characters.
+    /// The authority that issued it and keeps the register, at most 200 characters.
     body: Option<String>,
-    /// Where it holds, at most 100 characters.
+    /// The country or state in which it is valid, at most 100 characters.
     jurisdiction: Option<String>,
-    /// Whether it allows to prescribe.
+    /// Whether the holder acts as a prescriber by it.
     prescriber: Option<bool>,
     /// All the kinds of treatment that it is limited to; empty for all.
     modalities: Option<Vec<Modality>>,
@@ -76,7 +77,7 @@ pub struct UpdateCredentialInput {
     patch: CredentialPatch,
 }
 
-/// Result of a mutation of a credential.
+/// What mutations of a credential return.
 #[derive(SimpleObject)]
 pub struct CredentialPayload {
     /// The credential after the change.

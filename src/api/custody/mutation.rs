@@ -21,7 +21,8 @@ const EXPORT_LINKS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// Places a legal hold on a patient's record.
 #[derive(InputObject)]
 pub struct PlaceLegalHoldInput {
-    /// An id made by the client (`hold_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `hold_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,

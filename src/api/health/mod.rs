@@ -60,7 +60,7 @@ impl HealthEntry {
     async fn onset_on(&self) -> Option<Date> {
         self.onset_on.map(Date)
     }
-    /// How exactly `onsetOn` is known: of a month or a year it is the first day.
+    /// How precisely `onsetOn` is known: of a month or a year it is the first day.
     async fn onset_precision(&self) -> DatePrecision {
         self.onset_precision
     }
@@ -68,7 +68,7 @@ impl HealthEntry {
     async fn ended_on(&self) -> Option<Date> {
         self.ended_on.map(Date)
     }
-    /// How exactly `endedOn` is known: of a month or a year it is the first day.
+    /// How precisely `endedOn` is known: of a month or a year it is the first day.
     async fn ended_precision(&self) -> DatePrecision {
         self.ended_precision
     }
@@ -76,7 +76,7 @@ impl HealthEntry {
     async fn last_dose_on(&self) -> Option<Date> {
         self.last_dose_on.map(Date)
     }
-    /// How exactly `lastDoseOn` is known: of a month or a year it is the first day.
+    /// How precisely `lastDoseOn` is known: of a month or a year it is the first day.
     async fn last_dose_precision(&self) -> DatePrecision {
         self.last_dose_precision
     }
@@ -92,7 +92,8 @@ impl HealthEntry {
     async fn verified_at(&self) -> Option<DateTime> {
         self.verified_at.map(DateTime)
     }
-    /// Whether the record was marked as entered in error: no rule looks at it, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: no rule looks at it, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error

@@ -16,7 +16,8 @@ use chrono::NaiveDate;
 /// Adds an entry to a patient's health history.
 #[derive(InputObject)]
 pub struct AddHealthEntryInput {
-    /// An id made by the client (`health_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `health_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -30,22 +31,22 @@ pub struct AddHealthEntryInput {
     severity: Option<ContraindicationSeverity>,
     /// The day it began.
     onset_on: Option<Date>,
-    /// How exactly `onsetOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    /// How precisely `onsetOn` is known. For MONTH or YEAR send any day in it; the first is kept.
     #[graphql(default_with = "DatePrecision::Day")]
     onset_precision: DatePrecision,
     /// The day it ended; absent while it lasts.
     ended_on: Option<Date>,
-    /// How exactly `endedOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    /// How precisely `endedOn` is known. For MONTH or YEAR send any day in it; the first is kept.
     #[graphql(default_with = "DatePrecision::Day")]
     ended_precision: DatePrecision,
     /// For a medicine: the last dose.
     last_dose_on: Option<Date>,
-    /// How exactly `lastDoseOn` is known. Of a month or a year any day of it may be sent; its first is kept.
+    /// How precisely `lastDoseOn` is known. For MONTH or YEAR send any day in it; the first is kept.
     #[graphql(default_with = "DatePrecision::Day")]
     last_dose_precision: DatePrecision,
     /// The source of the information: the patient, a letter, an examination.
     source: Option<String>,
-    /// Whether the sender has verified it.
+    /// Whether you have verified it.
     #[graphql(default = false)]
     verified: bool,
 }
@@ -62,7 +63,7 @@ impl AddHealthEntryPayload {
     async fn health_entry(&self) -> &HealthEntry {
         &self.health_entry
     }
-    /// Other entries in force of this patient's that seem to say the same: of the same kind, with the same code or about
+    /// Other current entries of this patient that look like duplicates of it: of the same kind, with the same code or about
     /// the same code of the list, or in the same words. Nothing was refused because of them.
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<HealthEntry>> {
         let mut entries = health::loader::of_patient(ctx, self.health_entry.patient_id, false).await?;
@@ -83,19 +84,19 @@ pub struct HealthEntryPatch {
     severity: MaybeUndefined<ContraindicationSeverity>,
     /// The day it began.
     onset_on: MaybeUndefined<Date>,
-    /// How exactly `onsetOn` is known. A day that is sent without it is known to the day.
+    /// How precisely `onsetOn` is known. A day that is sent without it is known to the day.
     onset_precision: Option<DatePrecision>,
     /// The day it ended; null while it lasts.
     ended_on: MaybeUndefined<Date>,
-    /// How exactly `endedOn` is known. A day that is sent without it is known to the day.
+    /// How precisely `endedOn` is known. A day that is sent without it is known to the day.
     ended_precision: Option<DatePrecision>,
     /// For a medicine: the last dose.
     last_dose_on: MaybeUndefined<Date>,
-    /// How exactly `lastDoseOn` is known. A day that is sent without it is known to the day.
+    /// How precisely `lastDoseOn` is known. A day that is sent without it is known to the day.
     last_dose_precision: Option<DatePrecision>,
     /// The source of the information.
     source: MaybeUndefined<String>,
-    /// True: the sender has verified it. False: nobody has.
+    /// True: you have verified it. False: nobody has.
     verified: Option<bool>,
     /// True: the entry was made in error. It is kept, but no rule looks at it.
     entered_in_error: Option<bool>,

@@ -18,7 +18,8 @@ use uuid::Uuid;
 /// asked: it is told apart from NONE_KNOWN. Whoever can't be pregnant is NONE_KNOWN.
 #[derive(InputObject)]
 pub struct RecordHealthReviewInput {
-    /// An id made by the client (`review_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `review_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -47,7 +48,7 @@ pub struct MarkHealthReviewEnteredInErrorInput {
     reason: String,
 }
 
-/// Result of a mutation of a health review.
+/// What mutations of a health review return.
 #[derive(SimpleObject)]
 pub struct HealthReviewPayload {
     /// The health review after the change.

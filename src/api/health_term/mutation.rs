@@ -12,16 +12,17 @@ use crate::vocabulary::{Action, RecordKind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
 use uuid::Uuid;
 
-/// Adds a name or a code to the code list of the clinic.
+/// Adds a synonym to the clinic's code list: an entry of a health history that says `term` is judged as one with `code`.
 #[derive(InputObject)]
 pub struct AddHealthTermInput {
-    /// An id made by the client (`term_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `term_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// The code that it stands for: one of the list, such as `isotretinoin`, or one of the clinic's own; at most 100
     /// characters.
     code: String,
-    /// The name or the code that is looked for, at most 200 characters, without regard to case, accents and punctuation. A
-    /// `*` at the end of a word stands for the rest of it. Each is added once for a code.
+    /// The name or the code that entries are searched for, at most 200 characters, without regard to case, accents and punctuation. A
+    /// `*` at the end stands for any ending. The same term is added once only for a code.
     term: String,
     /// The language of the name, a BCP 47 tag such as `pt-BR`.
     language: Option<String>,
@@ -48,7 +49,7 @@ pub struct UpdateHealthTermInput {
     patch: HealthTermPatch,
 }
 
-/// Result of a mutation of a health term.
+/// What mutations of a health term return.
 #[derive(SimpleObject)]
 pub struct HealthTermPayload {
     /// The health term after the change.

@@ -38,7 +38,8 @@ pub struct MergeResolution {
 /// Merges a patient into another.
 #[derive(InputObject)]
 pub struct MergePatientsInput {
-    /// An id made by the client (`merge_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `merge_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`: the chart that is merged away. It can still be read, with `mergedInto`.
     from_id: ID,
@@ -65,7 +66,7 @@ pub struct MergePatientsPayload {
     conflicts: Vec<MergeConflict>,
 }
 
-/// Two entries of the health history, one of each chart, that seem to say the same.
+/// Two entries of the health history, one of each chart, that look like duplicates.
 #[derive(SimpleObject)]
 pub struct DuplicateHealthEntries {
     /// The entry that moved or would move.
@@ -127,11 +128,11 @@ pub struct UnmergePatientsInput {
 /// Result of `unmergePatients`.
 #[derive(SimpleObject)]
 pub struct UnmergePatientsPayload {
-    /// The merge that was taken back; `kept` names the fields left as they were.
+    /// The merge that was taken back; `kept` names the fields that were changed since and are left so.
     merge: PatientMerge,
-    /// The patient who had been merged away, with their records back.
+    /// The patient who is active again, with their records back.
     from: Patient,
-    /// The patient who had stayed.
+    /// The patient whom they had been merged into.
     into: Patient,
 }
 

@@ -28,7 +28,8 @@ pub struct UpdateOrganisationPayload {
 /// Adds a location: a clinic of the organisation.
 #[derive(InputObject)]
 pub struct AddLocationInput {
-    /// An id made by the client (`location_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `location_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     pub(super) id: Option<ID>,
     /// Its name, unique in the organisation.
     pub(super) name: String,
@@ -85,7 +86,8 @@ pub struct UpdateLocationPayload {
 /// Adds somebody to the staff.
 #[derive(InputObject)]
 pub struct AddStaffInput {
-    /// An id made by the client (`staff_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `staff_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// The e-mail they sign in with.
     pub(super) email: String,
@@ -149,9 +151,9 @@ pub struct UpdateStaffInput {
     pub(super) licence_number: MaybeUndefined<String>,
     /// Whether they may sign in.
     pub(super) active: Option<bool>,
-    /// The last day of their place (in UTC).
+    /// The last day on which they work here (in UTC).
     pub(super) ends_on: MaybeUndefined<Date>,
-    /// All the clinics that their place is limited to, `location_…`, at most 100; empty for all.
+    /// All the clinics that they work at, `location_…`, at most 100; empty for all.
     pub(super) location_ids: Option<Vec<ID>>,
 }
 

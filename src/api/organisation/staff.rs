@@ -63,13 +63,12 @@ impl Staff {
     async fn active(&self) -> bool {
         self.active
     }
-    /// The last day of their place (in UTC); null: it has no end. After it they can't sign in here, and nothing new names
-    /// them.
+    /// The last day on which they work here (in UTC); null: it has no end. After it they can't sign in here, and no new
+    /// record can name them.
     async fn ends_on(&self) -> Option<Date> {
         self.ends_on.map(Date)
     }
-    /// The clinics that their place is limited to; empty for all. Nothing new at another clinic names them as its
-    /// practitioner.
+    /// The clinics that they work at; empty for all. No new record of another clinic can name them as its practitioner.
     async fn locations(&self, ctx: &Context<'_>) -> Result<Vec<Location>> {
         listing::linked_many(ctx, self.location_ids.iter().copied()).await
     }
@@ -108,7 +107,7 @@ impl Staff {
     async fn created_at(&self) -> DateTime {
         DateTime(self.stamp.created_at)
     }
-    /// Who created the record; null for the program itself.
+    /// Who created the record; null if the program did it by itself, such as the command line.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         loader::opt_staff(ctx, self.stamp.created_by).await
     }

@@ -137,7 +137,8 @@ impl OutcomeAssessment {
     async fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-    /// Whether the record was marked as entered in error: it is part of no series, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: it is part of no series, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error

@@ -19,7 +19,8 @@ use uuid::Uuid;
 /// Records an outcome assessment.
 #[derive(InputObject)]
 pub struct RecordOutcomeInput {
-    /// An id made by the client (`outcome_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `outcome_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -37,7 +38,7 @@ pub struct RecordOutcomeInput {
     score: Decimal,
     /// The role of the rater.
     rater_role: RaterRole,
-    /// The active staff member who scored, `staff_…`: required for BLINDED; the sender when absent for PRACTITIONER;
+    /// The active staff member who scored, `staff_…`: required for BLINDED; you when absent for PRACTITIONER;
     /// not allowed for PATIENT.
     rater_id: Option<ID>,
     /// When it was scored, not in the future; now when absent.
@@ -92,7 +93,7 @@ pub struct MarkOutcomeEnteredInErrorInput {
     expected_version: i32,
 }
 
-/// Result of a mutation of an outcome assessment.
+/// What mutations of an outcome assessment return.
 #[derive(SimpleObject)]
 pub struct OutcomePayload {
     /// The outcome assessment after the change.

@@ -61,7 +61,8 @@ impl SkinTypeInput {
 /// Registers a patient.
 #[derive(InputObject)]
 pub struct RegisterPatientInput {
-    /// An id made by the client (`patient_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `patient_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// Chart number from an older system; when absent, the next number is assigned. Unique in the organisation.
     pub(super) chart_number: Option<String>,

@@ -133,7 +133,8 @@ impl Photo {
     async fn status(&self) -> PhotoStatus {
         self.status
     }
-    /// Whether the record was marked as entered in error: its bytes are not shown, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: its bytes are not shown, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.status == PhotoStatus::EnteredInError

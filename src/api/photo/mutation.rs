@@ -20,7 +20,8 @@ use uuid::Uuid;
 /// Describes a photo to be uploaded and requests an address for its bytes.
 #[derive(InputObject)]
 pub struct RequestPhotoUploadInput {
-    /// An id made by the client (`photo_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `photo_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -115,7 +116,7 @@ pub struct RequestPhotoUploadPayload {
     max_bytes: i32,
 }
 
-/// Result of a mutation of a photo.
+/// What mutations of a photo return.
 #[derive(SimpleObject)]
 pub struct PhotoPayload {
     /// The photo after the change.

@@ -27,7 +27,8 @@ pub struct PlanAreaInput {
 /// Creates a treatment plan from a consultation that found the patient suitable.
 #[derive(InputObject)]
 pub struct CreateTreatmentPlanInput {
-    /// An id made by the client (`plan_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `plan_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// The consultation, `consultation_…`: its patient is the plan's.
     pub(super) consultation_id: ID,
@@ -97,7 +98,7 @@ pub struct ChangeTreatmentPlanStatusInput {
     pub(super) reason: Option<String>,
 }
 
-/// Result of a mutation of a treatment plan.
+/// What mutations of a treatment plan return.
 #[derive(SimpleObject)]
 pub struct TreatmentPlanPayload {
     /// The treatment plan after the change.

@@ -173,7 +173,8 @@ impl TreatmentPlan {
     async fn status(&self) -> TreatmentPlanStatus {
         self.status
     }
-    /// Whether the record was marked as entered in error: nothing of it is due, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: nothing of it is due, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.status == TreatmentPlanStatus::EnteredInError

@@ -31,7 +31,7 @@ pub enum AccessActor {
 }
 
 /// An entry of the access log: an operation that showed patients' data, an operation that was refused something, or a
-/// sign-in. An operation that was both has one entry for each.
+/// sign-in. An operation that showed data and was refused something has an entry for each.
 #[Object]
 impl AccessEntry {
     /// The number of the entry in the organisation's access log; numbers start at 1 and have no gaps.
@@ -66,7 +66,7 @@ impl AccessEntry {
     async fn from_address(&self) -> &str {
         &self.from_address
     }
-    /// The reason stated in `Access-Reason`, if any; `emergency: …` under emergency access.
+    /// The reason stated in the request header `Access-Reason`, if any; `emergency: …` under emergency access.
     async fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
@@ -87,7 +87,7 @@ const ACTORS: [RecordKind; 2] = [RecordKind::Staff, RecordKind::ServiceAccount];
 pub struct PatientAccessFilter {
     /// At or after this moment.
     since: Option<DateTime>,
-    /// Before this moment.
+    /// Before this moment, which itself is not meant.
     until: Option<DateTime>,
     /// By this staff member, `staff_…`, or this service account, `service_account_…`.
     actor_id: Option<ID>,
@@ -108,7 +108,7 @@ impl PatientAccessFilter {
 pub struct AccessLogFilter {
     /// At or after this moment.
     since: Option<DateTime>,
-    /// Before this moment.
+    /// Before this moment, which itself is not meant.
     until: Option<DateTime>,
     /// By this staff member, `staff_…`, or this service account, `service_account_…`.
     actor_id: Option<ID>,

@@ -16,7 +16,8 @@ use uuid::Uuid;
 /// Restricts a patient's record.
 #[derive(InputObject)]
 pub struct RestrictPatientInput {
-    /// An id made by the client (`restriction_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `restriction_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// `patient_…`
     patient_id: ID,
@@ -52,7 +53,8 @@ pub struct LiftPatientRestrictionPayload {
 /// Begins emergency access to the record of one patient.
 #[derive(InputObject)]
 pub struct BeginEmergencyAccessInput {
-    /// An id made by the client (`emergency_access_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `emergency_access_` and a UUIDv7 in 26 characters (see
+    /// `Node.id`). Absent: the service makes one.
     id: Option<ID>,
     /// `patient_…`; or `chartNumber`.
     patient_id: Option<ID>,

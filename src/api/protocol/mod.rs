@@ -123,7 +123,7 @@ impl ProtocolVersion {
     async fn published_at(&self) -> Option<DateTime> {
         self.published_at.map(DateTime)
     }
-    /// Who published it; null for the program itself.
+    /// Who published it; null if the program did it by itself, such as the command line.
     async fn published_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.published_by).await
     }

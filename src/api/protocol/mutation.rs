@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// Creates a protocol with its first version as a draft, from scratch or as a copy of any version.
 #[derive(InputObject)]
 pub struct CreateProtocolInput {
-    /// An id made by the client (`protocol_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `protocol_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// Name, unique in the organisation, at most 200 characters.
     name: String,
@@ -76,14 +77,14 @@ pub struct UpdateProtocolInput {
     active: Option<bool>,
 }
 
-/// Result of a mutation of a protocol.
+/// What mutations of a protocol return.
 #[derive(SimpleObject)]
 pub struct ProtocolPayload {
     /// The protocol after the change.
     protocol: Protocol,
 }
 
-/// Result of a mutation of a version of a protocol.
+/// What mutations of a version of a protocol return.
 #[derive(SimpleObject)]
 pub struct ProtocolVersionPayload {
     /// The version of the protocol after the change.

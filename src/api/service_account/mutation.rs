@@ -18,7 +18,8 @@ use uuid::Uuid;
 /// Creates a service account, for a program.
 #[derive(InputObject)]
 pub struct CreateServiceAccountInput {
-    /// An id made by the client (`service_account_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `service_account_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// Its name, unique in the organisation, at most 200 characters.
     name: String,

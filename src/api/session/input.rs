@@ -245,7 +245,7 @@ pub struct ProductUseInput {
     unit: Option<String>,
     /// Where it was used.
     area: Option<BodyArea>,
-    /// Whether it is approved for intradermal use; UNKNOWN when absent.
+    /// Approval for use within the skin; UNKNOWN when absent.
     intradermal_use: Option<IntradermalUse>,
 }
 

@@ -85,7 +85,8 @@ impl TreatmentSession {
     async fn status(&self) -> SessionStatus {
         self.status
     }
-    /// Whether the record was marked as entered in error: it was never done, and lists leave it out unless they are asked for it
+    /// Whether the record was marked as entered in error: it was never done, and lists leave it out unless
+    /// `includeEnteredInError` is true
     /// (`includeEnteredInError`).
     async fn entered_in_error(&self) -> bool {
         self.status == SessionStatus::EnteredInError
@@ -273,11 +274,11 @@ impl TreatmentSession {
     async fn updated_by(&self, ctx: &Context<'_>) -> Option<Result<AtOnce<Staff>>> {
         people::opt_staff(ctx, self.stamp.updated_by).await
     }
-    /// The first signature: of who did the work, or of who took it over; null while it is a draft.
+    /// The first signature: by the person who did the work or who took it over; null while it is a draft.
     pub async fn signature(&self) -> Option<Signature> {
         self.signature.clone().map(|it| it.on_work_of(self.practitioner_id))
     }
-    /// Its retraction: it stays as it was, and does not count any more. Null unless it was retracted.
+    /// Its retraction: the record can still be read, and no longer counts. Null unless it was retracted.
     async fn retraction(&self, ctx: &Context<'_>) -> Option<Result<Retraction>> {
         Box::pin(signed::retraction(ctx, self.id)).await.transpose()
     }

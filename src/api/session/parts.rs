@@ -173,7 +173,7 @@ impl ProductUse {
     async fn area(&self) -> Option<BodyArea> {
         self.area
     }
-    /// Whether it is approved for intradermal use.
+    /// Approval for use within the skin.
     async fn intradermal_use(&self) -> IntradermalUse {
         self.intradermal_use
     }

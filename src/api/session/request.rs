@@ -41,13 +41,14 @@ pub struct CheckOverrideInput {
 /// Logs a whole session in one call, for a practitioner who records it afterwards.
 #[derive(InputObject)]
 pub struct LogSessionInput {
-    /// An id made by the client (`session_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `session_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: ID,
     /// `location_…`
     pub(super) location_id: ID,
-    /// The practitioner who treated; the sender when absent.
+    /// The practitioner who treated; you when absent.
     pub(super) practitioner_id: Option<ID>,
     /// The staff member who supervised.
     pub(super) supervisor_id: Option<ID>,
@@ -111,13 +112,14 @@ impl LogSessionPayload {
 /// Starts a session; the rest is filled in as it goes.
 #[derive(InputObject)]
 pub struct StartSessionInput {
-    /// An id made by the client (`session_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `session_` and a UUIDv7 in 26 characters (see `Node.id`). Absent:
+    /// the service makes one.
     pub(super) id: Option<ID>,
     /// `patient_…`
     pub(super) patient_id: ID,
     /// `location_…`
     pub(super) location_id: ID,
-    /// The practitioner who treats; the sender when absent.
+    /// The practitioner who treats; you when absent.
     pub(super) practitioner_id: Option<ID>,
     /// The staff member who supervises.
     pub(super) supervisor_id: Option<ID>,

@@ -278,7 +278,8 @@ impl SignRecordInput {
 /// Adds an addendum to a signed record.
 #[derive(InputObject)]
 pub struct AddAddendumInput {
-    /// An id made by the client (`addendum_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `addendum_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     pub id: Option<ID>,
     /// The signed consultation, session or note.
     record_id: ID,

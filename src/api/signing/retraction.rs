@@ -18,7 +18,7 @@ impl Listed for Retraction {
     }
 }
 
-/// The retraction of a signed record: it stays as it was, with its signatures, and does not count any more.
+/// The retraction of a signed record: the record can still be read, with its signatures, and no longer counts.
 #[Object]
 impl Retraction {
     /// Typed id, `retraction_…`.

@@ -16,7 +16,8 @@ use uuid::Uuid;
 /// Agrees that somebody reads part of a colleague's signed records.
 #[derive(InputObject)]
 pub struct AgreeSupervisionInput {
-    /// An id made by the client (`supervision_…`, from a UUIDv7), which makes a retry safe.
+    /// An id made by the client, which makes a retry safe: `supervision_` and a UUIDv7 in 26 characters (see `Node.id`).
+    /// Absent: the service makes one.
     id: Option<ID>,
     /// Who reads: an active practitioner, `staff_…`.
     supervisor_id: ID,
@@ -60,7 +61,7 @@ pub struct UpdateSupervisionAgreementInput {
     patch: SupervisionAgreementPatch,
 }
 
-/// Result of a mutation of an agreement of supervision.
+/// What mutations of an agreement of supervision return.
 #[derive(SimpleObject)]
 pub struct SupervisionAgreementPayload {
     /// The agreement after the change.
