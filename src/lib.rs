@@ -57,5 +57,6 @@ mod service_account; // programs as users, and their keys
 mod session; // treatment sessions
 mod signing; // signatures and addenda
 mod supervision; // who reads part of whose signed records
+mod watch; // what is counted, timed and traced of the running service
 
 pub use commands::{run, start};

@@ -170,6 +170,8 @@ impl Rates {
         let passed = bucket.held() >= points;
         if passed {
             bucket.spent = bucket.spent.saturating_add(points);
+        } else {
+            self.pool.watch().door.limited(payer.policy());
         }
         let ends = bucket.window.saturating_add(1).saturating_mul(WINDOW);
         let standing = Standing {
@@ -196,6 +198,7 @@ impl Rates {
             Ok(None) => bucket.taken = limit,
             Err(error) => {
                 tracing::warn!(?error, "the shared limits can't be reached: this process uses its own");
+                self.pool.watch().door.alone();
                 bucket.take_alone(wanted, limit);
             }
         }

@@ -10,10 +10,13 @@ use super::viewer::Viewer;
 use crate::db::{Pool, Sql, Transaction};
 use crate::error::{Error, Result};
 use crate::vocabulary::{Action, RecordKind};
+use crate::watch::Watch;
 use chrono::{DateTime, Utc};
 use diesel::sql_types as st;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
 use uuid::Uuid;
 
 /// The connection, with the organisation that every statement must name.
@@ -32,6 +35,8 @@ pub struct Scope {
     writable: bool,
     unrecorded: Option<(Action, RecordKind)>,
     last_entry: Option<i64>,
+    /// What was entered, by kind and action; and since when this holds the organisation's head.
+    entered: (Vec<(RecordKind, Action)>, Option<Instant>),
     answer: Option<i64>,
     seen: BTreeSet<Uuid>,
     closed: BTreeSet<Uuid>,
@@ -55,6 +60,7 @@ impl Scope {
             writable,
             unrecorded: None,
             last_entry: None,
+            entered: (Vec::new(), None),
             answer: None,
             seen: BTreeSet::new(),
             closed: BTreeSet::new(),
@@ -183,10 +189,17 @@ impl Scope {
         self.sight.emergencies.push(emergency);
     }
 
-    /// Records that the ledger has the entry of the open write.
-    pub fn recorded(&mut self, seq: i64) {
+    /// Records that the ledger has the entry of the open write, the newest of these.
+    pub fn recorded(&mut self, seq: i64, entries: impl IntoIterator<Item = (RecordKind, Action)>) {
         self.unrecorded = None;
         self.last_entry = Some(seq);
+        self.entered.0.extend(entries);
+        self.entered.1.get_or_insert_with(Instant::now);
+    }
+
+    /// The meters of the service.
+    pub fn watch(&self) -> &Watch {
+        self.transaction.watch()
     }
 
     /// The ledger entry that a retry of this scope's write returns: the newest, unless `answers` named one.
@@ -249,7 +262,12 @@ impl Scope {
             self.transaction.rollback().await;
             return Err(Error::Internal(format!("{action:?} of a {record:?} left no ledger entry")));
         }
+        let ((entries, since), watch) = (self.entered, Arc::clone(self.transaction.watch()));
         self.transaction.commit().await?;
+        if let Some(since) = since {
+            let words = entries.iter().map(|(kind, action)| (kind.as_str(), action.as_str()));
+            watch.writes.committed(words, since.elapsed());
+        }
         Ok(self.seen)
     }
 

@@ -12,6 +12,7 @@ mod serve;
 mod staff;
 mod uploads;
 mod value;
+mod watch;
 
 pub use audit::{AuditArguments, AuditCommand, EvidenceSettings, VerifySettings};
 use clap::{Parser, Subcommand};
@@ -26,6 +27,7 @@ pub use serve::{Introspection, LogFormat, ServeSettings};
 pub use staff::{StaffArguments, StaffCommand};
 pub use uploads::UploadSettings;
 pub use value::Secret;
+pub use watch::WatchSettings;
 
 /// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. One line for each module.
 #[derive(Debug, Parser)]

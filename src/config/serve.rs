@@ -1,7 +1,10 @@
 //! `clinic serve`.
 
 use super::value::parse_duration;
-use super::{CheckpointSettings, DatabaseSettings, MailSettings, ObjectSettings, Secret, TlsSettings, UploadSettings};
+use super::{
+    CheckpointSettings, DatabaseSettings, MailSettings, ObjectSettings, Secret, TlsSettings, UploadSettings,
+    WatchSettings,
+};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -134,6 +137,10 @@ pub struct ServeSettings {
     #[arg(long, env = "CLINIC_UNSAFE_NO_ACCESS_LOG", hide = true)]
     pub unsafe_no_access_log: bool,
 
+    /// What is watched.
+    #[command(flatten)]
+    pub watch: WatchSettings,
+
     /// How logs are written
     #[arg(long, env = "CLINIC_LOG_FORMAT", default_value = "json", value_enum)]
     pub log_format: LogFormat,
@@ -174,6 +181,7 @@ impl ServeSettings {
         }
         self.check_tls()?;
         self.mail.check()?;
+        self.watch.check(self.listen)?;
         if self.only_persisted_documents && self.persisted_documents.is_none() {
             return Err("--only-persisted-documents goes with --persisted-documents FILE".to_owned());
         }

@@ -3,6 +3,8 @@
 use super::embedded::{self, EmbeddedPostgres, Options};
 use super::{Address, Pool, PoolSettings, application_address, connect, loose_ends, migrate, refuse_outdated};
 use crate::config::DatabaseSettings;
+use crate::watch::Watch;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connected database: the address for the owner, the address for the application role, and the private server if
@@ -154,6 +156,8 @@ impl Database {
             statement_timeout: Duration::from_secs(600),
             lock_timeout: Duration::from_secs(10),
         };
-        Pool::new(self.application.clone(), &settings).map_err(|error| error.operator_message())
+        let unwatched = Arc::new(Watch::default());
+        Pool::new(self.application.clone(), &settings, (&unwatched, "command"))
+            .map_err(|error| error.operator_message())
     }
 }

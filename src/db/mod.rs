@@ -11,6 +11,7 @@ mod roles;
 mod sql;
 pub(crate) mod tables;
 mod tls;
+mod traced;
 
 pub use address::Address;
 pub use database::Database;

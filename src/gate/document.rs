@@ -11,6 +11,8 @@ use async_graphql::{
 };
 use moka::sync::Cache;
 
+use crate::watch::{Looks, Watch};
+
 use super::{
     DocumentLimits, Measure, Refusal,
     cost::{Measurer, short},
@@ -47,6 +49,7 @@ pub struct DocumentCache {
     /// None in tests of measuring alone, whose documents fit no schema.
     rules: Option<Rules>,
     kept: Cache<String, Arc<Document>>,
+    looks: Looks,
 }
 
 impl DocumentCache {
@@ -73,7 +76,12 @@ impl DocumentCache {
                 u32::try_from(text.len().saturating_mul(2).saturating_add(document.bytes)).unwrap_or(u32::MAX)
             })
             .build();
-        Self { limits, rules, kept }
+        Self { limits, rules, kept, looks: Looks::default() }
+    }
+
+    /// The same, which counts in this service's meters whether it had a document.
+    pub fn watched(self, watch: &Watch) -> Self {
+        Self { looks: watch.caches.looks("documents"), ..self }
     }
 
     /// Admits one request, or says why not.
@@ -83,7 +91,7 @@ impl DocumentCache {
     /// `QUERY_TOO_LARGE`, `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` (what the schema can't answer) or
     /// `BAD_USER_INPUT` (values that their types don't take, of literals and of variables).
     pub fn admit(&self, text: &str, operation_name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
-        if let Some(document) = self.kept.get(text) {
+        if let Some(document) = self.looks.found(self.kept.get(text)) {
             return self.select(document, operation_name, variables);
         }
         let (mut document, tokens) = self.read(text)?;

@@ -3,6 +3,7 @@
 use super::address::client_address;
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
+use super::watched::{Watched, at_gate};
 use super::{App, limits};
 use crate::access::api_key::looks_like;
 use crate::access::rate::{Charge, Payer, Standing};
@@ -12,6 +13,7 @@ use crate::error::{Error, NotSignedIn};
 use crate::gate::{Admitted, Refusal};
 use crate::operation::{Operation, RefusedAt, RequestFacts, batches, whole_paths};
 use crate::vocabulary::StaffRole;
+use crate::watch::trace;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
@@ -55,7 +57,8 @@ pub async fn graphql(http: HttpRequest, payload: web::Payload, app: web::Data<Ap
         limits::tell(answer.status(), answer.headers_mut(), standing);
     }
     let millis = begun.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(request = id, method = %http.method(), status = answer.status().as_u16(), millis, "graphql");
+    let (trace, status) = (trace::current(), answer.status().as_u16());
+    tracing::info!(request = id, trace, method = %http.method(), status, millis, "graphql");
     answer
 }
 
@@ -114,6 +117,7 @@ async fn run(
     let mut answers = Vec::with_capacity(admitted.len());
     for (place, (one, outcome)) in call.requests.into_iter().zip(admitted).enumerate() {
         let cost = outcome.as_ref().map_or(0, Admitted::cost);
+        let watched = Watched::begin(app, &one, &outcome);
         // A thief of the token may have spent the account's points, and that must not prevent the owner from ending the
         // sign-in.
         let own = outcome.as_ref().is_ok_and(Admitted::is_own_sign_in);
@@ -126,8 +130,9 @@ async fn run(
         *standing = charged.map_or(*standing, |charge| Some(charge.standing));
         let answer = match charged.filter(|charge| !charge.passed) {
             Some(charge) => too_dear(cost, &charge),
-            None => execute(app, one, outcome, (&facts, why_none), call.batch.then_some(place)).await,
+            None => watched.around(execute(app, one, outcome, (&facts, why_none), call.batch.then_some(place))).await,
         };
+        watched.answered(&answer);
         if let Some((account, charge)) = paid
             && answer.errors.iter().any(|error| code_of(error) == Some("UNAUTHENTICATED"))
             && !app.service.doorkeeper.is_payer(caller(&facts))
@@ -189,8 +194,9 @@ fn facts_of(
 fn judge(app: &App, call: &GraphqlCall) -> Result<Vec<Result<Admitted, Refusal>>, RequestRefusal> {
     let mut admitted = Vec::with_capacity(call.requests.len());
     for one in &call.requests {
-        let outcome =
-            document(app, one).and_then(|text| app.gate.admit(text, one.operation_name.as_deref(), &one.variables));
+        let outcome = at_gate(app, || {
+            document(app, one).and_then(|text| app.gate.admit(text, one.operation_name.as_deref(), &one.variables))
+        });
         if let Ok(admitted) = &outcome {
             call.permits(admitted.kind())?;
         }
@@ -276,7 +282,7 @@ async fn execute(
     if let (Some(key), Some(place)) = (&facts.idempotency_key, place) {
         facts.idempotency_key = Some(format!("{key}#{place}"));
     }
-    let work = carry_out(app.clone(), one, admitted.clone(), facts);
+    let work = trace::carried(carry_out(app.clone(), one, admitted.clone(), facts));
     if admitted.kind() == OperationType::Mutation {
         // In a task of its own: a client that hangs up can't cut it half-way.
         let task = actix_web::rt::spawn(work);

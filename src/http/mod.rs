@@ -1,16 +1,18 @@
-//! The HTTP face: /graphql, /photos, /health, and the explorer page.
+//! The HTTP face: /graphql, /photos, /health, and the explorer page; and /metrics, on an address of its own.
 
 mod address;
 mod graphql;
 mod health;
 mod home;
 mod limits;
+pub mod metrics;
 mod photo;
 pub mod request;
 pub mod response;
 mod shield;
 pub mod streams;
 pub mod tls;
+pub mod watched;
 
 use crate::access::rate::Rates;
 use crate::api::Schema;
@@ -19,6 +21,7 @@ use crate::config::{Introspection, ServeSettings};
 use crate::gate::DocumentCache;
 use crate::operation::Service;
 use crate::photo::intake::Intake;
+use crate::watch::trace;
 use actix_cors::Cors;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::web;
@@ -87,8 +90,15 @@ pub fn cors(settings: &ServeSettings) -> Cors {
             HeaderName::from_static("access-reason"),
             request::CSRF,
             request::BACKGROUND,
+            HeaderName::from_static(trace::TRACEPARENT),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER, limits::POLICY, limits::REMAINING])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            RETRY_AFTER,
+            limits::POLICY,
+            limits::REMAINING,
+            HeaderName::from_static(trace::TRACERESPONSE),
+        ])
         .max_age(600);
     for origin in &settings.allowed_origins {
         cors = cors.allowed_origin(origin).supports_credentials();

@@ -9,6 +9,7 @@ use crate::photo::MOST_BYTES;
 use crate::photo::intake::{Arrived, Intake};
 use crate::photo::picture::{HEAD, sniff};
 use crate::photo::upload::{Bearer, Refused, Stored};
+use crate::watch::trace;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
@@ -49,7 +50,7 @@ fn refusal(refused: &Refused, id: &str) -> HttpResponse {
 
 fn note(http: &HttpRequest, id: &str, status: u16, begun: Instant) {
     let millis = begun.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(request = id, method = %http.method(), status, millis, "photo");
+    tracing::info!(request = id, trace = trace::current(), method = %http.method(), status, millis, "photo");
 }
 
 /// `PUT /photos/upload/<token>`
@@ -95,11 +96,11 @@ async fn take(
     match body.await {
         Ok((pass, arrived, place)) => {
             // In a task of its own: a client that hangs up can't cut it half-way.
-            let work = actix_web::rt::spawn(async move {
+            let work = actix_web::rt::spawn(trace::carried(async move {
                 let outcome = bearer.receive(pass, arrived).await;
                 drop(place);
                 outcome
-            });
+            }));
             let ended = |_| Refused::new(500, "INTERNAL", "something went wrong on our side; nothing was saved");
             work.await.map_err(ended)?
         }

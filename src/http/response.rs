@@ -148,7 +148,7 @@ fn refused_whole(data: &Value, errors: &[ServerError]) -> bool {
     nothing && matches!(common_code(errors), Some("UNAUTHENTICATED" | "RATE_LIMITED" | "UNAVAILABLE"))
 }
 
-fn code(error: &ServerError) -> Option<&str> {
+pub(super) fn code(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),
         _ => None,

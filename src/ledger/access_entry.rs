@@ -77,7 +77,7 @@ pub struct AccessEvent {
     pub patients: Vec<Uuid>,
 }
 
-type Waiting = (AccessEvent, oneshot::Sender<Result<()>>);
+type Waiting = (AccessEvent, oneshot::Sender<Result<()>>, Instant);
 
 /// The maximum number of rows in one insert.
 const BATCH: usize = 256;
@@ -125,7 +125,7 @@ impl AccessLog {
             return Ok(());
         }
         let (done, answer) = oneshot::channel();
-        self.queue.send((event, done)).await.map_err(|_| Error::Unavailable)?;
+        self.queue.send((event, done, Instant::now())).await.map_err(|_| Error::Unavailable)?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
 }
@@ -174,12 +174,16 @@ impl Writer {
     }
 
     async fn write_and_answer(&self, org: Uuid, entries: Vec<Waiting>) {
-        let (events, answers): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let (events, answers): (Vec<_>, Vec<_>) =
+            entries.into_iter().map(|(event, answer, since)| (event, (answer, since))).unzip();
         let written = self.write(org, &events).await;
+        let meters = &self.pool.watch().access_log;
+        meters.written(events.iter().map(|event| event.event.as_str()), written.is_ok());
         if let Err(error) = &written {
             tracing::error!(?error, "the access log can't be written: reads are refused");
         }
-        for answer in answers {
+        for (answer, since) in answers {
+            meters.waited(since.elapsed());
             let _ = answer.send(if written.is_ok() { Ok(()) } else { Err(Error::Unavailable) });
         }
     }

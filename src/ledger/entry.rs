@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// A record whose versions the ledger keeps. Its serialised form is its content: everything a later reader must be able
@@ -160,8 +161,10 @@ pub async fn append<R: Record>(scope: &mut Scope, action: Action, record: &R, co
     .text(", ")
     .bind(digest)
     .text(", head.hash FROM head RETURNING seq");
+    let begun = Instant::now();
     let seq: Vec<i64> = statement.load(scope.ledger()?.connection).await?;
+    scope.watch().writes.appended(begun.elapsed());
     let seq = *seq.as_slice().first().ok_or_else(|| not_appended(owner))?;
-    scope.recorded(seq);
+    scope.recorded(seq, [(R::KIND, action)]);
     Ok(())
 }

@@ -14,6 +14,7 @@ use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// An entry of the ledger with the content the record had after it.
@@ -235,18 +236,21 @@ fn chained(
 pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry>) -> Result<i64> {
     let (org, actor, at) = (scope.org(), scope.viewer().staff, ids::now());
     let request_id = scope.request_id().to_owned();
+    let begun = Instant::now();
     let head: Vec<(i64, Vec<u8>)> =
         Sql::<(st::BigInt, st::Binary)>::new("SELECT seq, hash FROM ledger_head WHERE org_id = ")
             .bind(org)
             .text(" FOR UPDATE")
             .load(scope.ledger()?.connection)
             .await?;
+    scope.watch().writes.appended(begun.elapsed());
     let head = head.into_iter().next();
     let (seq, hash) = head.ok_or_else(|| Error::Internal("the organisation has no ledger".to_owned()))?;
     let first = seq + 1;
     if entries.is_empty() {
         return Ok(first);
     }
+    let entered: Vec<_> = entries.iter().map(|entry| (entry.kind, action)).collect();
     let (rows, (seq, hash)) = chained((seq, hash), (org, actor, at), &request_id, action, entries);
     Sql::<()>::new("WITH head AS (UPDATE ledger_head SET seq = ")
         .bind(seq)
@@ -275,6 +279,6 @@ pub async fn append_all(scope: &mut Scope, action: Action, entries: Vec<NewEntry
         )
         .execute(scope.ledger()?.connection)
         .await?;
-    scope.recorded(seq);
+    scope.recorded(seq, entered);
     Ok(first)
 }

@@ -1,10 +1,12 @@
 //! Batched look-ups: sibling fields that need a record by key share one statement.
 
 use super::Operation;
+use crate::watch::trace;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::runtime::{Timer, TokioSpawner};
+use async_graphql::runtime::Timer;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::task::{FutureObj, Spawn, SpawnError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +26,18 @@ impl Timer for NoDelay {
     }
 }
 
+/// Runs a batch in a task of its own, in the trace of its operation.
+struct InTrace;
+
+impl Spawn for InTrace {
+    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        tokio::spawn(trace::carried(batch));
+        Ok(())
+    }
+}
+
 /// The batches of an operation.
 pub fn batches(operation: Arc<Operation>) -> Arc<Batches> {
-    let batches = DataLoader::new(Batch(operation), TokioSpawner::current(), NoDelay);
+    let batches = DataLoader::new(Batch(operation), InTrace, NoDelay);
     Arc::new(batches.delay(Duration::ZERO).max_batch_size(100_000))
 }

@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::ledger::{AccessEvent, AccessLog, Event};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
+use crate::watch::Watch;
+use std::sync::Arc;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -26,6 +28,8 @@ pub struct Service {
     pub mailer: Option<Mailer>,
     /// Notified of each failed sign-in that waits to be written to the access logs.
     pub refused: Notify,
+    /// What is counted and traced.
+    pub watch: Arc<Watch>,
 }
 
 impl Service {

@@ -5,6 +5,7 @@ use crate::config::ServeSettings;
 use crate::db::{self, Address, Database};
 use crate::evidence;
 use crate::operation::Service;
+use crate::watch::Work;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -78,19 +79,24 @@ impl Checkpoints {
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let service = Arc::clone(service);
         let writing = tokio::spawn(async move {
+            let watch = &service.watch.work;
+            watch.behind(behind.load(Ordering::Relaxed));
             let mut write = async || {
                 let organisations = account::organisations(service.doorkeeper.pool()).await;
                 let organisations = organisations.map_err(|error| error.operator_message())?;
                 let client = db::connect(&application).await?;
-                tell_behind(&writer.behind(&client).await?, &behind);
+                let found = writer.behind(&client).await?;
+                tell_behind(&found, &behind);
+                watch.behind(found.len());
                 let written = writer.write(&client, &organisations).await?;
+                watch.checkpoints(written);
                 if written > 0 {
                     tracing::debug!(written, "checkpoints of the evidence were written");
                 }
                 Ok::<_, String>(())
             };
             while tokio::time::timeout(every, &mut stopped).await.is_err() {
-                if let Err(error) = write().await {
+                if let Err(error) = watch.ran(Work::Checkpoints, write().await) {
                     tracing::warn!(
                         error,
                         "the checkpoints of the evidence were not written: the next try is at the next interval"
@@ -98,7 +104,7 @@ impl Checkpoints {
                 }
             }
             for _ in 0..TRIES_AT_THE_END {
-                let Err(error) = write().await else { return };
+                let Err(error) = watch.ran(Work::Checkpoints, write().await) else { return };
                 tracing::warn!(error, "the last checkpoints of the evidence were not written: trying again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }

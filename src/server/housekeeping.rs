@@ -4,6 +4,7 @@ use crate::access::rate::Rates;
 use crate::db::{self, Address};
 use crate::http::tls::Certificate;
 use crate::operation::Service;
+use crate::watch::{Watch, Work};
 use crate::{custody, photo, privacy};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ impl Housekeeping {
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
         let mut tasks = vec![
-            tokio::spawn(keep_partitions(application)),
+            tokio::spawn(keep_partitions(application, Arc::clone(&service.watch))),
             tokio::spawn(sweep(Arc::clone(service), rates)),
             tokio::spawn(keep_alerting(Arc::clone(service))),
             tokio::spawn(keep_logging_refused(Arc::clone(service))),
@@ -47,24 +48,25 @@ async fn sweep(service: Arc<Service>, rates: Arc<Rates>) {
             "the object store does not answer: photos can be neither sent nor fetched until it does"
         );
     }
+    let work = &service.watch.work;
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
-        match photo::upload::sweep(&service).await {
+        match work.ran(Work::Uploads, photo::upload::sweep(&service).await) {
             Ok((0, 0)) => {}
             Ok((given_up, cut)) => tracing::info!(given_up, cut, "photo uploads were swept"),
             Err(error) => tracing::warn!(?error, "the sweep of photo uploads failed: the next try is in an hour"),
         }
-        if let Err(error) = custody::remains::sweep(&service).await {
+        if let Err(error) = work.ran(Work::Remains, custody::remains::sweep(&service).await) {
             tracing::warn!(?error, "the files of erased patients were not all deleted: the next try is in an hour");
         }
-        if let Err(error) = service.doorkeeper.sweep().await {
+        if let Err(error) = work.ran(Work::SignIns, service.doorkeeper.sweep().await) {
             tracing::warn!(
                 ?error,
                 "the sweep of failed sign-ins and replaced tokens failed: the next try is in an hour"
             );
         }
-        if let Err(error) = rates.sweep().await {
+        if let Err(error) = work.ran(Work::Limits, rates.sweep().await) {
             tracing::warn!(?error, "the sweep of limits failed: the next try is in an hour");
         }
     }
@@ -77,7 +79,7 @@ const REFUSED_WAIT: Duration = Duration::from_secs(1);
 /// At start, and a second after a failed sign-in: writes pending failures to the access logs they belong in.
 async fn keep_logging_refused(service: Arc<Service>) {
     loop {
-        match service.log_refused().await {
+        match service.watch.work.ran(Work::Refusals, service.log_refused().await) {
             Ok(0) => service.refused.notified().await,
             Ok(_) => continue,
             Err(error) => tracing::warn!(?error, "failed sign-ins are not in the access log yet: trying again"),
@@ -91,27 +93,24 @@ async fn keep_alerting(service: Arc<Service>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
-        if let Err(error) = privacy::alert::send_due(&service).await {
+        if let Err(error) = service.watch.work.ran(Work::Alerts, privacy::alert::send_due(&service).await) {
             tracing::warn!(?error, "admins were not notified of emergency access: the next try is in a minute");
         }
     }
 }
 
 /// Once a day: makes the partitions of the coming months.
-async fn keep_partitions(application: Address) {
+async fn keep_partitions(application: Address, watch: Arc<Watch>) {
     let mut days = tokio::time::interval(Duration::from_secs(24 * 3600));
     loop {
         days.tick().await;
-        match db::connect(&application).await {
-            Ok(client) => {
-                let ahead = "SELECT ensure_month_partitions(now()::date, (now() + interval '3 months')::date)";
-                if let Err(error) = client.batch_execute(ahead).await {
-                    tracing::error!(%error, "the month partitions can't be made");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(error, "the month partitions were not made, because the database can't be reached")
-            }
+        let made = async {
+            let client = db::connect(&application).await?;
+            let ahead = "SELECT ensure_month_partitions(now()::date, (now() + interval '3 months')::date)";
+            client.batch_execute(ahead).await.map_err(|error| error.to_string())
+        };
+        if let Err(error) = watch.work.ran(Work::Partitions, made.await) {
+            tracing::error!(error, "the month partitions were not made");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod housekeeping;
+mod metrics;
 pub(crate) mod refold;
 
 use crate::access::password;
@@ -20,11 +21,13 @@ use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::{Cursors, Service};
 use crate::photo::intake::Intake;
+use crate::watch::{Traces, Watch};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{HttpServer, web};
 use checkpoints::{Checkpoints, held_to_checkpoints};
 use housekeeping::Housekeeping;
+use metrics::Metrics;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +39,8 @@ use tokio::sync::Notify;
 pub struct Prepared {
     settings: ServeSettings,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
+    watch: Arc<Watch>,
     certificate: Option<Arc<Certificate>>,
     gate: DocumentCache,
     persisted: Persisted,
@@ -52,6 +57,8 @@ pub struct Server {
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: Housekeeping,
     checkpoints: Checkpoints,
+    metrics: Option<Metrics>,
+    watch: Arc<Watch>,
     database: Database,
 }
 
@@ -66,6 +73,11 @@ impl Server {
         self.address
     }
 
+    /// Where `/metrics` is served, if it is.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(Metrics::address)
+    }
+
     /// `http://` or `https://`, and where it listens.
     pub fn url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
@@ -78,6 +90,12 @@ impl Server {
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.checkpoints.stop().await;
+        if let Some(metrics) = self.metrics.take() {
+            metrics.stop().await;
+        }
+        if let Some(traces) = &self.watch.traces {
+            traces.close().await;
+        }
         self.database.close().await;
     }
 }
@@ -89,12 +107,9 @@ impl Prepared {
         let certificate = Certificate::open(&settings.tls)?;
         let (gate, persisted) = documents(settings.max_cost, settings.persisted_documents.as_deref()).await?;
         // The port comes first, so that a port in use is reported before a database is started for nothing.
-        let listener = TcpListener::bind(settings.listen).map_err(|error| {
-            format!(
-                "{} can't be listened on ({error}): stop what uses it or choose another with --listen",
-                settings.listen
-            )
-        })?;
+        let listener = bind(settings.listen, "--listen")?;
+        let metrics = settings.watch.metrics_listen.map(|own| bind(own, "--metrics-listen")).transpose()?;
+        let watch = watch(settings)?;
         let mut database = Database::open(&settings.database).await?;
         let opened = async {
             // Before anything is written, because new entries might catch up with the checkpoint.
@@ -105,7 +120,19 @@ impl Prepared {
         match opened.await {
             Ok((evidence, objects)) => {
                 let settings = settings.clone();
-                Ok(Self { settings, listener, certificate, gate, persisted, database, objects, evidence })
+                let gate = gate.watched(&watch);
+                Ok(Self {
+                    settings,
+                    listener,
+                    metrics,
+                    watch,
+                    certificate,
+                    gate,
+                    persisted,
+                    database,
+                    objects,
+                    evidence,
+                })
             }
             Err(message) => {
                 database.close().await;
@@ -126,9 +153,10 @@ impl Prepared {
 
     /// Answers HTTP from now on. The error is one line.
     pub async fn serve(self) -> Result<Server, String> {
-        let Self { settings, listener, certificate, gate, persisted, mut database, objects, evidence } = self;
+        let Self { settings, listener, metrics, watch, certificate, gate, persisted, mut database, objects, evidence } =
+            self;
         let started = async {
-            let Parts { service, rates } = parts(&settings, &database, objects).await?;
+            let Parts { service, rates } = parts(&settings, &database, objects, &watch).await?;
             let address = listener.local_addr().map_err(cant_start)?;
             let app = App {
                 gate,
@@ -148,9 +176,10 @@ impl Prepared {
                 refuse_behind: settings.refuse_behind_checkpoint,
             };
             let server = listen(&settings, app, listener, certificate.as_ref())?;
-            Ok((service, rates, address, server))
+            let metrics = metrics.map(|own| Metrics::start(&watch, own)).transpose()?;
+            Ok((service, rates, address, server, metrics))
         };
-        let (service, rates, address, server) = match started.await {
+        let (service, rates, address, server, metrics) = match started.await {
             Ok(started) => started,
             Err(message) => {
                 database.close().await;
@@ -164,8 +193,22 @@ impl Prepared {
         let housekeeping = Housekeeping::start(&service, rates, application, certificate);
         database.keep_up();
         let running = tokio::spawn(server);
-        Ok(Server { address, secure, handle, running, housekeeping, checkpoints, database })
+        Ok(Server { address, secure, handle, running, housekeeping, checkpoints, metrics, watch, database })
     }
+}
+
+/// Takes an address. The error is one line.
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| {
+        format!("{address} can't be listened on ({error}): stop what uses it or choose another with {flag}")
+    })
+}
+
+/// The meters of the service, and its traces if they go anywhere.
+fn watch(settings: &ServeSettings) -> Result<Arc<Watch>, String> {
+    let runtime = tokio::runtime::Handle::current();
+    let open = |endpoint: &String| Traces::open(endpoint, settings.watch.trace_share, settings.trust_proxy, runtime);
+    Ok(Arc::new(Watch::new(settings.watch.otlp_endpoint.as_ref().map(open).transpose()?)))
 }
 
 fn cant_start(error: std::io::Error) -> String {
@@ -179,7 +222,12 @@ struct Parts {
 }
 
 /// Opens the parts of the service over a database that is up to date.
-async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) -> Result<Parts, String> {
+async fn parts(
+    settings: &ServeSettings,
+    database: &Database,
+    objects: Objects,
+    watch: &Arc<Watch>,
+) -> Result<Parts, String> {
     let pool_settings = PoolSettings {
         size: usize::from(settings.pool_size),
         threads: workers(settings),
@@ -187,7 +235,8 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
         statement_timeout: settings.statement_timeout,
         lock_timeout: settings.lock_timeout,
     };
-    let pool = Pool::new(database.application.clone(), &pool_settings).map_err(|error| error.operator_message())?;
+    let pool = Pool::new(database.application.clone(), &pool_settings, (watch, "requests"))
+        .map_err(|error| error.operator_message())?;
     if !pool.is_ready().await {
         return Err(
             "the database refuses the role clinic_app: set CLINIC_APP_DATABASE_URL if it has a password of its own. \
@@ -208,7 +257,8 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
     // It has its own connections: a request that has written must not get UNAVAILABLE because others hold all of them.
     let log_pool =
         PoolSettings { size: ACCESS_LOG_CONNECTIONS, threads: 0, wait: settings.statement_timeout, ..pool_settings };
-    let log_pool = Pool::new(database.application.clone(), &log_pool).map_err(|error| error.operator_message())?;
+    let log_pool = Pool::new(database.application.clone(), &log_pool, (watch, "access_log"))
+        .map_err(|error| error.operator_message())?;
     let service = Arc::new(Service {
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
         mailer: Mailer::open(&settings.mail)?,
@@ -216,6 +266,7 @@ async fn parts(settings: &ServeSettings, database: &Database, objects: Objects) 
         objects,
         links,
         refused: Notify::new(),
+        watch: Arc::clone(watch),
         cursors: Cursors::new(settings.database.keys().key("cursors")?),
     });
     password::make_ready().await.map_err(|error| error.operator_message())?;
@@ -251,6 +302,7 @@ fn listen(
             .wrap(http::cors(&cors))
             .wrap(from_fn(http::streams::hold))
             .wrap(http::shield(cors.tls.tls_certificate.is_some()))
+            .wrap(from_fn(http::watched::count))
             .configure(http::routes)
     })
     .on_connect(http::streams::open)

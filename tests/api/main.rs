@@ -70,4 +70,5 @@ mod times;
 mod tls;
 mod tokens;
 mod uploads;
+mod watching;
 mod what_holds;

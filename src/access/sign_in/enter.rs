@@ -13,6 +13,17 @@ use diesel::sql_types as st;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+/// How an attempt ended, in a word.
+fn outcome_of(attempt: &Result<Attempt>) -> &'static str {
+    match attempt.as_ref().map(|attempt| &attempt.outcome) {
+        Ok(Ok(Outcome::SignedIn(_))) => "signed_in",
+        Ok(Ok(Outcome::CodeNeeded(_))) => "code_needed",
+        Err(Error::RateLimited { .. }) | Ok(Err(Error::RateLimited { .. })) => "throttled",
+        Ok(Err(Error::Unauthenticated(..))) => "refused",
+        Ok(Err(_)) | Err(_) => "failed",
+    }
+}
+
 impl Doorkeeper {
     /// Signs in. The attempt is counted before the password is checked, so that a burst can't outrun the count. If
     /// there is a second factor, the count is reset only when its code was right.
@@ -20,6 +31,12 @@ impl Doorkeeper {
     /// Until the password is known to be right, the work and the waiting are the same whoever is tried: an e-mail
     /// without an account, a disabled account, or an account in many organisations.
     pub async fn sign_in(&self, with: Credentials<'_>, entered: Entered<'_>) -> Result<Attempt> {
+        let attempt = self.attempt(with, entered).await;
+        self.pool.watch().door.sign_in(outcome_of(&attempt));
+        attempt
+    }
+
+    async fn attempt(&self, with: Credentials<'_>, entered: Entered<'_>) -> Result<Attempt> {
         let (email, address) = (with.email.trim().to_lowercase(), entered.address);
         let now = ids::now();
         let (wait, found) = {

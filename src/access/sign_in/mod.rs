@@ -21,6 +21,7 @@ use crate::db::{Pool, Sql};
 use crate::error::{Error, NotSignedIn, Result};
 use crate::ids;
 use crate::vocabulary::StaffRole;
+use crate::watch::Looks;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::RunQueryDsl;
 use moka::sync::Cache;
@@ -150,7 +151,9 @@ pub struct Doorkeeper {
     lifetimes: Lifetimes,
     seal: Seal,
     organisations: Cache<TokenHash, Uuid>,
+    organisation_looks: Looks,
     payers: Cache<PayerKey, Uuid>,
+    payer_looks: Looks,
     keyring: Keyring,
 }
 
@@ -185,7 +188,8 @@ impl Doorkeeper {
         let organisations = Cache::new(100_000);
         let payers = Cache::builder().max_capacity(100_000).time_to_live(PAYS_FOR).build();
         let (keyring, seal) = (Keyring::new(pool.clone()), Seal::new(second_factor_key));
-        Self { pool, lifetimes, seal, organisations, payers, keyring }
+        let [organisation_looks, payer_looks] = ["tokens", "payers"].map(|cache| pool.watch().caches.looks(cache));
+        Self { pool, lifetimes, seal, organisations, organisation_looks, payers, payer_looks, keyring }
     }
 
     /// The pool, for work outside requests.

@@ -14,7 +14,7 @@ impl Doorkeeper {
     /// is none or it is no longer valid. The result is cached for some seconds, or until the token is refused.
     pub async fn payer(&self, caller: Caller<'_>) -> Result<Option<Uuid>> {
         let Some(key) = payer_key(caller) else { return Ok(None) };
-        if let Some(payer) = self.payers.get(&key) {
+        if let Some(payer) = self.payer_looks.found(self.payers.get(&key)) {
             return Ok(Some(payer));
         }
         match self.open_scope(Caller { enrolling: true, reason: None, ..caller }, false).await {

@@ -78,7 +78,7 @@ impl Doorkeeper {
         }
         let token = caller.token.filter(|token| token::is_well_formed(token));
         let hash = token::hash(token.ok_or_else(held::unknown)?);
-        let remembered = self.organisations.get(&hash);
+        let remembered = self.organisation_looks.found(self.organisations.get(&hash));
         let mut held = match remembered {
             Some(_) => None,
             None => Some(self.held(hash).await?.ok_or_else(held::unknown)?),

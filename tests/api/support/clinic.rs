@@ -143,6 +143,25 @@ impl Clinic {
         format!("http://{}{path}", self.server.as_ref().expect("running").address())
     }
 
+    /// What `/metrics` says. For a clinic that was started with `--metrics-listen 0`.
+    pub async fn metrics(&self) -> String {
+        let response = self.get_metrics("/metrics").await;
+        assert_eq!(response.status(), 200);
+        response.text().await.expect("text")
+    }
+
+    /// Where `/metrics` is served.
+    pub fn metrics_address(&self) -> Option<std::net::SocketAddr> {
+        self.server.as_ref().expect("running").metrics_address()
+    }
+
+    /// Asks the server of `/metrics`.
+    pub async fn get_metrics(&self, path: &str) -> reqwest::Response {
+        let address = self.metrics_address().expect("--metrics-listen");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        client.get(format!("http://{address}{path}")).send().await.expect("an answer")
+    }
+
     /// Somebody without a sign-in.
     pub fn anonymous(&self) -> Anonymous {
         self.door.clone()
