@@ -24,6 +24,7 @@ mod demo; // a believable clinic, made by the program
 mod equip; // what every organisation starts with
 mod error; // the only error type
 pub mod evidence; // the chains verified, signed checkpoints of them, evidence for outsiders
+mod feed; // what changed, in order: the ledger as a feed, and its end for whoever waits
 mod folding; // how names are compared: without case and accents
 #[doc(hidden)]
 pub mod fuzzing; // what the fuzz targets run

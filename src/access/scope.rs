@@ -202,6 +202,11 @@ impl Scope {
         self.transaction.watch()
     }
 
+    /// The ledger entry that this scope wrote last.
+    pub fn newest_entry(&self) -> Option<i64> {
+        self.last_entry
+    }
+
     /// The ledger entry that a retry of this scope's write returns: the newest, unless `answers` named one.
     pub fn answer(&self) -> Option<i64> {
         self.answer.or(self.last_entry)

@@ -6,6 +6,7 @@ pub mod aftercare;
 pub mod call_back;
 pub mod care;
 pub mod catalogue;
+pub mod changes;
 pub mod chart;
 pub mod clearance;
 pub mod consent;
@@ -45,6 +46,7 @@ use async_graphql::{EmptySubscription, MergedObject, ValidationMode, extensions}
 use call_back::{CallBackQuery, lot_trace::LotTraceQuery, mutation::CallBackMutation};
 use care::{CareQuery, mutation::CareMutation};
 use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
+use changes::ChangeQuery;
 use chart::ChartQuery;
 use clearance::{ClearanceQuery, mutation::ClearanceMutation};
 use consent::{ConsentQuery, mutation::ConsentMutation, template_mutation::ConsentTemplateMutation};
@@ -102,6 +104,7 @@ pub struct Query(
     LotTraceQuery,
     MergeQuery,
     ChartQuery,
+    ChangeQuery,
     CustodyQuery,
     PrivacyQuery,
     AccessLogQuery,

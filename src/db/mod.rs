@@ -17,7 +17,7 @@ pub use address::Address;
 pub use database::Database;
 pub use migrate::{MigrationOutcome, connect, migrate, refuse_outdated};
 pub(crate) use migrate::{is_empty, make_roles};
-pub(crate) use pool::{Pool, PoolSettings, Transaction, take_a_share};
+pub(crate) use pool::{Moments, Pool, PoolSettings, Transaction, take_a_share};
 pub(crate) use roles::planted;
 pub use roles::{application_address, loose_ends};
 pub(crate) use sql::{Bind, Sql};

@@ -5,7 +5,9 @@ use super::address::{self, Address};
 use super::traced::Traced;
 use crate::error::{Error, Result};
 use crate::watch::{PoolMeters, Watch};
+use chrono::{DateTime, Utc};
 use deadpool::managed::{PoolError, QueueMode, TimeoutType, Timeouts};
+use diesel::sql_types as st;
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{Object, Pool as DeadPool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -55,6 +57,16 @@ pub struct Pool {
     wait: Duration,
     watch: Arc<Watch>,
     meters: PoolMeters,
+}
+
+/// Moments by the database's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moments {
+    /// What time it was.
+    pub now: DateTime<Utc>,
+    /// When the oldest open transaction of the service began; `now` while there is none. None where the database does not
+    /// track that (`track_activities`).
+    pub oldest: Option<DateTime<Utc>>,
 }
 
 /// How often a request that waits for a connection of its own share looks for an idle one of another.
@@ -216,6 +228,25 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// The number of the newest ledger entry of each of these organisations, of those that have one.
+    pub async fn ledger_heads(&self, orgs: Vec<Uuid>) -> Result<Vec<(Uuid, i64)>> {
+        let ask = Sql::<(st::Uuid, st::BigInt)>::new("SELECT org, head FROM ledger_heads(").bind(orgs);
+        let heads = ask.text(") WHERE head IS NOT NULL").load(&mut self.get().await?).await?;
+        Ok(heads)
+    }
+
+    /// What time it is, and since when the oldest transaction of the service has been open.
+    pub async fn moments(&self) -> Result<Moments> {
+        // The time is that of the statement's beginning: before any transaction that is not listed began.
+        let ask = Sql::<(st::Timestamptz, st::Nullable<st::Timestamptz>, st::Bool)>::new(
+            "SELECT statement_timestamp(), min(xact_start), coalesce(bool_or(state = 'disabled'), false) \
+             FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()",
+        );
+        let (now, oldest, hidden): (DateTime<Utc>, Option<DateTime<Utc>>, bool) =
+            ask.get_result(&mut self.get().await?).await?;
+        Ok(Moments { now, oldest: (!hidden).then(|| oldest.map_or(now, |oldest| oldest.min(now))) })
     }
 
     /// Opens a read-write transaction of the program itself in an organisation. No patient is closed to it.

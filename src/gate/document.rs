@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{
-    Name, Request, Variables,
+    Name, Request, Value, Variables,
     parser::{
         self, parse_query,
         types::{ExecutableDocument, OperationType, Selection},
@@ -23,6 +23,8 @@ use super::{
 /// The maximum size of the cache: 16 MiB, some thousands of documents. Clients that send literals instead of variables
 /// make a new document each time; the least used are evicted first.
 const CACHE_BYTES: u64 = 16 << 20;
+/// The part of a filter that asks what changed since a moment.
+const SINCE: &str = "updatedSince";
 /// Bytes a token takes when parsed: a field of one token is 184, an argument's three are 160.
 const TOKEN_BYTES: usize = 120;
 
@@ -32,6 +34,8 @@ struct Document {
     parsed: ExecutableDocument,
     operations: Vec<Operation>,
     bytes: usize,
+    /// Whether its text names `updatedSince`.
+    since: bool,
 }
 
 #[derive(Debug)]
@@ -123,7 +127,7 @@ impl DocumentCache {
         let tokens = scan(text, &self.limits)?;
         let parsed = parse_query(text).map_err(|error| syntax(&error))?;
         let operations = self.measure(&parsed)?;
-        Ok((Document { parsed, operations, bytes: 0 }, tokens))
+        Ok((Document { parsed, operations, bytes: 0, since: text.contains(SINCE) }, tokens))
     }
 
     /// Holds a document to the rules, and notes the variables of its operations.
@@ -247,6 +251,11 @@ impl Admitted {
         self.operation().is_some_and(|operation| !operation.measure.beyond_own_sign_in)
     }
 
+    /// Whether it may ask what changed since a moment: a document or a variable that names that part of a filter.
+    pub fn asks_since(&self, variables: &Variables) -> bool {
+        self.kind() == OperationType::Query && (self.document.since || variables.values().any(names_since))
+    }
+
     /// The operation's first root field, by its name in the schema: what logs call the operation.
     pub fn root_field(&self) -> &str {
         let name = self.operation().and_then(|operation| operation.name.as_ref());
@@ -282,6 +291,15 @@ impl Admitted {
         request.operation_name = self.name().map(str::to_owned);
         request.set_parsed_query(self.document.parsed.clone());
         request
+    }
+}
+
+/// Whether an input names the part of a filter that asks what changed.
+fn names_since(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, value)| name == SINCE || names_since(value)),
+        Value::List(items) => items.iter().any(names_since),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/graphql`: a request comes in, passes the gate, runs, and is answered.
 
 use super::address::client_address;
+use super::as_of::{as_of, text_of};
 use super::request::{self, GraphqlCall, Incoming, Parameters, RequestRefusal};
 use super::response;
 use super::watched::{Watched, at_gate};
@@ -18,7 +19,6 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TY
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Name, Response, ServerError, Value};
-use chrono::{DateTime, SecondsFormat, Utc};
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -156,7 +156,7 @@ async fn run(
 }
 
 /// What is known of a request before anything runs; and why it is nobody's, where it is.
-fn facts_of(
+pub(super) fn facts_of(
     http: &HttpRequest,
     app: &App,
     id: &str,
@@ -216,7 +216,7 @@ fn document<'a>(app: &'a App, one: &'a Parameters) -> Result<&'a str, Refusal> {
 
 /// Who pays for a request: whose token it is, where accounts are limited. A token that is nobody's, or holds no more, is
 /// counted on its address.
-async fn payer(app: &App, facts: &RequestFacts) -> Option<Uuid> {
+pub(super) async fn payer(app: &App, facts: &RequestFacts) -> Option<Uuid> {
     if facts.token.is_none() || !app.rates.limits_accounts() {
         return None;
     }
@@ -228,7 +228,7 @@ async fn payer(app: &App, facts: &RequestFacts) -> Option<Uuid> {
 
 /// Charges an operation that no account pays for on its address, beside the one request that it is: what is dear counts as
 /// many. Nobody needs an account to introspect.
-async fn charge_address(app: &App, facts: &RequestFacts, cost: u64) -> Option<Charge> {
+pub(super) async fn charge_address(app: &App, facts: &RequestFacts, cost: u64) -> Option<Charge> {
     let nobodys = facts.token.is_none() || app.rates.limits_accounts();
     let more = cost / POINTS_A_REQUEST;
     if more == 0 || !nobodys {
@@ -310,12 +310,11 @@ async fn carry_out(app: web::Data<App>, one: Parameters, admitted: Admitted, fac
 fn session(sign_in: &SignInMark) -> Value {
     let idle_ends_at = sign_in.idle_ends_at.min(sign_in.ends_at);
     let ends = [("idleEndsAt", idle_ends_at), ("endsAt", sign_in.ends_at)];
-    let text = |moment: DateTime<Utc>| Value::from(moment.to_rfc3339_opts(SecondsFormat::Micros, true));
-    Value::Object(ends.into_iter().map(|(name, moment)| (Name::new(name), text(moment))).collect())
+    Value::Object(ends.into_iter().map(|(name, moment)| (Name::new(name), text_of(moment))).collect())
 }
 
 /// Runs an operation and closes it: what it showed is in the access log before it is answered.
-async fn carry_through(
+pub(super) async fn carry_through(
     app: &web::Data<App>,
     operation: &Arc<Operation>,
     one: Parameters,
@@ -326,13 +325,17 @@ async fn carry_through(
             if matches!(error, Error::Forbidden(_) | Error::SecondFactorMissing) { &[RefusedAt::Last] } else { &[] };
         return failed(operation.finish(refused).await.err().unwrap_or(error));
     }
+    let as_of = as_of(operation, &admitted, &one).await;
     let request = admitted.request(one.variables).data(Arc::clone(operation)).data(batches(Arc::clone(operation)));
     let mut response = app.schema.execute(request).await;
     whole_paths(&mut response);
     // The same refusal in a thousand places is reported once, but what a mutation did is reported.
     let held = || if admitted.kind() == OperationType::Query { operation.held() } else { Ok(()) };
     match operation.finish(&refusals(&response)).await.and_then(|()| held()) {
-        Ok(()) => response.extension("cost", Value::from(admitted.cost())),
+        Ok(()) => {
+            let response = response.extension("cost", Value::from(admitted.cost()));
+            as_of.into_iter().fold(response, |response, moment| response.extension("asOf", text_of(moment)))
+        }
         Err(error) => failed(error),
     }
 }
@@ -379,7 +382,7 @@ fn code_of(error: &ServerError) -> Option<&str> {
 }
 
 /// An answer without data, about the request as a whole.
-fn failed(error: Error) -> Response {
+pub(super) fn failed(error: Error) -> Response {
     let mut error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
     error.locations.clear();
     Response::from_errors(vec![error])

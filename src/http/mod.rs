@@ -1,6 +1,8 @@
-//! The HTTP face: /graphql, /photos, /health, and the explorer page; and /metrics, on an address of its own.
+//! The HTTP face: /graphql, /changes, /photos, /health, and the explorer page; and /metrics, on an address of its own.
 
 mod address;
+mod as_of;
+mod changes;
 mod graphql;
 mod health;
 mod home;
@@ -70,6 +72,7 @@ pub struct App {
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/graphql").route(web::to(graphql::graphql)))
+        .service(web::resource("/changes").route(web::get().to(changes::changes)))
         .service(web::resource("/photos/upload/{token}").route(web::put().to(photo::upload)))
         .service(web::resource("/photos/{token}").route(web::get().to(photo::download)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))

@@ -32,7 +32,11 @@ impl Operation {
             Ok(record) => {
                 self.note_viewer(&scope);
                 let refused = scope.take_refused();
+                let (org, entry) = (scope.org(), scope.newest_entry());
                 let seen = scope.commit().await?;
+                if let Some(entry) = entry {
+                    self.service.tail.moved(org, entry);
+                }
                 self.note_seen(seen, refused);
                 Ok(record)
             }

@@ -4,6 +4,7 @@ use super::cursors::Cursors;
 use crate::access::refusal;
 use crate::access::sign_in::Doorkeeper;
 use crate::error::Result;
+use crate::feed::{Tail, Watermark};
 use crate::ledger::{AccessEvent, AccessLog, Event};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
@@ -26,6 +27,10 @@ pub struct Service {
     pub cursors: Cursors,
     /// Sends mail, if a mail server is configured.
     pub mailer: Option<Mailer>,
+    /// The ends of the ledgers, for whoever waits for them to move.
+    pub tail: Arc<Tail>,
+    /// A moment since when to ask what changed.
+    pub watermark: Watermark,
     /// Notified of each failed sign-in that waits to be written to the access logs.
     pub refused: Notify,
     /// What is counted and traced.

@@ -17,9 +17,25 @@ pub struct PageInfo {
     has_previous: bool,
     backward: bool,
     beyond: Option<Uuid>,
-    marks: Marks,
-    start: Option<Place>,
-    end: Option<Place>,
+    start: Mark,
+    end: Mark,
+}
+
+/// A cursor of a page.
+enum Mark {
+    /// A place in a list, to be sealed.
+    Sealed(Marks, Option<Place>),
+    /// As it is.
+    Said(Option<String>),
+}
+
+impl Mark {
+    async fn cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
+        match self {
+            Self::Sealed(marks, place) => marks.opt(ctx, place.as_ref()).await,
+            Self::Said(cursor) => Ok(cursor.clone()),
+        }
+    }
 }
 
 /// The position of a page in its list.
@@ -37,15 +53,21 @@ impl PageInfo {
     }
     /// The cursor of the first record; null in an empty page.
     async fn start_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
-        self.marks.opt(ctx, self.start.as_ref()).await
+        self.start.cursor(ctx).await
     }
-    /// The cursor of the last record; null in an empty page.
+    /// The cursor of the last record; null in an empty page, but for `changes`.
     async fn end_cursor(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<String>> {
-        self.marks.opt(ctx, self.end.as_ref()).await
+        self.end.cursor(ctx).await
     }
 }
 
 impl PageInfo {
+    /// Of a page that goes forward and whose cursors are not sealed. Its end is there even if the page is empty.
+    pub fn said(has_next: bool, has_previous: bool, start: Option<String>, end: String) -> Self {
+        let (start, end) = (Mark::Said(start), Mark::Said(Some(end)));
+        Self { has_next, has_previous, backward: false, beyond: None, start, end }
+    }
+
     /// Whoever learns that the list continues learns something about the next record's patient, so this is logged like
     /// any other access.
     fn look_beyond(&self, ctx: &Context<'_>, told: bool) -> Result<()> {
@@ -196,9 +218,8 @@ impl<T: Listed> Connection<T> {
             has_previous: self.has_previous,
             backward: self.backward,
             beyond: self.beyond,
-            marks: self.marks.clone(),
-            start: self.places.first().cloned(),
-            end: self.places.last().cloned(),
+            start: Mark::Sealed(self.marks.clone(), self.places.first().cloned()),
+            end: Mark::Sealed(self.marks.clone(), self.places.last().cloned()),
         }
     }
 

@@ -9,9 +9,7 @@ pub mod listing;
 mod select;
 pub mod stored;
 
-#[cfg(test)]
-pub use connection::PageInfo;
-pub use connection::{Connection, Counter, Listed, batch_counter, counter};
+pub use connection::{Connection, Counter, Listed, PageInfo, batch_counter, counter};
 pub use filter::{Condition, FilterIds, ListOrder, camel, push_without_errors};
 pub(crate) use filter::{filter_id, filter_part, filter_type, list_filter, list_order};
 pub use select::Listing;

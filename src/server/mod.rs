@@ -14,6 +14,7 @@ use crate::config::{Introspection, ServeSettings};
 use crate::db::{Database, Pool, PoolSettings, take_a_share};
 use crate::equip;
 use crate::evidence;
+use crate::feed::{Tail, Watermark};
 use crate::gate::{DocumentCache, DocumentLimits};
 use crate::http::{self, App, request::BodyLimits, tls::Certificate};
 use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
@@ -56,6 +57,7 @@ pub struct Server {
     handle: ServerHandle,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: Housekeeping,
+    tail: Arc<Tail>,
     checkpoints: Checkpoints,
     metrics: Option<Metrics>,
     watch: Arc<Watch>,
@@ -87,6 +89,8 @@ impl Server {
     /// Stops the service: requests under way end, then the database is closed.
     pub async fn stop(mut self) {
         self.housekeeping.stop();
+        // Who waits is answered, and does not hold the rest up.
+        self.tail.close();
         self.handle.stop(true).await;
         let _ = (&mut self.running).await;
         self.checkpoints.stop().await;
@@ -190,10 +194,11 @@ impl Prepared {
         let application = database.application.clone();
         let checkpoints = Checkpoints::start(evidence, &service, application.clone(), settings.checkpoint_interval);
         let secure = certificate.is_some();
+        let tail = Arc::clone(&service.tail);
         let housekeeping = Housekeeping::start(&service, rates, application, certificate);
         database.keep_up();
         let running = tokio::spawn(server);
-        Ok(Server { address, secure, handle, running, housekeeping, checkpoints, metrics, watch, database })
+        Ok(Server { address, secure, handle, running, housekeeping, tail, checkpoints, metrics, watch, database })
     }
 }
 
@@ -262,6 +267,8 @@ async fn parts(
     let service = Arc::new(Service {
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
         mailer: Mailer::open(&settings.mail)?,
+        tail: Tail::start(pool.clone()),
+        watermark: Watermark::new(pool.clone()),
         doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
         objects,
         links,

@@ -35,6 +35,7 @@ fn wide(name: &str, arguments: &str) -> String {
         "me" | "organisation" => "{ id }",
         "viewer" => "{ staff { id } }",
         "accessLog" => "{ nodes { patientIds actor { ... on Staff { id } } } }",
+        "changes" => "{ nodes { recordId patientId movedFromPatientId actorId } }",
         "outcomeScales" => "{ code }",
         "sessionChecks" => "{ checks { recordId } }",
         "chartCompleteness" => "{ items { field } }",

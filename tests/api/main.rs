@@ -10,6 +10,7 @@ mod binary;
 mod care;
 mod carriers;
 mod catalogue;
+mod changes;
 mod charts;
 mod clearances;
 mod codes;

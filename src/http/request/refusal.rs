@@ -55,7 +55,8 @@ impl RequestRefusal {
         Self { retry_after: Some(seconds), ..refusal }
     }
 
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+    /// A request that HTTP can carry, and that says nothing sensible.
+    pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
     }
 
@@ -98,6 +99,9 @@ impl RequestRefusal {
         response.content_type(self.media.content_type()).insert_header((header::CACHE_CONTROL, "no-store"));
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), *value));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         response
     }

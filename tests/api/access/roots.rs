@@ -64,6 +64,7 @@ const OTHER_QUERIES: &[Query] = &[
     ("possibleDuplicates", "(patientId: $patient)", ALL),
     ("possiblePatients", "(input: {legalName: {given: \"Zoë\", family: \"Ramírez\"}, birthDate: \"1990-05-17\"})", ALL),
     ("chart",          "(patientId: $patient)", CLINICAL),
+    ("changes",        "(first: 100)",     ALL),
     ("patientErasures", "(first: 2)",      ERASURES),
     ("patientMerges",  "(first: 2)",       CLINICAL),
     ("legalHolds",     "(first: 2)",       CLINICAL),

@@ -101,7 +101,7 @@ async fn a_trace_has_request_operations_and_statements_and_tells_of_nobody() {
     let operation = named(&reading, "query patient");
     assert_eq!(operation.parent_span_id, request.span_id);
     assert_eq!(attribute(&operation, "clinic.code"), "ok");
-    for statement in ["BEGIN", "SELECT patient", "SELECT session", "COMMIT"] {
+    for statement in ["BEGIN", "SELECT patient", "SELECT treatment_session", "COMMIT"] {
         assert_eq!(named(&reading, statement).parent_span_id, operation.span_id, "{statement}");
     }
     let writing = of(&other);
