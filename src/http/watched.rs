@@ -17,8 +17,8 @@ use async_graphql::parser::types::OperationType;
 use std::time::Instant;
 
 /// The routes that there are: others are counted together.
-const ROUTES: [&str; 6] =
-    ["/", "/graphql", "/photos/upload/{token}", "/photos/{token}", "/health/live", "/health/ready"];
+const ROUTES: [&str; 7] =
+    ["/", "/graphql", "/changes", "/photos/upload/{token}", "/photos/{token}", "/health/live", "/health/ready"];
 
 /// The codes that an operation may be answered with: others are counted together.
 const CODES: [&str; 20] = [
