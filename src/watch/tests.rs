@@ -87,25 +87,3 @@ fn the_process_tells_of_itself() {
         assert!(value.is_some_and(|value| value > 0.0), "{name}: {value:?}");
     }
 }
-
-/// What a request costs: printed, since no machine is like another (`--ignored --nocapture`).
-#[test]
-#[ignore = "it measures"]
-#[allow(clippy::print_stdout)]
-fn what_counting_costs() {
-    let watch = Watch::default();
-    let pool = watch.pool("requests");
-    let rounds = 1_000_000_u32;
-    let begun = std::time::Instant::now();
-    for _ in 0..rounds {
-        let request = watch.requests.begin(Some("/graphql"), "POST", &["/", "/graphql"]);
-        let asked = watch.operations.ask(watch.operations.name("patients"), "query");
-        watch.operations.gate(Ok(31), Duration::from_micros(3));
-        pool.waited(Duration::from_micros(20), true);
-        watch.access_log.written(["read"].into_iter(), true);
-        watch.access_log.waited(Duration::from_millis(1));
-        watch.operations.answered(&asked, None, &[]);
-        request.answered(200);
-    }
-    println!("{} ns a request", begun.elapsed().as_nanos() / u128::from(rounds));
-}
