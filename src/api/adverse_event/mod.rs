@@ -170,8 +170,7 @@ impl AdverseEvent {
         missing(self)
     }
     /// Whether the record was marked as entered in error: it never happened, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

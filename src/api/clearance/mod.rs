@@ -71,8 +71,7 @@ impl Clearance {
         self.revoke_reason.as_deref()
     }
     /// Whether the record was marked as entered in error: it covers nothing, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

@@ -241,8 +241,7 @@ impl Consent {
         self.status
     }
     /// Whether the record was marked as entered in error: it never held, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.status == ConsentStatus::EnteredInError
     }

@@ -93,8 +93,7 @@ impl HealthEntry {
         self.verified_at.map(DateTime)
     }
     /// Whether the record was marked as entered in error: no rule looks at it, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

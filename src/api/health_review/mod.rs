@@ -60,8 +60,7 @@ impl HealthReview {
         self.note.as_deref()
     }
     /// Whether the record was marked as entered in error: it covers no session, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

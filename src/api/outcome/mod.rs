@@ -138,8 +138,7 @@ impl OutcomeAssessment {
         self.note.as_deref()
     }
     /// Whether the record was marked as entered in error: it is part of no series, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.entered_in_error
     }

@@ -134,8 +134,7 @@ impl Photo {
         self.status
     }
     /// Whether the record was marked as entered in error: its bytes are not shown, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.status == PhotoStatus::EnteredInError
     }

@@ -174,8 +174,7 @@ impl TreatmentPlan {
         self.status
     }
     /// Whether the record was marked as entered in error: nothing of it is due, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.status == TreatmentPlanStatus::EnteredInError
     }

@@ -86,8 +86,7 @@ impl TreatmentSession {
         self.status
     }
     /// Whether the record was marked as entered in error: it was never done, and lists leave it out unless
-    /// `includeEnteredInError` is true
-    /// (`includeEnteredInError`).
+    /// `includeEnteredInError` is true.
     async fn entered_in_error(&self) -> bool {
         self.status == SessionStatus::EnteredInError
     }
