@@ -7,13 +7,14 @@ from answers import row_id
 VARIANTS = 32  # different patients and pages for each request
 STRIDE = 100  # patients from one variant's page to the next, where there are enough
 
+# Sessions that were entered in error are asked for too: the peer has no way to leave them out.
 PAGE = """query Page($after: String) { patients(first: 20, after: $after) { edges { node {
   id chartNumber displayName birthDate fitzpatrickType status
-  sessions(first: 3) { edges { node { id startedAt endedAt status modality painScore practitioner { id displayName } } } }
+  sessions(first: 3, filter: {includeEnteredInError: true}) { edges { node { id startedAt endedAt status modality painScore practitioner { id displayName } } } }
 } } pageInfo { hasNextPage endCursor } } }"""
 PATIENT = "query Patient($id: ID!) { patient(id: $id) { id chartNumber displayName birthDate email phone fitzpatrickType status version } }"
 CHART = """query Chart($id: ID!) { patient(id: $id) { displayName birthDate fitzpatrickType
-  sessions(first: 5) { edges { node { startedAt status practitioner { displayName } areas { area needleDepthMm passes }
+  sessions(first: 5, filter: {includeEnteredInError: true}) { edges { node { startedAt status practitioner { displayName } areas { area needleDepthMm passes }
     aftercareNotes(first: 3) { edges { node { kind text } } } } } } } }"""
 LOG = """mutation Log($input: LogSessionInput!) { logSession(input: $input) { session { id version } } }"""
 
