@@ -1,10 +1,10 @@
 //! `GET /changes`: the change feed as lines of JSON, for programs without a GraphQL client. It waits, if it is told to, until
 //! there is something to tell. It asks what the query `changes` asks, so rights, limits and the access log are the same.
 
+use super::App;
 use super::address::client_address;
-use super::graphql::{carry_through, charge_address, facts_of, failed, payer};
+use super::graphql::{carry_through, charge_address, facts_of, failed, payer, told};
 use super::request::{self, Parameters, REQUEST_ID, RequestRefusal};
-use super::{App, limits};
 use crate::access::rate::{Payer, Standing};
 use crate::error::Error;
 use crate::feed::{Place, Position};
@@ -95,11 +95,7 @@ pub async fn changes(http: HttpRequest, app: web::Data<App>) -> HttpResponse {
         None => answer(&http, &app, (&id, address), &mut standing).await,
     };
     let mut answer = answer.unwrap_or_else(|refusal| refusal.into_response(&id));
-    if let Some(standing) = &standing {
-        limits::tell(answer.status(), answer.headers_mut(), standing);
-    }
-    let millis = begun.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(request = id, status = answer.status().as_u16(), millis, "changes");
+    told(&mut answer, standing.as_ref(), (&id, &http, begun), "changes");
     answer
 }
 

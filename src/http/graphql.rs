@@ -53,13 +53,23 @@ pub async fn graphql(http: HttpRequest, payload: web::Payload, app: web::Data<Ap
         None => answer(&http, payload, &app, (&id, address), &mut standing).await,
     };
     let mut answer = answer;
-    if let Some(standing) = &standing {
+    told(&mut answer, standing.as_ref(), (&id, &http, begun), "graphql");
+    answer
+}
+
+/// Says in an answer where its sender stands with the limits, and in the log that it was given.
+pub(super) fn told(
+    answer: &mut HttpResponse,
+    standing: Option<&Standing>,
+    (id, http, begun): (&str, &HttpRequest, Instant),
+    face: &'static str,
+) {
+    if let Some(standing) = standing {
         limits::tell(answer.status(), answer.headers_mut(), standing);
     }
     let millis = begun.elapsed().as_secs_f64() * 1000.0;
     let (trace, status) = (trace::current(), answer.status().as_u16());
-    tracing::info!(request = id, trace, method = %http.method(), status, millis, "graphql");
-    answer
+    tracing::info!(request = id, trace, method = %http.method(), status, millis, "{face}");
 }
 
 async fn answer(
