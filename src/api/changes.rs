@@ -23,7 +23,8 @@ pub struct ChangeShown {
 }
 
 impl ChangeShown {
-    fn to(viewer: &Viewer, change: RecordChange) -> Self {
+    /// A change as this viewer may see it.
+    pub(super) fn to(viewer: &Viewer, change: RecordChange) -> Self {
         Self {
             names_actor: viewer.check(Action::Read, RecordKind::Staff).is_ok(),
             names_request: viewer.check_access_log().is_ok(),
@@ -43,6 +44,10 @@ impl ChangeShown {
     /// When it happened. Changes are in the order of their numbers; their times may differ from it by seconds.
     async fn at(&self) -> DateTime {
         DateTime(self.change.at)
+    }
+    /// The place of the change in the feed, for `after`: it stays good for ever.
+    async fn cursor(&self) -> String {
+        self.change.position.cursor()
     }
     /// What was done. For what a retraction or a lifted restriction does to another record: UPDATE.
     async fn action(&self) -> Action {
@@ -83,7 +88,7 @@ impl ChangeShown {
     }
 }
 
-plain!(ChangeShown: sequence, at, action, kind, version, mark, request_id);
+plain!(ChangeShown: sequence, at, cursor, action, kind, version, mark, request_id);
 
 /// A change with its place in the feed.
 #[derive(Debug, Clone)]
@@ -131,6 +136,22 @@ impl ChangeConnection {
     }
 }
 
+/// Where to begin: after a cursor, with what comes next, or, without either, as `absent` says.
+pub(super) fn begin(after: Option<&str>, absent: feed::From, faults: &mut Faults) -> feed::From {
+    match after {
+        None => absent,
+        Some(NOW) => feed::From::Now,
+        Some(text) => Position::read(text).map_or_else(
+            || {
+                let form = "is not a cursor of changes: send one of them as it came, `now`, or nothing to begin anew";
+                faults.add("after", Code::WrongForm.says(form));
+                absent
+            },
+            feed::From::After,
+        ),
+    }
+}
+
 /// The arguments of the feed, read.
 struct Asked {
     from: feed::From,
@@ -143,18 +164,7 @@ fn read(after: Option<&str>, first: Option<i32>) -> crate::error::Result<Asked> 
         let flaw = Code::of_range(first > Some(0)).says(format!("must be from 0 to {LARGEST_PAGE}"));
         faults.add("first", flaw.with("min", "0").with("max", LARGEST_PAGE.to_string()));
     }
-    let from = match after {
-        None => feed::From::Start,
-        Some(NOW) => feed::From::Now,
-        Some(text) => match Position::read(text) {
-            Some(position) => feed::From::After(position),
-            None => {
-                let form = "is not a cursor of changes: send one of them as it came, `now`, or nothing to begin anew";
-                faults.add("after", Code::WrongForm.says(form));
-                feed::From::Start
-            }
-        },
-    };
+    let from = begin(after, feed::From::Start, &mut faults);
     faults.into_result()?;
     Ok(Asked { from, first: usize::try_from(first.unwrap_or(DEFAULT_PAGE)).unwrap_or(0) })
 }
@@ -187,7 +197,7 @@ impl ChangeQuery {
             let Asked { from, first } = read(after.as_deref(), first)?;
             let mut scope = ctx.operation()?.reader().await?;
             let kinds = feed::kinds(&scope, kinds.as_deref())?;
-            let page = feed::page(&mut scope, from, first, &kinds).await?;
+            let page = feed::page(&mut scope, from, first, &feed::Wanted::of(kinds)).await?;
             let viewer = scope.viewer();
             drop(scope);
             let operation = ctx.operation()?;

@@ -44,8 +44,12 @@ pub enum Bind {
     Date(NaiveDate),
     /// numeric
     Decimal(Decimal),
+    /// bigint[]
+    Longs(Vec<i64>),
     /// bytea
     Bytes(Vec<u8>),
+    /// bytea[]
+    ManyBytes(Vec<Vec<u8>>),
     /// bytea, or NULL
     OptBytes(Option<Vec<u8>>),
     /// json, its text kept unchanged
@@ -58,7 +62,7 @@ macro_rules! bind_from {
 bind_from! {
     Uuid => Uuid, Vec<Uuid> => Uuids, String => Text, Option<String> => OptText, Option<Uuid> => OptUuid, i16 => Short,
     i32 => Int, Vec<i32> => Ints, Vec<String> => Texts, i64 => Long, bool => Bool, DateTime<Utc> => Time, NaiveDate => Date,
-    Decimal => Decimal, Vec<u8> => Bytes, Option<Vec<u8>> => OptBytes, serde_json::Value => Json,
+    Decimal => Decimal, Vec<u8> => Bytes, Vec<i64> => Longs, Vec<Vec<u8>> => ManyBytes, Option<Vec<u8>> => OptBytes, serde_json::Value => Json,
 }
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
@@ -143,6 +147,8 @@ impl<Row> QueryFragment<Pg> for Sql<Row> {
                 Piece::Bind(Bind::Date(value)) => out.push_bind_param::<st::Date, _>(value)?,
                 Piece::Bind(Bind::Decimal(value)) => out.push_bind_param::<st::Numeric, _>(value)?,
                 Piece::Bind(Bind::OptBytes(value)) => out.push_bind_param::<st::Nullable<st::Binary>, _>(value)?,
+                Piece::Bind(Bind::Longs(value)) => out.push_bind_param::<st::Array<st::BigInt>, _>(value)?,
+                Piece::Bind(Bind::ManyBytes(value)) => out.push_bind_param::<st::Array<st::Binary>, _>(value)?,
                 Piece::Bind(Bind::Bytes(value)) => out.push_bind_param::<st::Binary, _>(value)?,
                 Piece::Bind(Bind::Json(value)) => out.push_bind_param::<st::Json, _>(value)?,
             }

@@ -1,17 +1,22 @@
 //! The change feed: what changed in an organisation, in the order in which it became so. It is the ledger, read from a place
-//! on by somebody who may see part of it. Whoever follows what happens reads it here: the query `changes`, `GET /changes`.
+//! on by somebody who may see part of it. Whoever follows what happens reads it here: the query `changes`, `GET /changes`,
+//! subscriptions.
 //!
 //! A number of the ledger is taken under the lock of its head, which is held until the commit. So whoever sees an entry sees
 //! every one before it, and a place in the ledger never has to be visited twice.
 
+mod course;
 mod position;
 mod store;
 mod tail;
+mod wanted;
 mod watermark;
 
+pub use course::{Course, Reached};
 pub use position::Position;
 pub use store::page;
-pub use tail::{Place, Tail};
+pub use tail::{Place, Tail, Waiter};
+pub use wanted::{LOCATED, Wanted};
 pub use watermark::Watermark;
 
 use crate::access::Scope;
@@ -169,6 +174,8 @@ struct Told {
     record_id: Option<Uuid>,
     #[serde(default)]
     lifted_at: Option<Value>,
+    #[serde(default)]
+    location_id: Option<Uuid>,
 }
 
 impl Entry {

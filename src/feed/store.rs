@@ -1,6 +1,6 @@
 //! The SQL of the change feed.
 
-use super::{ChangeMark, Entry, From, Page, Position, RecordChange, looked_at};
+use super::{ChangeMark, Entry, From, Page, Position, RecordChange, Wanted, looked_at};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::{Code, Error, Result};
@@ -41,13 +41,13 @@ struct Stretch {
     end: Position,
 }
 
-/// Changes of these kinds from a place on, at most so many, as far as the viewer may see them: the caller has checked the
-/// kinds. Whose they are is recorded for the access log.
+/// Changes from a place on, at most so many of those that are wanted, as far as the viewer may see them: the caller has
+/// checked the kinds. Whose they are is recorded for the access log.
 ///
 /// # Errors
 ///
 /// `BAD_USER_INPUT` for a place that this ledger does not have.
-pub async fn page(scope: &mut Scope, from: From, first: usize, kinds: &[RecordKind]) -> Result<Page> {
+pub async fn page(scope: &mut Scope, from: From, first: usize, wanted: &Wanted) -> Result<Page> {
     let mut at = match from {
         From::Start => Position::START,
         From::After(position) => position,
@@ -55,9 +55,9 @@ pub async fn page(scope: &mut Scope, from: From, first: usize, kinds: &[RecordKi
     };
     let (mut looked, mut most) = (0, NEAR);
     loop {
-        let stretch = stretch(scope, at, most, first, kinds).await?;
+        let stretch = stretch(scope, at, most, first, &wanted.kinds).await?;
         let (head, begun) = (stretch.head, at.seq);
-        let (changes, end) = told(scope, stretch, at, first, kinds).await?;
+        let (changes, end) = told(scope, stretch, at, first, wanted).await?;
         let more = end.place.is_some() || end.seq < head;
         looked += end.seq - begun;
         if !changes.is_empty() || !more || first == 0 || looked >= MOST_LOOKED_AT {
@@ -162,32 +162,37 @@ fn entry(row: Row) -> Result<Option<Entry>> {
     Ok(Some(Entry { seq, at, actor, request_id, action, kind, record, version, patient, moved_from, gone, content }))
 }
 
-/// What a stretch tells of these kinds after a place, at most `first` changes, and where that ends.
+/// What a stretch tells of what is wanted after a place, at most `first` changes, and where that ends.
 async fn told(
     scope: &mut Scope,
     stretch: Stretch,
     after: Position,
     first: usize,
-    kinds: &[RecordKind],
+    wanted: &Wanted,
 ) -> Result<(Vec<RecordChange>, Position)> {
+    let elsewhere = wanted.elsewhere(scope, &stretch.entries).await?;
     let mut changes: Vec<RecordChange> = Vec::new();
     for entry in stretch.entries {
+        if elsewhere.contains(&entry.seq) {
+            continue;
+        }
         let read = if entry.seq == after.seq { after.place } else { None };
         let room = first.saturating_sub(changes.len());
         let told = entry.told()?;
         let mut of_entry: Vec<RecordChange> = entry
             .changes(&told)
-            .filter(|change| read.is_none_or(|read| change.place > read) && kinds.contains(&change.kind))
+            .filter(|change| read.is_none_or(|read| change.place > read) && wanted.kinds.contains(&change.kind))
             .collect();
         if entry.is_erasure() {
-            of_entry.extend(erased(scope, &entry, read.unwrap_or(0), room, kinds).await?);
+            of_entry.extend(erased(scope, &entry, read.unwrap_or(0), room, &wanted.kinds).await?);
         }
         let left = of_entry.len() > room;
-        changes.extend(of_entry.into_iter().take(room));
+        of_entry.truncate(room);
+        let reached = of_entry.last().map(|last| last.position);
+        changes.extend(of_entry.into_iter().filter(|change| wanted.takes(change)));
         if left || changes.len() == first {
             let whole = Position { seq: entry.seq, at: Some(entry.at), place: None };
-            let end = if left { changes.last().map_or(after, |last| last.position) } else { whole };
-            return Ok((changes, end));
+            return Ok((changes, if left { reached.unwrap_or(after) } else { whole }));
         }
     }
     Ok((changes, stretch.end))

@@ -88,6 +88,12 @@ impl Tail {
         self.wanted.notify_one();
     }
 
+    /// Returns once all waiting has ended.
+    pub async fn closed(&self) {
+        // The sender is here as long as this is.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
     fn heads(&self) -> MutexGuard<'_, HashMap<Uuid, Head>> {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
