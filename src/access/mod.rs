@@ -19,6 +19,7 @@ pub mod sign_in;
 mod throttle;
 pub mod token;
 mod viewer;
+pub mod vigil;
 
 pub use scope::{Door, Scope};
 pub use sight::{Emergency, EmergencyOnly};

@@ -3,6 +3,7 @@
 use super::cursors::Cursors;
 use crate::access::refusal;
 use crate::access::sign_in::Doorkeeper;
+use crate::access::vigil::Vigil;
 use crate::error::Result;
 use crate::feed::{Tail, Watermark};
 use crate::ledger::{AccessEvent, AccessLog, Event};
@@ -29,6 +30,8 @@ pub struct Service {
     pub mailer: Option<Mailer>,
     /// The ends of the ledgers, for whoever waits for them to move.
     pub tail: Arc<Tail>,
+    /// Watches over the tokens of those who stay connected.
+    pub vigil: Arc<Vigil>,
     /// A moment since when to ask what changed.
     pub watermark: Watermark,
     /// Notified of each failed sign-in that waits to be written to the access logs.

@@ -8,6 +8,7 @@ pub(crate) mod refold;
 use crate::access::password;
 use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
+use crate::access::vigil::Vigil;
 use crate::api;
 use crate::api::persisted::Persisted;
 use crate::config::{Introspection, ServeSettings};
@@ -268,6 +269,7 @@ async fn parts(
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
         mailer: Mailer::open(&settings.mail)?,
         tail: Tail::start(pool.clone()),
+        vigil: Vigil::start(pool.clone(), settings.sign_in_idle),
         watermark: Watermark::new(pool.clone()),
         doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
         objects,
