@@ -10,7 +10,7 @@ median of the rounds' ratios. Before a question is measured, the sides' answers 
 """
 import argparse, json, os, subprocess, tempfile
 
-import access_log, answers, own_statements, report, search
+import access_log, answers, live, own_statements, report, search
 from database import Database
 from least import LeastSql
 from load import pgbench, wrk
@@ -36,10 +36,12 @@ def main():
     try:
         database = Database(folder)
         database.tidy()
-        if options.only != access_log.NAME:
+        if options.only not in (access_log.NAME, live.NAME):
             measure(options, service, database)
         if options.only in (None, access_log.NAME):
             access_log.measure(options, service, choose(None, service, database))
+        if options.only in (None, live.NAME):
+            live.measure(options, service, choose("logSession", service, database))
     finally:
         service.stop()
     if options.only is None:
@@ -57,7 +59,7 @@ def arguments():
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--clients", type=int, default=32)
     options.add_argument("--pool", type=int, default=16, help="connections of the service, and of each process of the peer")
-    options.add_argument("--only", help=f"a part of one request's name, {access_log.NAME} or {search.NAME}")
+    options.add_argument("--only", help=f"a part of one request's name, {access_log.NAME}, {live.NAME} or {search.NAME}")
     options.add_argument("--searched", type=int, default=1_000_000, help="patients that are searched")
     options.add_argument("--searches", type=int, default=200, help="of each kind")
     options = options.parse_args()
