@@ -21,6 +21,7 @@ pub mod health_term;
 pub mod history;
 mod identity;
 pub mod lists;
+pub mod live;
 pub mod merge;
 mod mutations;
 mod node;
@@ -42,7 +43,7 @@ pub mod supervision;
 
 use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
 use aftercare::{AftercareQuery, mutation::AftercareMutation};
-use async_graphql::{EmptySubscription, MergedObject, ValidationMode, extensions};
+use async_graphql::{MergedObject, ValidationMode, extensions};
 use call_back::{CallBackQuery, lot_trace::LotTraceQuery, mutation::CallBackMutation};
 use care::{CareQuery, mutation::CareMutation};
 use catalogue::{CatalogueQuery, mutation::CatalogueMutation};
@@ -148,10 +149,10 @@ pub struct Mutation(
 );
 
 /// The schema.
-pub type Schema = async_graphql::Schema<Query, EachAlone<Mutation>, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, EachAlone<Mutation>, live::Live>;
 
-fn builder() -> async_graphql::SchemaBuilder<Query, EachAlone<Mutation>, EmptySubscription> {
-    Schema::build(Query::default(), EachAlone::<Mutation>::default(), EmptySubscription)
+fn builder() -> async_graphql::SchemaBuilder<Query, EachAlone<Mutation>, live::Live> {
+    Schema::build(Query::default(), EachAlone::<Mutation>::default(), live::Live)
         .register_output_type::<node::ClinicalRecord>()
         // The gate validates each document, once; what is left of the engine's own looks for what would break it.
         .validation_mode(ValidationMode::Fast)

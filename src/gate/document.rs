@@ -18,6 +18,7 @@ use super::{
     cost::{Measurer, short},
     rules::{Declared, DeclaredBy, Rules},
     scan::scan,
+    subscription::write_out,
 };
 
 /// The maximum size of the cache: 16 MiB, some thousands of documents. Clients that send literals instead of variables
@@ -289,7 +290,12 @@ impl Admitted {
         let mut request = Request::new("").variables(variables);
         // A named operation is asked for by name, an anonymous one must not be.
         request.operation_name = self.name().map(str::to_owned);
-        request.set_parsed_query(self.document.parsed.clone());
+        let mut parsed = self.document.parsed.clone();
+        if self.kind() == OperationType::Subscription {
+            let name = self.operation().and_then(|operation| operation.name.as_ref());
+            write_out(&mut parsed, name);
+        }
+        request.set_parsed_query(parsed);
         request
     }
 }

@@ -10,6 +10,7 @@ mod cost;
 mod document;
 mod rules;
 mod scan;
+mod subscription;
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError, parser::types::OperationType};
 

@@ -3,8 +3,9 @@
 
 use super::App;
 use super::address::client_address;
-use super::graphql::{carry_through, charge_address, facts_of, failed, payer, told};
+use super::live::place;
 use super::request::{self, Parameters, REQUEST_ID, RequestRefusal};
+use super::run::{carry_through, charge_address, facts_of, failed, payer, told};
 use crate::access::rate::{Payer, Standing};
 use crate::error::Error;
 use crate::feed::{Place, Position};
@@ -15,12 +16,10 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTH
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::{Response, ServerError, Value, Variables};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 use url::form_urlencoded;
-use uuid::Uuid;
 
 /// What is asked for each page.
 const DOCUMENT: &str = "query ($after: String, $first: Int, $kinds: [RecordKind!]) { changes(after: $after, first: $first, \
@@ -33,8 +32,6 @@ const LONGEST_WAIT: u64 = 30;
 /// How long somebody who was woken waits before they look again, so that a busy ledger that tells them nothing is not read
 /// without a pause.
 const PAUSE: Duration = Duration::from_millis(200);
-/// When to come again if too many wait.
-const COME_AGAIN: u64 = 5;
 
 /// What a request asks for.
 #[derive(Debug, PartialEq)]
@@ -135,17 +132,6 @@ async fn answer(
             .insert_header((REQUEST_ID, id))
             .body(lines),
         Err(errors) => refused(errors, id),
-    })
-}
-
-/// A place among those who wait, for whose token it is.
-fn place(app: &App, facts: &RequestFacts) -> Result<Place, RequestRefusal> {
-    let token = Sha256::digest(facts.token.as_deref().unwrap_or_default().as_bytes());
-    let whose = token.first_chunk::<16>().map_or(Uuid::nil(), |bytes| Uuid::from_bytes(*bytes));
-    app.service.tail.place(whose).ok_or_else(|| {
-        let message = "too many requests wait for changes already: end some, or ask without wait";
-        let refusal = RequestRefusal::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
-        RequestRefusal { retry_after: Some(COME_AGAIN), ..refusal }
     })
 }
 

@@ -49,7 +49,8 @@ impl Home {
         names.peek().is_some() && names.all(ours)
     }
 
-    fn is_page(&self, http: &HttpRequest) -> bool {
+    /// Whether the request comes from one of the pages of this service, or from no page.
+    pub(super) fn is_page(&self, http: &HttpRequest) -> bool {
         let mut given = http.headers().get_all(header::ORIGIN).map(text);
         let Some(origin) = given.next() else { return true };
         given.next().is_none() && self.origins.iter().any(|ours| ours == origin)

@@ -7,10 +7,12 @@ mod graphql;
 mod health;
 mod home;
 mod limits;
+mod live;
 pub mod metrics;
 mod photo;
 pub mod request;
 pub mod response;
+mod run;
 mod shield;
 pub mod streams;
 pub mod tls;
@@ -25,6 +27,7 @@ use crate::operation::Service;
 use crate::photo::intake::Intake;
 use crate::watch::trace;
 use actix_cors::Cors;
+use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::web;
 pub use home::Home;
@@ -68,10 +71,18 @@ pub struct App {
     pub refuse_behind: bool,
 }
 
+fn asks_for_socket(request: &GuardContext<'_>) -> bool {
+    live::socket::is_asked_for(request.head().headers())
+}
+
 /// The routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/graphql").route(web::to(graphql::graphql)))
+        .service(
+            web::resource("/graphql")
+                .route(web::get().guard(fn_guard(asks_for_socket)).to(live::socket::socket))
+                .route(web::to(graphql::graphql)),
+        )
         .service(web::resource("/changes").route(web::get().to(changes::changes)))
         .service(web::resource("/photos/upload/{token}").route(web::put().to(photo::upload)))
         .service(web::resource("/photos/{token}").route(web::get().to(photo::download)))

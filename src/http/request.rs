@@ -19,8 +19,9 @@ use actix_web::{
 use async_graphql::{Variables, parser::types::OperationType};
 use futures::StreamExt;
 
-pub use accept::MediaType;
-pub use cookie::{CSRF, cookie_token};
+pub(super) use accept::EVENTS;
+pub use accept::{Events, MediaType};
+pub use cookie::{CSRF, cookie_token, socket_cookie};
 pub(crate) use headers::REQUEST_ID;
 pub use headers::{BACKGROUND, access_reason, background, bearer_token, client, idempotency_key, request_id};
 pub use refusal::RequestRefusal;
@@ -61,6 +62,8 @@ pub struct GraphqlCall {
     pub batch: bool,
     /// What the client wants to be answered in.
     pub media: MediaType,
+    /// Whether it wants them as events.
+    pub events: Events,
     /// GET or POST.
     pub method: Method,
 }
@@ -79,11 +82,21 @@ pub struct Parameters {
 }
 
 impl GraphqlCall {
-    /// Whether an operation of this kind may come this way: a GET is a query, because browsers send GETs by themselves.
+    /// Whether an operation of this kind may come this way: a GET changes nothing, because browsers send GETs by
+    /// themselves; and what goes on is answered as events.
     ///
     /// # Errors
-    /// 405 with `Allow: POST`.
+    /// 405 with `Allow: POST`; 406 for a subscription whose sender takes no events.
     pub fn permits(&self, kind: OperationType) -> Result<(), RequestRefusal> {
+        if kind == OperationType::Subscription {
+            if self.events != Events::No && !self.batch {
+                return Ok(());
+            }
+            let message = "a subscription is answered as text/event-stream, alone: accept that, or send it over WebSocket \
+                           (graphql-transport-ws) to this address";
+            let refusal = RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message);
+            return Err(refusal.in_media(self.media));
+        }
         if self.method == Method::POST || kind == OperationType::Query {
             return Ok(());
         }
@@ -121,7 +134,9 @@ pub async fn read(
             return Ok(Incoming::Page);
         }
     }
-    let media = accept::negotiate(head).ok_or_else(|| {
+    let events = accept::events(head);
+    let of_events = (events != Events::No).then_some(MediaType::GraphqlResponse);
+    let media = accept::negotiate(head).or(of_events).ok_or_else(|| {
         let message = "answers come as application/graphql-response+json or application/json: accept one of them";
         RequestRefusal::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
     })?;
@@ -133,7 +148,7 @@ pub async fn read(
         parameters::from_body(&body, limits.batch)
     }
     .map_err(|refusal| refusal.in_media(media))?;
-    Ok(Incoming::Call(GraphqlCall { requests, batch, media, method: request.method().clone() }))
+    Ok(Incoming::Call(GraphqlCall { requests, batch, media, events, method: request.method().clone() }))
 }
 
 async fn body(request: &HttpRequest, payload: web::Payload, limits: &BodyLimits) -> Result<Vec<u8>, RequestRefusal> {
@@ -157,6 +172,15 @@ async fn collect(mut payload: web::Payload, limits: &BodyLimits) -> Result<Vec<u
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The request in a message that is no body.
+///
+/// # Errors
+/// 400 for what is malformed.
+pub fn parameters_of(message: &serde_json::Value) -> Result<Parameters, RequestRefusal> {
+    let (mut requests, _) = parameters::from_body(message.to_string().as_bytes(), 1)?;
+    requests.pop().ok_or_else(|| RequestRefusal::bad_request("there is no request"))
 }
 
 /// The rest of the body is not worth reading, so the connection goes with it.

@@ -22,13 +22,18 @@ const LONGEST_ENGINE_MESSAGE: usize = 500;
 /// Answers one request.
 pub fn single(response: Response, media: MediaType, request_id: &str) -> HttpResponse {
     let cookies = cookies(&response);
-    let answer = Answer::new(response);
+    let mut http = send_shaped(&Shaped::of(response), media, request_id);
+    set(&mut http, cookies);
+    http
+}
+
+/// Answers with a response that has its shape already.
+pub(super) fn send_shaped(answer: &Shaped, media: MediaType, request_id: &str) -> HttpResponse {
     let status = answer.status(media);
-    let mut http = send(serde_json::to_vec(&answer), status, media, request_id);
+    let mut http = send(serde_json::to_vec(answer), status, media, request_id);
     if let Some(seconds) = answer.retry_after().filter(|_| status == StatusCode::TOO_MANY_REQUESTS) {
         http.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    set(&mut http, cookies);
     http
 }
 
@@ -47,7 +52,7 @@ fn set(http: &mut HttpResponse, cookies: Vec<header::HeaderValue>) {
 /// Answers a batch, in its order. The status is the one that all answers share, 200 where they differ.
 pub fn batch(responses: Vec<Response>, media: MediaType, request_id: &str) -> HttpResponse {
     let cookies = responses.iter().flat_map(cookies).collect();
-    let answers: Vec<_> = responses.into_iter().map(Answer::new).collect();
+    let answers: Vec<_> = responses.into_iter().map(Shaped::of).collect();
     let mut statuses = answers.iter().map(|answer| answer.status(media));
     let first = statuses.next().unwrap_or(StatusCode::OK);
     let status = if statuses.all(|status| status == first) { first } else { StatusCode::OK };
@@ -81,7 +86,7 @@ fn send(body: serde_json::Result<Vec<u8>>, status: StatusCode, media: MediaType,
 
 /// A response in the shape that the GraphQL specification gives it.
 #[derive(Serialize)]
-struct Answer {
+pub(super) struct Shaped {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ServerError>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,23 +95,44 @@ struct Answer {
     extensions: BTreeMap<String, Value>,
 }
 
-impl Answer {
-    fn new(response: Response) -> Self {
+impl Shaped {
+    /// Gives a response its shape.
+    pub(super) fn of(response: Response) -> Self {
         let mut errors = response.errors;
         // An error of a field has a path; one of the request has none.
         let executed = response.data != Value::Null || errors.iter().any(|error| !error.path.is_empty());
         if !executed {
             errors.truncate(MOST_REQUEST_ERRORS);
         }
-        errors.iter_mut().filter(|error| code(error).is_none()).for_each(label);
+        let errors = labelled(errors);
         let refused = refused_whole(&response.data, &errors);
         let data = (executed || errors.is_empty()).then_some(if refused { Value::Null } else { response.data });
         Self { errors, data, extensions: response.extensions }
     }
 
+    /// What failed as a whole, though a field said so: a subscription that could not begin, or had to end.
+    pub(super) fn failed(errors: Vec<ServerError>) -> Self {
+        Self { errors: labelled(errors), data: None, extensions: BTreeMap::new() }
+    }
+
+    /// Whether it says that nobody is signed in.
+    pub(super) fn is_signed_out(&self) -> bool {
+        self.data.is_none() && self.common_code() == Some("UNAUTHENTICATED")
+    }
+
+    /// The errors, where nothing was executed.
+    pub(super) fn refusal(&self) -> Option<&[ServerError]> {
+        self.data.is_none().then_some(&*self.errors)
+    }
+
+    /// Whether it was refused for what its sender is or did before, and not for what it says.
+    pub(super) fn is_of_sender(&self) -> bool {
+        matches!(self.common_code(), Some("UNAUTHENTICATED" | "RATE_LIMITED" | "UNAVAILABLE"))
+    }
+
     /// By the draft: `application/json` is 200 for whatever was well-formed; `application/graphql-response+json` tells
     /// failures apart. Numbers as in the draft's text of 2025: the one of 2026 has 422 for 400 after parsing.
-    fn status(&self, media: MediaType) -> StatusCode {
+    pub(super) fn status(&self, media: MediaType) -> StatusCode {
         if media == MediaType::Json || self.data.as_ref().is_some_and(|data| *data != Value::Null) {
             return StatusCode::OK;
         }
@@ -148,6 +174,13 @@ fn refused_whole(data: &Value, errors: &[ServerError]) -> bool {
     nothing && matches!(common_code(errors), Some("UNAUTHENTICATED" | "RATE_LIMITED" | "UNAVAILABLE"))
 }
 
+/// These errors, each with a code.
+pub(super) fn labelled(mut errors: Vec<ServerError>) -> Vec<ServerError> {
+    errors.iter_mut().filter(|error| code(error).is_none()).for_each(label);
+    errors
+}
+
+/// The code of an error.
 pub(super) fn code(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),

@@ -15,6 +15,7 @@
 mod access_log;
 mod door;
 mod export;
+mod live;
 mod operations;
 mod pools;
 mod process;
@@ -25,6 +26,7 @@ pub mod trace;
 mod work;
 mod writes;
 
+pub use live::{LiveConnection, Transport};
 pub use operations::{Asked, UNKNOWN};
 pub use pools::PoolMeters;
 pub use registrar::{Looks, Registrar};
@@ -33,6 +35,7 @@ pub use work::Work;
 
 use access_log::AccessLogMeters;
 use door::DoorMeters;
+use live::Live;
 use operations::Operations;
 use pools::Pools;
 use prometheus_client::encoding::prometheus_text;
@@ -65,6 +68,8 @@ pub struct Watch {
     pub access_log: AccessLogMeters,
     /// Sign-ins and limits.
     pub door: DoorMeters,
+    /// Those who stay connected.
+    pub live: Live,
     /// Work in the background, and checkpoints.
     pub work: WorkMeters,
     /// Where traces go, if they go anywhere.
@@ -98,6 +103,7 @@ impl Watch {
             writes: Writes::new(&mut registrar),
             access_log: AccessLogMeters::new(&mut registrar),
             door: DoorMeters::new(&mut registrar),
+            live: Live::new(&mut registrar),
             work: WorkMeters::new(&mut registrar),
             looks: Mutex::new(vec![look]),
             traces,

@@ -34,6 +34,7 @@ mod isolation;
 mod layers;
 mod ledger;
 mod limits;
+mod live;
 mod matrix;
 mod merges;
 mod names;

@@ -50,6 +50,34 @@ pub(super) fn negotiate(head: &HeaderMap) -> Option<MediaType> {
     best.map(|(_, media)| media)
 }
 
+/// The media type of server-sent events.
+pub(in crate::http) const EVENTS: &str = "text/event-stream";
+
+/// How much a client wants an operation's results as server-sent events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    /// Not at all.
+    No,
+    /// For what can't be answered otherwise.
+    IfMustBe,
+    /// Rather than as JSON.
+    Rather,
+}
+
+/// Whether events are wanted: they must be named. Clients name them beside JSON for whatever they send (urql).
+pub(super) fn events(head: &HeaderMap) -> Events {
+    let quality_of = |named: &[&str]| {
+        let fit = ranges(head).filter(|range| named.iter().any(|name| range.name.eq_ignore_ascii_case(name)));
+        fit.map(|range| range.quality).max().unwrap_or(0)
+    };
+    let json = quality_of(&["application/json", "application/graphql-response+json", "application/*", "*/*"]);
+    match quality_of(&[EVENTS]) {
+        0 => Events::No,
+        wanted if wanted > json => Events::Rather,
+        _ => Events::IfMustBe,
+    }
+}
+
 /// Whether a browser is being pointed here: it names `text/html`, GraphQL clients don't.
 pub(super) fn wants_page(head: &HeaderMap) -> bool {
     ranges(head).any(|range| range.name.eq_ignore_ascii_case("text/html") && range.quality > 0)
@@ -151,6 +179,28 @@ mod tests {
         ];
         for (accept, expected) in cases {
             assert_eq!(negotiated(accept), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn events_are_wanted_by_name() {
+        for (accept, expected) in [
+            ("text/event-stream", Events::Rather),
+            ("text/event-stream, multipart/mixed", Events::Rather),
+            ("Text/Event-Stream, */*;q=0.5", Events::Rather),
+            ("text/event-stream, application/json;q=0.001", Events::Rather),
+            (
+                "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
+                Events::IfMustBe,
+            ),
+            ("application/json;q=0.9, text/event-stream;q=0.1", Events::IfMustBe),
+            ("text/event-stream;q=0", Events::No),
+            ("text/*", Events::No),
+            ("*/*", Events::No),
+            ("application/json", Events::No),
+        ] {
+            let request = TestRequest::default().insert_header((header::ACCEPT, accept)).to_http_request();
+            assert_eq!(events(request.headers()), expected, "{accept}");
         }
     }
 

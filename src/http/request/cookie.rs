@@ -32,16 +32,7 @@ const TWICE: Refused = (NotSignedIn::Unknown, "sign in first: the request has th
 /// header is asked for beside that, the name that is asked must be ours, and where the browser says which page asks, that
 /// too.
 pub fn cookie_token(http: &HttpRequest, home: &Home) -> Result<Option<String>, Refused> {
-    let mut tokens = Vec::new();
-    for value in http.headers().get_all(header::COOKIE) {
-        let pairs = value.to_str().unwrap_or_default().split(';');
-        let named = pairs.filter_map(|pair| pair.trim().split_once('='));
-        tokens.extend(named.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value.trim().to_owned()));
-    }
-    let Some(token) = tokens.pop() else { return Ok(None) };
-    if !tokens.is_empty() {
-        return Err(TWICE);
-    }
+    let Some(token) = sent(http)? else { return Ok(None) };
     if http.method() != Method::POST {
         return Err(NOT_BY_GET);
     }
@@ -52,6 +43,28 @@ pub fn cookie_token(http: &HttpRequest, home: &Home) -> Result<Option<String>, R
         return Err(FOREIGN);
     }
     Ok(Some(token))
+}
+
+/// The token of the cookie with which a WebSocket is asked for. A page can't add a header there, and the browser always says
+/// which page it is: without that, it is not taken.
+pub fn socket_cookie(http: &HttpRequest, home: &Home) -> Result<Option<String>, Refused> {
+    let Some(token) = sent(http)? else { return Ok(None) };
+    if !http.headers().contains_key(header::ORIGIN) || !home.takes(http) {
+        return Err(FOREIGN);
+    }
+    Ok(Some(token))
+}
+
+/// The token that the cookie holds.
+fn sent(http: &HttpRequest) -> Result<Option<String>, Refused> {
+    let mut tokens = Vec::new();
+    for value in http.headers().get_all(header::COOKIE) {
+        let pairs = value.to_str().unwrap_or_default().split(';');
+        let named = pairs.filter_map(|pair| pair.trim().split_once('='));
+        tokens.extend(named.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value.trim().to_owned()));
+    }
+    let token = tokens.pop();
+    if tokens.is_empty() { Ok(token) } else { Err(TWICE) }
 }
 
 #[cfg(test)]
@@ -99,5 +112,20 @@ mod tests {
         assert_eq!(taken(&[MINE, MEANT, ("cookie", "__Host-clinic=other")]), Err(TWICE));
         let get = TestRequest::get().append_header(MINE).append_header(MEANT).append_header(HOST).to_http_request();
         assert_eq!(cookie_token(&get, &home()), Err(NOT_BY_GET));
+    }
+
+    #[test]
+    fn a_socket_takes_the_cookie_from_pages_of_this_service_only() {
+        let taken = |headers: &[(&'static str, &'static str)]| {
+            let request = headers.iter().fold(TestRequest::get(), |request, pair| request.append_header(*pair));
+            socket_cookie(&request.to_http_request(), &home())
+        };
+        let own = ("origin", "https://clinic.example.com");
+        assert_eq!(taken(&[MINE, HOST, own]), Ok(Some("token".to_owned())));
+        assert_eq!(taken(&[HOST, own]), Ok(None));
+        assert_eq!(taken(&[MINE, HOST]), Err(FOREIGN), "a page always has an origin");
+        assert_eq!(taken(&[MINE, HOST, ("origin", "https://evil.example")]), Err(FOREIGN));
+        assert_eq!(taken(&[MINE, ("host", "evil.example"), own]), Err(FOREIGN));
+        assert_eq!(taken(&[MINE, HOST, own, ("cookie", "__Host-clinic=other")]), Err(TWICE));
     }
 }

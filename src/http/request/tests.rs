@@ -232,15 +232,27 @@ async fn refusals_are_graphql_errors_in_the_negotiated_type() {
 }
 
 #[::core::prelude::v1::test]
-fn only_queries_may_come_by_get() {
-    let call = |method| GraphqlCall { requests: Vec::new(), batch: false, media: MediaType::Json, method };
-    for kind in [OperationType::Query, OperationType::Mutation, OperationType::Subscription] {
-        assert!(call(Method::POST).permits(kind).is_ok());
-    }
-    assert!(call(Method::GET).permits(OperationType::Query).is_ok());
-    for kind in [OperationType::Mutation, OperationType::Subscription] {
-        let refusal = call(Method::GET).permits(kind).unwrap_err();
+fn what_changes_something_comes_by_post_and_what_goes_on_is_answered_as_events() {
+    let call = |method, events, batch| {
+        let media = MediaType::Json;
+        GraphqlCall { requests: Vec::new(), batch, media, events, method }
+    };
+    let alone = |method| call(method, Events::No, false);
+    assert!(alone(Method::POST).permits(OperationType::Query).is_ok());
+    assert!(alone(Method::POST).permits(OperationType::Mutation).is_ok());
+    assert!(alone(Method::GET).permits(OperationType::Query).is_ok());
+    for events in [Events::No, Events::IfMustBe, Events::Rather] {
+        let refusal = call(Method::GET, events, false).permits(OperationType::Mutation).unwrap_err();
         assert_eq!((refusal.status.as_u16(), refusal.code), (405, "METHOD_NOT_ALLOWED"));
         assert_eq!(refusal.headers, [(header::ALLOW, "POST")]);
+    }
+    for method in [Method::GET, Method::POST] {
+        for events in [Events::IfMustBe, Events::Rather] {
+            assert!(call(method.clone(), events, false).permits(OperationType::Subscription).is_ok());
+            let refusal = call(method.clone(), events, true).permits(OperationType::Subscription).unwrap_err();
+            assert_eq!(refusal.status.as_u16(), 406);
+        }
+        let refusal = alone(method).permits(OperationType::Subscription).unwrap_err();
+        assert_eq!((refusal.status.as_u16(), refusal.code), (406, "NOT_ACCEPTABLE"));
     }
 }

@@ -136,7 +136,7 @@ const OTHER_FIELDS: &[Row] = &[
     ("AccessEntry", "accessLog/nodes/0", ERASURES, "sequence at event actor operation requestId fromAddress reason patientIds"),
     ("AccessEntryConnection", "patient/accessLog", ERASURES, "edges nodes pageInfo totalCount"),
     ("AccessEntryEdge", "accessLog/edges/0", ERASURES, "node cursor"),
-    ("RecordChange", "changes/nodes/0", ALL, "sequence at action kind recordId version patientId movedFromPatientId mark actorId requestId"),
+    ("RecordChange", "changes/nodes/0", ALL, "sequence at cursor action kind recordId version patientId movedFromPatientId mark actorId requestId"),
     ("RecordChangeConnection", "changes", ALL, "edges nodes pageInfo"),
     ("RecordChangeEdge", "changes/edges/0", ALL, "node cursor"),
     ("PossibleDuplicate", "possibleDuplicates/0", ALL, "patient score reasons"),

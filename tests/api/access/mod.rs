@@ -10,6 +10,7 @@ mod roots;
 mod waits;
 mod whole_chart;
 
+use crate::live::rights::SUBSCRIPTIONS;
 use crate::support::*;
 pub use documents::{ids_in, outcome, path_of, query, reach, selection};
 pub use fields::{FIELDS, called};
@@ -42,11 +43,14 @@ async fn every_field_has_its_row() {
     let rows = MUTATIONS.iter().map(|row| row.0).chain(IDENTITY.iter().copied());
     let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
     wrong += &difference(names("Mutation"), rows, &format!("MUTATIONS and the schema differ; {add}roots.rs:"));
+    let rows: BTreeSet<String> = SUBSCRIPTIONS.iter().map(|row| row.0.to_owned()).collect();
+    wrong +=
+        &difference(names("Subscription"), rows, "SUBSCRIPTIONS of tests/api/live/rights.rs and the schema differ:");
     let mut rows: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (ty, _, _, fields) in FIELDS.iter() {
         rows.entry(*ty).or_default().extend(fields.split_whitespace().map(str::to_owned));
     }
-    let is_root = |name: &str| name == "Query" || name == "Mutation";
+    let is_root = |name: &str| ["Query", "Mutation", "Subscription"].contains(&name);
     for ty in schema.types.iter().filter(|ty| ty.kind == "OBJECT" && !is_root(&ty.name)) {
         let users = |ty: &str| {
             schema

@@ -17,6 +17,16 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The service.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token; empty for nobody.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     /// A request to a path, with the token if there is one.
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("http://{}{path}", self.address));

@@ -4,6 +4,7 @@
 mod files;
 mod traces;
 
+use crate::live::Socket;
 use crate::support::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,12 +62,29 @@ async fn after_a_bit_of_everything(clinic: &Clinic) -> String {
     }
     let odd = reqwest::Method::from_bytes(WORD.as_bytes()).expect("a method");
     anna.request(odd, "/graphql").send().await.expect("an answer");
+    follow_one(&anna, &patient).await;
     let text = clinic.metrics().await;
     let uuid = uuid_of(&patient.id).to_string();
     for word in [WORD, &WORD.to_lowercase(), &patient.id, &uuid, "example.com", "127.0.0.1", &anna.member.id] {
         assert!(!text.contains(word), "{word} in\n{text}");
     }
     text
+}
+
+/// Follows until something is told, and leaves; then is refused, and follows on.
+async fn follow_one(anna: &Caller, patient: &Made) {
+    let mut socket = Socket::of(anna).await;
+    socket.follow(WORD, json!({"filter": {"patientId": patient.id}})).await;
+    let edit = patient.edit_with(json!({"patch": {"language": "de"}}));
+    let writing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        anna.does("updatePatient", edit, "patient { id }").await.ok()
+    };
+    futures::join!(socket.change(WORD), writing);
+    socket.send(tokio_tungstenite::tungstenite::Message::Close(None)).await;
+    let mut nobody = Socket::open(anna.address()).await;
+    nobody.say(&crate::live::init(WORD)).await;
+    assert_eq!(nobody.hear().await.code(), 4403);
 }
 
 /// A clinic with a persisted document, whose metrics are served.
@@ -100,6 +118,9 @@ async fn metrics_count_what_happens_and_tell_of_nobody() {
         "clinic_http_requests_total{route=\"/photos/{token}\",method=\"GET\",status=\"404\"}",
         "clinic_http_requests_total{route=\"other\",method=\"GET\",status=\"404\"}",
         "clinic_http_requests_total{route=\"/graphql\",method=\"other\",status=\"405\"}",
+        "clinic_live_events_total",
+        "clinic_live_lag_seconds_count",
+        "clinic_live_sockets_closed_total{why=\"forbidden\"}",
         "clinic_build_info{version=\"0.1.0\"}",
     ] {
         assert!(value(&text, of) >= 1.0, "{of}\n{text}");
@@ -111,8 +132,10 @@ async fn metrics_count_what_happens_and_tell_of_nobody() {
     assert!(value(&text, "clinic_pool_connections{pool=\"requests\"}") >= 1.0);
     assert!(value(&text, "clinic_pool_wait_seconds_count{pool=\"access_log\"}") >= 1.0);
     assert!(value(&text, "clinic_http_requests_under_way") == 0.0);
+    assert_eq!(value(&text, "clinic_live_connections{transport=\"websocket\"}"), 0.0);
+    assert_eq!(value(&text, "clinic_live_subscriptions"), 0.0);
     // The refused change took no entry.
-    assert!(!text.contains("clinic_ledger_entries_total{kind=\"patient\",action=\"update\"}"));
+    assert!(value(&text, "clinic_ledger_entries_total{kind=\"patient\",action=\"update\"}") == 1.0);
     // The same again is found in the caches.
     clinic.practitioner().graphql("{ me { id } }", json!({})).await.ok();
     let of = "clinic_cache_lookups_total{cache=\"documents\",outcome=\"hit\"}";
