@@ -40,6 +40,7 @@ pub mod kinds; // the table of the kinds of records: ids, rights, scopes
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod mail; // sends mail
 mod merge; // two charts of one person: found, made one, taken apart
+mod network; // networks, and which addresses are of the public internet
 mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// From the ground up. A file may use what is on its own floor or below. `*` stands for a slice, `api::*` for its face.
 const FLOORS: &[&[&str]] = &[
     &["characters", "folding", "watch"],
-    &["vocabulary", "error", "config", "scalars", "keys", "phone"],
+    &["vocabulary", "error", "config", "scalars", "keys", "phone", "network"],
     &["kinds"],
     &["ids", "record", "gate"],
     &["db", "objects", "mail"],
