@@ -44,6 +44,7 @@ mod network; // networks, and which addresses are of the public internet
 mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
+mod outbound; // requests to addresses that people name, and to no closed network
 mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
@@ -60,5 +61,6 @@ mod session; // treatment sessions
 mod signing; // signatures and addenda
 mod supervision; // who reads part of whose signed records
 mod watch; // what is counted, timed and traced of the running service
+mod webhook; // receivers that are told of changes as they happen
 
 pub use commands::{run, start};

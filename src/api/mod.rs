@@ -39,6 +39,7 @@ mod sign_in;
 pub mod signing;
 pub mod stamp;
 pub mod supervision;
+pub mod webhook;
 
 use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
 use aftercare::{AftercareQuery, mutation::AftercareMutation};
@@ -69,6 +70,7 @@ use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
 use signing::{SigningQuery, retraction::RetractionQuery};
 use supervision::{SupervisionQuery, mutation::SupervisionMutation};
+use webhook::{WebhookQuery, mutation::WebhookMutation};
 
 /// All queries.
 ///
@@ -82,6 +84,7 @@ pub struct Query(
     OrganisationQuery,
     CredentialQuery,
     ServiceAccountQuery,
+    WebhookQuery,
     PatientQuery,
     HealthQuery,
     HealthReviewQuery,
@@ -120,6 +123,7 @@ pub struct Mutation(
     LocationMutation,
     CredentialMutation,
     ServiceAccountMutation,
+    WebhookMutation,
     PatientMutation,
     HealthMutation,
     HealthReviewMutation,

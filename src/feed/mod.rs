@@ -11,7 +11,7 @@ mod watermark;
 
 pub use position::Position;
 pub use store::page;
-pub use tail::{Place, Tail};
+pub use tail::{Place, Tail, Waiter};
 pub use watermark::Watermark;
 
 use crate::access::Scope;

@@ -22,6 +22,7 @@ mod registrar;
 mod requests;
 mod statement;
 pub mod trace;
+mod webhooks;
 mod work;
 mod writes;
 
@@ -40,6 +41,7 @@ use prometheus_client::registry::Registry;
 use registrar::Caches;
 use requests::Requests;
 use std::sync::{Mutex, PoisonError};
+use webhooks::WebhookMeters;
 use work::WorkMeters;
 use writes::Writes;
 
@@ -67,6 +69,8 @@ pub struct Watch {
     pub door: DoorMeters,
     /// Work in the background, and checkpoints.
     pub work: WorkMeters,
+    /// Webhooks.
+    pub webhooks: WebhookMeters,
     /// Where traces go, if they go anywhere.
     pub traces: Option<Traces>,
 }
@@ -99,6 +103,7 @@ impl Watch {
             access_log: AccessLogMeters::new(&mut registrar),
             door: DoorMeters::new(&mut registrar),
             work: WorkMeters::new(&mut registrar),
+            webhooks: WebhookMeters::new(&mut registrar),
             looks: Mutex::new(vec![look]),
             traces,
             registry,
