@@ -1,6 +1,6 @@
 //! Which addresses may be reached, asked where the connection is opened.
 
-use super::Failure;
+use super::failure::Failure;
 use crate::network::{Network, is_public};
 use futures::FutureExt;
 use futures::future::BoxFuture;

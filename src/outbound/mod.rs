@@ -5,13 +5,14 @@
 //! checked. So a name whose answers change (DNS rebinding) is checked at each change: what was checked and what is reached
 //! is one thing. No proxy of the environment stands between, and no redirect is followed.
 
+mod failure;
 mod guard;
 mod secret;
 
+pub use failure::Failure;
 pub use secret::{SigningSecret, fresh_event_id, sign};
 
 use crate::config::WebhookSettings;
-use crate::vocabulary::vocabulary;
 use chrono::{DateTime, Utc};
 use guard::{Door, Guard, Refused, SystemNames};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -22,27 +23,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use url::{Host, Url};
-
-vocabulary! {
-    /// Why a delivery failed.
-    #[graphql(name = "WebhookError")]
-    Failure {
-        /// An address of the receiver is of a network that webhooks may not reach, or is not of the form that they take.
-        NotAllowed = "not_allowed",
-        /// The name of the receiver was not found.
-        Dns = "dns",
-        /// Nobody answers at its address.
-        Connect = "connect",
-        /// TLS failed: the certificate does not hold, or there is no TLS.
-        Tls = "tls",
-        /// There was no answer in time.
-        Timeout = "timeout",
-        /// The connection broke, or what came is no HTTP.
-        Protocol = "protocol",
-        /// The answer is another than 200 to 299: `statusCode` says which.
-        Status = "status",
-    }
-}
 
 /// How long a name is looked up for somebody who waits.
 const LOOK_UP: Duration = Duration::from_secs(5);

@@ -124,9 +124,11 @@ async fn who_comes_late_with_an_old_lease_moves_nothing() {
     receiver.until_got(1).await;
     let sql = clinic.database.superuser().await;
     sql.run("UPDATE webhook_place SET lease = lease + 1, leased_until = NULL").await;
+    let begun = std::time::Instant::now();
     // The one who waits for the answer notices when it renews its lease, and the next begins.
     let took = receiver.until_took(1).await;
     assert_eq!(took[0].change().1, first.id);
+    assert!(begun.elapsed() < Duration::from_secs(12), "they waited for the answer to the end: {:?}", begun.elapsed());
     let got = receiver.got();
     assert_eq!(got[0].id, got[1].id, "the same change under the same id");
     until("one try is noted", async || standing(&admin, &hook).await["deliveries"]["totalCount"] == 1).await;
