@@ -52,7 +52,7 @@ impl Webhook {
     async fn url(&self) -> &str {
         &self.url
     }
-    /// What it is for.
+    /// The purpose, in the words of whoever added it; null if they gave none.
     async fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }

@@ -129,7 +129,7 @@ pub struct WebhookSecretPayload {
 /// Result of `testWebhook`.
 #[derive(SimpleObject)]
 pub struct TestWebhookPayload {
-    /// The webhook.
+    /// The webhook that was tested; a test changes nothing of it.
     webhook: Webhook,
     /// Whether the receiver took the event: it answered 200 to 299.
     delivered: bool,
