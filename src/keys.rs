@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 use std::path::{Path, PathBuf};
 
 /// The name of every key that a folder may hold. Backups go by this list.
-pub const NAMES: [&str; 3] = ["checkpoint", "cursors", "second-factor"];
+pub const NAMES: [&str; 4] = ["checkpoint", "cursors", "second-factor", "webhooks"];
 
 /// The folder of keys: each is made when it is first asked for.
 #[derive(Debug, Clone)]

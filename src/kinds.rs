@@ -87,6 +87,7 @@ pub const KINDS: &[Kind] = &[
     of(EmergencyAccess,         "emergency_access",  ["rcu",   "cu",   "cu",  "r" ], "",    AuditRead,        false, &[]),
     of(ServiceAccount,          "service_account",   ["rcu",   "",     "",    "r" ], "cu",  AuditRead,        false, &["service_account_id"]),
     of(ApiKey,                  "api_key",           ["rcu",   "",     "",    "r" ], "cu",  AuditRead,        false, &[]),
+    of(Webhook,                 "webhook",           ["rcu",   "",     "",    "r" ], "cu",  AuditRead,        false, &[]),
 ];
 
 impl Kind {

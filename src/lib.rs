@@ -40,9 +40,11 @@ pub mod kinds; // the table of the kinds of records: ids, rights, scopes
 mod ledger; // what was done and who saw what: append, chain, history, retries
 mod mail; // sends mail
 mod merge; // two charts of one person: found, made one, taken apart
+mod network; // networks, and which addresses are of the public internet
 mod objects; // the object store, and signed links to what is in it
 mod operation; // one GraphQL operation: its picture, its transactions, its batches
 mod organisation; // the tenant, its locations and its staff
+mod outbound; // requests to addresses that people name, and to no closed network
 mod outcome; // scales and outcome assessments
 mod page; // keyset cursors and connections
 mod patient; // patients
@@ -59,5 +61,6 @@ mod session; // treatment sessions
 mod signing; // signatures and addenda
 mod supervision; // who reads part of whose signed records
 mod watch; // what is counted, timed and traced of the running service
+mod webhook; // receivers that are told of changes as they happen
 
 pub use commands::{run, start};

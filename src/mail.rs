@@ -46,4 +46,17 @@ impl Mailer {
         })?;
         Ok(())
     }
+
+    /// Sends a text to each of these people, one mail each, so that none reads the others' addresses: whether any of them
+    /// was told.
+    pub async fn tell(&self, people: &[String], subject: &str, text: &str) -> bool {
+        let mut told = false;
+        for to in people {
+            match self.send(to, subject, text.to_owned()).await {
+                Ok(()) => told = true,
+                Err(error) => tracing::warn!(?error, subject, "an admin was not told"),
+            }
+        }
+        told
+    }
 }

@@ -140,6 +140,8 @@ vocabulary! {
         ServiceAccount = "service_account",
         /// A key of a service account.
         ApiKey = "api_key",
+        /// A webhook: a receiver that is told of changes.
+        Webhook = "webhook",
     }
 }
 

@@ -266,7 +266,7 @@ mod tests {
         let codes = new_recovery_codes();
         let different: std::collections::BTreeSet<&String> = codes.iter().collect();
         assert_eq!((different.len(), codes.iter().all(|code| code.len() == 19)), (10, true), "{codes:?}");
-        let (seal, account) = (Seal::new([7; 32]), Uuid::now_v7());
+        let (seal, account) = (Seal::new([7; 32], "second-factor"), Uuid::now_v7());
         let hash = seal.recovery_hash(account, "abcd-efgh-jkmn-pqrs");
         assert_eq!(hash, seal.recovery_hash(account, " ABCD efgh jkmnpqrs"));
         assert_ne!(hash, seal.recovery_hash(Uuid::now_v7(), "abcd-efgh-jkmn-pqrs"));

@@ -2,7 +2,7 @@
 
 use super::policy::{self, Scopes};
 use crate::error::{Error, Result};
-use crate::vocabulary::{Action, RecordKind, StaffRole};
+use crate::vocabulary::{Action, RecordKind, ServiceScope, StaffRole};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -56,6 +56,12 @@ impl Viewer {
     /// The program itself, at its owner's command line.
     pub fn program(org: Uuid) -> Self {
         Self { org, staff: None, role: None, sign_in: None, emergency: false, service: None }
+    }
+
+    /// A service account with these scopes.
+    pub fn of_service_account(org: Uuid, id: Uuid, scopes: &[ServiceScope]) -> Self {
+        let service = Some(ServiceMark { id, scopes: scopes.iter().copied().collect() });
+        Self { service, ..Self::program(org) }
     }
 
     /// The staff member, where a record needs an author.

@@ -40,6 +40,7 @@ mod sign_in;
 pub mod signing;
 pub mod stamp;
 pub mod supervision;
+pub mod webhook;
 
 use adverse_event::{AdverseEventQuery, mutation::AdverseEventMutation};
 use aftercare::{AftercareQuery, mutation::AftercareMutation};
@@ -70,6 +71,7 @@ use service_account::{ServiceAccountQuery, mutation::ServiceAccountMutation};
 use session::{SessionQuery, mutation::SessionMutation};
 use signing::{SigningQuery, retraction::RetractionQuery};
 use supervision::{SupervisionQuery, mutation::SupervisionMutation};
+use webhook::{WebhookQuery, mutation::WebhookMutation};
 
 /// All queries.
 ///
@@ -83,6 +85,7 @@ pub struct Query(
     OrganisationQuery,
     CredentialQuery,
     ServiceAccountQuery,
+    WebhookQuery,
     PatientQuery,
     HealthQuery,
     HealthReviewQuery,
@@ -121,6 +124,7 @@ pub struct Mutation(
     LocationMutation,
     CredentialMutation,
     ServiceAccountMutation,
+    WebhookMutation,
     PatientMutation,
     HealthMutation,
     HealthReviewMutation,

@@ -32,6 +32,7 @@ use crate::session::TreatmentSession;
 use crate::signing::{Addendum, Countersignature, Retraction};
 use crate::supervision::{ChartReview, SupervisionAgreement};
 use crate::vocabulary::RecordKind;
+use crate::webhook::Webhook;
 use async_graphql::{Context, ID, Interface, Object, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -92,6 +93,8 @@ nodes! {
     ServiceAccount,
     /// A key of a service account.
     ApiKey,
+    /// A webhook.
+    Webhook,
     /// A patient.
     Patient,
     /// An entry of a health history.

@@ -143,6 +143,7 @@ mod tests {
             &format!("checkpoints/{ORG}/0000000000000000042-20261122T120300.123456Z.json"),
             "keys/checkpoint",
             "keys/second-factor",
+            "keys/webhooks",
             "link/link-secret",
         ] {
             assert_eq!(Content::of(name).map(|content| content.name()).as_deref(), Some(name));

@@ -113,6 +113,6 @@ timeline! {
         Organisation, Location, Staff, Credential, Patient, HealthTerm, Countersignature, Retraction,
         SupervisionAgreement, ChartReview, Device, Product, ProductLot, Protocol, ProtocolVersion, ConsentTemplate,
         ConsentTemplateVersion, PatientMerge, LegalHold, PatientErasure, PatientRestriction, EmergencyAccess,
-        ServiceAccount, ApiKey,
+        ServiceAccount, ApiKey, Webhook,
     }
 }

@@ -13,6 +13,7 @@ mod staff;
 mod uploads;
 mod value;
 mod watch;
+mod webhooks;
 
 pub use audit::{AuditArguments, AuditCommand, EvidenceSettings, VerifySettings};
 use clap::{Parser, Subcommand};
@@ -28,6 +29,7 @@ pub use staff::{StaffArguments, StaffCommand};
 pub use uploads::UploadSettings;
 pub use value::Secret;
 pub use watch::WatchSettings;
+pub use webhooks::WebhookSettings;
 
 /// The clinical record of a medical-aesthetics organisation: a GraphQL service over Postgres. One line for each module.
 #[derive(Debug, Parser)]

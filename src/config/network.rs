@@ -24,7 +24,7 @@ pub struct TlsSettings {
 /// How mail is sent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MailSettings {
-    /// Mail server that notifies admins of emergency access, such as `smtps://user:password@mail.example.com`; without
+    /// Mail server that notifies admins of emergency access and of disabled webhooks, such as `smtps://user:password@mail.example.com`; without
     /// it nobody is notified by mail
     #[arg(long, env = "CLINIC_SMTP_URL", hide_env_values = true, value_name = "URL")]
     pub smtp_url: Option<Secret>,

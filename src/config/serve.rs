@@ -3,7 +3,7 @@
 use super::value::parse_duration;
 use super::{
     CheckpointSettings, DatabaseSettings, MailSettings, ObjectSettings, Secret, TlsSettings, UploadSettings,
-    WatchSettings,
+    WatchSettings, WebhookSettings,
 };
 use clap::Args;
 use std::net::SocketAddr;
@@ -136,6 +136,10 @@ pub struct ServeSettings {
     /// Write no look at a patient into the access log, to measure what that costs: for tests only, on loopback only
     #[arg(long, env = "CLINIC_UNSAFE_NO_ACCESS_LOG", hide = true)]
     pub unsafe_no_access_log: bool,
+
+    /// How webhooks are delivered.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 
     /// What is watched.
     #[command(flatten)]

@@ -100,6 +100,14 @@ impl<Row> Sql<Row> {
         self
     }
 
+    /// Appends a bound value, or NULL.
+    pub fn push_opt(&mut self, value: Option<impl Into<Bind>>) -> &mut Self {
+        match value {
+            Some(value) => self.push_bind(value),
+            None => self.push("NULL"),
+        }
+    }
+
     /// `push`, by value.
     pub fn text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.push(text);

@@ -1124,6 +1124,67 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        service_account_id -> Uuid,
+        url -> Text,
+        description -> Nullable<Text>,
+        kinds -> Array<Nullable<Text>>,
+        status -> Text,
+        reason -> Nullable<Text>,
+        status_at -> Timestamptz,
+        starts_after -> Text,
+        secret -> Bytea,
+        secret_fingerprint -> Text,
+        old_secret -> Nullable<Bytea>,
+        old_secret_until -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_at -> Timestamptz,
+        updated_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    webhook_delivery (org_id, id) {
+        org_id -> Uuid,
+        id -> Uuid,
+        webhook_id -> Uuid,
+        event_id -> Text,
+        seq -> Nullable<Int8>,
+        event_type -> Text,
+        attempt -> Int4,
+        at -> Timestamptz,
+        duration_ms -> Int4,
+        status_code -> Nullable<Int4>,
+        error -> Nullable<Text>,
+        next_try_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    webhook_place (org_id, webhook_id) {
+        org_id -> Uuid,
+        webhook_id -> Uuid,
+        status -> Text,
+        place -> Text,
+        seq -> Int8,
+        within -> Bool,
+        lease -> Int8,
+        holder -> Nullable<Uuid>,
+        leased_until -> Nullable<Timestamptz>,
+        failures -> Int4,
+        failing_since -> Nullable<Timestamptz>,
+        next_try_at -> Nullable<Timestamptz>,
+        oldest_at -> Nullable<Timestamptz>,
+        last_success_at -> Nullable<Timestamptz>,
+        untold -> Bool,
+    }
+}
+
 diesel::joinable!(access_log_head -> organisation (org_id));
 diesel::joinable!(account_membership -> account (account_id));
 diesel::joinable!(account_membership -> organisation (org_id));
@@ -1223,4 +1284,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     supervision_agreement,
     treatment_plan,
     treatment_session,
+    webhook,
+    webhook_delivery,
+    webhook_place,
 );

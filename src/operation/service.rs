@@ -1,14 +1,15 @@
 //! The parts of the service that operations need.
 
 use super::cursors::Cursors;
-use crate::access::refusal;
 use crate::access::sign_in::Doorkeeper;
 use crate::access::vigil::Vigil;
+use crate::access::{Seal, refusal};
 use crate::error::Result;
 use crate::feed::{Tail, Watermark};
 use crate::ledger::{AccessEvent, AccessLog, Event};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
+use crate::outbound::Outbound;
 use crate::watch::Watch;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -28,6 +29,12 @@ pub struct Service {
     pub cursors: Cursors,
     /// Sends mail, if a mail server is configured.
     pub mailer: Option<Mailer>,
+    /// Sends events to the receivers of webhooks.
+    pub outbound: Outbound,
+    /// Seals the secrets of webhooks.
+    pub webhook_seal: Seal,
+    /// Notified when a webhook was added or changed.
+    pub webhooks: Notify,
     /// The ends of the ledgers, for whoever waits for them to move.
     pub tail: Arc<Tail>,
     /// Watches over the tokens of those who stay connected.

@@ -5,13 +5,14 @@ use crate::access::{Scope, account};
 use crate::characters::shown;
 use crate::error::Result;
 use crate::ids;
-use crate::mail::Mailer;
 use crate::operation::Service;
 use crate::organisation::{Staff, store as people};
 use crate::page::{kept, listing};
-use crate::vocabulary::{Action, RecordKind, StaffRole};
+use crate::vocabulary::{Action, RecordKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
+
+const SUBJECT: &str = "Emergency access was begun";
 
 /// Tells the admins of every organisation of what they were not told of. How many were told.
 pub async fn send_due(service: &Service) -> Result<usize> {
@@ -25,7 +26,7 @@ pub async fn send_due(service: &Service) -> Result<usize> {
         scope.rollback().await;
         let Some((admins, due)) = due? else { continue };
         for (access, text) in due {
-            if !tell(mailer, &admins, &text).await {
+            if !mailer.tell(&admins, SUBJECT, &text).await {
                 continue;
             }
             let mut scope = Scope::program(pool, org).await?;
@@ -48,17 +49,14 @@ async fn due(scope: &mut Scope) -> Result<Option<(Vec<String>, Vec<(Uuid, String
     if untold.is_empty() {
         return Ok(None);
     }
-    let everybody = people::all_staff(scope).await?;
-    let members = people::members(scope).await?;
-    let works = |it: &&Staff| it.works() && it.role == StaffRole::Admin && members.contains(&it.id);
-    let admins = everybody.iter().filter(works).map(|it| it.email.clone());
+    let (admins, everybody) = (people::admin_mails(scope).await?, people::all_staff(scope).await?);
     let mut due = Vec::with_capacity(untold.len());
     for access in &untold {
         let chart = store::chart_number(scope, access.patient_id).await?;
         let who = everybody.iter().find(|it| it.id == access.staff_id);
         due.push((access.id, text(access, who, chart.as_deref().unwrap_or("erased since"))));
     }
-    Ok(Some((admins.collect(), due)))
+    Ok(Some((admins, due)))
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -80,18 +78,6 @@ fn text(access: &EmergencyAccess, who: Option<&Staff>, chart: &str) -> String {
         time(access.ends_at),
         ids::show(RecordKind::EmergencyAccess, access.id),
     )
-}
-
-/// Whether any admin could be told: one mail each, so that none reads the others' addresses.
-async fn tell(mailer: &Mailer, admins: &[String], text: &str) -> bool {
-    let mut told = false;
-    for admin in admins {
-        match mailer.send(admin, "Emergency access was begun", text.to_owned()).await {
-            Ok(()) => told = true,
-            Err(error) => tracing::warn!(?error, "an admin was not told of emergency access"),
-        }
-    }
-    told
 }
 
 async fn note(scope: &mut Scope, id: Uuid) -> Result<()> {

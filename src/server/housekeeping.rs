@@ -5,7 +5,7 @@ use crate::db::{self, Address};
 use crate::http::tls::Certificate;
 use crate::operation::Service;
 use crate::watch::{Watch, Work};
-use crate::{custody, photo, privacy};
+use crate::{custody, photo, privacy, webhook};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -66,6 +66,9 @@ async fn sweep(service: Arc<Service>, rates: Arc<Rates>) {
                 "the sweep of failed sign-ins and replaced tokens failed: the next try is in an hour"
             );
         }
+        if let Err(error) = work.ran(Work::WebhookLog, webhook::notice::sweep(&service).await) {
+            tracing::warn!(?error, "the sweep of the log of webhooks failed: the next try is in an hour");
+        }
         if let Err(error) = work.ran(Work::Limits, rates.sweep().await) {
             tracing::warn!(?error, "the sweep of limits failed: the next try is in an hour");
         }
@@ -88,13 +91,20 @@ async fn keep_logging_refused(service: Arc<Service>) {
     }
 }
 
-/// At start and once a minute: notifies admins of emergency access that they have not been notified of.
+/// At start and once a minute: notifies admins of emergency access, and of webhooks that were disabled, that they have not
+/// been notified of.
 async fn keep_alerting(service: Arc<Service>) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         minutes.tick().await;
         if let Err(error) = service.watch.work.ran(Work::Alerts, privacy::alert::send_due(&service).await) {
             tracing::warn!(?error, "admins were not notified of emergency access: the next try is in a minute");
+        }
+        if let Err(error) = service.watch.work.ran(Work::WebhookNotices, webhook::notice::send_due(&service).await) {
+            tracing::warn!(
+                ?error,
+                "admins were not notified of webhooks that were disabled: the next try is in a minute"
+            );
         }
     }
 }

@@ -5,10 +5,10 @@ mod housekeeping;
 mod metrics;
 pub(crate) mod refold;
 
-use crate::access::password;
 use crate::access::rate::Rates;
 use crate::access::sign_in::{Doorkeeper, Lifetimes};
 use crate::access::vigil::Vigil;
+use crate::access::{Seal, password};
 use crate::api;
 use crate::api::persisted::Persisted;
 use crate::config::{Introspection, ServeSettings};
@@ -22,8 +22,10 @@ use crate::ledger::{ACCESS_LOG_CONNECTIONS, AccessLog};
 use crate::mail::Mailer;
 use crate::objects::{Links, Objects};
 use crate::operation::{Cursors, Service};
+use crate::outbound::Outbound;
 use crate::photo::intake::Intake;
 use crate::watch::{Traces, Watch};
+use crate::webhook::{schedule::Schedule, worker::Worker};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{HttpServer, web};
@@ -58,6 +60,7 @@ pub struct Server {
     handle: ServerHandle,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: Housekeeping,
+    webhooks: Worker,
     tail: Arc<Tail>,
     checkpoints: Checkpoints,
     metrics: Option<Metrics>,
@@ -92,7 +95,7 @@ impl Server {
         self.housekeeping.stop();
         // Who waits is answered, and does not hold the rest up.
         self.tail.close();
-        self.handle.stop(true).await;
+        tokio::join!(self.handle.stop(true), self.webhooks.stop());
         let _ = (&mut self.running).await;
         self.checkpoints.stop().await;
         if let Some(metrics) = self.metrics.take() {
@@ -196,10 +199,23 @@ impl Prepared {
         let checkpoints = Checkpoints::start(evidence, &service, application.clone(), settings.checkpoint_interval);
         let secure = certificate.is_some();
         let tail = Arc::clone(&service.tail);
+        let webhooks = Worker::start(&service, Schedule::of(&settings.webhooks.webhook_schedule));
         let housekeeping = Housekeeping::start(&service, rates, application, certificate);
         database.keep_up();
         let running = tokio::spawn(server);
-        Ok(Server { address, secure, handle, running, housekeeping, tail, checkpoints, metrics, watch, database })
+        Ok(Server {
+            address,
+            secure,
+            handle,
+            running,
+            housekeeping,
+            webhooks,
+            tail,
+            checkpoints,
+            metrics,
+            watch,
+            database,
+        })
     }
 }
 
@@ -274,6 +290,9 @@ async fn parts(
         doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
         objects,
         links,
+        outbound: Outbound::open(&settings.webhooks),
+        webhook_seal: Seal::new(settings.database.keys().key("webhooks")?, "webhooks"),
+        webhooks: Notify::new(),
         refused: Notify::new(),
         watch: Arc::clone(watch),
         cursors: Cursors::new(settings.database.keys().key("cursors")?),

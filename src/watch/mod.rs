@@ -23,6 +23,7 @@ mod registrar;
 mod requests;
 mod statement;
 pub mod trace;
+mod webhooks;
 mod work;
 mod writes;
 
@@ -43,6 +44,7 @@ use prometheus_client::registry::Registry;
 use registrar::Caches;
 use requests::Requests;
 use std::sync::{Mutex, PoisonError};
+use webhooks::WebhookMeters;
 use work::WorkMeters;
 use writes::Writes;
 
@@ -72,6 +74,8 @@ pub struct Watch {
     pub live: Live,
     /// Work in the background, and checkpoints.
     pub work: WorkMeters,
+    /// Webhooks.
+    pub webhooks: WebhookMeters,
     /// Where traces go, if they go anywhere.
     pub traces: Option<Traces>,
 }
@@ -105,6 +109,7 @@ impl Watch {
             door: DoorMeters::new(&mut registrar),
             live: Live::new(&mut registrar),
             work: WorkMeters::new(&mut registrar),
+            webhooks: WebhookMeters::new(&mut registrar),
             looks: Mutex::new(vec![look]),
             traces,
             registry,

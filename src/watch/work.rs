@@ -26,11 +26,17 @@ pub enum Work {
     Refusals,
     /// Checkpoints of the evidence are written.
     Checkpoints,
+    /// Webhooks that there is something for are looked for.
+    Webhooks,
+    /// Admins are told of webhooks that were disabled.
+    WebhookNotices,
+    /// Old rows of the log of deliveries are deleted.
+    WebhookLog,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Partitions,
         Self::Uploads,
         Self::Remains,
@@ -39,6 +45,9 @@ impl Work {
         Self::Alerts,
         Self::Refusals,
         Self::Checkpoints,
+        Self::Webhooks,
+        Self::WebhookNotices,
+        Self::WebhookLog,
     ];
 
     /// Its word in labels.
@@ -52,6 +61,9 @@ impl Work {
             Self::Alerts => "alerts",
             Self::Refusals => "refusals",
             Self::Checkpoints => "checkpoints",
+            Self::Webhooks => "webhooks",
+            Self::WebhookNotices => "webhook_notices",
+            Self::WebhookLog => "webhook_log",
         }
     }
 }

@@ -17,7 +17,7 @@ const OF_ANY_SHAPE: [(&str, &str, &str); 6] = [
 ];
 
 /// Kinds that hang on no patient: no chart has them.
-const OF_NOBODY: [&str; 17] = [
+const OF_NOBODY: [&str; 18] = [
     "HEALTH_TERM",
     "CREDENTIAL",
     "SUPERVISION_AGREEMENT",
@@ -33,6 +33,7 @@ const OF_NOBODY: [&str; 17] = [
     "CONSENT_TEMPLATE_VERSION",
     "SERVICE_ACCOUNT",
     "API_KEY",
+    "WEBHOOK",
     "PATIENT_ERASURE",
     // The chart's own, beside its records.
     "PATIENT",

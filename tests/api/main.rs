@@ -73,4 +73,5 @@ mod tls;
 mod tokens;
 mod uploads;
 mod watching;
+mod webhooks;
 mod what_holds;

@@ -4,7 +4,7 @@ use crate::access::{MUTATIONS, PUBLIC, chart, input_of};
 use crate::support::*;
 
 /// What asks for a proof. All else goes on with an old one.
-const PROVED: [&str; 33] = [
+const PROVED: [&str; 41] = [
     "signConsultation",
     "signSession",
     "signAftercareNote",
@@ -20,6 +20,14 @@ const PROVED: [&str; 33] = [
     "createApiKey",
     "rotateApiKey",
     "revokeApiKey",
+    "addWebhook",
+    "updateWebhook",
+    "rotateWebhookSecret",
+    "pauseWebhook",
+    "resumeWebhook",
+    "replayWebhook",
+    "testWebhook",
+    "endWebhook",
     "reviewEmergencyAccess",
     "publishProtocolVersion",
     "publishConsentTemplateVersion",

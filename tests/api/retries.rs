@@ -83,6 +83,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
     let theirs = sam.signed_consultation(&patient).await;
     let text = anna.consent_text("DATA", json!({})).await;
     let product = anna.product("Sold in lots").await;
+    let program = admin.service_account("Receiver", &["AUDIT_READ"]).await;
     let start = json!({"patientId": patient.id, "locationId": anna.location, "modality": "TOPICAL_GROWTH_SERUM"});
     let staff = json!({"email": "new@north.example", "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
     let cases = [
@@ -128,6 +129,7 @@ async fn every_record_that_takes_an_id_can_be_retried() {
             json!({"supervisorId": anna.id(), "superviseeId": sam.id(), "percent": 5, "withinDays": 7}),
         ),
         (&admin, "addCredential", "credential", "credential", credential_of(anna.id())),
+        (&admin, "addWebhook", "webhook", "webhook", json!({"serviceAccountId": program.id, "url": NOBODY})),
         (&anna, "addDevice", "device", "device", json!({"model": "Pen", "serial": "1", "kind": "RF"})),
         (&anna, "addHealthTerm", "healthTerm", "term", json!({"code": "house-1", "term": "House mixture"})),
         (&anna, "addProduct", "product", "product", json!({"name": "Serum", "role": "SERUM"})),

@@ -77,8 +77,9 @@ pub async fn statements(clinic: &Clinic, from: u64) -> Vec<String> {
         let ours = pids.contains(pid) && (kind == "statement" || kind.starts_with("execute "));
         ours.then(|| statement.to_owned())
     });
-    // A connection that the pool opens just now sets itself up: that is not the query's.
-    lines.filter(|statement| !statement.starts_with("SET ")).collect()
+    // A connection that the pool opens just now sets itself up, and webhooks are looked for all the time: that is not the
+    // query's.
+    lines.filter(|statement| !statement.starts_with("SET ") && !statement.contains("FROM webhook_place")).collect()
 }
 
 pub fn end_of_log(clinic: &Clinic) -> u64 {

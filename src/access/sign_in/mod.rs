@@ -187,7 +187,7 @@ impl Doorkeeper {
     pub fn new(pool: Pool, lifetimes: Lifetimes, second_factor_key: [u8; 32]) -> Self {
         let organisations = Cache::new(100_000);
         let payers = Cache::builder().max_capacity(100_000).time_to_live(PAYS_FOR).build();
-        let (keyring, seal) = (Keyring::new(pool.clone()), Seal::new(second_factor_key));
+        let (keyring, seal) = (Keyring::new(pool.clone()), Seal::new(second_factor_key, "second-factor"));
         let [organisation_looks, payer_looks] = ["tokens", "payers"].map(|cache| pool.watch().caches.looks(cache));
         Self { pool, lifetimes, seal, organisations, organisation_looks, payers, payer_looks, keyring }
     }

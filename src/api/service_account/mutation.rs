@@ -4,6 +4,7 @@ use crate::access::Scope;
 use crate::access::api_key::{self, NewKey};
 use crate::error::{self, Code, Error, Flaw};
 use crate::ids;
+use crate::network::Network;
 use crate::operation::{Inputs, Running, transaction};
 use crate::page::{kept, listing};
 use crate::record::Stamp;
@@ -130,7 +131,7 @@ fn networks_of(inputs: &mut Inputs, texts: &[String]) -> Vec<String> {
     }
     let mut networks = Vec::new();
     for (i, text) in texts.iter().enumerate() {
-        match api_key::Network::parse(text) {
+        match Network::parse(text) {
             Ok(network) => networks.push(network.to_string()),
             Err(message) => inputs.fault(&format!("allowedAddresses.{i}"), Code::WrongForm.says(message)),
         }

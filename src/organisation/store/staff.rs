@@ -228,6 +228,13 @@ pub async fn members(scope: &mut Scope) -> Result<Vec<Uuid>> {
     account::members(door.connection, door.org).await
 }
 
+/// The e-mails of the active admins.
+pub async fn admin_mails(scope: &mut Scope) -> Result<Vec<String>> {
+    let (everybody, members) = (all_staff(scope).await?, members(scope).await?);
+    let works = |it: &Staff| it.works() && it.role == StaffRole::Admin && members.contains(&it.id);
+    Ok(everybody.into_iter().filter(works).map(|it| it.email).collect())
+}
+
 /// Sets the password of a staff member's account and ends its sign-ins: for the command line.
 pub async fn set_password(scope: &mut Scope, member: &Staff, password_hash: &str) -> Result<Staff> {
     let door = scope.write(Action::Update, RecordKind::Staff)?;

@@ -127,6 +127,13 @@ const OTHER_FIELDS: &[Row] = &[
         lastUsedFrom version createdAt createdBy updatedAt updatedBy history"),
     ("ApiKeyConnection", "serviceAccount/keys", ERASURES, "edges nodes pageInfo totalCount"),
     ("ApiKeyEdge", "serviceAccount/keys/edges/0", ERASURES, "node cursor"),
+    ("Webhook", "webhook", ERASURES, "id serviceAccount url description kinds status reason statusAt startsAfter secretFingerprint oldSecretUntil \
+        cursor lastSuccessAt failingSince failedTries nextTryAt deliveries version createdAt createdBy updatedAt updatedBy history"),
+    ("WebhookConnection", "webhooks", ERASURES, "edges nodes pageInfo totalCount"),
+    ("WebhookEdge", "webhooks/edges/0", ERASURES, "node cursor"),
+    ("WebhookDelivery", "webhook/deliveries/nodes/0", ERASURES, "eventId sequence type attempt at durationMs statusCode error nextTryAt"),
+    ("WebhookDeliveryConnection", "webhook/deliveries", ERASURES, "edges nodes pageInfo totalCount"),
+    ("WebhookDeliveryEdge", "webhook/deliveries/edges/0", ERASURES, "node cursor"),
     ("PatientRestriction", "patient/restrictions/0", CLINICAL, "id patientId patient reason placedAt placedBy liftedAt liftedBy liftReason \
         version createdAt createdBy updatedAt updatedBy history"),
     ("EmergencyAccess", "emergencyAccesses/nodes/0", ERASURES, "id patientId patient staff reason begunAt endsAt endedAt open alertedAt \

@@ -95,6 +95,7 @@ impl<'c> Around<'c> {
         let location = || admin.make("addLocation", "location", json!({"name": fresh, "timeZone": "Europe/Madrid"}));
         let new_staff = json!({"email": format!("{fresh}@staff.example"), "displayName": "New", "role": "AUDITOR", "password": PASSWORD});
         let staff = || admin.make("addStaff", "staff", new_staff.clone());
+        let webhook = || admin.webhook(ids["service"].as_str().expect("id"), "HEALTH_TERM");
         Some(match mutation {
             "signIn" => json!({"email": anna.member.email, "password": PASSWORD}),
             "updateOrganisation" => {
@@ -122,6 +123,18 @@ impl<'c> Around<'c> {
                 admin.service_account(fresh, &["AUDIT_READ"]).await.edit_with(json!({"active": false}))
             }
             "createApiKey" => json!({"serviceAccountId": ids["service"]}),
+            "addWebhook" => json!({"serviceAccountId": ids["service"], "url": NOBODY, "kinds": ["HEALTH_TERM"]}),
+            "testWebhook" => json!({"id": webhook().await.id}),
+            "updateWebhook" => webhook().await.edit_with(json!({"description": fresh})),
+            "rotateWebhookSecret" | "pauseWebhook" | "endWebhook" => webhook().await.edit(),
+            "resumeWebhook" => {
+                let paused = webhook().await.edit();
+                admin.make("pauseWebhook", "webhook", paused).await.edit()
+            }
+            "replayWebhook" => {
+                let after = admin.ask("{ changes(after: \"now\") { pageInfo { endCursor } } }").await;
+                webhook().await.edit_with(json!({"after": after["changes"]["pageInfo"]["endCursor"]}))
+            }
             "rotateApiKey" | "revokeApiKey" => {
                 let service = Made { id: ids["service"].as_str().expect("id").to_owned(), version: 1 };
                 json!({"id": admin.api_key(&service, json!({})).await.0.id})

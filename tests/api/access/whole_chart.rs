@@ -86,7 +86,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let decided = json!([{"field": "EMERGENCY_CONTACT", "take": "INTO"}]);
     let merge = anna.make("mergePatients", "merge", merging(&double, &patient, json!({"resolution": decided}))).await;
     anna.patient("Zoë", "Ramirez").await;
-    let (hold, service, restriction) = looked_after(&admin, &anna, &patient, &double).await;
+    let [hold, service, restriction, webhook] = looked_after(&admin, &anna, &patient, &double).await;
     erase_one(clinic, organisation, &admin, &anna).await;
     anna.photo_with(&patient, json!({"phase": "BEFORE", "takenAt": hours_ago(3)})).await;
     let photo = anna.photo_with(&patient, json!({"phase": "FOLLOW_UP", "sessionId": session.id})).await;
@@ -98,7 +98,7 @@ pub async fn chart(clinic: &Clinic, organisation: &Organisation) -> Chart {
     let draft = anna.session_with(&patient, soon).await;
     let mut ids = json!({
         "photo": photo.id, "plan": plan.id, "protocol": protocol.id, "ruleset": protocol.version, "draft": draft.id,
-        "merge": merge.id, "hold": hold.id, "service": service.id, "restriction": restriction.id,
+        "merge": merge.id, "hold": hold.id, "service": service.id, "webhook": webhook.id, "restriction": restriction.id,
         "text": text.template.id, "wording": text.version.id, "consent": consent.id, "outcome": outcome.id,
         "organisation": organisation.id, "location": organisation.location, "staff": anna.id(), "supervisor": supervisor.id, "patient": patient.id, "health": health.id,
         "consultation": consultation.id, "session": session.id, "note": note.id, "addendum": addendum.id, "countersignature": seen.id, "retraction": retraction.id, "agreement": agreement.id, "reading": review["id"], "credential": credential.id,
@@ -151,12 +151,14 @@ async fn followed_up(
     (note, event, recall)
 }
 
-/// A legal hold, a program with a key, a restriction that was lifted, and emergency access that ended.
-async fn looked_after(admin: &SignedIn, anna: &SignedIn, patient: &Made, double: &Made) -> (Made, Made, Made) {
+/// A legal hold, a program with a key, its webhook, a restriction that was lifted, and emergency access that ended.
+async fn looked_after(admin: &SignedIn, anna: &SignedIn, patient: &Made, double: &Made) -> [Made; 4] {
     let hold = json!({"patientId": patient.id, "reason": "Case 12"});
     let hold = admin.make("placeLegalHold", "legalHold", hold).await;
     let service = admin.service_account("Chart reader", &["CLINICAL_READ"]).await;
     admin.api_key(&service, json!({})).await;
+    let webhook = admin.webhook(&service.id, "HEALTH_TERM").await;
+    admin.does("testWebhook", json!({"id": webhook.id}), "delivered").await.ok();
     let restriction = json!({"patientId": patient.id, "reason": "Works here"});
     let restriction = admin.make("restrictPatient", "restriction", restriction).await;
     let lifting = restriction.edit_with(json!({"reason": "Left"}));
@@ -168,7 +170,7 @@ async fn looked_after(admin: &SignedIn, anna: &SignedIn, patient: &Made, double:
     let emergency = anna.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
     let ended = anna.make("endEmergencyAccess", "emergencyAccess", json!({"id": emergency.id})).await;
     assert_eq!(ended.id, emergency.id);
-    (hold, service, restriction)
+    [hold, service, restriction, webhook]
 }
 
 /// Somebody with a photo that never came, erased.

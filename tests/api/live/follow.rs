@@ -215,7 +215,7 @@ async fn following_does_not_wind_the_idle_clock_and_outlives_a_database_that_is_
     assert_eq!(sql.one("SELECT count(*) FROM sign_in WHERE last_seen_at > now() - interval '4 minutes'").await, "1");
     // All connections of the service are cut, again and again.
     for _ in 0..3 {
-        sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clinic_app'").await;
+        sql.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clinic_app' AND datname = current_database()").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let second = colleague.patient("Ian", "Smith").await;

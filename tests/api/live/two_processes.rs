@@ -1,10 +1,12 @@
 //! Two processes over one database, each killed and started again at random, with somebody on each who follows what happens
-//! in every way that there is.
+//! in every way that there is, and receivers of webhooks.
 
 use super::{CHANGED, Events, Heard, Socket, init};
 use crate::binary::Service;
 use crate::changes::now;
 use crate::support::*;
+use crate::webhooks::{PATIENT, Receiver, hook};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -105,11 +107,20 @@ impl Socket {
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_are_killed_at_random_lose_nothing_and_tell_nothing_twice() {
     let changes = if std::env::var_os("CLINIC_SOAK").is_some() { 10_000 } else { 400 };
-    let clinic = Clinic::with(&["--pool-wait", "20s"]).await;
-    let (anna, auditor) = (clinic.practitioner(), clinic.auditor());
+    let mut clinic = Clinic::with(PATIENT).await;
+    let (anna, auditor, admin) = (clinic.practitioner(), clinic.auditor(), clinic.admin());
+    let receivers = [Receiver::start().await, Receiver::start().await];
+    for receiver in &receivers {
+        hook(&admin, receiver, &["PATIENTS_READ"], &["PATIENT"]).await;
+    }
     let begin = now(&auditor).await;
-    let url = clinic.database.url();
-    let start = async || Service::start(&["--database-url", &url, "--pool-size", "4"]).await;
+    let (url, keys) = (clinic.database.url(), clinic.evidence().to_str().expect("text").to_owned());
+    // Only the two.
+    clinic.stop().await;
+    let flags =
+        ["--database-url", &url, "--pool-size", "4", "--key-dir", &keys, "--webhook-allow-network", "127.0.0.0/8"];
+    let flags = [&flags[..], PATIENT].concat();
+    let start = async || Service::start(&flags).await;
     let mut services = vec![start().await, start().await];
     let places: Vec<Place> = services.iter().map(|service| Arc::new(Mutex::new(service.address))).collect();
     let (all, done) = (Arc::new(AtomicUsize::new(0)), AtomicBool::new(false));
@@ -183,6 +194,19 @@ async fn processes_that_are_killed_at_random_lose_nothing_and_tell_nothing_twice
         let numbers: Vec<i64> = seen.iter().map(|number| number.as_i64().unwrap()).collect();
         assert!(numbers.is_sorted_by(|a, b| b - a == 1), "not each, in order, once, by {way}: {numbers:?}");
         assert_eq!(numbers.len(), changes / 4 * 4, "by {way}");
+    }
+    // The receivers drop what comes again by its id, as they are told to.
+    let numbers: Vec<&Value> = read[0].1.iter().collect();
+    for receiver in receivers {
+        let mut ids = HashSet::new();
+        crate::webhooks::until("everything", async || {
+            receiver.took().iter().map(|got| &got.id).collect::<HashSet<_>>().len() >= numbers.len()
+        })
+        .await;
+        let mut took = receiver.took();
+        took.retain(|got| ids.insert(got.id.clone()));
+        let told: Vec<Value> = took.iter().map(|got| json!(got.change().0)).collect();
+        assert_eq!(told.iter().collect::<Vec<_>>(), numbers);
     }
     for mut service in services {
         service.stop().await;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
 /// A mail server on loopback that takes everything: its address, and what it took, each as recipient and text.
-async fn mail_server() -> (String, Arc<Mutex<Vec<(String, String)>>>) {
+pub async fn mail_server() -> (String, Arc<Mutex<Vec<(String, String)>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("smtp://{}", listener.local_addr().expect("an address"));
     let taken = Arc::new(Mutex::new(Vec::new()));

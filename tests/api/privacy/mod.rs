@@ -2,7 +2,7 @@
 
 mod access_log;
 mod emergency;
-mod mail;
+pub mod mail;
 mod restricted;
 mod shown;
 

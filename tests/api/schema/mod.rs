@@ -72,7 +72,8 @@ pub async fn migrated() -> (Database, Sql) {
 }
 
 /// Tables with an `org_id` that are read before a tenant is known: only `src/access` does (`layers.rs`).
-const BEFORE_THE_TENANT: [&str; 4] = ["account_membership", "api_key_use", "one_time_token", "sign_in"];
+const BEFORE_THE_TENANT: [&str; 5] =
+    ["account_membership", "api_key_use", "one_time_token", "sign_in", "webhook_place"];
 
 /// Condition of a `pg_class`: a table of a tenant (not a partition, not one of those above).
 fn of_a_tenant() -> String {

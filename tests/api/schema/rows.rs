@@ -58,6 +58,8 @@ async fn fill(clinic: &Clinic) -> (Made, Made) {
     anna.make("beginEmergencyAccess", "emergencyAccess", emergency).await;
     let service = admin.service_account("Reader", &["AUDIT_READ"]).await;
     admin.api_key(&service, json!({})).await;
+    let webhook = admin.webhook(&service.id, "API_KEY").await;
+    admin.does("testWebhook", json!({"id": webhook.id}), "delivered").await.ok();
     (signed, draft)
 }
 

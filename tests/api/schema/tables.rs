@@ -185,6 +185,9 @@ const GRANTS: &[(&str, &str)] = &[
     ("supervision_agreement", "INSERT SELECT UPDATE"),
     ("treatment_plan", "INSERT SELECT UPDATE"),
     ("treatment_session", "INSERT SELECT UPDATE"),
+    ("webhook", "INSERT SELECT UPDATE"),
+    ("webhook_delivery", "DELETE INSERT SELECT"),
+    ("webhook_place", "INSERT SELECT UPDATE"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

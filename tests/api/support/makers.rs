@@ -88,6 +88,9 @@ pub fn day(days: i64) -> String {
     if days < 0 { today - count } else { today + count }.to_string()
 }
 
+/// An address of a receiver at which nobody listens: the port of the discard protocol.
+pub const NOBODY: &str = "http://127.0.0.1:9/hook";
+
 /// The records that are never changed: they have no version.
 pub const FIXED: [&str; 3] = ["addendum", "countersignature", "retraction"];
 
@@ -184,6 +187,12 @@ impl SignedIn {
     /// An account of a program, with the names of its scopes.
     pub async fn service_account(&self, name: &str, scopes: &[&str]) -> Made {
         self.make("createServiceAccount", "serviceAccount", json!({"name": name, "scopes": scopes})).await
+    }
+
+    /// A webhook with the rights of a service account, of a kind that seldom changes. Nobody listens at its address.
+    pub async fn webhook(&self, service: &str, kind: &str) -> Made {
+        let input = json!({"serviceAccountId": service, "url": NOBODY, "kinds": [kind]});
+        self.make("addWebhook", "webhook", input).await
     }
 
     /// A key of a service account, and the key itself.

@@ -53,7 +53,7 @@ pub use ids::{new_id, typed, uuid_of};
 pub use kinds::{PLAIN, PlainKind};
 pub use ledger::{packed, unpacked};
 pub use makers::{
-    ConsentText, FIXED, Made, Ruleset, SIGNATURE_PNG, credential_of, day, hours_ago, new_colleague, review_due,
+    ConsentText, FIXED, Made, NOBODY, Ruleset, SIGNATURE_PNG, credential_of, day, hours_ago, new_colleague, review_due,
     session_to_sign, supervised,
 };
 pub use proxy::{FilterCutter, cut_filters};
