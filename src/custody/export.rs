@@ -64,6 +64,28 @@ fn by_kind(newest: &[Entry]) -> Result<Map<String, Value>> {
     Ok(by_kind)
 }
 
+/// What the ledger's contents only point to.
+struct Beside {
+    photos: Vec<Value>,
+    signatures: Vec<Value>,
+    texts: Vec<Value>,
+}
+
+async fn beside(scope: &mut Scope, everyone: &[Uuid], link: &(dyn Fn(Uuid) -> String + Sync)) -> Result<Beside> {
+    let photos = store::photos(scope, everyone).await?.into_iter().map(|(id, media_type, content_hash)| {
+        json!({"photoId": ids::show(RecordKind::Photo, id), "mediaType": media_type, "contentHash": content_hash,
+            "download": media_type.as_ref().map(|_| link(id))})
+    });
+    let signatures = store::drawn_signatures(scope, everyone).await?.into_iter().map(|(id, media_type, image)| {
+        json!({"consentId": ids::show(RecordKind::Consent, id), "mediaType": media_type, "imageBase64": image})
+    });
+    let texts = store::agreed_texts(scope, everyone).await?.into_iter().map(|(id, name, number, language, text)| {
+        json!({"consentId": ids::show(RecordKind::Consent, id), "name": name, "number": number, "language": language,
+            "text": text})
+    });
+    Ok(Beside { photos: photos.collect(), signatures: signatures.collect(), texts: texts.collect() })
+}
+
 /// Puts the document together, from one picture; `link` gives where the bytes of a photo are fetched. Its size is bound by `MOST_EXPORTED`.
 pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -> String + Sync)) -> Result<Export> {
     let generated_at = ids::now();
@@ -102,13 +124,7 @@ pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -
         json!({"sequence": seq, "at": time(at), "by": staff_id(actor), "event": event, "operation": operation, "from": address,
             "reason": reason})
     });
-    let photos = store::photos(scope, &everyone).await?.into_iter().map(|(id, media_type, content_hash)| {
-        json!({"photoId": ids::show(RecordKind::Photo, id), "mediaType": media_type, "contentHash": content_hash,
-            "download": media_type.as_ref().map(|_| link(id))})
-    });
-    let signatures = store::drawn_signatures(scope, &everyone).await?.into_iter().map(|(id, media_type, image)| {
-        json!({"consentId": ids::show(RecordKind::Consent, id), "mediaType": media_type, "imageBase64": image})
-    });
+    let Beside { photos, signatures, texts } = beside(scope, &everyone, link).await?;
     let content = json!({
         "format": EXPORT_FORMAT,
         "generatedAt": time(generated_at),
@@ -117,8 +133,9 @@ pub async fn export(scope: &mut Scope, patient: &Patient, link: &(dyn Fn(Uuid) -
         "records": by_kind,
         "history": history.iter().map(shown).collect::<Result<Vec<_>>>()?,
         "accessHistory": looks.collect::<Vec<_>>(),
-        "photos": photos.collect::<Vec<_>>(),
-        "drawnSignatures": signatures.collect::<Vec<_>>(),
+        "photos": photos,
+        "drawnSignatures": signatures,
+        "consentTexts": texts,
         "staff": staff,
     });
     let sha256 = Sha256::digest(serde_json::to_string(&content)?.as_bytes()).to_vec();

@@ -88,6 +88,26 @@ pub async fn drawn_signatures(scope: &mut Scope, patients: &[Uuid]) -> Result<Ve
     Ok(images)
 }
 
+/// A text that was agreed to: the consent, the name, number and language of the text, and what it says.
+pub type AgreedText = (Uuid, String, i32, String, String);
+
+/// The texts of consents, as they were when each was proposed: a published text never changes.
+pub async fn agreed_texts(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<AgreedText>> {
+    let door = scope.read(RecordKind::Consent)?;
+    let texts = Sql::<(st::Uuid, st::Text, st::Integer, st::Text, st::Text)>::new(
+        "SELECT c.id, t.name, v.number, v.language, v.text FROM consent c JOIN consent_template_version v \
+         ON v.org_id = c.org_id AND v.id = c.template_version_id JOIN consent_template t ON t.org_id = v.org_id \
+         AND t.id = v.template_id WHERE c.org_id = ",
+    )
+    .bind(door.org)
+    .text(" AND c.patient_id = ANY (")
+    .bind(patients.to_vec())
+    .text(") ORDER BY c.id")
+    .load(door.connection)
+    .await?;
+    Ok(texts)
+}
+
 /// Photos: id, media type and SHA-256 of the bytes in hexadecimal. The bytes are in the object store.
 pub async fn photos(scope: &mut Scope, patients: &[Uuid]) -> Result<Vec<(Uuid, Option<String>, Option<String>)>> {
     let door = scope.read(RecordKind::Photo)?;

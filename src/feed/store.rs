@@ -55,7 +55,7 @@ pub async fn page(scope: &mut Scope, from: From, first: usize, wanted: &Wanted) 
     };
     let (mut looked, mut most) = (0, NEAR);
     loop {
-        let stretch = stretch(scope, at, most, first, &wanted.kinds).await?;
+        let stretch = stretch(scope, at, most, first, wanted).await?;
         let (head, begun) = (stretch.head, at.seq);
         let (changes, end) = told(scope, stretch, at, first, wanted).await?;
         let more = end.place.is_some() || end.seq < head;
@@ -88,7 +88,7 @@ fn no_ledger() -> Error {
 }
 
 /// The entries after a place, at most `most` of them, and of those that the viewer sees at most `limit`.
-async fn stretch(scope: &mut Scope, after: Position, most: i64, limit: usize, kinds: &[RecordKind]) -> Result<Stretch> {
+async fn stretch(scope: &mut Scope, after: Position, most: i64, limit: usize, wanted: &Wanted) -> Result<Stretch> {
     let door = scope.ledger()?;
     // Of an entry that was read in part there is more.
     let below = after.seq - i64::from(after.place.is_some());
@@ -107,9 +107,10 @@ async fn stretch(scope: &mut Scope, after: Position, most: i64, limit: usize, ki
     .push(" AND l.seq > ")
     .push_bind(below)
     .push(" AND l.seq <= s.last_seq AND l.at >= s.from_at AND l.at <= s.to_at AND l.record_kind = ANY (")
-    .push_bind(looked_at(kinds))
-    .push(") ORDER BY l.seq LIMIT ")
-    .push_bind(limit)
+    .push_bind(looked_at(&wanted.kinds))
+    .push(")");
+    wanted.push_narrower(&mut sql);
+    sql.push(" ORDER BY l.seq LIMIT ").push_bind(limit)
     .push(
         ") AS v) SELECT s.head, s.last_seq, s.last_at, s.seen_at, e.seq, e.at, e.actor_id, e.request_id, e.action, \
          e.record_kind, e.record_id, e.version, e.patient_id, \

@@ -1,6 +1,6 @@
 //! What somebody wants of the feed.
 
-use super::{Entry, RecordChange};
+use super::{CARRIERS, Entry, RecordChange};
 use crate::access::Scope;
 use crate::db::Sql;
 use crate::error::Result;
@@ -32,6 +32,21 @@ impl Wanted {
     /// All records of these kinds.
     pub fn of(kinds: Vec<RecordKind>) -> Self {
         Self { kinds, ..Self::default() }
+    }
+
+    /// Leaves out of the entries `l` some that tell nothing of what is wanted, so that their contents are not read: what tells
+    /// of other records than its own, or of two patients, stays in.
+    pub(super) fn push_narrower<R>(&self, sql: &mut Sql<R>) {
+        if let Some(patient) = self.patient {
+            sql.push(" AND (l.action = 'merge' OR l.patient_id = ").push_bind(patient).push(")");
+        }
+        if let Some(records) = &self.records {
+            sql.push(" AND (l.record_kind = ANY (")
+                .push_bind(CARRIERS.iter().map(|(carrier, _)| carrier.as_str().to_owned()).collect::<Vec<_>>())
+                .push(") OR l.record_id = ANY (")
+                .push_bind(records.iter().map(|(_, record)| *record).collect::<Vec<_>>())
+                .push("))");
+        }
     }
 
     /// Whether a change is wanted, wherever its record is.

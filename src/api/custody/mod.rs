@@ -169,8 +169,8 @@ impl Export {
         hex::text(&self.sha256)
     }
     /// The document. `records` has every record by kind, `history` every version, `accessHistory` every access,
-    /// `photos` what the object store keeps, `drawnSignatures` the images, and `staff` the names that belong to the
-    /// ids.
+    /// `photos` what the object store keeps, `drawnSignatures` the images, `consentTexts` what was agreed to in words,
+    /// and `staff` the names that belong to the ids.
     async fn content(&self) -> Json {
         Json(self.content.clone())
     }

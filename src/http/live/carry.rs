@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The shortest time from one look to the next, so that a busy ledger is read in pieces and not entry by entry.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The shortest time from one look to the next, so that a ledger is read in pieces and not entry by entry: after a quiet
+/// time, and after a busy one.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a subscription waits for a database that does not answer, and how long between tries.
 const PATIENCE: Duration = Duration::from_secs(60);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -86,11 +88,12 @@ struct Following<'a> {
     admitted: Admitted,
     course: Arc<Course>,
     looked_at: Instant,
+    pause: Duration,
 }
 
 impl<'a> Following<'a> {
     fn new(sender: &'a Sender, one: Parameters, admitted: Admitted) -> Self {
-        Self { sender, one, admitted, course: Arc::default(), looked_at: Instant::now() }
+        Self { sender, one, admitted, course: Arc::default(), looked_at: Instant::now(), pause: PAUSE }
     }
 
     /// Takes the first look, which says whether the subscription may be.
@@ -139,11 +142,16 @@ impl<'a> Following<'a> {
     }
 
     /// Waits until there is more to read, and some time since the last look has passed; false if the service stops.
-    async fn wait(&self, waiter: &mut Waiter) -> bool {
+    async fn wait(&mut self, waiter: &mut Waiter) -> bool {
         let Some(Reached { end, more }) = self.course.reached() else { return true };
-        let goes_on = more || waiter.beyond(end.seq).await;
-        if goes_on && !more {
-            tokio::time::sleep_until(self.looked_at + PAUSE).await;
+        if more {
+            return true;
+        }
+        let goes_on = waiter.beyond(end.seq).await;
+        if goes_on {
+            let quiet = self.looked_at.elapsed() > LONGEST_PAUSE;
+            self.pause = if quiet { PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
+            tokio::time::sleep_until(self.looked_at + self.pause).await;
         }
         goes_on
     }

@@ -58,6 +58,17 @@ async fn an_export_has_everything_of_one_person_and_nothing_of_another() {
     assert_eq!(content["photos"].as_array().map(Vec::len), Some(1));
     assert_eq!(content["photos"][0]["mediaType"], "image/png");
     assert_eq!(content["drawnSignatures"].as_array().map(Vec::len), Some(1));
+    // What was agreed to, in words, and each consent has its own.
+    let texts = content["consentTexts"].as_array().expect("texts");
+    assert_eq!(texts.len(), content["records"]["consent"].as_array().expect("consents").len());
+    for (text, consent) in texts.iter().map(|text| (text, &text["consentId"])) {
+        let query = "query ($id: ID!) { consent(id: $id) { templateVersion { text number language } } }";
+        let shown = admin.graphql(query, json!({"id": consent})).await.ok()["consent"]["templateVersion"].clone();
+        assert_eq!(
+            ["text", "number", "language"].map(|it| &text[it]),
+            ["text", "number", "language"].map(|it| &shown[it])
+        );
+    }
     assert!(content["history"].as_array().expect("history").len() > 20);
     let looks = content["accessHistory"].as_array().expect("looks");
     assert!(looks.iter().any(|look| look["operation"] == "patient" && look["by"] == json!(anna.id())), "{looks:?}");

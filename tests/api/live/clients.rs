@@ -1,6 +1,7 @@
 //! The clients of others: graphql-ws and graphql-sse from npm, on Node.
 
 use crate::support::*;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +14,8 @@ pub fn folder() -> Option<PathBuf> {
     if folder.join("node_modules/graphql-ws").is_dir() && node.is_ok_and(|status| status.success()) {
         return Some(folder);
     }
-    eprintln!("SKIPPED: there is no Node, or not the packages of tests/clients (script/test brings both)");
+    let why = "there is no Node, or not the packages of tests/clients (script/test brings both)";
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED: {why}: no client of others was tried\n");
     None
 }
 
