@@ -39,17 +39,25 @@ const MOST_RECORDS: usize = 100;
 /// Which changes are told; each part that is there narrows it.
 #[derive(InputObject, Default)]
 pub struct RecordChangeFilter {
-    /// Of records of these kinds; of all that you may read without it. FORBIDDEN if you may not read one of them.
+    /// Of records of these kinds, one at least; of all that you may read without it. FORBIDDEN if you may not read one of
+    /// them.
     kinds: Option<Vec<RecordKind>>,
     /// Of this patient and of their records, `patient_…`; also those that moved to or from them.
     patient_id: Option<ID>,
-    /// Of these records, by their typed ids, 100 at most.
+    /// Of these records, by their typed ids, 1 to 100.
     record_ids: Option<Vec<ID>>,
 }
 
 impl RecordChangeFilter {
     /// What is wanted, but for the kinds that the viewer may read.
     fn read(&self, faults: &mut Faults) -> Wanted {
+        let empty = [
+            ("filter.kinds", self.kinds.as_ref().is_some_and(Vec::is_empty)),
+            ("filter.recordIds", self.record_ids.as_ref().is_some_and(Vec::is_empty)),
+        ];
+        for (path, _) in empty.into_iter().filter(|(_, empty)| *empty) {
+            faults.add(path, Flaw::empty());
+        }
         let patient = self.patient_id.as_ref().and_then(|id| match ids::parse(RecordKind::Patient, id) {
             Ok(id) => Some(id),
             Err(flaw) => {
@@ -101,6 +109,7 @@ where
         let mut scope = ctx.operation()?.reader().await?;
         let wanted = wanted(&mut scope).await?;
         let page = feed::page(&mut scope, course.go_on(from), first, &wanted).await?;
+        course.looks(scope.viewer().actor());
         (scope.viewer(), page)
     };
     let operation = ctx.operation()?;

@@ -1,11 +1,15 @@
 //! How far somebody who follows the feed has come.
 
 use super::{From, Page, Position};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use uuid::Uuid;
 
 /// How far somebody who follows the feed has come, from look to look.
 #[derive(Debug, Default)]
-pub struct Course(Mutex<Option<Reached>>);
+pub struct Course {
+    reached: Mutex<Option<Reached>>,
+    who: OnceLock<Uuid>,
+}
 
 /// The end of what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,19 @@ impl Course {
         *self.held() = Some(Reached { end: page.end, more: page.more });
     }
 
+    /// Notes who looks: the person or the program.
+    pub fn looks(&self, who: Option<Uuid>) {
+        if let Some(who) = who {
+            // It stays who it is.
+            let _ = self.who.set(who);
+        }
+    }
+
+    /// Who looks, once that is known.
+    pub fn who(&self) -> Option<Uuid> {
+        self.who.get().copied()
+    }
+
     /// The end of what was read; none before the first look.
     pub fn reached(&self) -> Option<Reached> {
         *self.held()
@@ -38,6 +55,6 @@ impl Course {
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Reached>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

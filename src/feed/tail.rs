@@ -6,7 +6,7 @@ use crate::db::Pool;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use uuid::Uuid;
 
 /// How often the ends are asked for: what another process wrote is noticed so much later at most.
@@ -15,11 +15,17 @@ const EVERY: Duration = Duration::from_millis(250);
 const MOST: usize = 1_000;
 /// Those of one account.
 const MOST_OF_ONE: usize = 20;
+/// Subscriptions of one person or program, and of all, in one process.
+const MOST_FOLLOWED_BY_ONE: usize = 100;
+const MOST_FOLLOWED: usize = 2_000;
 
 /// The ends of the ledgers that somebody waits for.
 pub struct Tail {
     heads: Mutex<HashMap<Uuid, Head>>,
-    places: Mutex<HashMap<Uuid, usize>>,
+    places: Mutex<Places>,
+    followed: Mutex<Places>,
+    /// Looks that followers may take at a time: the others' requests have the rest of the connections.
+    looks: Semaphore,
     wanted: Arc<Notify>,
     closed: watch::Sender<bool>,
 }
@@ -31,17 +37,19 @@ struct Head {
 }
 
 impl Tail {
-    /// Starts asking for what other processes write.
-    pub fn start(pool: Pool) -> Arc<Self> {
-        let tail = Arc::new(Self::idle());
+    /// Starts asking for what other processes write. `looks` is how many looks followers may take at a time.
+    pub fn start(pool: Pool, looks: usize) -> Arc<Self> {
+        let tail = Arc::new(Self::idle(looks));
         tokio::spawn(follow(Arc::downgrade(&tail), pool));
         tail
     }
 
-    fn idle() -> Self {
+    fn idle(looks: usize) -> Self {
         Self {
             heads: Mutex::default(),
             places: Mutex::default(),
+            followed: Mutex::default(),
+            looks: Semaphore::new(looks),
             wanted: Arc::default(),
             closed: watch::Sender::new(false),
         }
@@ -72,14 +80,32 @@ impl Tail {
 
     /// A place for somebody who waits; none while they have enough, or all are taken.
     pub fn place(self: &Arc<Self>, whose: Uuid) -> Option<Place> {
-        let mut places = self.places();
-        let all: usize = places.values().sum();
-        let own = places.get(&whose).copied().unwrap_or(0);
-        if all >= MOST || own >= MOST_OF_ONE {
+        self.take(Of::Waiting, whose)
+    }
+
+    /// A place for a subscription of somebody; none while they have enough, or all are taken.
+    pub fn follow(self: &Arc<Self>, who: Uuid) -> Option<Place> {
+        self.take(Of::Followed, who)
+    }
+
+    /// Waits for one's turn to look, in the order of asking.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.looks.acquire().await.ok()
+    }
+
+    fn take(self: &Arc<Self>, of: Of, whose: Uuid) -> Option<Place> {
+        let (all_at_most, own_at_most) = match of {
+            Of::Waiting => (MOST, MOST_OF_ONE),
+            Of::Followed => (MOST_FOLLOWED, MOST_FOLLOWED_BY_ONE),
+        };
+        let mut places = self.places(of);
+        let own = places.of.get(&whose).copied().unwrap_or(0);
+        if places.all >= all_at_most || own >= own_at_most {
             return None;
         }
-        places.insert(whose, own + 1);
-        Some(Place { tail: Arc::clone(self), whose })
+        places.all += 1;
+        places.of.insert(whose, own + 1);
+        Some(Place { tail: Arc::clone(self), of, whose })
     }
 
     /// Ends all waiting, for good: the service stops.
@@ -98,8 +124,12 @@ impl Tail {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn places(&self) -> MutexGuard<'_, HashMap<Uuid, usize>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self, of: Of) -> MutexGuard<'_, Places> {
+        let places = match of {
+            Of::Waiting => &self.places,
+            Of::Followed => &self.followed,
+        };
+        places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,19 +164,35 @@ impl Drop for Waiter {
     }
 }
 
-/// A place among those who wait, until it is dropped.
+/// Places that are taken.
+#[derive(Default)]
+struct Places {
+    all: usize,
+    of: HashMap<Uuid, usize>,
+}
+
+/// What a place is for.
+#[derive(Clone, Copy)]
+enum Of {
+    Waiting,
+    Followed,
+}
+
+/// A place among those who wait or follow, until it is dropped.
 pub struct Place {
     tail: Arc<Tail>,
+    of: Of,
     whose: Uuid,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut places = self.tail.places();
-        if let Some(own) = places.get_mut(&self.whose) {
+        let mut places = self.tail.places(self.of);
+        places.all -= 1;
+        if let Some(own) = places.of.get_mut(&self.whose) {
             *own -= 1;
             if *own == 0 {
-                places.remove(&self.whose);
+                places.of.remove(&self.whose);
             }
         }
     }
@@ -182,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_told_once_the_ledger_is_further() {
-        let tail = Arc::new(Tail::idle());
+        let tail = Arc::new(Tail::idle(1));
         let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut waiter = tail.watch(ours);
         tail.moved(other, 9);
@@ -199,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_a_service_that_stops() {
-        let tail = Arc::new(Tail::idle());
+        let tail = Arc::new(Tail::idle(1));
         let mut waiter = tail.watch(Uuid::nil());
         tail.close();
         assert_eq!(waiter.beyond(0).now_or_never(), Some(false));
@@ -208,7 +254,7 @@ mod tests {
 
     #[test]
     fn who_left_is_not_asked_for() {
-        let tail = Arc::new(Tail::idle());
+        let tail = Arc::new(Tail::idle(1));
         let (first, second) = (tail.watch(Uuid::nil()), tail.watch(Uuid::nil()));
         drop(first);
         assert_eq!(tail.heads().len(), 1);
@@ -218,7 +264,7 @@ mod tests {
 
     #[test]
     fn places_are_bounded_for_each_and_for_all() {
-        let tail = Arc::new(Tail::idle());
+        let tail = Arc::new(Tail::idle(1));
         let own: Vec<_> = (0..MOST_OF_ONE).map(|_| tail.place(Uuid::nil()).expect("a place")).collect();
         assert!(tail.place(Uuid::nil()).is_none());
         let others = (1..).map(|who| tail.place(Uuid::from_u128(who))).take_while(Option::is_some);
@@ -227,6 +273,11 @@ mod tests {
         drop(own);
         assert!(tail.place(Uuid::nil()).is_some());
         drop(others);
-        assert!(tail.places().is_empty());
+        assert!(tail.places(Of::Waiting).of.is_empty() && tail.places(Of::Waiting).all == 0);
+        // Who follows has places of another kind.
+        let own: Vec<_> = (0..MOST_FOLLOWED_BY_ONE).map(|_| tail.follow(Uuid::nil()).expect("a place")).collect();
+        assert!(tail.follow(Uuid::nil()).is_none() && tail.place(Uuid::nil()).is_some());
+        let others = (1..).map(|who| tail.follow(Uuid::from_u128(who))).take_while(Option::is_some);
+        assert_eq!(own.len() + others.collect::<Vec<_>>().len(), MOST_FOLLOWED);
     }
 }

@@ -37,6 +37,8 @@ const BODY_PATIENCE: Duration = Duration::from_secs(1);
 pub struct Outbound {
     guard: Arc<Guard>,
     patience: Duration,
+    /// How long an answer is waited for while somebody waits for it.
+    probe: Duration,
     /// Opened with the first request, as they read the roots of the system: for `https`, and for `http`.
     clients: [OnceLock<Option<Client>>; 2],
 }
@@ -55,14 +57,16 @@ pub struct Answer {
 }
 
 impl Outbound {
-    /// One for the settings.
-    pub fn open(settings: &WebhookSettings) -> Self {
-        Self::new(Guard::new(SystemNames, settings.webhook_allow_network.clone()), settings.webhook_timeout)
+    /// One for the settings. Whoever waits for an answer has theirs within `deadline`.
+    pub fn open(settings: &WebhookSettings, deadline: Duration) -> Self {
+        let outbound =
+            Self::new(Guard::new(SystemNames, settings.webhook_allow_network.clone()), settings.webhook_timeout);
+        Self { probe: settings.webhook_timeout.min(deadline.mul_f64(0.7)), ..outbound }
     }
 
     /// One with a guard, which waits so long for an answer.
     fn new(guard: Guard, patience: Duration) -> Self {
-        Self { guard: Arc::new(guard), patience, clients: [OnceLock::new(), OnceLock::new()] }
+        Self { guard: Arc::new(guard), patience, probe: patience, clients: [OnceLock::new(), OnceLock::new()] }
     }
 
     /// Whether events may be sent to an address now: its form, and what its name leads to.
@@ -82,10 +86,11 @@ impl Outbound {
         }
     }
 
-    /// Sends a text with these headers, and waits for the answer.
-    pub async fn post(&self, url: &Url, headers: HeaderMap, body: String) -> Answer {
+    /// Sends a text with these headers, and waits for the answer; less long if somebody waits for it.
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: String, awaited: bool) -> Answer {
         let begun = Instant::now();
-        let (status, retry_after, failure) = match self.answer(url, headers, body).await {
+        let patience = if awaited { self.probe } else { self.patience };
+        let (status, retry_after, failure) = match self.answer(url, headers, body, patience).await {
             Ok(response) => {
                 let (status, retry_after) = (response.status(), retry_after(&response));
                 let _ = timeout(BODY_PATIENCE, throw_away(response)).await;
@@ -96,7 +101,13 @@ impl Outbound {
         Answer { status, failure, retry_after, took: begun.elapsed() }
     }
 
-    async fn answer(&self, url: &Url, headers: HeaderMap, body: String) -> Result<Response, Failure> {
+    async fn answer(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: String,
+        patience: Duration,
+    ) -> Result<Response, Failure> {
         let plain = is_plain(url).ok_or(Failure::NotAllowed)?;
         // No name is looked up for these, so the guard of the connection would not see them.
         match url.host().ok_or(Failure::NotAllowed)? {
@@ -106,7 +117,8 @@ impl Outbound {
         }
         let client = self.client(plain).ok_or(Failure::Tls)?;
         let request = client.post(url.clone()).headers(headers);
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        let request =
+            request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body).timeout(patience);
         request.send().await.map_err(|error| failure_of(&error))
     }
 

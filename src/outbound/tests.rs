@@ -58,7 +58,7 @@ async fn receiver(answer: &'static str) -> (u16, Arc<Mutex<usize>>) {
 }
 
 async fn post(outbound: &Outbound, url: &str) -> Answer {
-    outbound.post(&url.parse().expect("a URL"), HeaderMap::new(), "{}".to_owned()).await
+    outbound.post(&url.parse().expect("a URL"), HeaderMap::new(), "{}".to_owned(), false).await
 }
 
 const FINE: &str = "HTTP/1.1 204 No Content\r\n\r\n";

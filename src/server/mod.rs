@@ -219,11 +219,21 @@ impl Prepared {
     }
 }
 
+/// How long a client may take nothing of what is sent, until its connection is cut.
+#[cfg(target_os = "linux")]
+const NOTHING_TAKEN: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Takes an address. The error is one line.
 fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|error| {
+    let listener = TcpListener::bind(address).map_err(|error| {
         format!("{address} can't be listened on ({error}): stop what uses it or choose another with {flag}")
-    })
+    })?;
+    // Connections have it from the one that they come by. Where a system can't, whoever takes nothing stays.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&listener).set_tcp_user_timeout(Some(NOTHING_TAKEN)) {
+        tracing::debug!(%error, "connections whose clients take nothing are not cut");
+    }
+    Ok(listener)
 }
 
 /// The meters of the service, and its traces if they go anywhere.
@@ -284,13 +294,13 @@ async fn parts(
     let service = Arc::new(Service {
         access_log: AccessLog::start(log_pool, !settings.unsafe_no_access_log),
         mailer: Mailer::open(&settings.mail)?,
-        tail: Tail::start(pool.clone()),
+        tail: Tail::start(pool.clone(), (usize::from(settings.pool_size) / 4).max(1)),
         vigil: Vigil::start(pool.clone(), settings.sign_in_idle),
         watermark: Watermark::new(pool.clone()),
         doorkeeper: Doorkeeper::new(pool, lifetimes, second_factor_key),
         objects,
         links,
-        outbound: Outbound::open(&settings.webhooks),
+        outbound: Outbound::open(&settings.webhooks, settings.request_deadline),
         webhook_seal: Seal::new(settings.database.keys().key("webhooks")?, "webhooks"),
         webhooks: Notify::new(),
         refused: Notify::new(),
@@ -357,4 +367,20 @@ pub async fn documents(max_cost: u64, file: Option<&Path>) -> Result<(DocumentCa
     })?;
     tracing::info!(documents = persisted.count(), "persisted documents were read");
     Ok((gate, persisted))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_whose_client_takes_nothing_is_cut() {
+        let listener = bind(([127, 0, 0, 1], 0).into(), "--listen").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let _client = std::net::TcpStream::connect(address).expect("a connection");
+        let (connection, _) = listener.accept().expect("the same");
+        // The kernel does it, to connections that come by a listener that has it.
+        let cut_after = socket2::SockRef::from(&connection).tcp_user_timeout().expect("an option");
+        assert_eq!(cut_after, Some(NOTHING_TAKEN));
+    }
 }

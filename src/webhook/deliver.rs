@@ -73,11 +73,17 @@ pub fn secrets(seal: &Seal, webhook: &Webhook) -> Result<Vec<SigningSecret>> {
     sealed.map(|sealed| Ok(SigningSecret::of_bytes(seal.open(webhook.id, sealed)?))).collect()
 }
 
-/// Sends an event to a webhook.
-pub async fn send(service: &Service, url: &str, event: &Event, secrets: &[SigningSecret]) -> Result<Answer> {
+/// Sends an event to a webhook. `awaited`: somebody waits for the answer.
+pub async fn send(
+    service: &Service,
+    url: &str,
+    event: &Event,
+    secrets: &[SigningSecret],
+    awaited: bool,
+) -> Result<Answer> {
     let url = Url::parse(url).map_err(|_| Error::Internal("the address of a webhook is none".to_owned()))?;
     let headers = sign(&event.id, ids::now(), &event.body, secrets)?;
-    let answer = service.outbound.post(&url, headers, event.body.clone()).await;
+    let answer = service.outbound.post(&url, headers, event.body.clone(), awaited).await;
     service.watch.webhooks.tried(answer.failure.map(|failure| failure.as_str()), answer.took);
     Ok(answer)
 }
@@ -186,7 +192,7 @@ impl Deliverer {
         }
         let (org, id) = lease.whose;
         let event = Event::of(org, id, change);
-        let sending = send(&self.service, &batch.webhook.url, &event, &batch.secrets);
+        let sending = send(&self.service, &batch.webhook.url, &event, &batch.secrets, false);
         tokio::pin!(sending);
         let answer = loop {
             tokio::select! {

@@ -4,7 +4,7 @@
 //! feed from where the last one ended, and is in the access log before anything of it is sent. Between looks it waits for
 //! the ledger to go on (`feed::Tail`) and holds nothing.
 
-use super::{ENDED, Judged, Out, Sender, Told, ended, errors_of};
+use super::{COME_AGAIN, ENDED, Judged, Out, Sender, Told, ended, errors_of};
 use crate::error::Error;
 use crate::feed::{Course, Reached, Waiter};
 use crate::gate::Admitted;
@@ -20,6 +20,7 @@ use futures::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// The shortest time from one look to the next, so that a ledger is read in pieces and not entry by entry: after a quiet
 /// time, and after a busy one.
@@ -48,7 +49,14 @@ pub(super) async fn carry(sender: Sender, (one, outcome): Judged, out: Out, alon
                     let mut following = Following::new(&sender, one, admitted);
                     let first = following.begin().await;
                     turn.settle(paid, first.as_ref().err().map_or(&[], Vec::as_slice)).await;
-                    first.map(|first| (following, first))
+                    match first {
+                        // Counted by who it is, as more sign-ins are no more people.
+                        Ok(first) => match app.service.tail.follow(first.who) {
+                            Some(place) => Ok((following, first, place)),
+                            None => Err(errors_of(Error::RateLimited { retry_after: COME_AGAIN })),
+                        },
+                        Err(errors) => Err(errors),
+                    }
                 }
             };
             watched.answered(&match &begun {
@@ -56,7 +64,7 @@ pub(super) async fn carry(sender: Sender, (one, outcome): Judged, out: Out, alon
                 Err(errors) => Response::from_errors(errors.clone()),
             });
             match begun {
-                Ok((following, first)) => following.go_on(first, &out, alone).await,
+                Ok((following, first, _place)) => following.go_on(first, &out, alone).await,
                 Err(errors) => {
                     out.tell(Told::failed(errors)).await;
                 }
@@ -118,17 +126,29 @@ impl<'a> Following<'a> {
         let mut found = first.found;
         loop {
             service.watch.live.told(found.len());
-            for event in found {
-                if !out.tell(Told::Next(Box::new(Shaped::of(event)))).await {
-                    return;
+            let telling = async {
+                for event in found {
+                    if !out.tell(Told::Next(Box::new(Shaped::of(event)))).await {
+                        return false;
+                    }
                 }
-            }
+                true
+            };
+            let step = async {
+                if !telling.await {
+                    return Some(None);
+                }
+                let goes_on = self.wait(&mut waiter).await;
+                (!goes_on).then_some(Some(Told::Cut))
+            };
             let last = tokio::select! {
-                waited = self.wait(&mut waiter) => (!waited).then_some(Told::Cut),
-                () = ended(&mut stay) => Some(Told::failed(errors_of(Error::Unauthenticated(ENDED.0, ENDED.1)))),
+                step = step => step,
+                () = ended(&mut stay) => Some(Some(Told::failed(errors_of(Error::Unauthenticated(ENDED.0, ENDED.1))))),
             };
             let next = match last {
-                Some(last) => Err(last),
+                Some(Some(last)) => Err(last),
+                // Nobody is there any more.
+                Some(None) => return,
                 None => self.look_patiently().await.map_err(Told::failed),
             };
             match next {
@@ -176,6 +196,7 @@ impl<'a> Following<'a> {
         self.looked_at = Instant::now();
         let before = self.course.reached();
         let app = &self.sender.app;
+        let _turn = app.service.tail.turn().await;
         let mut facts = self.sender.facts.clone();
         facts.name = self.admitted.root_field().to_owned();
         facts.cost = self.admitted.cost();
@@ -204,12 +225,15 @@ impl<'a> Following<'a> {
             return Err(errors_of(Error::input("query", crate::error::Code::Required.says(nothing))));
         }
         let org = operation.org().await.map_err(errors_of)?;
-        Ok(Look { org, found })
+        let who = self.course.who().unwrap_or(org);
+        Ok(Look { org, who, found })
     }
 }
 
 /// What a look found.
 struct Look {
-    org: uuid::Uuid,
+    org: Uuid,
+    /// The person or the program that looked.
+    who: Uuid,
     found: Vec<Response>,
 }

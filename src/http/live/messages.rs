@@ -110,6 +110,8 @@ pub(super) enum End {
     TooLarge,
     /// Not a frame of WebSocket.
     NotWebSocket,
+    /// A text that is not UTF-8.
+    NotText,
     /// Nothing was heard for too long, or nothing was taken.
     Silent,
     /// There is no room now.
@@ -126,6 +128,7 @@ impl End {
             Self::Gone | Self::Silent => return None,
             Self::GoingAway => (1001, "the service stops: connect again".to_owned()),
             Self::NotWebSocket => (1002, "not a frame of WebSocket".to_owned()),
+            Self::NotText => (1007, "a message is not UTF-8".to_owned()),
             Self::TooLarge => (1009, "the message is too long".to_owned()),
             Self::TryAgain(why) => (1013, why.clone()),
             Self::BadRequest(why) => (4400, format!("Invalid message: {why}")),
@@ -157,6 +160,7 @@ impl End {
             Self::GoingAway => "stopping",
             Self::TooLarge => "too_large",
             Self::NotWebSocket => "not_websocket",
+            Self::NotText => "not_text",
             Self::Silent => "silent",
             Self::TryAgain(_) => "full",
         }

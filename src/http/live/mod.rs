@@ -108,7 +108,7 @@ pub(super) fn place(app: &App, facts: &RequestFacts) -> Result<Place, RequestRef
     let token = Sha256::digest(facts.token.as_deref().unwrap_or_default().as_bytes());
     let whose = token.first_chunk::<16>().map_or(Uuid::nil(), |bytes| Uuid::from_bytes(*bytes));
     app.service.tail.place(whose).ok_or_else(|| {
-        let message = "too many connections wait for changes already: end some, or ask without waiting";
+        let message = "too many connections wait for changes already: end some";
         let refusal = RequestRefusal::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message);
         RequestRefusal { retry_after: Some(COME_AGAIN), ..refusal }
     })

@@ -39,7 +39,7 @@ const OPERATIONS: usize = 50;
 /// Whether a request asks for a WebSocket.
 pub fn is_asked_for(head: &HeaderMap) -> bool {
     let upgrade = head.get(header::UPGRADE).and_then(|value| value.to_str().ok());
-    upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+    upgrade.is_some_and(|upgrade| upgrade.split(',').any(|one| one.trim().eq_ignore_ascii_case("websocket")))
 }
 
 /// Takes a WebSocket.
@@ -67,6 +67,8 @@ async fn open(
         return Err(RequestRefusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
     }
     let (mut facts, mut why_none) = facts_of(http, app, id, address)?;
+    // What is said of one request is said of none of the many that come this way.
+    (facts.idempotency_key, facts.background) = (None, false);
     if facts.token.is_none() {
         match request::socket_cookie(http, &app.home) {
             Ok(None) => {}
@@ -75,8 +77,11 @@ async fn open(
         }
     }
     let opened = actix_ws::handle_with_protocols(http, payload, &[PROTOCOL]).map_err(|error| {
-        let status = error.as_response_error().status_code();
-        RequestRefusal::new(status, "BAD_REQUEST", "this is not how a WebSocket is asked for (RFC 6455)")
+        let message = "this is not how a WebSocket of version 13 is asked for (RFC 6455)";
+        tracing::debug!(%error, "{message}");
+        let refusal = RequestRefusal::bad_request(message);
+        let version = (header::SEC_WEBSOCKET_VERSION, "13");
+        RequestRefusal { headers: vec![version], ..refusal }
     });
     let (answer, session, messages) = opened?;
     let speaks = answer.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
@@ -190,13 +195,14 @@ impl Connection {
             Ok(AggregatedMessage::Binary(_)) => Err(End::BadRequest("messages are text")),
             Ok(AggregatedMessage::Ping(bytes)) => taken(self.session.pong(&bytes)).await,
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
-            Ok(AggregatedMessage::Close(_)) => {
-                let session = self.session.clone();
-                let _ = session.close(None).await;
+            Ok(AggregatedMessage::Close(reason)) => {
+                // The code comes back; what else it says is the client's own.
+                let code = reason.map(|reason| CloseReason { description: None, ..reason });
+                let _ = self.session.clone().close(code).await;
                 Err(End::Gone)
             }
             Err(ProtocolError::Overflow) => Err(End::TooLarge),
-            Err(ProtocolError::Io(_)) => Err(End::Gone),
+            Err(ProtocolError::Io(error)) => Err(end_of(&error)),
             Err(_) => Err(End::NotWebSocket),
         }
     }
@@ -278,6 +284,20 @@ impl Connection {
             self.under_way.remove(&number);
         }
         taken(self.session.text(text)).await
+    }
+}
+
+/// What an error of reading means. What was wrong with a message is told like an error of the connection.
+fn end_of(error: &std::io::Error) -> End {
+    let within = error.get_ref();
+    if within.is_some_and(|within| within.is::<std::str::Utf8Error>())
+        || error.kind() == std::io::ErrorKind::InvalidData
+    {
+        End::NotText
+    } else if error.kind() == std::io::ErrorKind::Other && error.to_string().contains("maximum continuation size") {
+        End::TooLarge
+    } else {
+        End::Gone
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{CHANGED, Events, Heard, Socket};
 use crate::support::*;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// A socket of somebody that follows, and a stream of events.
@@ -78,6 +79,39 @@ async fn a_service_that_stops_says_so_at_once() {
     // It is not complete: who follows connects again, and goes on after the last cursor.
     assert_eq!(last, None);
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_follows_so_much_and_no_more_over_all_their_connections() {
+    let clinic = Clinic::start().await;
+    let anna = clinic.practitioner();
+    // Another sign-in is the same person.
+    let again = clinic.sign_in_again(&clinic.north, Role::Practitioner).await;
+    let (mut one, mut two) = (Socket::of(&anna).await, Socket::of(&again).await);
+    for (socket, name) in [(&mut one, "a"), (&mut two, "b")] {
+        for n in 0..49 {
+            socket.subscribe(&format!("{name}{n}"), CHANGED, json!({})).await;
+        }
+        socket.is_there(name).await;
+    }
+    let mut third = Socket::of(&anna).await;
+    for n in 0..3 {
+        third.subscribe(&n.to_string(), CHANGED, json!({})).await;
+    }
+    let refused = third.hear().await.message();
+    assert_eq!(
+        (&refused["type"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("RATE_LIMITED"))
+    );
+    // Others follow all the same, and everybody is told.
+    let mut admin = Socket::of(&clinic.admin()).await;
+    admin.follow("1", json!({})).await;
+    let patient = anna.patient("Ada", "Lovelace").await;
+    assert_eq!(admin.change("1").await["recordId"], json!(patient.id));
+    let mut told = HashSet::new();
+    while told.len() < 49 {
+        told.insert(one.hear().await.message()["id"].as_str().expect("an id").to_owned());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

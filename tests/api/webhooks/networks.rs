@@ -42,6 +42,10 @@ async fn an_address_of_a_closed_network_is_not_taken() {
         assert_eq!(answer.faults(), ["input.url"], "{url} {}", answer.text);
     }
     assert_eq!(add(&format!("http://127.0.0.1/{}", "x".repeat(2_000))).await.faults(), ["input.url"]);
+    // It is kept longer than it was written.
+    let answer = add(&format!("http://127.0.0.1:9/{}", "é".repeat(1_900))).await;
+    assert_eq!((answer.code(), answer.faults()[0]), ("BAD_USER_INPUT", "input.url"), "{}", answer.text);
+    assert!(answer.text.contains("TOO_LONG"), "{}", answer.text);
     let made = add("http://127.0.0.1:9/").await.ok()["addWebhook"]["webhook"].clone();
     let answer = admin
         .does("updateWebhook", Made::of(&made).edit_with(json!({"url": "https://10.0.0.1/"})), "webhook { id }")

@@ -82,6 +82,18 @@ async fn a_test_is_a_signed_ping_and_says_what_came_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_of_a_receiver_that_hangs_says_so_in_time() {
+    let clinic = Clinic::with(&["--statement-timeout", "2s", "--request-deadline", "3s"]).await;
+    let (admin, receiver) = (clinic.admin(), Receiver::start().await);
+    let hook = hook(&admin, &receiver, &["PATIENTS_READ"], &["PATIENT"]).await;
+    receiver.slows_down(std::time::Duration::from_secs(20));
+    let selection = "delivered statusCode error durationMs";
+    let answer = admin.does("testWebhook", json!({"id": hook.made.id}), selection).await.ok()["testWebhook"].clone();
+    assert_eq!((&answer["delivered"], &answer["error"]), (&json!(false), &json!("TIMEOUT")), "{answer}");
+    assert!((2_000..2_900).contains(&answer["durationMs"].as_i64().expect("a time")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_paused_resumed_replayed_and_ended() {
     let clinic = Clinic::start().await;
     let (anna, admin, receiver) = (clinic.practitioner(), clinic.admin(), Receiver::start().await);
