@@ -157,7 +157,7 @@ fn url_of(inputs: &mut Inputs, text: &str) -> String {
     });
     match whole {
         // Letters beyond ASCII are longer as they are kept.
-        Some(url) if url.as_str().len() > MOST_URL => {
+        Some(url) if url.as_str().len() > MOST_URL && text.chars().count() <= MOST_URL => {
             inputs.fault("url", Flaw::too_long(url.as_str().len(), MOST_URL));
             text
         }
